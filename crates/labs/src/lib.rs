@@ -1,0 +1,7 @@
+//! What the labs share.
+//!
+//! An algorithm is a [`process::Process`]: a state machine without I/O. The same source runs in
+//! three worlds: as real processes on real machines, in a seeded simulator, and under a model
+//! checker. Every run ends in a verdict, computed from happened-before.
+
+pub mod process;

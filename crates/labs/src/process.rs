@@ -1,0 +1,358 @@
+//! Processes as state machines without I/O.
+//!
+//! A [`Process`] is one participant of a distributed algorithm, written as the textbook writes it:
+//! a set of event handlers over local state. A handler opens no socket, reads no clock, draws no
+//! random number and starts no thread. What it wants done it asks of its [`Context`], which only
+//! records; [`step`] hands the record back as a list of [`Effect`]s. Three drivers carry the
+//! effects out: over sockets ([`crate::run`]), in virtual time ([`crate::simulate`]), and over every
+//! possible order ([`crate::check`]).
+//!
+//! The event vocabulary is that of Cachin, Guerraoui and Rodrigues, *Introduction to Reliable and
+//! Secure Distributed Programming*, 2011, section 1.4; [`Process`] has the table.
+
+use std::convert::Infallible;
+use std::fmt::{self, Debug};
+use std::hash::Hash;
+use std::mem;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What processes are made of: plain data that can be copied, printed, compared and hashed.
+///
+/// The model checker needs all of it. `HashMap` and `f64` do not qualify, which is as well: their
+/// order and their rounding would make runs differ. Use `BTreeMap` and integers.
+pub trait Value: Clone + Debug + Hash + Ord {}
+
+impl<T: Clone + Debug + Hash + Ord> Value for T {}
+
+/// A value that is counted and drawn under a name: a message, a request, an indication.
+pub trait Kind: Value {
+    /// The name under which reports count it and diagrams show it: `TOKEN` for a message, `Entered`
+    /// for an indication. It never depends on the fields.
+    fn kind(&self) -> &'static str;
+}
+
+/// The type of a message, request or indication that never happens.
+impl Kind for Infallible {
+    fn kind(&self) -> &'static str {
+        match *self {}
+    }
+}
+
+/// One participant of a distributed algorithm.
+///
+/// | Cachin, Guerraoui, Rodrigues            | here                                |
+/// |-----------------------------------------|-------------------------------------|
+/// | upon event ⟨ _m_, Init ⟩                | [`on_init`](Self::on_init)          |
+/// | upon event ⟨ _m_, Request \| ... ⟩      | [`on_request`](Self::on_request)    |
+/// | upon event ⟨ _pl_, Deliver \| _p_, _m_ ⟩| [`on_message`](Self::on_message)    |
+/// | upon event ⟨ Timeout ⟩                  | [`on_timeout`](Self::on_timeout)    |
+/// | trigger ⟨ _pl_, Send \| _q_, _m_ ⟩      | [`Context::send`]                   |
+/// | trigger ⟨ _m_, Indication \| ... ⟩      | [`Context::indicate`]               |
+/// | starttimer(Δ)                           | [`Context::start_timer`]            |
+///
+/// Handlers run one at a time and to completion: each is one atomic step of the algorithm.
+pub trait Process: Value {
+    /// What the application asks of the process.
+    type Request: Kind;
+    /// What the process tells the application.
+    type Indication: Kind;
+    /// What processes send to each other.
+    type Message: Kind;
+    /// The names of the timers. Starting a timer that already runs restarts it.
+    type Timer: Value;
+
+    /// The system starts.
+    fn on_init(&mut self, ctx: &mut Context<Self>) {
+        let _ = ctx;
+    }
+
+    /// The application asks for something.
+    fn on_request(&mut self, ctx: &mut Context<Self>, request: Self::Request);
+
+    /// A message arrives.
+    fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, message: Self::Message);
+
+    /// A timer runs out.
+    fn on_timeout(&mut self, ctx: &mut Context<Self>, timer: Self::Timer);
+}
+
+/// The rank of a process, counted from 0, and nothing else: addresses belong to the network.
+#[derive(Clone, Copy, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct ProcessId(pub u32);
+
+impl ProcessId {
+    /// The rank as an index into a list of all processes.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Debug for ProcessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "p{}", self.0)
+    }
+}
+
+impl fmt::Display for ProcessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Debug::fmt(self, f)
+    }
+}
+
+/// Something that happens to a process.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Event<P: Process> {
+    /// The system starts. The first event of every process.
+    Init,
+    /// The application asks for something.
+    Request(P::Request),
+    /// A message arrives.
+    Message {
+        /// Who sent it.
+        from: ProcessId,
+        /// What it says.
+        message: P::Message,
+    },
+    /// A timer runs out.
+    Timeout(P::Timer),
+}
+
+/// Something a process wants done.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Effect<P: Process> {
+    /// Send a message.
+    Send {
+        /// To whom.
+        to: ProcessId,
+        /// What it says.
+        message: P::Message,
+    },
+    /// Start a timer, or restart it if it runs.
+    StartTimer {
+        /// Its name.
+        timer: P::Timer,
+        /// From now to its timeout.
+        after: Duration,
+    },
+    /// Stop a timer, if it runs.
+    StopTimer {
+        /// Its name.
+        timer: P::Timer,
+    },
+    /// Tell the application something.
+    Indicate(P::Indication),
+}
+
+/// What surrounds one process during one step.
+#[derive(Clone, Copy, Debug)]
+pub struct Env {
+    /// The process.
+    pub me: ProcessId,
+    /// How many processes there are.
+    pub processes: u32,
+    /// Time since the start of the run; none in the model checker, which has no clock.
+    pub now: Option<Duration>,
+}
+
+/// The only way from a handler to the world.
+///
+/// It records; it does not act. Effects are carried out after the handler has returned, in the
+/// order in which they were recorded.
+pub struct Context<P: Process> {
+    env: Env,
+    choices: Choices,
+    effects: Vec<Effect<P>>,
+}
+
+impl<P: Process> Context<P> {
+    /// Sends a message to one process.
+    pub fn send(&mut self, to: ProcessId, message: P::Message) {
+        self.effects.push(Effect::Send { to, message });
+    }
+
+    /// Sends a message to every other process, in the order of their ranks.
+    pub fn send_to_others(&mut self, message: P::Message) {
+        let me = self.me();
+        for to in self.everyone().filter(|&to| to != me) {
+            self.send(to, message.clone());
+        }
+    }
+
+    /// Tells the application something.
+    pub fn indicate(&mut self, indication: P::Indication) {
+        self.effects.push(Effect::Indicate(indication));
+    }
+
+    /// Starts a timer, or restarts it if it runs.
+    pub fn start_timer(&mut self, timer: P::Timer, after: Duration) {
+        self.effects.push(Effect::StartTimer { timer, after });
+    }
+
+    /// Stops a timer, if it runs.
+    pub fn stop_timer(&mut self, timer: P::Timer) {
+        self.effects.push(Effect::StopTimer { timer });
+    }
+
+    /// One of `0..options`: random and seeded on the network and in the simulator, each of them in
+    /// turn in the checker.
+    ///
+    /// # Panics
+    ///
+    /// If there are no options.
+    pub fn choose(&mut self, options: usize) -> usize {
+        assert!(options > 0, "nothing to choose from");
+        self.choices.choose(options)
+    }
+
+    /// This process.
+    pub fn me(&self) -> ProcessId {
+        self.env.me
+    }
+
+    /// How many processes there are.
+    pub fn processes(&self) -> u32 {
+        self.env.processes
+    }
+
+    /// All processes, this one included, in the order of their ranks.
+    pub fn everyone(&self) -> impl Iterator<Item = ProcessId> + use<P> {
+        (0..self.env.processes).map(ProcessId)
+    }
+
+    /// Time since the start of the run.
+    ///
+    /// # Panics
+    ///
+    /// In the model checker, which has no clock: its states would differ by the time alone. An
+    /// algorithm that is to be checked uses timers.
+    pub fn now(&self) -> Duration {
+        self.env.now.expect("the model checker has no clock; use a timer, or the simulator")
+    }
+
+    /// Runs one event of an inner layer.
+    ///
+    /// What the layer sends and the timers it starts go out as this process's own, wrapped by
+    /// `From`. What it indicates comes back to the caller, in order.
+    pub fn layer<L: Process>(&mut self, event: impl FnOnce(&mut Context<L>)) -> Vec<L::Indication>
+    where
+        P::Message: From<L::Message>,
+        P::Timer: From<L::Timer>,
+    {
+        let choices = mem::take(&mut self.choices);
+        let mut inner = Context { env: self.env, choices, effects: Vec::new() };
+        event(&mut inner);
+        self.choices = inner.choices;
+
+        let mut indications = Vec::new();
+        for effect in inner.effects {
+            match effect {
+                Effect::Send { to, message } => self.send(to, message.into()),
+                Effect::StartTimer { timer, after } => self.start_timer(timer.into(), after),
+                Effect::StopTimer { timer } => self.stop_timer(timer.into()),
+                Effect::Indicate(indication) => indications.push(indication),
+            }
+        }
+        indications
+    }
+}
+
+/// Lets one event happen to a process and returns what the process wants done.
+pub fn step<P: Process>(
+    process: &mut P,
+    env: Env,
+    choices: &mut Choices,
+    event: Event<P>,
+) -> Vec<Effect<P>> {
+    step_into(process, env, choices, event, Vec::new())
+}
+
+/// As [`step`], into a list that the caller used before, so that a step allocates nothing.
+///
+/// All drivers go through here: this is the one place where handlers are called.
+pub fn step_into<P: Process>(
+    process: &mut P,
+    env: Env,
+    choices: &mut Choices,
+    event: Event<P>,
+    effects: Vec<Effect<P>>,
+) -> Vec<Effect<P>> {
+    let mut ctx = Context { env, choices: mem::take(choices), effects };
+    match event {
+        Event::Init => process.on_init(&mut ctx),
+        Event::Request(request) => process.on_request(&mut ctx, request),
+        Event::Message { from, message } => process.on_message(&mut ctx, from, message),
+        Event::Timeout(timer) => process.on_timeout(&mut ctx, timer),
+    }
+    *choices = ctx.choices;
+    ctx.effects
+}
+
+/// Where [`Context::choose`] takes its choices from.
+#[derive(Clone, Debug)]
+pub enum Choices {
+    /// The state of SplitMix64 (Steele, Lea, Flood, *Fast splittable pseudorandom number
+    /// generators*, OOPSLA 2014): small, and the same on every machine and for ever.
+    Random(u64),
+    /// Choices to repeat, each with the number of options there were.
+    Script {
+        /// The choice and the number of options it was taken from.
+        choices: Vec<(usize, usize)>,
+        /// How many are already repeated.
+        position: usize,
+    },
+}
+
+impl Default for Choices {
+    fn default() -> Self {
+        Self::Script { choices: Vec::new(), position: 0 }
+    }
+}
+
+impl Choices {
+    /// One of `0..options`.
+    ///
+    /// # Panics
+    ///
+    /// In a script, if the handler asks for another number of options than it did before: then it
+    /// is not deterministic.
+    pub fn choose(&mut self, options: usize) -> usize {
+        match self {
+            // The bias of the remainder is below options / 2^64.
+            Self::Random(state) => (split_mix(state) % options as u64) as usize,
+            Self::Script { choices, position } => {
+                if *position == choices.len() {
+                    choices.push((0, options));
+                }
+                let (choice, options_before) = choices[*position];
+                assert_eq!(options, options_before, "the handler is not deterministic");
+                *position += 1;
+                choice
+            }
+        }
+    }
+
+    /// Moves a script to the next combination that is not yet tried. Returns whether there is one.
+    pub fn advance(&mut self) -> bool {
+        let Self::Script { choices, position } = self else { return false };
+        *position = 0;
+        while let Some((choice, options)) = choices.pop() {
+            if choice + 1 < options {
+                choices.push((choice + 1, options));
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// The next number of SplitMix64.
+pub fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

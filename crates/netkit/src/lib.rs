@@ -1,0 +1,1 @@
+//! Framed TCP and UDP, SSH launching, daemons and logs.
