@@ -60,18 +60,14 @@ impl Watch for Fifo {
         true
     }
 
-    /// Only numbers beyond those received matter.
+    /// Only numbers from the last received one on matter: that becomes 1, and what it overtook 0.
     fn forget_history(&mut self, tags: &mut TagsUnderWay<'_>) {
         tags(&mut |from, to, tag| {
-            // A number below 1 belongs to a message that was already overtaken: 0 stays below all.
-            *tag = self
-                .channels
-                .get(&(from, to))
-                .map_or(*tag, |p| (*tag + 1).saturating_sub(p.received).max(1));
+            let Some(&Progress { received, .. }) = self.channels.get(&(from, to)) else { return };
+            *tag = if *tag < received { 0 } else { *tag - received.saturating_sub(1) };
         });
         for progress in self.channels.values_mut() {
-            // One is left to stand for "everything below is received".
-            progress.sent = (progress.sent + 1).saturating_sub(progress.received).max(1);
+            progress.sent -= progress.received.saturating_sub(1);
             progress.received = progress.received.min(1);
         }
     }
