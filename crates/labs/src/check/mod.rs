@@ -26,6 +26,8 @@ mod options;
 mod panics;
 mod state;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
