@@ -27,6 +27,8 @@ use serde::de::DeserializeOwned;
 use crate::frame::MAX_FRAME;
 
 mod bounded;
+#[cfg(test)]
+mod tests;
 
 /// How deep values may nest in a body. The messages of protocols nest three or four levels; a stack of 2 MiB (that of
 /// a thread) bears some thousands.

@@ -8,6 +8,9 @@
 //! A length over the limit is an error as soon as its four bytes are there, before anything is reserved for it, and
 //! what is reserved follows what has arrived: a peer that announces a mebibyte and sends three bytes holds three.
 
+#[cfg(test)]
+mod tests;
+
 /// How many bytes stand before each body: its length as a `u32` in network order.
 pub const HEADER: usize = 4;
 

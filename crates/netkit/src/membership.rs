@@ -31,6 +31,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 
+#[cfg(test)]
+mod tests;
+
 /// The first bytes of each handshake frame, so that it is recognised in a capture.
 pub const MAGIC: [u8; 4] = *b"nkit";
 

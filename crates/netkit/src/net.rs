@@ -52,6 +52,8 @@ mod error;
 mod limits;
 mod slots;
 mod strangers;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 const WAKER: Token = Token(0);
