@@ -439,11 +439,10 @@ impl Net {
     ///
     /// # Errors
     ///
-    /// If a signal cannot be caught (`SIGKILL`, `SIGSTOP`, and those that tell of a broken program).
+    /// If a signal cannot be caught (`SIGKILL`, `SIGSTOP`, and those that tell of a broken program), or is none of the
+    /// named ones.
     pub fn watch_signals(&mut self, signals: &[i32]) -> io::Result<()> {
-        use nix::sys::signal::Signal::{SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP};
-        let forbidden = [SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP].map(|signal| signal as i32);
-        if let Some(signal) = signals.iter().find(|signal| forbidden.contains(signal)) {
+        if let Some(signal) = signals.iter().find(|&&signal| !can_be_watched(signal)) {
             let message = format!("signal {signal} cannot be watched");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
@@ -466,6 +465,14 @@ impl Net {
     pub fn stop(&mut self) {
         self.is_stopped = true;
     }
+}
+
+/// signal-hook panics for the others.
+fn can_be_watched(signal: i32) -> bool {
+    use nix::sys::signal::Signal;
+    let forbidden =
+        [Signal::SIGFPE, Signal::SIGILL, Signal::SIGKILL, Signal::SIGSEGV, Signal::SIGSTOP];
+    Signal::try_from(signal).is_ok_and(|signal| !forbidden.contains(&signal))
 }
 
 impl fmt::Debug for Net {

@@ -61,6 +61,14 @@ impl<F: FnMut(&mut Net, &Seen)> Recorder<F> {
         self.pick(|seen| if let Seen::Close(_, reason) = seen { Some(reason) } else { None })
     }
 
+    pub(crate) fn datagrams(&self) -> Vec<&[u8]> {
+        self.pick(|seen| if let Seen::Datagram(_, _, body) = seen { Some(&**body) } else { None })
+    }
+
+    pub(crate) fn timers(&self) -> Vec<TimerId> {
+        self.pick(|seen| if let Seen::Timer(id) = seen { Some(*id) } else { None })
+    }
+
     fn pick<'a, T>(&'a self, pick: impl Fn(&'a Seen) -> Option<T>) -> Vec<T> {
         self.seen.iter().filter_map(pick).collect()
     }
