@@ -1,1 +1,13 @@
 //! Framed TCP and UDP, SSH launching, daemons and logs.
+
+pub mod codec;
+pub mod frame;
+pub mod membership;
+pub mod net;
+pub mod udp;
+
+pub use membership::{Membership, Secret};
+pub use net::{
+    Admission, CloseReason, ConnectionId, Limits, ListenerId, Net, Outgoing, Peer, SendError,
+    Service, SocketId, TimerId, Waker,
+};
