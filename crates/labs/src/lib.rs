@@ -6,5 +6,6 @@
 
 pub mod clocks;
 pub mod process;
+pub mod simulate;
 pub mod trace;
 pub mod verdict;
