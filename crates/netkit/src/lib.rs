@@ -11,3 +11,13 @@ pub use net::{
     Admission, CloseReason, ConnectionId, Limits, ListenerId, Net, Outgoing, Peer, SendError,
     Service, SocketId, TimerId, Waker,
 };
+pub mod daemon;
+pub mod hosts;
+pub mod launch;
+pub mod logs;
+pub mod reap;
+pub mod run_id;
+pub mod ssh;
+
+mod marker;
+mod text;
