@@ -1,9 +1,18 @@
 //! Framed TCP and UDP, SSH launching, daemons and logs.
 
 pub mod codec;
+pub mod daemon;
 pub mod frame;
+pub mod hosts;
+pub mod launch;
+pub mod logs;
+mod marker;
 pub mod membership;
 pub mod net;
+pub mod reap;
+pub mod run_id;
+pub mod ssh;
+mod text;
 pub mod udp;
 
 pub use membership::{Membership, Secret};
@@ -11,13 +20,3 @@ pub use net::{
     Admission, CloseReason, ConnectionId, Limits, ListenerId, Net, Outgoing, Peer, SendError,
     Service, SocketId, TimerId, Waker,
 };
-pub mod daemon;
-pub mod hosts;
-pub mod launch;
-pub mod logs;
-pub mod reap;
-pub mod run_id;
-pub mod ssh;
-
-mod marker;
-mod text;
