@@ -6,7 +6,7 @@
 //! machine and for ever, byte by byte; an [`Observer`](crate::trace::Observer) sees it and cannot
 //! disturb it.
 //!
-//! Cost: constant time an event, through a [timing wheel](wheel); no allocation for an event but what
+//! Cost: constant time an event, through a timing wheel; no allocation for an event but what
 //! the algorithm itself allocates; a million processes in one program.
 //!
 //! Left out: clocks that drift, and links whose latency depends on their load.
