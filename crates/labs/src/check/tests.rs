@@ -138,6 +138,17 @@ fn fifo_channels_are_fifo() {
 }
 
 #[test]
+fn a_property_that_nothing_puts_to_the_test_says_so() {
+    let detail = |letters| {
+        let orders = [Order::Send(letters)];
+        let mut outcome = checked(2, &orders, Spec::Fifo, &Options::default());
+        outcome.verdicts.remove(0).detail
+    };
+    assert_eq!(detail(1), "in each of 3 states, none of which puts it to the test");
+    assert_eq!(detail(2), "in each of 4 states");
+}
+
+#[test]
 fn unordered_channels_are_not() {
     let options = Options { channels: UNORDERED, ..Options::default() };
     let outcome = checked(2, &[Order::Send(3)], Spec::Fifo, &options);

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::mem;
 use std::time::Duration;
 
-use super::arrivals::LastArrivals;
 use super::network::{Network, NetworkError, below};
 use super::wheel::{Key, Wheel};
+use crate::peers::Peers;
 use crate::process::{Choices, Effect, Env, Event, Process, ProcessId, split_mix, step_into};
 use crate::trace::note::TimerName;
 use crate::trace::{Happening, Observer};
@@ -78,8 +78,8 @@ pub struct Simulation<P: Process, O: Observer = ()> {
     events: u64,
     started: bool,
     queue: Wheel<Scheduled<P, O::Carried>>,
-    /// Of each sender; empty where channels are not FIFO.
-    arrivals: Vec<LastArrivals>,
+    /// Of each sender, when its last message to each receiver arrives; empty where channels are not FIFO.
+    arrivals: Vec<Peers>,
     /// The running timers of each process; empty until one is started.
     timers: Vec<Vec<(P::Timer, Key)>>,
     crashed: Vec<bool>,
@@ -192,7 +192,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         };
         let mut arrivals = Vec::new();
         if network.fifo {
-            arrivals.resize_with(n, LastArrivals::default);
+            arrivals.resize_with(n, Peers::default);
         }
         Ok(Self {
             processes,
@@ -530,7 +530,9 @@ impl<P: Process, O: Observer> Simulation<P, O> {
     ) {
         let mut arrival = self.now.saturating_add(latency);
         if let Some(arrivals) = self.arrivals.get_mut(from.index()) {
-            arrival = arrivals.not_before_last(to, arrival);
+            let last = arrivals.number_mut(to);
+            *last = arrival.max(*last);
+            arrival = *last;
         }
         self.queue.insert(arrival, message);
     }
