@@ -62,7 +62,6 @@ impl Process for Node {
 
     fn on_init(&mut self, ctx: &mut Context<Self>) {
         if self.starts_with_token {
-            ctx.indicate(Indication::Created);
             pass(ctx, 0);
         }
     }
@@ -98,8 +97,9 @@ impl Process for Exclusive {
     type Timer = Infallible;
 
     fn on_init(&mut self, ctx: &mut Context<Self>) {
-        for indication in ctx.layer(|ctx| self.0.on_init(ctx)) {
-            ctx.indicate(indication);
+        if self.0.starts_with_token {
+            ctx.indicate(Indication::Created);
+            ctx.layer(|ctx| pass(ctx, 0));
         }
     }
 

@@ -13,6 +13,7 @@ mod peers;
 pub mod process;
 pub mod report;
 pub mod run;
+pub mod script;
 pub mod simulate;
 pub mod trace;
 pub mod verdict;

@@ -21,11 +21,11 @@
 
 mod counterexample;
 mod explore;
-mod model;
+pub(crate) mod model;
 mod options;
 mod panics;
-mod state;
-mod steps;
+pub(crate) mod state;
+pub(crate) mod steps;
 #[cfg(test)]
 mod tests;
 

@@ -22,19 +22,19 @@ use crate::trace::{Happening, Observer};
 use crate::verdict::{End, Monitors, Spec};
 
 /// A system of processes, and what it is required to do.
-pub(super) struct Model<P: Process> {
+pub(crate) struct Model<P: Process> {
     processes: Vec<P>,
     /// What the application of each process asks for, in this order, each at any time.
     requests: Vec<Vec<P::Request>>,
     specs: Vec<Spec>,
     options: Options,
     /// What the search has seen so far.
-    pub(super) seen: Arc<Seen>,
+    pub(crate) seen: Arc<Seen>,
 }
 
 /// What a search has seen so far.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// States that were visited.
     visited: AtomicUsize,
     /// Whether the search shall come to an end.
@@ -49,19 +49,19 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub(super) fn visited(&self) -> usize {
+    pub(crate) fn visited(&self) -> usize {
         self.visited.load(Ordering::Relaxed)
     }
 
-    pub(super) fn ends(&self) -> u64 {
+    pub(crate) fn ends(&self) -> u64 {
         self.ends.load(Ordering::Relaxed)
     }
 
-    pub(super) fn undecided(&self, property: usize) -> u64 {
+    pub(crate) fn undecided(&self, property: usize) -> u64 {
         self.undecided[property].load(Ordering::Relaxed)
     }
 
-    pub(super) fn tested(&self, property: usize) -> bool {
+    pub(crate) fn tested(&self, property: usize) -> bool {
         self.tested[property].load(Ordering::Relaxed)
     }
 
@@ -77,7 +77,7 @@ impl Seen {
         self.all_tested.store(all, Ordering::Relaxed);
     }
 
-    pub(super) fn stop(&self, stop: bool) {
+    pub(crate) fn stop(&self, stop: bool) {
         self.stop.store(stop, Ordering::Relaxed);
     }
 
@@ -88,8 +88,8 @@ impl Seen {
 
 /// One step, and the state it leads to.
 #[derive(Clone)]
-pub(super) struct Action<P: Process> {
-    pub(super) step: Step<P>,
+pub(crate) struct Action<P: Process> {
+    pub(crate) step: Step<P>,
     next: State<P>,
 }
 
@@ -107,7 +107,7 @@ impl<P: Process> std::fmt::Debug for Action<P> {
 }
 
 impl<P: Process> Model<P> {
-    pub(super) fn new(
+    pub(crate) fn new(
         processes: Vec<P>,
         requests: Vec<Vec<P::Request>>,
         specs: Vec<Spec>,
@@ -126,7 +126,7 @@ impl<P: Process> Model<P> {
     }
 
     /// The state before any process has started.
-    pub(super) fn before<C>(&self) -> State<P, C> {
+    pub(crate) fn before<C>(&self) -> State<P, C> {
         let site = |process: &P| {
             Shared::new(Site {
                 process: process.clone(),
@@ -147,7 +147,7 @@ impl<P: Process> Model<P> {
     }
 
     /// All ways in which the processes can start, each with the steps of it.
-    pub(super) fn starts(&self) -> Vec<(Vec<Step<P>>, State<P>)> {
+    pub(crate) fn starts(&self) -> Vec<(Vec<Step<P>>, State<P>)> {
         let mut starts = vec![(Vec::new(), self.before())];
         for rank in 0..self.processes.len() as u32 {
             let step = Step::Start { process: ProcessId(rank), choices: Vec::new() };
@@ -233,7 +233,7 @@ impl<P: Process> Model<P> {
     }
 
     /// Lets one step happen. Returns whether its handler came to its end.
-    pub(super) fn happen<O: Observer>(
+    pub(crate) fn happen<O: Observer>(
         &self,
         state: &mut State<P, O::Carried>,
         step: &Step<P>,
@@ -259,7 +259,7 @@ impl<P: Process> Model<P> {
 
     /// How a run ends that ends in this state: in one from which something may follow, it is cut
     /// short.
-    pub(super) fn end_of(&self, state: &State<P>) -> End {
+    pub(crate) fn end_of(&self, state: &State<P>) -> End {
         if !self.is_end(state) {
             return End::CutShort("more may follow".to_owned());
         }
@@ -297,7 +297,7 @@ impl<P: Process> Model<P> {
 }
 
 /// The one property that the search looks at.
-pub(super) const PROPERTY: &str = "all properties of the lab";
+pub(crate) const PROPERTY: &str = "all properties of the lab";
 
 impl<P: Process> stateright::Model for Model<P> {
     type State = State<P>;

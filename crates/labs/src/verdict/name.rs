@@ -25,10 +25,6 @@ impl Deref for Name {
     }
 }
 
-#[expect(
-    clippy::derived_hash_with_manual_eq,
-    reason = "equal names have equal hashes, as all have"
-)]
 impl Hash for Name {
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }
