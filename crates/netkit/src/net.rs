@@ -193,6 +193,8 @@ pub struct Net {
     waker: Waker,
     /// To be served in the next turn without a new event.
     ready: Vec<Key>,
+    /// An empty one, whose memory is used again.
+    ready_spare: Vec<Key>,
     /// Something was sent to them in this turn.
     dirty: Vec<Key>,
     /// They have to end, and the service has not been told.
@@ -247,6 +249,7 @@ impl Net {
             signals: None,
             waker,
             ready: Vec::new(),
+            ready_spare: Vec::new(),
             dirty: Vec::new(),
             doomed: Vec::new(),
             read_buffer: vec![0; READ_AT_ONCE],

@@ -56,11 +56,12 @@ impl Strangers {
         self.in_window == 1
     }
 
-    pub(super) fn end_window(&mut self) {
-        let more = self.in_window.saturating_sub(LINES);
+    /// Logs how many were only counted, and returns that number.
+    pub(super) fn end_window(&mut self) -> usize {
+        let more = std::mem::take(&mut self.in_window).saturating_sub(LINES);
         if more > 0 {
             log::warn!("cut off strangers: and {more} more in the last {} s", WINDOW.as_secs());
         }
-        self.in_window = 0;
+        more
     }
 }

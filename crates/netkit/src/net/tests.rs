@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::deadlines::{Deadlines, Due};
 use super::slots::Slots;
+use super::strangers::Strangers;
 
 #[test]
 fn a_place_that_is_used_again_has_another_name() {
@@ -53,4 +54,17 @@ fn a_timer_beyond_the_end_of_time_is_just_late() {
     let mut deadlines = Deadlines::default();
     deadlines.start(Duration::MAX, Due::Timer);
     assert!(deadlines.wait().expect("one is left") > Duration::from_secs(1_000_000_000));
+}
+
+#[test]
+fn strangers_beyond_ten_are_only_counted() {
+    let mut strangers = Strangers::default();
+    let address = "192.0.2.1:7".parse().expect("an address");
+    assert!(strangers.cut_off(address, &"first"), "a window begins");
+    for _ in 1..25 {
+        assert!(!strangers.cut_off(address, &"another"));
+    }
+    assert_eq!(strangers.end_window(), 15);
+    assert!(strangers.cut_off(address, &"later"), "another window begins");
+    assert_eq!(strangers.end_window(), 0);
 }

@@ -91,14 +91,16 @@ impl Net {
             (timeout, wait) => timeout.or(wait),
         };
         let events = self.poll(wait)?;
-        let ready = std::mem::take(&mut self.ready);
+        // What becomes ready in this turn is served in the next.
+        let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.ready_spare));
         for event in &events {
             self.on_event(service, event);
         }
         self.events = events;
-        for key in ready {
+        for key in ready.drain(..) {
             self.serve_again(service, key);
         }
+        self.ready_spare = ready;
         self.serve_deadlines(service);
         service.on_turn_end(self);
         self.settle(service);
@@ -351,7 +353,7 @@ impl Net {
                 Due::Timer => service.on_timer(self, TimerId(key)),
                 Due::Connection(key) => self.on_deadline(service, key),
                 Due::Listener(key) => self.accept(service, key),
-                Due::StrangerLog => self.strangers.end_window(),
+                Due::StrangerLog => drop(self.strangers.end_window()),
             }
         }
     }
