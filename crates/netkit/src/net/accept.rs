@@ -12,7 +12,7 @@ use super::connection::{Connection, State};
 use super::deadlines::Due;
 use super::slots::Key;
 use super::strangers::WINDOW;
-use super::{Admission, CloseReason, Net, Service, Slot, Source};
+use super::{Admission, CloseReason, Net, Peer, Service, Slot, Source};
 use crate::membership::{Handshake, MAX_HANDSHAKE_FRAME};
 
 /// How many connections are taken from one listener in one turn: whoever connects in a loop delays the others by this.
@@ -58,12 +58,13 @@ impl Net {
         address: SocketAddr,
         admission: Admission,
     ) -> io::Result<()> {
+        let local = stream.local_addr()?;
         if self.connections >= self.limits.max_connections {
-            self.log_stranger(address, "there are too many connections");
+            let peer = Peer { rank: None, address, local, incoming: true };
+            self.log_stranger(&peer, "there are too many connections");
             return Ok(());
         }
         stream.set_nodelay(true)?;
-        let local = stream.local_addr()?;
         let (state, max_frame, is_stranger) = match admission {
             Admission::Anyone => (State::Open, self.limits.max_frame, false),
             Admission::Members(membership) => {
@@ -110,7 +111,7 @@ impl Net {
         if let Some(connection) = self.remove(key)
             && !matches!(connection.state, State::Closing { .. })
         {
-            self.log_stranger(connection.peer.address, why);
+            self.log_stranger(&connection.peer, why);
         }
     }
 
@@ -147,15 +148,15 @@ impl Net {
         }
         match (is_stranger, text) {
             (false, _) => service.on_close(self, super::ConnectionId(key), reason),
-            (true, None) => self.log_stranger(peer.address, &reason.to_string()),
+            (true, None) => self.log_stranger(&peer, &reason.to_string()),
             (true, Some(text)) => {
-                self.log_stranger(peer.address, &format!("it sent text ({text:?}...), not frames"));
+                self.log_stranger(&peer, &format!("it sent text ({text:?}...), not frames"));
             }
         }
     }
 
-    fn log_stranger(&mut self, address: SocketAddr, why: &str) {
-        if self.strangers.cut_off(address, &why) {
+    fn log_stranger(&mut self, peer: &Peer, why: &str) {
+        if self.strangers.cut_off(peer, why) {
             self.deadlines.start(WINDOW, Due::StrangerLog);
         }
     }

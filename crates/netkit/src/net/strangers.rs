@@ -4,10 +4,9 @@
 //! long as they are few: 10,000 of them must not fill a disk.
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
-use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::Peer;
 use super::slots::Key;
 
 /// How many strangers are logged one by one in each [`WINDOW`]; of the others only the number.
@@ -48,9 +47,10 @@ impl Strangers {
 
     /// Logs that one was cut off, or counts it. True if a window has begun: call [`end_window`](Self::end_window)
     /// when it is over.
-    pub(super) fn cut_off(&mut self, address: SocketAddr, why: &dyn Display) -> bool {
+    pub(super) fn cut_off(&mut self, peer: &Peer, why: &str) -> bool {
         if self.in_window < LINES {
-            log::warn!("cut off a stranger at {address}: {why}");
+            let Peer { address, local, .. } = peer;
+            log::warn!("cut off a stranger at {address} on {local}: {why}");
         }
         self.in_window += 1;
         self.in_window == 1

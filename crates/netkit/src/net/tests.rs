@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::Peer;
 use super::deadlines::{Deadlines, Due};
 use super::slots::Slots;
 use super::strangers::Strangers;
@@ -60,11 +61,12 @@ fn a_timer_beyond_the_end_of_time_is_just_late() {
 fn strangers_beyond_ten_are_only_counted() {
     let mut strangers = Strangers::default();
     let address = "192.0.2.1:7".parse().expect("an address");
-    assert!(strangers.cut_off(address, &"first"), "a window begins");
+    let peer = Peer { rank: None, address, local: address, incoming: true };
+    assert!(strangers.cut_off(&peer, "first"), "a window begins");
     for _ in 1..25 {
-        assert!(!strangers.cut_off(address, &"another"));
+        assert!(!strangers.cut_off(&peer, "another"));
     }
     assert_eq!(strangers.end_window(), 15);
-    assert!(strangers.cut_off(address, &"later"), "another window begins");
+    assert!(strangers.cut_off(&peer, "later"), "another window begins");
     assert_eq!(strangers.end_window(), 0);
 }
