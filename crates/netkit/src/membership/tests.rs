@@ -160,6 +160,20 @@ fn a_proof_for_one_member_does_not_hold_for_another() {
     assert_eq!(b.on_frame(&answer).expect_err("refused"), HandshakeError::BadProof);
 }
 
+/// Somebody on the way passes a member of one run off as a member of another that uses the same secret.
+#[test]
+fn a_proof_for_one_run_does_not_hold_in_another() {
+    let other = Membership { run: "20261122-071500-3f9b".into(), ..member(8) };
+    let b = Handshake::accept(other).expect("randomness");
+    let (seen_by_a, _) = run(initiator(3, 8), b, |n, mut bytes| {
+        if n == 0 {
+            *bytes.last_mut().expect("a run") = b'b';
+        }
+        bytes
+    });
+    assert_eq!(seen_by_a, Err(HandshakeError::BadProof));
+}
+
 #[test]
 fn each_changed_bit_is_noticed() {
     for frame in 0..3 {
