@@ -4,4 +4,9 @@
 //! three worlds: as real processes on real machines, in a seeded simulator, and under a model
 //! checker. Every run ends in a verdict, computed from happened-before.
 
+pub mod check;
+pub mod clocks;
 pub mod process;
+pub mod simulate;
+pub mod trace;
+pub mod verdict;

@@ -173,9 +173,18 @@
 //! `docs/wire-format.md` in the repository draws every byte.
 
 pub mod codec;
+pub mod daemon;
 pub mod frame;
+pub mod hosts;
+pub mod launch;
+pub mod logs;
+mod marker;
 pub mod membership;
 pub mod net;
+pub mod reap;
+pub mod run_id;
+pub mod ssh;
+mod text;
 pub mod udp;
 
 pub use membership::{Membership, Secret};

@@ -1,0 +1,84 @@
+//! Messages, requests and indications as a trace sees them: a kind and a text.
+
+use std::borrow::Cow;
+use std::fmt::Debug;
+
+use serde::{Deserialize, Serialize};
+
+use crate::process::Kind;
+
+/// The longest text of one value in a trace, in bytes. A message that carries a list of all
+/// processes would otherwise make a trace of a large run quadratic.
+pub const TEXT_MAX: usize = 2_048;
+
+/// Something with a kind and a text, made only when asked for: most runs count and judge without
+/// ever writing a text.
+pub trait Noted {
+    /// Under which name it is counted: see [`Kind::kind`].
+    fn kind(&self) -> Cow<'_, str>;
+
+    /// What it says, for people: its `Debug` form.
+    fn text(&self) -> String;
+}
+
+impl<T: Kind> Noted for T {
+    fn kind(&self) -> Cow<'_, str> {
+        Cow::Borrowed(Kind::kind(self))
+    }
+
+    fn text(&self) -> String {
+        shorten(format!("{self:?}"))
+    }
+}
+
+/// The name of a timer, which has a text and no kind of its own: its kind is the text up to the
+/// first sign that is not part of a name.
+#[derive(Clone, Copy, Debug)]
+pub struct TimerName<'a, T>(pub &'a T);
+
+impl<T: Debug> Noted for TimerName<'_, T> {
+    fn kind(&self) -> Cow<'_, str> {
+        let text = self.text();
+        let end = text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len());
+        Cow::Owned(text[..end].to_owned())
+    }
+
+    fn text(&self) -> String {
+        shorten(format!("{:?}", self.0))
+    }
+}
+
+/// A kind and a text read from a file.
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Note {
+    /// Under which name it is counted.
+    pub kind: String,
+    /// What it says.
+    pub text: String,
+}
+
+impl Note {
+    /// The note of something that is at hand.
+    pub fn of(noted: &dyn Noted) -> Self {
+        Self { kind: noted.kind().into_owned(), text: noted.text() }
+    }
+}
+
+impl Noted for Note {
+    fn kind(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.kind)
+    }
+
+    fn text(&self) -> String {
+        self.text.clone()
+    }
+}
+
+fn shorten(mut text: String) -> String {
+    if text.len() > TEXT_MAX {
+        let end = (0..=TEXT_MAX).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}

@@ -1,0 +1,150 @@
+//! The one line by which a daemon tells who started it whether it is ready.
+//!
+//! `@@netkit ok PID` or `@@netkit error TEXT`. It is looked for anywhere in what the command prints,
+//! since over SSH a `.bashrc` may have printed something before, even without ending its line.
+
+use std::fmt;
+
+use crate::text::one_line;
+
+/// How much may be printed before the marker, in bytes. A login that greets at greater length is
+/// broken, and its output must not fill memory.
+pub(crate) const MAX_OUTPUT: usize = 64 << 10;
+
+/// The longest text of an error, in characters.
+pub(crate) const MAX_ERROR: usize = 1000;
+
+const START: &[u8] = b"@@netkit ";
+
+/// What the daemon said.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Marker {
+    /// It is ready, and this is its process number.
+    Ok(u32),
+    /// It could not start, and this is why.
+    Error(String),
+}
+
+impl fmt::Display for Marker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Marker::Ok(pid) => write!(f, "@@netkit ok {pid}"),
+            Marker::Error(text) => write!(f, "@@netkit error {}", one_line(text, MAX_ERROR)),
+        }
+    }
+}
+
+/// What a command has printed so far, and the marker in it.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    bytes: Vec<u8>,
+    too_much: bool,
+}
+
+impl Output {
+    /// Takes what was just read. What is beyond [`MAX_OUTPUT`] is dropped.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        let room = MAX_OUTPUT - self.bytes.len();
+        self.too_much |= bytes.len() > room;
+        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    /// Whether more was printed than is looked at.
+    pub(crate) fn too_much(&self) -> bool {
+        self.too_much
+    }
+
+    /// The first complete marker.
+    pub(crate) fn marker(&self) -> Option<Marker> {
+        let mut rest = &self.bytes[..];
+        while let Some(at) = find(rest, START) {
+            rest = &rest[at + START.len()..];
+            let end = rest.iter().position(|&byte| byte == b'\n')?;
+            if let Some(marker) = parse(&rest[..end]) {
+                return Some(marker);
+            }
+        }
+        None
+    }
+
+    /// The last line that says something: most often the reason why there is no marker.
+    pub(crate) fn last_line(&self) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.bytes);
+        let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
+        Some(one_line(line, 200))
+    }
+}
+
+/// Reads what stands between `@@netkit ` and the end of the line.
+fn parse(line: &[u8]) -> Option<Marker> {
+    let line = String::from_utf8_lossy(line);
+    match line.trim_end().split_once(' ')? {
+        ("ok", pid) => pid.parse().ok().filter(|&pid| pid != 0).map(Marker::Ok),
+        ("error", text) => Some(Marker::Error(one_line(text, MAX_ERROR))),
+        _ => None,
+    }
+}
+
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|window| window == what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(parts: &[&[u8]]) -> Output {
+        let mut output = Output::default();
+        parts.iter().for_each(|part| output.push(part));
+        output
+    }
+
+    #[test]
+    fn the_marker_is_found_behind_any_noise_and_however_it_is_split() {
+        let whole = b"\xffWelcome!\n@@netkit\n@@netkit what 1\nno newline@@netkit ok 42\r\nmore";
+        for at in 0..whole.len() {
+            let (a, b) = whole.split_at(at);
+            assert_eq!(read(&[a, b]).marker(), Some(Marker::Ok(42)), "split at {at}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_complete_marker_is_none() {
+        let none: [&[u8]; 7] = [
+            b"",
+            b"@@netkit ok 42",
+            b"@@netkit ok 0\n",
+            b"@@netkit ok -1\n",
+            b"@@netkit ok 99999999999\n",
+            b"@@netkit ok\n",
+            b"netkit ok 42\n",
+        ];
+        for output in none {
+            assert_eq!(read(&[output]).marker(), None, "{:?}", String::from_utf8_lossy(output));
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_and_stays_one_line() {
+        for marker in [Marker::Ok(7), Marker::Error("port 1 in use".to_owned())] {
+            assert_eq!(read(&[format!("{marker}\n").as_bytes()]).marker(), Some(marker));
+        }
+        let forged = Marker::Error("a\n@@netkit ok 7".to_owned()).to_string();
+        assert_eq!(forged, "@@netkit error a\\n@@netkit ok 7");
+        assert!(matches!(
+            read(&[format!("{forged}\n").as_bytes()]).marker(),
+            Some(Marker::Error(_))
+        ));
+    }
+
+    #[test]
+    fn output_without_end_is_cut_off() {
+        let mut output = Output::default();
+        for _ in 0..100 {
+            output.push(&[b'x'; 1000]);
+        }
+        assert!(output.too_much());
+        assert_eq!(output.bytes.len(), MAX_OUTPUT);
+        assert_eq!(output.last_line().unwrap().chars().count(), 201);
+    }
+}

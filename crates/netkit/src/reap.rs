@@ -1,0 +1,162 @@
+//! Ending what is left of a run on this machine.
+//!
+//! Participants end by themselves when their launcher is gone, but one that was stopped (SIGSTOP)
+//! or hangs in a loop cannot. Every process of a run has the argument `--run RUN` on its command
+//! line, so what is left can be found without a list of numbers, on every machine alike, even if the
+//! launcher that knew the numbers is dead.
+//!
+//! Between looking at a process and killing it, it may end and its number be given to another. So
+//! the process is held by a file descriptor first (`pidfd_open`), looked at through its number then,
+//! and signalled through the descriptor: if the number has changed hands in between, the signal
+//! reaches nobody.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::process;
+
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use nix::unistd::geteuid;
+
+use crate::run_id::RunId;
+
+/// Sends a signal to every process of this user on this machine that has the arguments `--run RUN`
+/// (or `--run=RUN`), except the calling one. Returns their numbers. SIGKILL also ends stopped ones.
+///
+/// Processes that end meanwhile, and those that may not be looked at, are skipped. `/proc` shows
+/// only what is in the caller's PID namespace.
+pub fn reap(run: &RunId, how: Signal) -> Vec<u32> {
+    let own = process::id();
+    let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    numbers.filter(|&pid| pid != own && signal_if_of_run(pid, run, how)).collect()
+}
+
+/// Signals the process if it belongs to the run, and says whether it did.
+fn signal_if_of_run(pid: u32, run: &RunId, how: Signal) -> bool {
+    let Ok(process) = pidfd_open(pid) else { return false };
+    is_ours(pid) && is_of_run(pid, run) && pidfd_signal(&process, how).is_ok()
+}
+
+/// Whether the process belongs to the user of this one.
+fn is_ours(pid: u32) -> bool {
+    fs::metadata(format!("/proc/{pid}")).is_ok_and(|about| about.uid() == geteuid().as_raw())
+}
+
+/// Whether the run stands among the arguments of the process. A process that has ended but was not
+/// waited for has none.
+fn is_of_run(pid: u32, run: &RunId) -> bool {
+    fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| names_run(&line, run))
+}
+
+/// Whether a command line, its arguments each ended by a NUL, names the run.
+fn names_run(command_line: &[u8], run: &RunId) -> bool {
+    // The first argument is the program.
+    let arguments: Vec<&[u8]> = command_line.split(|&byte| byte == 0).skip(1).collect();
+    let run = run.as_str().as_bytes();
+    arguments.windows(2).any(|pair| pair[0] == b"--run" && pair[1] == run)
+        || arguments.iter().any(|argument| argument.strip_prefix(b"--run=") == Some(run))
+}
+
+fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
+    // SAFETY: the call touches no memory; it answers with a new descriptor or -1.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let fd = Errno::result(fd)?;
+    // SAFETY: the descriptor is new, open, and owned by nobody else; a descriptor fits in an i32.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+fn pidfd_signal(process: &OwnedFd, how: Signal) -> Result<(), Errno> {
+    let (fd, how) = (process.as_raw_fd(), how as i32);
+    let info: *const libc::siginfo_t = std::ptr::null();
+    // SAFETY: the descriptor is open, and the null pointer stands for the usual information.
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, how, info, 0) };
+    Errno::result(result).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Child, Command, Stdio};
+
+    use nix::sys::signal::kill;
+    use nix::sys::wait::{WaitPidFlag, waitpid};
+    use nix::unistd::Pid;
+
+    use super::*;
+
+    /// A process that waits for ever, with these arguments on its command line. It has written a line
+    /// before this returns, so its command line is in place.
+    fn waiting(arguments: &[&str]) -> Child {
+        let mut child = Command::new("sh")
+            .args(["-c", "echo; read x; exit 3", "sh"])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut byte = [0];
+        io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut byte).unwrap();
+        child
+    }
+
+    fn pid(child: &Child) -> Pid {
+        Pid::from_raw(child.id() as i32)
+    }
+
+    #[test]
+    fn every_process_of_the_run_ends_even_a_stopped_one_and_no_other() {
+        let (run, other) = (RunId::new(), RunId::new());
+        let name = run.as_str();
+        let mut ours = [
+            waiting(&["--run", name]),
+            waiting(&["p", "--rank", "3", "--run", name, "--x"]),
+            waiting(&[&format!("--run={name}")]),
+        ];
+        let mut others = [
+            waiting(&["--run", other.as_str()]),
+            waiting(&["--run", &format!("{name}x")]),
+            waiting(&[name]),
+            waiting(&[&format!("--run {name}")]),
+        ];
+        kill(pid(&ours[1]), Signal::SIGSTOP).unwrap();
+        waitpid(pid(&ours[1]), Some(WaitPidFlag::WUNTRACED)).unwrap();
+
+        let mut ended = reap(&run, Signal::SIGKILL);
+        ended.sort_unstable();
+        let mut expected: Vec<u32> = ours.iter().map(Child::id).collect();
+        expected.sort_unstable();
+        assert_eq!(ended, expected);
+        for child in &mut ours {
+            assert_eq!(child.wait().unwrap().signal(), Some(9));
+        }
+        for child in &mut others {
+            drop(child.stdin.take());
+            assert_eq!(child.wait().unwrap().code(), Some(3), "left alone, it ended by itself");
+        }
+        assert_eq!(reap(&run, Signal::SIGKILL), [0; 0]);
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_not_counted() {
+        let run = RunId::new();
+        let mut child = waiting(&["--run", run.as_str()]);
+        child.kill().unwrap();
+        // Not waited for yet: a zombie, once the signal has worked.
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+        nix::sys::wait::waitid(nix::sys::wait::Id::Pid(pid(&child)), flags).unwrap();
+        assert_eq!(reap(&run, Signal::SIGKILL), [0; 0]);
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn the_program_itself_is_no_argument() {
+        let run: RunId = "20261122-071500-3f9a".parse().unwrap();
+        assert!(names_run(b"ring\0--run\x0020261122-071500-3f9a\0", &run));
+        assert!(!names_run(b"--run\x0020261122-071500-3f9a\0", &run));
+        assert!(!names_run(b"--run=20261122-071500-3f9a\0", &run));
+        assert!(!names_run(b"", &run));
+    }
+}

@@ -1,0 +1,94 @@
+//! What can be learned of a private key file without its passphrase: whether it has one, and which
+//! public key it belongs to.
+//!
+//! libssh2 says the same of a protected file as of a damaged one ("unsupported format"), so whether to
+//! ask for a passphrase is found out here. The format of OpenSSH (PROTOCOL.key in its sources) begins
+//! with the name of the cipher, `none` for an open one, and has the public key in the clear.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// The longest key file that is read, in bytes; an RSA key of 16384 bits takes 13 kB.
+const MAX_KEY_FILE: u64 = 64 << 10;
+
+/// A private key in a file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct KeyFile {
+    pub(super) path: PathBuf,
+    /// Whether it needs a passphrase.
+    pub(super) protected: bool,
+    /// The public key, if it is known.
+    pub(super) public: Option<Vec<u8>>,
+}
+
+impl KeyFile {
+    /// Looks at a key file.
+    pub(super) fn read(path: &Path) -> io::Result<KeyFile> {
+        let text = read(path)?;
+        let wrong = || io::Error::new(io::ErrorKind::InvalidData, "not a private key");
+        let start = text.find("-----BEGIN ").ok_or_else(wrong)?;
+        let (header, body) = text[start..].split_once('\n').ok_or_else(wrong)?;
+        if !header.contains("PRIVATE KEY-----") {
+            return Err(wrong());
+        }
+        let (protected, public) = if header.contains("OPENSSH") {
+            let (protected, public) = open_part(body).ok_or_else(wrong)?;
+            (protected, Some(public))
+        } else {
+            (header.contains("ENCRYPTED") || body.contains("Proc-Type: 4,ENCRYPTED"), None)
+        };
+        let public = public.or_else(|| public_beside(path));
+        Ok(KeyFile { path: path.to_owned(), protected, public })
+    }
+}
+
+/// The public key in the file of the same name with `.pub`.
+fn public_beside(path: &Path) -> Option<Vec<u8>> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".pub");
+    let text = read(Path::new(&name)).ok()?;
+    STANDARD.decode(text.split_ascii_whitespace().nth(1)?).ok()
+}
+
+/// Whether a key in the format of OpenSSH is protected, and its public key.
+fn open_part(body: &str) -> Option<(bool, Vec<u8>)> {
+    let base64: String =
+        body.split("-----END").next()?.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    let bytes = STANDARD.decode(base64).ok()?;
+    let mut rest = bytes.strip_prefix(b"openssh-key-v1\0")?;
+    let cipher = string(&mut rest)?;
+    let _derivation = string(&mut rest)?;
+    let _derivation_options = string(&mut rest)?;
+    let (count, after) = rest.split_first_chunk::<4>()?;
+    rest = after;
+    if u32::from_be_bytes(*count) != 1 {
+        return None;
+    }
+    Some((cipher != b"none", string(&mut rest)?.to_owned()))
+}
+
+/// Takes a string with its length before it (RFC 4251, section 5).
+fn string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, after) = rest.split_first_chunk::<4>()?;
+    let (string, after) = after.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+    *rest = after;
+    Some(string)
+}
+
+/// The text of a short file.
+fn read(path: &Path) -> io::Result<String> {
+    // Opening a named pipe would wait for a writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
+    }
+    let mut text = String::new();
+    File::open(path)?.take(MAX_KEY_FILE).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;
