@@ -5,8 +5,13 @@
 //! checker. Every run ends in a verdict, computed from happened-before.
 
 pub mod check;
+pub mod cli;
 pub mod clocks;
+pub mod lab;
+pub mod overlay;
 pub mod process;
+pub mod report;
+pub mod run;
 pub mod simulate;
 pub mod trace;
 pub mod verdict;

@@ -22,9 +22,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// The model checker needs all of it. `HashMap` and `f64` do not qualify, which is as well: their
 /// order and their rounding would make runs differ. Use `BTreeMap` and integers.
-pub trait Value: Clone + Debug + Hash + Ord {}
+pub trait Value: Clone + Debug + Hash + Ord + Send + Sync + 'static {}
 
-impl<T: Clone + Debug + Hash + Ord> Value for T {}
+impl<T: Clone + Debug + Hash + Ord + Send + Sync + 'static> Value for T {}
 
 /// A value that is counted and drawn under a name: a message, a request, an indication.
 pub trait Kind: Value {

@@ -187,6 +187,8 @@ pub mod ssh;
 mod text;
 pub mod udp;
 
+pub use nix::sys::signal::Signal;
+
 pub use membership::{Membership, Secret};
 pub use net::{
     Admission, CloseReason, ConnectionId, Limits, ListenerId, Net, Outgoing, Peer, SendError,

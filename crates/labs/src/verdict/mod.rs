@@ -33,7 +33,9 @@ use serde::{Deserialize, Serialize};
 pub use self::channels::{ExactlyOnce, Fifo};
 pub use self::entries::Entries;
 pub use self::hops::OneMessageAHop;
-pub use self::judge::{AllTagsUnderWay, Judge, Monitor, Monitors, StreamJudge, TAGS, Tags};
+pub use self::judge::{
+    AllTagsUnderWay, Judge, Monitor, Monitors, StreamError, StreamJudge, TAGS, Tags,
+};
 pub use self::mutual_exclusion::MutualExclusion;
 pub use self::one_token::OneToken;
 pub use self::ring::SingleRing;
