@@ -1,7 +1,8 @@
-//! The round trip of a 64-byte frame through netkit over loopback TCP, against blocking sockets with the same framing.
+//! The round trip of a 64-byte frame through netkit over loopback TCP, against blocking sockets
+//! with the same framing.
 //!
-//! To reach: at most 1.15 times the time. The blocking side is what one would write by hand: one `write` for header
-//! and body, a buffered reader, no readiness queue, one connection a thread.
+//! To reach: at most 1.15 times the time. The blocking side is what one would write by hand: one
+//! `write` for header and body, a buffered reader, no readiness queue, one connection a thread.
 
 use std::io::{BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -1,8 +1,9 @@
 //! A one-way stream of 64-byte frames through netkit over loopback TCP, against batched raw writes.
 //!
-//! To reach: at least 0.5 times the throughput. The raw writer copies frames into a buffer of 64 KiB and writes it when
-//! it is full. Of raw readers there are two: one that reads 64 KiB at a time and counts bytes, which is all that the
-//! system can do; and one that also cuts the frames and looks at each, which is what netkit does.
+//! To reach: at least 0.5 times the throughput. The raw writer copies frames into a buffer of 64
+//! KiB and writes it when it is full. Of raw readers there are two: one that reads 64 KiB at a time
+//! and counts bytes, which is all that the system can do; and one that also cuts the frames and
+//! looks at each, which is what netkit does.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

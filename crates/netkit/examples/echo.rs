@@ -9,14 +9,25 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use netkit::{Admission, CloseReason, ConnectionId, Limits, Net, Outgoing, Peer, Service};
 use nix::sys::signal::Signal::{SIGINT, SIGTERM};
 
 const USAGE: &str = "usage: echo listen ADDRESS:PORT | echo say ADDRESS:PORT WORD...";
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     env_logger::init();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("echo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut net = Net::new(Limits::default())?;
     match arguments.split_first_chunk() {

@@ -1,14 +1,17 @@
-//! Framed TCP and UDP on one thread, for programs that talk to each other.
+//! Framed TCP and UDP on one thread, for programs that talk to each other, and what starts them on
+//! many machines.
 //!
-//! netkit carries messages between processes and knows nothing of what they mean. It gives a program connections on
-//! which whole frames arrive, proof that the other end belongs to it, datagrams, timers and signals, all in one event
-//! loop; and a bound on everything that somebody else could let grow. There is no runtime, no background thread and no
-//! macro: it is [`mio`](https://docs.rs/mio) with the traps taken care of.
+//! netkit carries messages between processes and knows nothing of what they mean. It gives a
+//! program connections on which whole frames arrive, proof that the other end belongs to it,
+//! datagrams, timers and signals, all in one event loop; and a bound on everything that somebody
+//! else could let grow. There is no runtime, no background thread and no macro: it is
+//! [`mio`](https://docs.rs/mio) with the traps taken care of. Launching is a part of its own:
+//! either is of use without the other.
 //!
 //! # A program is a service
 //!
-//! A [`Service`] has a method for each thing that can happen. It is handed the [`Net`], of which it asks what is to be
-//! done. This one sends back what it gets:
+//! A [`Service`] has a method for each thing that can happen. It is handed the [`Net`], of which it
+//! asks what is to be done. This one sends back what it gets:
 //!
 //! ```
 //! use netkit::{Admission, CloseReason, ConnectionId, Limits, Net, Outgoing, Peer, Service};
@@ -62,15 +65,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Handlers run one at a time and to completion, and nothing that they call blocks or calls them back. What they send in
-//! one turn of the loop leaves in one system call at its end. A handler may close any connection, the one it is being
-//! called for as well: no more of its frames arrive. Names of connections are never used again, and a name that is out of date
-//! is answered with an error or ignored.
+//! Handlers run one at a time and to completion, and nothing that they call blocks or calls them
+//! back. What they send in one turn of the loop leaves in one system call at its end. A handler may
+//! close any connection, the one it is being called for as well: no more of its frames arrive.
+//! Names of connections are never used again, and a name that is out of date is answered with an
+//! error or ignored.
 //!
 //! # Values travel as well as bytes
 //!
-//! What implements serde's traits is sent with [`Net::send_value`] and read with [`codec::decode`]. Decoding is safe on
-//! bytes from anybody: it is bounded in size, depth and number of elements.
+//! What implements serde's traits is sent with [`Net::send_value`] and read with [`codec::decode`].
+//! Decoding is safe on bytes from anybody: it is bounded in size, depth and number of elements.
 //!
 //! ```
 //! #[derive(Debug, PartialEq, serde::Deserialize, serde::Serialize)]
@@ -89,10 +93,10 @@
 //!
 //! # Strangers never reach the service
 //!
-//! Processes that belong together share a [`Secret`]. A listener with [`Admission::Members`] and a connection to
-//! [`Outgoing::Member`] prove to each other that they know it, and which rank each has, before the service hears of
-//! the connection. Everybody else is closed within a deadline and logged, and takes up a bounded number of places, the
-//! oldest of which is given away first.
+//! Processes that belong together share a [`Secret`]. A listener with [`Admission::Members`] and a
+//! connection to [`Outgoing::Member`] prove to each other that they know it, and which rank each
+//! has, before the service hears of the connection. Everybody else is closed within a deadline and
+//! logged, and takes up a bounded number of places, the oldest of which is given away first.
 //!
 //! ```
 //! # use netkit::{CloseReason, ConnectionId, Limits, Net, Peer, Service};
@@ -125,14 +129,15 @@
 //!
 //! # Nothing grows without a limit
 //!
-//! [`Limits`] has them all, each with its reason: the length of a frame, what waits for a peer that reads slowly (then
-//! it is cut off; [`Net::queued`] and [`Service::on_drained`] let a sender hold back in time), strangers, connections,
-//! and how long connecting, greeting and closing may take. A peer that floods us is read from in turn with the others.
+//! [`Limits`] has them all, each with its reason: the length of a frame, what waits for a peer that
+//! reads slowly (then it is cut off; [`Net::queued`] and [`Service::on_drained`] let a sender hold
+//! back in time), strangers, connections, and how long connecting, greeting and closing may take. A
+//! peer that floods us is read from in turn with the others.
 //!
 //! # Time, signals and other threads are events too
 //!
-//! [`Net::start_timer`], [`Net::watch_signals`] and [`Net::waker`] lead to methods of the service. The loop never
-//! spins: a program in which nothing happens uses no processor time.
+//! [`Net::start_timer`], [`Net::watch_signals`] and [`Net::waker`] lead to methods of the service.
+//! The loop never spins: a program in which nothing happens uses no processor time.
 //!
 //! ```
 //! # use netkit::{CloseReason, ConnectionId, Limits, Net, Peer, Service, TimerId};
@@ -163,12 +168,20 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! # Processes are started here and elsewhere
+//!
+//! [`launch`] starts processes on the machines of a host file ([`hosts`]), directly or over SSH
+//! ([`ssh`]); each becomes a daemon ([`daemon`]) with a log of its own ([`logs`]), and is given
+//! what nobody else may see on its standard input. These modules use no event loop: they run to
+//! their end and return what happened on each machine.
+//!
 //! # What netkit leaves to others
 //!
-//! It does not encrypt, and does not authenticate frames after the handshake: people are meant to watch them with
-//! Wireshark. Use it on machines and networks that you trust, or through a tunnel. It does not connect again by
-//! itself, does not send again what was under way when a connection broke, and does not resolve names: what these
-//! should mean is for the protocol above to say. Datagrams are not authenticated at all.
+//! It does not encrypt, and does not authenticate frames after the handshake: people are meant to
+//! watch them with Wireshark. Use it on machines and networks that you trust, or through a tunnel.
+//! It does not connect again by itself, does not send again what was under way when a connection
+//! broke, and does not resolve names: what these should mean is for the protocol above to say.
+//! Datagrams are not authenticated at all.
 //!
 //! `docs/wire-format.md` in the repository draws every byte.
 

@@ -29,8 +29,8 @@ fn count(bytes: isize) {
     ALLOCATIONS.set(ALLOCATIONS.get() + usize::from(bytes > 0));
 }
 
-// SAFETY: everything is handed to the system's allocator as it came; the counters are plain cells that neither
-// allocate nor run destructors.
+// SAFETY: everything is handed to the system's allocator as it came; the counters are plain cells
+// that neither allocate nor run destructors.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
@@ -39,7 +39,8 @@ unsafe impl GlobalAlloc for Counting {
     }
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count(-(layout.size() as isize));
-        // SAFETY: the caller keeps the contract of `dealloc`, and `alloc` got the block from the same allocator.
+        // SAFETY: the caller keeps the contract of `dealloc`, and `alloc` got the block from the
+        // same allocator.
         unsafe { System.dealloc(pointer, layout) }
     }
 }

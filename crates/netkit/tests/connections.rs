@@ -122,7 +122,8 @@ fn frames_before_the_end_are_delivered_before_the_end() {
     assert!(matches!(side.recorder.seen.last(), Some(Seen::Close(_, CloseReason::Ended))));
 }
 
-/// Writing to a peer that is gone fails before its last frames have been read. They must not get lost.
+/// Writing to a peer that is gone fails before its last frames have been read. They must not get
+/// lost.
 #[test]
 fn frames_are_delivered_even_if_writing_failed_first() {
     let (mut side, mut socket) = with_bare_socket(Limits::default());
@@ -266,6 +267,22 @@ fn closing_when_sent_delivers_everything_first() {
     assert!(a.recorder.closed().is_empty() && a.recorder.frames().is_empty());
 }
 
+/// Closing a socket with unread bytes resets the connection, and the peer may lose what it was sent.
+#[test]
+fn closing_with_unread_bytes_is_orderly() {
+    let (mut side, mut socket) = with_bare_socket(Limits::default());
+    let id = side.recorder.opened()[0];
+    // More than is read in one turn.
+    socket.write_all(&[0; 200_000]).expect("fits in the system's buffers");
+    side.net.send(id, b"the answer").expect("open");
+    side.net.close_when_sent(id);
+    let reader = std::thread::spawn(move || rest(&socket));
+    while !reader.is_finished() {
+        side.turn();
+    }
+    assert_eq!(reader.join().expect("an orderly end"), frame(b"the answer"));
+}
+
 #[test]
 fn a_run_ends_when_all_is_sent() {
     let mut a = Side::reacting(Limits::default(), |net, seen| {
@@ -300,7 +317,8 @@ fn a_peer_that_reads_nothing_does_not_delay_the_end_for_ever() {
     assert!(start.elapsed() < PATIENCE);
 }
 
-/// A handler closes the connection whose frames it is being given, and one that has frames in the same turn.
+/// A handler closes the connection whose frames it is being given, and one that has frames in the
+/// same turn.
 #[test]
 fn handlers_may_close_any_connection() {
     let mut opened = Vec::new();

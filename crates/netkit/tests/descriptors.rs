@@ -1,4 +1,5 @@
-//! A process that has run out of file descriptors. Alone in its program, for the limit is that of the process.
+//! A process that has run out of file descriptors. Alone in its program, for the limit is that of
+//! the process.
 
 use std::fs::File;
 use std::net::TcpStream;

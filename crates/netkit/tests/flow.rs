@@ -91,7 +91,8 @@ fn a_sender_is_told_when_the_peer_has_taken_everything() {
     assert_eq!(drained.count(), 1);
 }
 
-/// One connection has sent megabytes; a frame on another one is not kept waiting until they are worked off.
+/// One connection has sent megabytes; a frame on another one is not kept waiting until they are
+/// worked off.
 #[test]
 fn a_flood_does_not_starve_others() {
     let mut side = Side::new(Limits::default());

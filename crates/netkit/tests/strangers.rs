@@ -12,7 +12,8 @@ use netkit::{Admission, Limits, Outgoing, Secret};
 mod common;
 use common::{PATIENCE, Seen, Side, both, frame, member, secret};
 
-/// Keeps what is logged. All tests of this program share it, and look for the addresses of their own sockets.
+/// Keeps what is logged. All tests of this program share it, and look for the addresses of their
+/// own sockets.
 struct Log(Mutex<Vec<String>>);
 
 static LOG: Log = Log(Mutex::new(Vec::new()));
@@ -28,7 +29,8 @@ impl log::Log for Log {
     fn flush(&self) {}
 }
 
-/// The lines about a stranger at this address, who connected to that one. (Ports are used again, by other tests.)
+/// The lines about a stranger at this address, who connected to that one. (Ports are used again, by
+/// other tests.)
 fn logged_about(stranger: SocketAddr, listener: SocketAddr) -> Vec<String> {
     let ends = format!("at {stranger} on {listener}:");
     let lines = LOG.0.lock().expect("no panic under the lock");
@@ -162,7 +164,8 @@ fn text_is_recognised() {
     assert!(hint.contains("netkit frames"), "{hint}");
 }
 
-/// Who recorded a handshake and plays it again gets a new challenge, for which the old answer does not do.
+/// Who recorded a handshake and plays it again gets a new challenge, for which the old answer does
+/// not do.
 #[test]
 fn a_replayed_handshake_is_cut_off() {
     let mut run = Run::new(Limits::default());
@@ -213,7 +216,8 @@ fn the_oldest_stranger_makes_room() {
     run.assert_undisturbed();
 }
 
-/// At most 400 of them are connected at a time, for this process holds both ends and has some thousand descriptors.
+/// At most 400 of them are connected at a time, for this process holds both ends and has some
+/// thousand descriptors.
 #[test]
 fn ten_thousand_strangers_disturb_nobody() {
     let start = Instant::now();

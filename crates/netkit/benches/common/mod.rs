@@ -7,14 +7,15 @@ use std::time::Duration;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// How many samples are taken of each side. The median of seven bears three that something else disturbed.
+/// How many samples are taken of each side. The median of seven bears three that something else
+/// disturbed.
 pub(crate) const SAMPLES: usize = 7;
 
 /// How many bytes the body of each frame has.
 pub(crate) const BODY: usize = 64;
 
-/// Puts this thread, and those that it starts from now on, on the first core that it may use. On two cores the
-/// wake-up from core to core would be measured, which costs more than all of netkit.
+/// Puts this thread, and those that it starts from now on, on the first core that it may use. On
+/// two cores the wake-up from core to core would be measured, which costs more than all of netkit.
 pub(crate) fn pin() {
     let allowed = sched_getaffinity(Pid::from_raw(0)).expect("this thread");
     let core = (0..CpuSet::count()).find(|&core| allowed.is_set(core) == Ok(true)).expect("a core");

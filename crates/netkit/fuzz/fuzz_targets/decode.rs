@@ -1,4 +1,5 @@
-//! Bodies of frames: whatever decodes must encode to the same bytes, for the format writes each value in one way.
+//! Bodies of frames: whatever decodes must encode to the same bytes, for the format writes each
+//! value in one way.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! Frames of a stranger: neither end may take them for a member's. The first byte chooses where the frame is cut in two.
+//! Frames of a stranger: neither end may take them for a member's. The first byte chooses where the
+//! frame is cut in two.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! Streams of bytes cut into pieces, and datagrams: the pieces must not matter. The first byte is the length of the pieces.
+//! Streams of bytes cut into pieces, and datagrams: the pieces must not matter. The first byte is
+//! the length of the pieces.
 
 #![no_main]
 

@@ -1,7 +1,7 @@
 //! Who has connected and not yet proved to be a member.
 //!
-//! Strangers are told apart by age, so that the oldest can make room, and are spoken of in the log one by one only as
-//! long as they are few: 10,000 of them must not fill a disk.
+//! Strangers are told apart by age, so that the oldest can make room, and are spoken of in the log
+//! one by one only as long as they are few: 10,000 of them must not fill a disk.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -45,8 +45,8 @@ impl Strangers {
         self.waiting.first().copied()
     }
 
-    /// Logs that one was cut off, or counts it. True if a window has begun: call [`end_window`](Self::end_window)
-    /// when it is over.
+    /// Logs that one was cut off, or counts it. True if a window has begun: call
+    /// [`end_window`](Self::end_window) when it is over.
     pub(super) fn cut_off(&mut self, peer: &Peer, why: &str) -> bool {
         if self.in_window < LINES {
             let Peer { address, local, .. } = peer;
