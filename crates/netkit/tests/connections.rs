@@ -389,7 +389,11 @@ fn a_false_acceptor_is_refused() {
 #[test]
 fn an_acceptor_that_says_nothing_is_given_up() {
     let listener = TcpListener::bind(common::loopback()).expect("a free port");
-    let limits = Limits { handshake_deadline: Duration::from_millis(50), ..Limits::default() };
+    let limits = Limits {
+        handshake_deadline: Duration::from_millis(50),
+        connect_deadline: Duration::from_secs(3600),
+        ..Limits::default()
+    };
     let mut side = Side::new(limits);
     let to = Outgoing::Member { membership: member(&secret(), 0), to: 1 };
     side.net.connect(listener.local_addr().expect("bound"), to).expect("begun");

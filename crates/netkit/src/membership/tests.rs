@@ -64,6 +64,50 @@ fn frames_have_the_documented_lengths() {
     assert_eq!(hello.len(), MAX_HANDSHAKE_FRAME);
 }
 
+/// The bytes in `docs/wire-format.md`, of which the proofs were computed with another program.
+#[test]
+fn the_example_of_the_documentation() {
+    let document = include_str!("../../../../docs/wire-format.md");
+    let (_, example) = document.split_once("\n## An example\n").expect("its section");
+    let block = example.split("```").nth(1).expect("its block");
+    let frames: Vec<Vec<u8>> = block
+        .trim_start_matches("text")
+        .trim()
+        .split("\n\n")
+        .map(|frame| {
+            let digits = frame.split_whitespace().skip(3);
+            digits.map(|byte| u8::from_str_radix(byte, 16).expect("two digits")).collect()
+        })
+        .collect();
+
+    let secret = Secret(std::array::from_fn(|n| u8::try_from(n).expect("below 32")));
+    let member = |me| Membership { run: "friday".into(), secret: secret.clone(), me };
+    let (a, hello) = Handshake::initiate_with(member(0), 1, [0x11; NONCE]).expect("begun");
+    let b = Handshake::accept_with(member(1), [0x22; NONCE]);
+    let mut seen = Vec::new();
+    let ends = run((a, hello), b, |_, body| {
+        let mut frame = Vec::new();
+        crate::frame::write_header(body.len(), &mut frame);
+        seen.push([frame, body.clone()].concat());
+        body
+    });
+    assert_eq!(ends, (Ok(1), Ok(0)));
+    assert_eq!(seen, frames[..3]);
+
+    #[derive(Serialize)]
+    enum Message {
+        #[expect(dead_code, reason = "it gives the other variant its number")]
+        Grant,
+        Ask {
+            clock: u64,
+        },
+    }
+    let mut body = Vec::new();
+    crate::codec::encode(&Message::Ask { clock: 7 }, &mut body).expect("encodable");
+    assert_eq!(frames[3][4..], body);
+    assert_eq!(frames[3][..4], crate::frame::header(body.len()));
+}
+
 #[test]
 fn another_secret_is_refused_by_the_initiator_first() {
     let other = Membership { secret: Secret([43; 32]), ..member(8) };

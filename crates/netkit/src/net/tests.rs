@@ -1,6 +1,8 @@
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use super::Peer;
+use super::connection::{Connection, State};
 use super::deadlines::{Deadlines, Due};
 use super::slots::Slots;
 use super::strangers::Strangers;
@@ -69,4 +71,25 @@ fn strangers_beyond_ten_are_only_counted() {
     assert_eq!(strangers.end_window(), 15);
     assert!(strangers.cut_off(&peer, "later"), "another window begins");
     assert_eq!(strangers.end_window(), 0);
+}
+
+/// Connecting to a port of this machine where nobody listens can lead to oneself: the system may
+/// choose that very port for our end, and TCP lets the two ends be one.
+#[test]
+fn a_connection_to_oneself_is_refused() {
+    use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn};
+    let socket =
+        socket::socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None).expect("fd");
+    socket::bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).expect("a free port");
+    let own: SockaddrIn = socket::getsockname(socket.as_raw_fd()).expect("bound");
+    socket::connect(socket.as_raw_fd(), &own).expect("connected to itself");
+    let stream = std::net::TcpStream::from(socket);
+    stream.set_nonblocking(true).expect("a live socket");
+    let address = stream.peer_addr().expect("connected");
+
+    let stream = mio::net::TcpStream::from_std(stream);
+    let state = State::Connecting(None, Vec::new());
+    let mut connection = Connection::new(stream, address, address, state, 0);
+    let error = connection.is_connected().expect_err("refused");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
 }
