@@ -317,6 +317,25 @@ fn a_peer_that_reads_nothing_does_not_delay_the_end_for_ever() {
     assert!(start.elapsed() < PATIENCE);
 }
 
+/// The same while the loop goes on: the connection does not stay for ever.
+#[test]
+fn a_closed_connection_is_forgotten_in_time() {
+    let limits = Limits { close_deadline: Duration::from_millis(50), ..Limits::default() };
+    let (mut side, _socket) = with_bare_socket(limits);
+    let id = side.recorder.opened()[0];
+    while side.net.queued(id) < 8 << 20 {
+        side.net.send(id, &[7; 1_000_000]).expect("open");
+    }
+    side.net.close_when_sent(id);
+    let start = Instant::now();
+    while side.net.peer(id).is_some() {
+        assert!(start.elapsed() < PATIENCE, "the connection is still there");
+        side.turn();
+    }
+    assert!(start.elapsed() >= Duration::from_millis(50), "it was given its time");
+    assert!(side.recorder.closed().is_empty());
+}
+
 /// A handler closes the connection whose frames it is being given, and one that has frames in the
 /// same turn.
 #[test]
