@@ -123,7 +123,10 @@ pub(super) fn read_file(
     let mut piece = vec![0; PIECE];
     loop {
         let room = (max - bytes.len() as u64).min(PIECE as u64) as usize;
-        // A read of nothing is the end: of what is wanted, or of the file.
+        // The library takes asking for nothing for an error.
+        if room == 0 {
+            return Ok(bytes);
+        }
         match file.read(&mut piece[..room]).map_err(CopyError::Read)? {
             0 => return Ok(bytes),
             n => bytes.extend_from_slice(&piece[..n]),
