@@ -55,6 +55,8 @@ use crate::ssh::{Copy, Remote, Target};
 pub use local::start_here;
 
 mod local;
+#[cfg(test)]
+mod tests;
 
 /// How many machines are reached at once. A launch waits for others most of the time; beyond this
 /// it is the cryptography of the sessions on this machine that takes the time.
