@@ -118,7 +118,8 @@ impl Ready {
         process::exit(1)
     }
 
-    /// Says it once. That nobody listens any more is no error: the daemon learns of it by other means.
+    /// Says it once. That nobody listens any more is no error: the daemon learns of it by other
+    /// means.
     fn say(&mut self, marker: &Marker) {
         if let Some(to_parent) = self.to_parent.take() {
             let text = match marker {
@@ -164,8 +165,8 @@ fn become_daemon(ready: &Ready, null: &OwnedFd, keep: &[BorrowedFd<'_>]) -> Resu
     setsid().map_err(failed("start a session"))?;
     // SAFETY: as the first fork: still one thread.
     if let ForkResult::Parent { .. } = unsafe { fork() }.map_err(failed("fork again"))? {
-        // SAFETY: `_exit` has no preconditions. It is not `exit`, which would flush buffers that this
-        // process only has a copy of.
+        // SAFETY: `_exit` has no preconditions. It is not `exit`, which would flush buffers that
+        // this process only has a copy of.
         unsafe { libc::_exit(0) }
     }
     let to_parent = ready.to_parent.as_ref().expect("nothing was said yet");

@@ -1,13 +1,13 @@
 //! An SSH server inside a test.
 //!
 //! netkit's way over SSH is tested against real traffic, on any machine, as an ordinary user and
-//! without an `sshd`. The server listens on a free port of 127.0.0.1, runs in a thread of its own, ends
-//! with the value that stands for it, really runs the commands it is given (`sh -c`, with a home folder
-//! of its own), and really keeps the files it is sent. It is strict or broken in the ways that
-//! [`Behaviour`] names, and counts what it sees.
+//! without an `sshd`. The server listens on a free port of 127.0.0.1, runs in a thread of its own,
+//! ends with the value that stands for it, really runs the commands it is given (`sh -c`, with a
+//! home folder of its own), and really keeps the files it is sent. It is strict or broken in the
+//! ways that [`Behaviour`] names, and counts what it sees.
 //!
-//! [`Bench`] is the other half: an SSH folder for the client with a key, known hosts and configuration,
-//! so that nothing of the user who runs the test is read.
+//! [`Bench`] is the other half: an SSH folder for the client with a key, known hosts and
+//! configuration, so that nothing of the user who runs the test is read.
 
 use std::collections::HashMap;
 use std::fs;
@@ -254,8 +254,8 @@ impl Bench {
         path
     }
 
-    /// How to reach servers from this folder: nothing of the user who runs the test is used, and nothing
-    /// is asked for.
+    /// How to reach servers from this folder: nothing of the user who runs the test is used, and
+    /// nothing is asked for.
     pub fn options(&self) -> LaunchOptions {
         LaunchOptions {
             ssh_folder: Some(self.folder.path().to_owned()),

@@ -1,8 +1,8 @@
-//! The program that the tests of the SSH path start: a daemon that is told on its command line how to
-//! behave.
+//! The program that the tests of the SSH path start: a daemon that is told on its command line how
+//! to behave.
 //!
-//! * `daemon ADDRESS RANK`: becomes a daemon, connects to the address, tells its rank, its process number
-//!   and what it read on its standard input, and lives for as long as the connection.
+//! * `daemon ADDRESS RANK`: becomes a daemon, connects to the address, tells its rank, its process
+//!   number and what it read on its standard input, and lives for as long as the connection.
 //! * `fail TEXT`: becomes a daemon and reports the text as its error.
 //! * `give-up`: becomes a daemon and ends without a word.
 //! * `linger`: says that it is ready, and neither detaches nor ends.

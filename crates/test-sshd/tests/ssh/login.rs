@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -250,6 +251,16 @@ fn an_agent_unlocks_a_key_whose_file_is_protected() {
     bench.add_key("id_ed25519", &key.encrypt(&mut rand::rng(), "open sesame").unwrap());
     let server = Sshd::start(&[key.public_key().clone()], &Behaviour::default());
     bench.write("known_hosts", &server.known_as(0));
+    let options = LaunchOptions { agent: Some(bench.path("agent")), ..bench.options() };
+    succeed(&server.host(), &options);
+}
+
+#[test]
+fn an_agent_that_never_answers_is_skipped() {
+    let bench = Bench::new();
+    let server = bench.server();
+    // Connections wait in the queue of the socket; nobody ever takes one.
+    let _silent = UnixListener::bind(bench.path("agent")).unwrap();
     let options = LaunchOptions { agent: Some(bench.path("agent")), ..bench.options() };
     succeed(&server.host(), &options);
 }
