@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clocks;
 pub mod lab;
 pub mod overlay;
+mod peers;
 pub mod process;
 pub mod report;
 pub mod run;

@@ -43,6 +43,9 @@ pub(super) struct Seen {
     ends: AtomicU64,
     /// Of each property, at how many of these ends it was not decided.
     undecided: Vec<AtomicU64>,
+    /// Of each property, whether some state put it to the test.
+    tested: Vec<AtomicBool>,
+    all_tested: AtomicBool,
 }
 
 impl Seen {
@@ -56,6 +59,22 @@ impl Seen {
 
     pub(super) fn undecided(&self, property: usize) -> u64 {
         self.undecided[property].load(Ordering::Relaxed)
+    }
+
+    pub(super) fn tested(&self, property: usize) -> bool {
+        self.tested[property].load(Ordering::Relaxed)
+    }
+
+    /// Notes which properties a state puts to the test.
+    fn test(&self, monitors: &Monitors) {
+        if self.all_tested.load(Ordering::Relaxed) {
+            return;
+        }
+        for (tested, now) in self.tested.iter().zip(monitors.put_to_the_test()) {
+            tested.fetch_or(now, Ordering::Relaxed);
+        }
+        let all = self.tested.iter().all(|tested| tested.load(Ordering::Relaxed));
+        self.all_tested.store(all, Ordering::Relaxed);
     }
 
     pub(super) fn stop(&self, stop: bool) {
@@ -100,6 +119,8 @@ impl<P: Process> Model<P> {
             stop: AtomicBool::new(false),
             ends: AtomicU64::new(0),
             undecided,
+            tested: specs.iter().map(|_| AtomicBool::new(false)).collect(),
+            all_tested: AtomicBool::new(false),
         };
         Self { processes, requests, specs, options, seen: Arc::new(seen) }
     }
@@ -258,6 +279,7 @@ impl<P: Process> Model<P> {
         if seen.visited.fetch_add(1, Ordering::Relaxed) + 1 >= self.options.states {
             seen.stop(true);
         }
+        seen.test(&state.monitors);
         if state.panic.is_some() || state.monitors.violation().is_some() {
             return false;
         }
@@ -456,14 +478,20 @@ impl<P: Process, O: Observer> World<'_, P, O> {
 
     /// Makes states equal that differ only in what no longer matters.
     fn forget_history(&mut self) {
+        // The order of visiting must be that of the values, and the tags then decide among equals.
+        self.sort_messages();
         let State { monitors, messages, .. } = &mut *self.state;
         monitors.forget_history(&mut |visit| {
             for Envelope { from, to, tags, .. } in &mut *messages {
                 visit(*from, *to, tags);
             }
         });
+        self.sort_messages();
+    }
+
+    fn sort_messages(&mut self) {
         if self.model.options.channels == Channels::Unordered {
-            messages.sort_by(|one, other| {
+            self.state.messages.sort_by(|one, other| {
                 let place = one.channel().cmp(&other.channel());
                 place.then_with(|| one.message.cmp(&other.message)).then(one.tags.cmp(&other.tags))
             });

@@ -181,7 +181,7 @@ where
     let place = path.display().to_string();
     let file = File::create(path).with_context(|| format!("cannot write the trace to {place}"))?;
     counterexample
-        .save(&header, specs, Box::new(BufWriter::new(file)))
+        .save(&header, Box::new(BufWriter::new(file)))
         .with_context(|| format!("cannot write the trace to {place}"))?;
     Ok(place)
 }
