@@ -100,8 +100,11 @@ where
     let seed = common.seed.unwrap_or(1);
     let crashes = network.crash.clone();
     let recorder = recorder::<L>(common, options, processes, seed)?;
-    let mut simulation = Simulation::new(seed, network.into_network(), all, recorder)?
-        .sizes(crate::run::message_size);
+    let mut simulation = Simulation::new(seed, network.into_network(), all, recorder)?;
+    if common.trace.is_some() {
+        // Measuring a message costs as much as encoding it, and only the trace shows it.
+        simulation = simulation.sizes(crate::run::message_size);
+    }
     for (process, at) in crashes {
         simulation.crash_at(at, ProcessId(process));
     }
