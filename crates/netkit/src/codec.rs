@@ -1,21 +1,23 @@
 //! Turns values into the body of a frame and back.
 //!
-//! The format is that of `bincode` with big-endian integers of fixed width: a `u32` takes four bytes in network order
-//! wherever it stands, so that a dissector can show the fields of a message without knowing its history. The variant
-//! of an enum is a `u32`, the length of a string, sequence or map a `u64`, an option one byte. Fields follow each
-//! other in the order of their declaration, with neither names nor padding.
+//! The format is that of `bincode` with big-endian integers of fixed width: a `u32` takes four
+//! bytes in network order wherever it stands, so that a dissector can show the fields of a message
+//! without knowing its history. The variant of an enum is a `u32`, the length of a string, sequence
+//! or map a `u64`, an option one byte. Fields follow each other in the order of their declaration,
+//! with neither names nor padding.
 //!
-//! What comes from the network is taken apart under three bounds, so that no sequence of bytes panics, hangs or fills
-//! memory:
+//! What comes from the network is taken apart under three bounds, so that no sequence of bytes
+//! panics, hangs or fills memory:
 //!
-//! - a body is at most [`MAX_FRAME`] bytes, and a value must use up all of it: bytes left over are an error;
-//! - values nest at most [`MAX_DEPTH`] levels, for a recursive type would otherwise overflow the stack, which cannot
-//!   be caught;
-//! - a body holds at most as many elements of sequences and maps as it has bytes: a sequence of `()` takes no byte
-//!   per element, and eight bytes would otherwise ask for a loop of 2⁶⁴ rounds.
+//! - a body is at most [`MAX_FRAME`] bytes, and a value must use up all of it: bytes left over are
+//!   an error;
+//! - values nest at most [`MAX_DEPTH`] levels, for a recursive type would otherwise overflow the
+//!   stack, which cannot be caught;
+//! - a body holds at most as many elements of sequences and maps as it has bytes: a sequence of
+//!   `()` takes no byte per element, and eight bytes would otherwise ask for a loop of 2⁶⁴ rounds.
 //!
-//! Memory follows the bytes that are there and not the lengths that are claimed: a sequence reserves at most 1 MiB
-//! before its elements have been seen (a rule of serde).
+//! Memory follows the bytes that are there and not the lengths that are claimed: a sequence
+//! reserves at most 1 MiB before its elements have been seen (a rule of serde).
 //!
 //! `bincode` is complete and no longer maintained. This file is the only one that names it.
 
@@ -30,8 +32,8 @@ mod bounded;
 #[cfg(test)]
 mod tests;
 
-/// How deep values may nest in a body. The messages of protocols nest three or four levels; a stack of 2 MiB (that of
-/// a thread) bears some thousands.
+/// How deep values may nest in a body. The messages of protocols nest three or four levels; a stack
+/// of 2 MiB (that of a thread) bears some thousands.
 pub const MAX_DEPTH: usize = 64;
 
 type Format = Configuration<BigEndian, Fixint, Limit<MAX_FRAME>>;
@@ -45,7 +47,8 @@ pub enum CodecError {
     /// The value cannot be written: serde's `Serialize` of its type failed.
     #[error("this value cannot be encoded ({0}); use a type with a plain derived `Serialize`")]
     Unencodable(#[source] EncodeError),
-    /// The bytes are no value of the wanted type: too few, or a variant, character or length that does not exist.
+    /// The bytes are no value of the wanted type: too few, or a variant, character or length that
+    /// does not exist.
     #[error(
         "{length} bytes are not a value of the expected type ({source}); do both ends run the same program?"
     )]
@@ -73,7 +76,8 @@ pub enum CodecError {
 ///
 /// # Errors
 ///
-/// [`CodecError::Unencodable`] if the type refuses to be serialised; `into` is then as long as before.
+/// [`CodecError::Unencodable`] if the type refuses to be serialised; `into` is then as long as
+/// before.
 pub fn encode<T: Serialize + ?Sized>(value: &T, into: &mut Vec<u8>) -> Result<(), CodecError> {
     let before = into.len();
     bincode::serde::encode_into_writer(value, Appender(into), FORMAT).map_err(|error| {
@@ -86,7 +90,8 @@ pub fn encode<T: Serialize + ?Sized>(value: &T, into: &mut Vec<u8>) -> Result<()
 ///
 /// # Errors
 ///
-/// Any of [`CodecError`] but the first; no input panics, and the memory used is bounded as the module says.
+/// Any of [`CodecError`] but the first; no input panics, and the memory used is bounded as the
+/// module says.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     if bytes.len() > MAX_FRAME {
         return Err(CodecError::TooLong { length: bytes.len() });

@@ -1,12 +1,13 @@
 //! Cuts a stream of bytes into frames.
 //!
-//! A frame is the length of its body as a `u32` in network order, then the body. TCP keeps the order of bytes but not
-//! their grouping: one read may bring half a length, or forty frames and a piece of the next. The [`Splitter`] gives
-//! the same frames however the bytes were grouped. It does no I/O and copies only what was cut: a frame that lies
-//! within one read is borrowed from it.
+//! A frame is the length of its body as a `u32` in network order, then the body. TCP keeps the
+//! order of bytes but not their grouping: one read may bring half a length, or forty frames and a
+//! piece of the next. The [`Splitter`] gives the same frames however the bytes were grouped. It
+//! does no I/O and copies only what was cut: a frame that lies within one read is borrowed from it.
 //!
-//! A length over the limit is an error as soon as its four bytes are there, before anything is reserved for it, and
-//! what is reserved follows what has arrived: a peer that announces a mebibyte and sends three bytes holds three.
+//! A length over the limit is an error as soon as its four bytes are there, before anything is
+//! reserved for it, and what is reserved follows what has arrived: a peer that announces a mebibyte
+//! and sends three bytes holds three.
 
 #[cfg(test)]
 mod tests;
@@ -14,14 +15,16 @@ mod tests;
 /// How many bytes stand before each body: its length as a `u32` in network order.
 pub const HEADER: usize = 4;
 
-/// How many bytes a body may have unless somebody asks for less: 1 MiB. A message of a teaching algorithm has tens to
-/// thousands; a snapshot of a large state fits; and a thousand peers that all send the largest fit in memory.
+/// How many bytes a body may have unless somebody asks for less: 1 MiB. A message of a teaching
+/// algorithm has tens to thousands; a snapshot of a large state fits; and a thousand peers that all
+/// send the largest fit in memory.
 pub const MAX_FRAME: usize = 1 << 20;
 
 /// What a splitter keeps reserved between two cut frames. Larger ones give their memory back.
 const KEPT: usize = 4096;
 
-/// Why a stream can no longer be cut into frames. There is no way to find the next frame after that: close it.
+/// Why a stream can no longer be cut into frames. There is no way to find the next frame after
+/// that: close it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum FrameError {
     /// A body longer than the limit was announced.
@@ -32,17 +35,22 @@ pub enum FrameError {
         /// The limit, in bytes.
         max: usize,
     },
+    /// The same, and the four bytes of the length are text: the other end speaks HTTP, or is a
+    /// person at a keyboard, and does not know about frames at all.
+    #[error("it sent text ({:?}...), not frames", String::from_utf8_lossy(start))]
+    Text {
+        /// The four bytes, all of them printable ASCII.
+        start: [u8; HEADER],
+    },
 }
 
 impl FrameError {
-    /// The announced length as text, if its four bytes are all printable ASCII: then the other end speaks HTTP, or is
-    /// a person at a keyboard, and does not know about frames at all.
-    #[must_use]
-    pub fn as_text(&self) -> Option<String> {
-        let FrameError::TooLong { length, .. } = *self;
-        let bytes = u32::try_from(length).ok()?.to_be_bytes();
+    fn for_header(header: [u8; HEADER], max: usize) -> Self {
         let is_text = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\r' | b'\n');
-        bytes.iter().all(is_text).then(|| bytes.iter().copied().map(char::from).collect())
+        if header.iter().all(is_text) {
+            return FrameError::Text { start: header };
+        }
+        FrameError::TooLong { length: u32::from_be_bytes(header) as usize, max }
     }
 }
 
@@ -50,7 +58,8 @@ impl FrameError {
 ///
 /// # Panics
 ///
-/// If `length` does not fit in a `u32`; whoever calls this has compared it with a limit far below that.
+/// If `length` does not fit in a `u32`; whoever calls this has compared it with a limit far below
+/// that.
 pub fn write_header(length: usize, into: &mut Vec<u8>) {
     into.extend_from_slice(&header(length));
 }
@@ -101,13 +110,14 @@ impl Splitter {
         if self.handed_out { 0 } else { self.partial.len() }
     }
 
-    /// Takes the body of the next frame off `input`, or all of `input` if no frame is complete in it.
+    /// Takes the body of the next frame off `input`, or all of `input` if no frame is complete in
+    /// it.
     ///
     /// After `None`, `input` is empty; go on with the next piece of the stream.
     ///
     /// # Errors
     ///
-    /// [`FrameError::TooLong`]; the stream is of no use from then on.
+    /// Any [`FrameError`]; the stream is of no use from then on.
     #[inline]
     pub fn next<'s, 'i: 's>(
         &'s mut self,
@@ -170,7 +180,7 @@ impl Splitter {
         // A u32 always fits: netkit runs on no machine whose addresses have 16 bits.
         let length = u32::from_be_bytes(header) as usize;
         if length > self.max {
-            return Err(FrameError::TooLong { length, max: self.max });
+            return Err(FrameError::for_header(header, self.max));
         }
         Ok(length)
     }

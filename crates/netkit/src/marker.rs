@@ -1,7 +1,8 @@
 //! The one line by which a daemon tells who started it whether it is ready.
 //!
-//! `@@netkit ok PID` or `@@netkit error TEXT`. It is looked for anywhere in what the command prints,
-//! since over SSH a `.bashrc` may have printed something before, even without ending its line.
+//! `@@netkit ok PID` or `@@netkit error TEXT`. It is looked for anywhere in what the command
+//! prints, since over SSH a `.bashrc` may have printed something before, even without ending its
+//! line.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! Finds out whether the other end of a connection belongs to the same run.
 //!
-//! Everybody in a run knows one random [`Secret`], and nobody else does. Each end proves that it knows the secret
-//! without showing it: it authenticates, with HMAC-SHA-256 under the secret, a text that holds a random number of the
-//! other end. Three frames do it:
+//! Everybody in a run knows one random [`Secret`], and nobody else does. Each end proves that it
+//! knows the secret without showing it: it authenticates, with HMAC-SHA-256 under the secret, a
+//! text that holds a random number of the other end. Three frames do it:
 //!
 //! ```text
 //! initiator                                             acceptor
@@ -14,14 +14,16 @@
 //!     | -------------------------------------------------> |   ok?
 //! ```
 //!
-//! A proof covers its role, the run, both ranks and both nonces. Hence a **replay** fails, for the other end's nonce is
-//! new every time; a **reflection** fails, for a proof made in one role does not hold in the other; and a proof got from
-//! one member cannot be shown to a third, for the ranks are in it. Proofs are compared in constant time.
+//! A proof covers its role, the run, both ranks and both nonces. Hence a **replay** fails, for the
+//! other end's nonce is new every time; a **reflection** fails, for a proof made in one role does
+//! not hold in the other; and a proof got from one member cannot be shown to a third, for the ranks
+//! are in it. Proofs are compared in constant time.
 //!
-//! What this does not give: the secret is that of the group, so a member could claim another member's rank (members of
-//! a run are processes of one user); and frames after the handshake are neither encrypted nor authenticated, so
-//! whoever can change packets on the way can change them. `docs/wire-format.md` draws every byte and says why.
-//! The scheme is SKID3 (Bosselaers and Preneel, RIPE 1995; *Handbook of Applied Cryptography*, protocol 10.17).
+//! What this does not give: the secret is that of the group, so a member could claim another
+//! member's rank (members of a run are processes of one user); and frames after the handshake are
+//! neither encrypted nor authenticated, so whoever can change packets on the way can change them.
+//! `docs/wire-format.md` draws every byte and says why. The scheme is SKID3 (Bosselaers and
+//! Preneel, RIPE 1995; *Handbook of Applied Cryptography*, protocol 10.17).
 //!
 //! Nothing here does I/O: frames go in, frames come out.
 
@@ -40,10 +42,12 @@ pub const MAGIC: [u8; 4] = *b"nkit";
 /// The version of the handshake. Another one is refused.
 pub const VERSION: u8 = 1;
 
-/// How long the name of a run may be, in bytes: it travels in the first frame, before we know who sends it.
+/// How long the name of a run may be, in bytes: it travels in the first frame, before we know who
+/// sends it.
 pub const MAX_RUN: usize = 64;
 
-/// How many bytes a frame of the handshake may have. The longest, a hello, has 47 and the name of the run.
+/// How many bytes a frame of the handshake may have. The longest, a hello, has 47 and the name of
+/// the run.
 pub const MAX_HANDSHAKE_FRAME: usize = 47 + MAX_RUN;
 
 /// 256 bits: two equal random nonces never happen.
@@ -58,8 +62,9 @@ type Nonce = [u8; NONCE];
 
 /// What the members of a run know and nobody else does: 256 random bits.
 ///
-/// It is printed nowhere: its `Debug` shows none of it. Serde writes it as 64 hexadecimal digits; hand it to a process
-/// on its standard input, never on a command line, in the environment or in a file.
+/// It is printed nowhere: its `Debug` shows none of it. Serde writes it as 64 hexadecimal digits;
+/// hand it to a process on its standard input, never on a command line, in the environment or in a
+/// file.
 #[derive(Clone)]
 pub struct Secret([u8; 32]);
 
@@ -68,7 +73,8 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// If the system has no randomness to give, which on Linux means a very old kernel or a strict sandbox.
+    /// If the system has no randomness to give, which on Linux means a very old kernel or a strict
+    /// sandbox.
     pub fn random() -> std::io::Result<Self> {
         Ok(Secret(random()?))
     }
@@ -191,7 +197,8 @@ pub enum HandshakeError {
 pub struct Progress {
     /// The body of the frame to send now.
     pub reply: Option<Vec<u8>>,
-    /// The handshake has succeeded, and this is the other end's rank. What comes next on the stream is the program's.
+    /// The handshake has succeeded, and this is the other end's rank. What comes next on the stream
+    /// is the program's.
     pub done: Option<u32>,
 }
 

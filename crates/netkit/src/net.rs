@@ -1,25 +1,29 @@
 //! The event loop: connections, datagrams, timers and signals on one thread.
 //!
-//! A program is a [`Service`]: methods that are called when something has happened. They run one at a time and to
-//! completion, and are given the [`Net`], of which they ask what is to be done: send, connect, close, start a timer.
-//! Nothing they call blocks, and nothing calls them back from within: what they ask for happens after they return.
+//! A program is a [`Service`]: methods that are called when something has happened. They run one at
+//! a time and to completion, and are given the [`Net`], of which they ask what is to be done: send,
+//! connect, close, start a timer. Nothing they call blocks, and nothing calls them back from
+//! within: what they ask for happens after they return.
 //!
-//! One turn of the loop is: wait; read from each connection that has something, and hand over its frames; hand over
-//! what timers and signals are due; write. All that was sent to a peer in a turn leaves in one system call.
+//! One turn of the loop is: wait; read from each connection that has something, and hand over its
+//! frames; hand over what timers and signals are due; write. All that was sent to a peer in a turn
+//! leaves in one system call.
 //!
 //! # How it stays fair
 //!
-//! Readiness is edge-triggered: the system speaks once when bytes arrive, and is silent until more do. Whoever stops
-//! reading early must therefore remember to come back. The loop reads from each connection once a turn, at most
-//! 64 KiB, and comes back in the next turn if the buffer was filled: a peer that floods us gets its share and no more. A
-//! read that brought less than was asked for has emptied the socket, so the second read that would say so is left out,
-//! except after the system has announced the end of the stream: that end is only seen by reading up to it.
+//! Readiness is edge-triggered: the system speaks once when bytes arrive, and is silent until more
+//! do. Whoever stops reading early must therefore remember to come back. The loop reads from each
+//! connection once a turn, at most 64 KiB, and comes back in the next turn if the buffer was
+//! filled: a peer that floods us gets its share and no more. A read that brought less than was
+//! asked for has emptied the socket, so the second read that would say so is left out, except after
+//! the system has announced the end of the stream: that end is only seen by reading up to it.
 //!
 //! # How memory stays bounded
 //!
-//! All connections share one read buffer, and frames are borrowed from it; a connection keeps no more than the
-//! frame that was cut at the end of a read. What waits for a peer is bounded by [`Limits::max_queue`], strangers by
-//! [`Limits::max_strangers`], connections by [`Limits::max_connections`].
+//! All connections share one read buffer, and frames are borrowed from it; a connection keeps no
+//! more than the frame that was cut at the end of a read. What waits for a peer is bounded by
+//! [`Limits::max_queue`], strangers by [`Limits::max_strangers`], connections by
+//! [`Limits::max_connections`].
 
 use std::fmt;
 use std::io;
@@ -59,24 +63,26 @@ mod turn;
 const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 
-/// How much is read from one connection in one turn. Larger buffers read no faster, for the data no longer fits in the
-/// processor's cache; and a datagram always fits.
+/// How much is read from one connection in one turn. Larger buffers read no faster, for the data no
+/// longer fits in the processor's cache; and a datagram always fits.
 const READ_AT_ONCE: usize = 64 * 1024;
 
 /// How many events are taken from the system in one turn; the rest come in the next.
 const EVENTS_AT_ONCE: usize = 1024;
 
-/// A program on the network. Each method is called when something has happened, runs to completion, and must not
-/// block: while it runs, nobody else is served.
+/// A program on the network. Each method is called when something has happened, runs to completion,
+/// and must not block: while it runs, nobody else is served.
 pub trait Service {
-    /// A connection can be used: it was made, and the other end has proved to be a member if that was asked for.
+    /// A connection can be used: it was made, and the other end has proved to be a member if that
+    /// was asked for.
     fn on_open(&mut self, net: &mut Net, connection: ConnectionId, peer: &Peer);
 
     /// A frame has arrived. `body` is borrowed from the read buffer; copy what is to stay.
     fn on_frame(&mut self, net: &mut Net, connection: ConnectionId, body: &[u8]);
 
-    /// A connection has ended, or could not be made (then it was never opened). All frames that arrived before the end
-    /// have been delivered. Not called for connections that this program closed itself.
+    /// A connection has ended, or could not be made (then it was never opened). All frames that
+    /// arrived before the end have been delivered. Not called for connections that this program
+    /// closed itself.
     fn on_close(&mut self, net: &mut Net, connection: ConnectionId, reason: CloseReason);
 
     /// The peer had let bytes wait, and has now taken all of them: a sender of much may go on.
@@ -104,14 +110,15 @@ pub trait Service {
         let _ = net;
     }
 
-    /// All that had happened has been handed over, and nothing has been written yet: the last moment to send something
-    /// that leaves in the same system call.
+    /// All that had happened has been handed over, and nothing has been written yet: the last
+    /// moment to send something that leaves in the same system call.
     fn on_turn_end(&mut self, net: &mut Net) {
         let _ = net;
     }
 }
 
-/// Names a connection of a [`Net`], for ever: it is not given to another one. Newer ones compare greater.
+/// Names a connection of a [`Net`], for ever: it is not given to another one. Newer ones compare
+/// greater.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ConnectionId(Key);
 
@@ -180,8 +187,8 @@ impl Waker {
 
 /// The network of one program: an event loop, and all that it serves.
 ///
-/// Create it after the last fork of a process: the system's readiness queue is shared by a child, and each would take
-/// the other's events.
+/// Create it after the last fork of a process: the system's readiness queue is shared by a child,
+/// and each would take the other's events.
 pub struct Net {
     poll: Poll,
     events: Events,
@@ -193,6 +200,8 @@ pub struct Net {
     waker: Waker,
     /// To be served in the next turn without a new event.
     ready: Vec<Key>,
+    /// An empty one, whose memory is used again.
+    ready_spare: Vec<Key>,
     /// Something was sent to them in this turn.
     dirty: Vec<Key>,
     /// They have to end, and the service has not been told.
@@ -247,6 +256,7 @@ impl Net {
             signals: None,
             waker,
             ready: Vec::new(),
+            ready_spare: Vec::new(),
             dirty: Vec::new(),
             doomed: Vec::new(),
             read_buffer: vec![0; READ_AT_ONCE],
@@ -280,11 +290,13 @@ impl Net {
         self.slots.remove(listener.0);
     }
 
-    /// Begins to connect. [`Service::on_open`] or [`Service::on_close`] will follow, never from within this call.
+    /// Begins to connect. [`Service::on_open`] or [`Service::on_close`] will follow, never from
+    /// within this call.
     ///
     /// # Errors
     ///
-    /// If the system refuses at once: no file descriptors, no route. A peer that refuses is reported to `on_close`.
+    /// If the system refuses at once: no file descriptors, no route. A peer that refuses is
+    /// reported to `on_close`.
     pub fn connect(&mut self, address: SocketAddr, to: Outgoing) -> io::Result<ConnectionId> {
         let (handshake, hello, max_frame) = match to {
             Outgoing::Anyone => (None, Vec::new(), self.limits.max_frame),
@@ -308,7 +320,8 @@ impl Net {
     ///
     /// # Errors
     ///
-    /// If the connection is not open, the body is over [`Limits::max_frame`], or the peer takes nothing.
+    /// If the connection is not open, the body is over [`Limits::max_frame`], or the peer takes
+    /// nothing.
     #[inline]
     pub fn send(&mut self, connection: ConnectionId, body: &[u8]) -> Result<(), SendError> {
         let max = self.limits.max_frame;
@@ -367,14 +380,15 @@ impl Net {
         }
     }
 
-    /// Closes a connection at once. What has not been written is lost; [`Service::on_close`] is not called.
+    /// Closes a connection at once. What has not been written is lost; [`Service::on_close`] is not
+    /// called.
     pub fn close(&mut self, connection: ConnectionId) {
         self.remove(connection.0);
     }
 
     /// Closes a connection when all that was sent on it has been taken by the peer, or
-    /// [`Limits::close_deadline`] has passed. For the program it is closed now: nothing more can be sent, what still
-    /// comes is thrown away, and [`Service::on_close`] is not called.
+    /// [`Limits::close_deadline`] has passed. For the program it is closed now: nothing more can be
+    /// sent, what still comes is thrown away, and [`Service::on_close`] is not called.
     pub fn close_when_sent(&mut self, connection: ConnectionId) {
         match self.connection(connection.0) {
             Some(Connection { state: State::Open, .. }) => self.start_closing(connection.0),
@@ -400,8 +414,8 @@ impl Net {
     ///
     /// # Errors
     ///
-    /// If the body is over [`Limits::max_frame`] or [`MAX_DATAGRAM`](udp::MAX_DATAGRAM), the socket is closed, or the
-    /// system refuses.
+    /// If the body is over [`Limits::max_frame`] or [`MAX_DATAGRAM`](udp::MAX_DATAGRAM), the socket
+    /// is closed, or the system refuses.
     pub fn send_datagram(
         &mut self,
         socket: SocketId,
@@ -424,7 +438,8 @@ impl Net {
         self.slots.remove(socket.0);
     }
 
-    /// Starts a timer; [`Service::on_timer`] is called once, not before the time has passed and in a later turn.
+    /// Starts a timer; [`Service::on_timer`] is called once, not before the time has passed and in
+    /// a later turn.
     pub fn start_timer(&mut self, after: Duration) -> TimerId {
         TimerId(self.deadlines.start(after, Due::Timer))
     }
@@ -434,13 +449,13 @@ impl Net {
         self.deadlines.stop(timer.0);
     }
 
-    /// Has these signals reported to [`Service::on_signal`] instead of what they otherwise do, for the life of the
-    /// process.
+    /// Has these signals reported to [`Service::on_signal`] instead of what they otherwise do, for
+    /// the life of the process.
     ///
     /// # Errors
     ///
-    /// If a signal cannot be caught (`SIGKILL`, `SIGSTOP`, and those that tell of a broken program), or is none of the
-    /// named ones.
+    /// If a signal cannot be caught (`SIGKILL`, `SIGSTOP`, and those that tell of a broken
+    /// program), or is none of the named ones.
     pub fn watch_signals(&mut self, signals: &[i32]) -> io::Result<()> {
         if let Some(signal) = signals.iter().find(|&&signal| !can_be_watched(signal)) {
             let message = format!("signal {signal} cannot be watched");

@@ -1,13 +1,15 @@
 //! One frame a datagram.
 //!
-//! A datagram holds exactly one frame, with the same length before the body as on TCP. The length is redundant, and
-//! that is its use: a datagram that was cut short, that has something behind it, or that is no frame at all is
-//! recognised and dropped. Datagrams are not authenticated; they get lost, doubled and overtaken, as UDP does.
+//! A datagram holds exactly one frame, with the same length before the body as on TCP. The length
+//! is redundant, and that is its use: a datagram that was cut short, that has something behind it,
+//! or that is no frame at all is recognised and dropped. Datagrams are not authenticated; they get
+//! lost, doubled and overtaken, as UDP does.
 
 use crate::frame::{HEADER, header};
 
-/// The most bytes a body may have in a datagram: the largest datagram of IPv4 (65,507 bytes) without our length.
-/// Anything above some 1,400 bytes is sent in several packets, and lost if one of them is.
+/// The most bytes a body may have in a datagram: the largest datagram of IPv4 (65,507 bytes)
+/// without our length. Anything above some 1,400 bytes is sent in several packets, and lost if one
+/// of them is.
 pub const MAX_DATAGRAM: usize = 65_507 - HEADER;
 
 /// Writes the frame over what `into` held.

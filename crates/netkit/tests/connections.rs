@@ -122,7 +122,8 @@ fn frames_before_the_end_are_delivered_before_the_end() {
     assert!(matches!(side.recorder.seen.last(), Some(Seen::Close(_, CloseReason::Ended))));
 }
 
-/// Writing to a peer that is gone fails before its last frames have been read. They must not get lost.
+/// Writing to a peer that is gone fails before its last frames have been read. They must not get
+/// lost.
 #[test]
 fn frames_are_delivered_even_if_writing_failed_first() {
     let (mut side, mut socket) = with_bare_socket(Limits::default());
@@ -266,6 +267,22 @@ fn closing_when_sent_delivers_everything_first() {
     assert!(a.recorder.closed().is_empty() && a.recorder.frames().is_empty());
 }
 
+/// Closing a socket with unread bytes resets the connection, and the peer may lose what it was sent.
+#[test]
+fn closing_with_unread_bytes_is_orderly() {
+    let (mut side, mut socket) = with_bare_socket(Limits::default());
+    let id = side.recorder.opened()[0];
+    // More than is read in one turn.
+    socket.write_all(&[0; 200_000]).expect("fits in the system's buffers");
+    side.net.send(id, b"the answer").expect("open");
+    side.net.close_when_sent(id);
+    let reader = std::thread::spawn(move || rest(&socket));
+    while !reader.is_finished() {
+        side.turn();
+    }
+    assert_eq!(reader.join().expect("an orderly end"), frame(b"the answer"));
+}
+
 #[test]
 fn a_run_ends_when_all_is_sent() {
     let mut a = Side::reacting(Limits::default(), |net, seen| {
@@ -300,7 +317,27 @@ fn a_peer_that_reads_nothing_does_not_delay_the_end_for_ever() {
     assert!(start.elapsed() < PATIENCE);
 }
 
-/// A handler closes the connection whose frames it is being given, and one that has frames in the same turn.
+/// The same while the loop goes on: the connection does not stay for ever.
+#[test]
+fn a_closed_connection_is_forgotten_in_time() {
+    let limits = Limits { close_deadline: Duration::from_millis(50), ..Limits::default() };
+    let (mut side, _socket) = with_bare_socket(limits);
+    let id = side.recorder.opened()[0];
+    while side.net.queued(id) < 8 << 20 {
+        side.net.send(id, &[7; 1_000_000]).expect("open");
+    }
+    side.net.close_when_sent(id);
+    let start = Instant::now();
+    while side.net.peer(id).is_some() {
+        assert!(start.elapsed() < PATIENCE, "the connection is still there");
+        side.turn();
+    }
+    assert!(start.elapsed() >= Duration::from_millis(50), "it was given its time");
+    assert!(side.recorder.closed().is_empty());
+}
+
+/// A handler closes the connection whose frames it is being given, and one that has frames in the
+/// same turn.
 #[test]
 fn handlers_may_close_any_connection() {
     let mut opened = Vec::new();
@@ -371,7 +408,11 @@ fn a_false_acceptor_is_refused() {
 #[test]
 fn an_acceptor_that_says_nothing_is_given_up() {
     let listener = TcpListener::bind(common::loopback()).expect("a free port");
-    let limits = Limits { handshake_deadline: Duration::from_millis(50), ..Limits::default() };
+    let limits = Limits {
+        handshake_deadline: Duration::from_millis(50),
+        connect_deadline: Duration::from_secs(3600),
+        ..Limits::default()
+    };
     let mut side = Side::new(limits);
     let to = Outgoing::Member { membership: member(&secret(), 0), to: 1 };
     side.net.connect(listener.local_addr().expect("bound"), to).expect("begun");

@@ -35,7 +35,8 @@ fn the_loop_wakes_for_a_timer() {
     assert!(start.elapsed() < common::PATIENCE);
 }
 
-/// A timer that restarts itself with no delay runs once a turn, and does not keep the loop from anything.
+/// A timer that restarts itself with no delay runs once a turn, and does not keep the loop from
+/// anything.
 #[test]
 fn a_timer_without_delay_runs_once_a_turn() {
     let mut side = Side::reacting(Limits::default(), |net, seen| {

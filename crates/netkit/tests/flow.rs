@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use netkit::{Admission, CloseReason, Limits, SendError};
 
@@ -91,7 +92,52 @@ fn a_sender_is_told_when_the_peer_has_taken_everything() {
     assert_eq!(drained.count(), 1);
 }
 
-/// One connection has sent megabytes; a frame on another one is not kept waiting until they are worked off.
+#[test]
+fn connections_beyond_the_limit_are_closed_unheard() {
+    let mut side = Side::new(Limits { max_connections: 2, ..Limits::default() });
+    let address = side.listen(Admission::Anyone);
+    let first = connect(&mut side, address);
+    let mut second = connect(&mut side, address);
+    let third = TcpStream::connect(address).expect("in the backlog");
+    let reader = std::thread::spawn(move || (&third).read(&mut [0]));
+    while !reader.is_finished() {
+        side.turn();
+    }
+    assert!(matches!(reader.join().expect("no panic"), Ok(0)), "closed");
+    second.write_all(&frame(b"still here")).expect("sent");
+    side.until(|side| !side.frames().is_empty());
+    // A place that becomes free is used again.
+    drop(first);
+    side.until(|side| !side.closed().is_empty());
+    connect(&mut side, address);
+}
+
+/// After all that makes the loop come back by itself, it waits again, and uses no processor time.
+#[test]
+fn a_loop_in_which_nothing_happens_sleeps() {
+    let mut side = Side::new(Limits::default());
+    let address = side.listen(Admission::Anyone);
+    let mut socket = connect(&mut side, address);
+    socket.write_all(&frame(&[0; 60]).repeat(5000)).expect("sent");
+    side.until(|side| side.frames().len() == 5000);
+    let other = connect(&mut side, address);
+    other.shutdown(std::net::Shutdown::Both).expect("a live socket");
+    side.until(|side| !side.closed().is_empty());
+    let mut shy = connect(&mut side, address);
+    shy.write_all(b"GET /").expect("sent");
+    side.until(|side| side.closed().len() == 2);
+    side.net.send(side.recorder.opened()[0], b"and out").expect("open");
+    for _ in 0..3 {
+        side.turn();
+    }
+
+    let start = std::time::Instant::now();
+    side.net.turn(&mut side.recorder, Some(Duration::from_millis(30))).expect("a turn");
+    assert!(start.elapsed() >= Duration::from_millis(30), "woke after {:?}", start.elapsed());
+}
+
+/// One connection has sent megabytes; a frame on another one is not kept waiting until they are
+/// worked off.
 #[test]
 fn a_flood_does_not_starve_others() {
     let mut side = Side::new(Limits::default());

@@ -1,8 +1,9 @@
 //! Serde's traits wrapped so that a decoder counts depth and elements.
 //!
-//! bincode bounds bytes only. Each wrapper here hands everything on and does one of two things beside: it takes one
-//! from the depth that is left when a value opens (a sequence, a structure, an option, a variant), or one from the
-//! elements that are left when a sequence or map gives its next.
+//! bincode bounds bytes only. Each wrapper here hands everything on and does one of two things
+//! beside: it takes one from the depth that is left when a value opens (a sequence, a structure, an
+//! option, a variant), or one from the elements that are left when a sequence or map gives its
+//! next.
 
 use std::cell::Cell;
 use std::fmt;
@@ -35,8 +36,8 @@ struct Bounds<'b> {
     depth: usize,
     /// Elements of sequences and maps, in all that is left of the body.
     elements: &'b Cell<usize>,
-    /// Whether this value is a sequence or map, whose length the sender chose; the fields of a structure are not
-    /// counted.
+    /// Whether this value is a sequence or map, whose length the sender chose; the fields of a
+    /// structure are not counted.
     counts: bool,
 }
 

@@ -93,14 +93,12 @@ fn the_limit_may_change_between_two_frames_of_one_read() {
 
 #[test]
 fn text_is_recognised_in_a_length() {
-    let text = |bytes: &[u8; 4]| {
-        let length = u32::from_be_bytes(*bytes) as usize;
-        FrameError::TooLong { length, max: MAX_FRAME }.as_text()
-    };
-    assert_eq!(text(b"GET ").as_deref(), Some("GET "));
-    assert_eq!(text(b"hi\r\n").as_deref(), Some("hi\r\n"));
-    assert_eq!(text(b"\xff\xff\xff\xff"), None);
-    assert_eq!(text(b"\x16\x03\x01\x02"), None, "the start of TLS");
+    let error =
+        |bytes: &[u8; 4]| split(&mut Splitter::new(MAX_FRAME), bytes).expect_err("too long");
+    assert_eq!(error(b"GET "), FrameError::Text { start: *b"GET " });
+    assert_eq!(error(b"hi\r\n").to_string(), r#"it sent text ("hi\r\n"...), not frames"#);
+    let start_of_tls = error(b"\x16\x03\x01\x02");
+    assert_eq!(start_of_tls, FrameError::TooLong { length: 0x1603_0102, max: MAX_FRAME });
 }
 
 proptest! {

@@ -22,7 +22,8 @@ fn reply(handshake: &mut Handshake, frame: &[u8]) -> Vec<u8> {
     handshake.on_frame(frame).expect("accepted").reply.expect("a reply")
 }
 
-/// Runs a handshake whose frames a function may change on the way. What each end thinks of the other.
+/// Runs a handshake whose frames a function may change on the way. What each end thinks of the
+/// other.
 fn run(
     (mut a, hello): (Handshake, Vec<u8>),
     mut b: Handshake,
@@ -61,6 +62,50 @@ fn frames_have_the_documented_lengths() {
     let longest = Membership { run: "r".repeat(MAX_RUN), ..member(3) };
     let (_, hello) = Handshake::initiate(longest, 8).expect("the longest name");
     assert_eq!(hello.len(), MAX_HANDSHAKE_FRAME);
+}
+
+/// The bytes in `docs/wire-format.md`, of which the proofs were computed with another program.
+#[test]
+fn the_example_of_the_documentation() {
+    let document = include_str!("../../../../docs/wire-format.md");
+    let (_, example) = document.split_once("\n## An example\n").expect("its section");
+    let block = example.split("```").nth(1).expect("its block");
+    let frames: Vec<Vec<u8>> = block
+        .trim_start_matches("text")
+        .trim()
+        .split("\n\n")
+        .map(|frame| {
+            let digits = frame.split_whitespace().skip(3);
+            digits.map(|byte| u8::from_str_radix(byte, 16).expect("two digits")).collect()
+        })
+        .collect();
+
+    let secret = Secret(std::array::from_fn(|n| u8::try_from(n).expect("below 32")));
+    let member = |me| Membership { run: "friday".into(), secret: secret.clone(), me };
+    let (a, hello) = Handshake::initiate_with(member(0), 1, [0x11; NONCE]).expect("begun");
+    let b = Handshake::accept_with(member(1), [0x22; NONCE]);
+    let mut seen = Vec::new();
+    let ends = run((a, hello), b, |_, body| {
+        let mut frame = Vec::new();
+        crate::frame::write_header(body.len(), &mut frame);
+        seen.push([frame, body.clone()].concat());
+        body
+    });
+    assert_eq!(ends, (Ok(1), Ok(0)));
+    assert_eq!(seen, frames[..3]);
+
+    #[derive(Serialize)]
+    enum Message {
+        #[expect(dead_code, reason = "it gives the other variant its number")]
+        Grant,
+        Ask {
+            clock: u64,
+        },
+    }
+    let mut body = Vec::new();
+    crate::codec::encode(&Message::Ask { clock: 7 }, &mut body).expect("encodable");
+    assert_eq!(frames[3][4..], body);
+    assert_eq!(frames[3][..4], crate::frame::header(body.len()));
 }
 
 #[test]
@@ -126,7 +171,8 @@ fn a_replayed_challenge_is_refused() {
     assert_eq!(a.on_frame(&recorded[1]).expect_err("refused"), HandshakeError::BadProof);
 }
 
-/// A stranger has the acceptor itself make a proof over the nonces in question, in a second connection.
+/// A stranger has the acceptor itself make a proof over the nonces in question, in a second
+/// connection.
 #[test]
 fn a_reflected_proof_is_refused() {
     let nonce = [1; NONCE];
@@ -144,8 +190,8 @@ fn a_reflected_hello_is_refused() {
     assert!(matches!(error, HandshakeError::Unexpected { kind: HELLO, .. }), "{error}");
 }
 
-/// p5, between p3 and p8, shows p8 a proof that p3 made for p5. (The group's secret would let p5 do better; this is
-/// what binding the ranks is for.)
+/// p5, between p3 and p8, shows p8 a proof that p3 made for p5. (The group's secret would let p5 do
+/// better; this is what binding the ranks is for.)
 #[test]
 fn a_proof_for_one_member_does_not_hold_for_another() {
     let (mut a, hello) = initiator(3, 5);
@@ -158,6 +204,21 @@ fn a_proof_for_one_member_does_not_hold_for_another() {
     let mut as_p5 = Handshake::accept_with(member(5), theirs);
     let answer = reply(&mut a, &reply(&mut as_p5, &hello));
     assert_eq!(b.on_frame(&answer).expect_err("refused"), HandshakeError::BadProof);
+}
+
+/// Somebody on the way passes a member of one run off as a member of another that uses the same
+/// secret.
+#[test]
+fn a_proof_for_one_run_does_not_hold_in_another() {
+    let other = Membership { run: "20261122-071500-3f9b".into(), ..member(8) };
+    let b = Handshake::accept(other).expect("randomness");
+    let (seen_by_a, _) = run(initiator(3, 8), b, |n, mut bytes| {
+        if n == 0 {
+            *bytes.last_mut().expect("a run") = b'b';
+        }
+        bytes
+    });
+    assert_eq!(seen_by_a, Err(HandshakeError::BadProof));
 }
 
 #[test]
@@ -229,7 +290,7 @@ fn nonces_are_new_each_time() {
 #[test]
 fn a_secret_is_never_printed() {
     let member = Membership { secret: Secret([0xab; 32]), ..member(3) };
-    let handshake = Handshake::accept(member.clone()).expect("randomness");
+    let handshake = Handshake::accept_with(member.clone(), [0; NONCE]);
     let printed = format!("{member:?} {member:#?} {handshake:?}");
     assert!(!printed.contains("ab") && !printed.contains("171"), "{printed}");
 }

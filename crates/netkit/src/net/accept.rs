@@ -12,14 +12,16 @@ use super::connection::{Connection, State};
 use super::deadlines::Due;
 use super::slots::Key;
 use super::strangers::WINDOW;
-use super::{Admission, CloseReason, Net, Service, Slot, Source};
+use super::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Slot, Source};
+use crate::frame::FrameError;
 use crate::membership::{Handshake, MAX_HANDSHAKE_FRAME};
 
-/// How many connections are taken from one listener in one turn: whoever connects in a loop delays the others by this.
+/// How many connections are taken from one listener in one turn: whoever connects in a loop delays
+/// the others by this.
 const ACCEPTS_AT_ONCE: usize = 64;
 
-/// How long a listener waits when the process or the machine has no file descriptors left. It must come back by itself,
-/// for the system speaks of waiting connections only once.
+/// How long a listener waits when the process or the machine has no file descriptors left. It must
+/// come back by itself, for the system speaks of waiting connections only once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What somebody reads who sends text.
@@ -44,7 +46,8 @@ impl Net {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if is_exhaustion(&error) => return self.pause(key, &error),
-                // The connection was reset while it waited, or a packet filter refused it: the next one may be fine.
+                // The connection was reset while it waited, or a packet filter refused it: the next
+                // one may be fine.
                 Err(error) => log::debug!("could not accept a connection: {error}"),
             }
         }
@@ -58,12 +61,13 @@ impl Net {
         address: SocketAddr,
         admission: Admission,
     ) -> io::Result<()> {
+        let local = stream.local_addr()?;
         if self.connections >= self.limits.max_connections {
-            self.log_stranger(address, "there are too many connections");
+            let peer = Peer { rank: None, address, local, incoming: true };
+            self.log_stranger(&peer, "there are too many connections");
             return Ok(());
         }
         stream.set_nodelay(true)?;
-        let local = stream.local_addr()?;
         let (state, max_frame, is_stranger) = match admission {
             Admission::Anyone => (State::Open, self.limits.max_frame, false),
             Admission::Members(membership) => {
@@ -110,11 +114,12 @@ impl Net {
         if let Some(connection) = self.remove(key)
             && !matches!(connection.state, State::Closing { .. })
         {
-            self.log_stranger(connection.peer.address, why);
+            self.log_stranger(&connection.peer, why);
         }
     }
 
-    /// Ends a connection that nobody here has asked to end: tells the service, or, of a stranger, the log.
+    /// Ends a connection that nobody here has asked to end: tells the service, or, of a stranger,
+    /// the log.
     pub(super) fn lose<S: Service + ?Sized>(
         &mut self,
         service: &mut S,
@@ -135,27 +140,21 @@ impl Net {
             ) if !peer.incoming => CloseReason::Refused,
             (_, reason) => reason,
         };
-        let text = match &reason {
-            CloseReason::Frame(error) if peer.incoming => error.as_text(),
-            _ => None,
-        };
-        if text.is_some() {
+        if peer.incoming && matches!(reason, CloseReason::Frame(FrameError::Text { .. })) {
             connection.queue().extend_from_slice(HINT);
             self.start_closing(key);
         } else {
             self.remove(key);
         }
-        match (is_stranger, text) {
-            (false, _) => service.on_close(self, super::ConnectionId(key), reason),
-            (true, None) => self.log_stranger(peer.address, &reason.to_string()),
-            (true, Some(text)) => {
-                self.log_stranger(peer.address, &format!("it sent text ({text:?}...), not frames"));
-            }
+        if is_stranger {
+            self.log_stranger(&peer, &reason.to_string());
+        } else {
+            service.on_close(self, ConnectionId(key), reason);
         }
     }
 
-    fn log_stranger(&mut self, address: SocketAddr, why: &str) {
-        if self.strangers.cut_off(address, &why) {
+    fn log_stranger(&mut self, peer: &Peer, why: &str) {
+        if self.strangers.cut_off(peer, why) {
             self.deadlines.start(WINDOW, Due::StrangerLog);
         }
     }

@@ -10,12 +10,12 @@ use super::deadlines::DeadlineKey;
 use crate::frame::{self, Splitter};
 use crate::membership::Handshake;
 
-/// What the send queue keeps reserved when it is empty. More is given back, so that one large answer does not stay in
-/// memory for as long as the connection does.
+/// What the send queue keeps reserved when it is empty. More is given back, so that one large
+/// answer does not stay in memory for as long as the connection does.
 const KEPT: usize = 128 * 1024;
 
-/// When this much waits in the middle of a turn, it is written at once: it fills a system call well, and is still in
-/// the processor's cache.
+/// When this much waits in the middle of a turn, it is written at once: it fills a system call
+/// well, and is still in the processor's cache.
 const WRITE_AT: usize = 64 * 1024;
 
 #[derive(Debug)]
@@ -95,7 +95,8 @@ impl Connection {
         self.queue.extend_from_slice(body);
     }
 
-    /// Whether the system has made the connection, asked after an event. Completes what is known of it.
+    /// Whether the system has made the connection, asked after an event. Completes what is known of
+    /// it.
     pub(super) fn is_connected(&mut self) -> io::Result<bool> {
         if let Some(error) = self.stream.take_error()? {
             return Err(error);
@@ -108,7 +109,8 @@ impl Connection {
         self.stream.set_nodelay(true)?;
         self.peer.local = self.stream.local_addr()?;
         if self.peer.local == self.peer.address {
-            // The system had given us the very port that nobody listens at, and TCP connects that to itself.
+            // The system had given us the very port that nobody listens at, and TCP connects that
+            // to itself.
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         Ok(true)
@@ -165,7 +167,8 @@ impl Connection {
         }
     }
 
-    /// Moves what waits to the front once that is less than what was written: each byte moves once at most, on average.
+    /// Moves what waits to the front once that is less than what was written: each byte moves once
+    /// at most, on average.
     fn compact(&mut self) {
         if self.written > self.queue.len() / 2 {
             self.queue.drain(..self.written);

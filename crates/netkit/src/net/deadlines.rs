@@ -1,7 +1,8 @@
 //! What is due, and when: the program's timers and the loop's own deadlines, in one ordered map.
 //!
-//! A stopped timer leaves the map at once. In a heap it would stay until it was due, and a program that restarts a
-//! timer of thirty seconds with every message would pile up thirty seconds of messages.
+//! A stopped timer leaves the map at once. In a heap it would stay until it was due, and a program
+//! that restarts a timer of thirty seconds with every message would pile up thirty seconds of
+//! messages.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -56,8 +57,9 @@ impl Deadlines {
         Some(first.at.saturating_duration_since(Instant::now()))
     }
 
-    /// The moment up to which deadlines are due in this turn. What a handler starts with no delay is due in the next
-    /// turn: otherwise a timer that restarts itself would hold the loop for ever.
+    /// The moment up to which deadlines are due in this turn. What a handler starts with no delay
+    /// is due in the next turn: otherwise a timer that restarts itself would hold the loop for
+    /// ever.
     pub(super) fn now(&self) -> Option<DeadlineKey> {
         (!self.due.is_empty()).then(|| DeadlineKey { at: Instant::now(), serial: self.next_serial })
     }

@@ -24,7 +24,8 @@ pub enum CloseReason {
     /// The connection could not be made.
     #[error("could not connect: {0}; is the process running, and is the address right?")]
     ConnectFailed(#[source] io::Error),
-    /// The other machine did not answer within [`Limits::connect_deadline`](crate::Limits::connect_deadline).
+    /// The other machine did not answer within
+    /// [`Limits::connect_deadline`](crate::Limits::connect_deadline).
     #[error(
         "no answer from the other machine in time; is it up, and does a firewall drop packets?"
     )]
@@ -32,10 +33,12 @@ pub enum CloseReason {
     /// The other end is not the member that we wanted, or not a member at all.
     #[error("the handshake failed: {0}")]
     Handshake(#[source] HandshakeError),
-    /// The other end closed the connection during the handshake: it did not want us. Its log says why.
+    /// The other end closed the connection during the handshake: it did not want us. Its log says
+    /// why.
     #[error("the other end refused the handshake; its log says why")]
     Refused,
-    /// The handshake was not over within [`Limits::handshake_deadline`](crate::Limits::handshake_deadline).
+    /// The handshake was not over within
+    /// [`Limits::handshake_deadline`](crate::Limits::handshake_deadline).
     #[error("the handshake was not over in time")]
     HandshakeTimedOut,
     /// The bytes that came cannot be cut into frames.

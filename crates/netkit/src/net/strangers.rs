@@ -1,13 +1,12 @@
 //! Who has connected and not yet proved to be a member.
 //!
-//! Strangers are told apart by age, so that the oldest can make room, and are spoken of in the log one by one only as
-//! long as they are few: 10,000 of them must not fill a disk.
+//! Strangers are told apart by age, so that the oldest can make room, and are spoken of in the log
+//! one by one only as long as they are few: 10,000 of them must not fill a disk.
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
-use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::Peer;
 use super::slots::Key;
 
 /// How many strangers are logged one by one in each [`WINDOW`]; of the others only the number.
@@ -46,21 +45,23 @@ impl Strangers {
         self.waiting.first().copied()
     }
 
-    /// Logs that one was cut off, or counts it. True if a window has begun: call [`end_window`](Self::end_window)
-    /// when it is over.
-    pub(super) fn cut_off(&mut self, address: SocketAddr, why: &dyn Display) -> bool {
+    /// Logs that one was cut off, or counts it. True if a window has begun: call
+    /// [`end_window`](Self::end_window) when it is over.
+    pub(super) fn cut_off(&mut self, peer: &Peer, why: &str) -> bool {
         if self.in_window < LINES {
-            log::warn!("cut off a stranger at {address}: {why}");
+            let Peer { address, local, .. } = peer;
+            log::warn!("cut off a stranger at {address} on {local}: {why}");
         }
         self.in_window += 1;
         self.in_window == 1
     }
 
-    pub(super) fn end_window(&mut self) {
-        let more = self.in_window.saturating_sub(LINES);
+    /// Logs how many were only counted, and returns that number.
+    pub(super) fn end_window(&mut self) -> usize {
+        let more = std::mem::take(&mut self.in_window).saturating_sub(LINES);
         if more > 0 {
             log::warn!("cut off strangers: and {more} more in the last {} s", WINDOW.as_secs());
         }
-        self.in_window = 0;
+        more
     }
 }

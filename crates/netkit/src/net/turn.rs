@@ -41,13 +41,13 @@ impl Readiness {
 
 impl Net {
     /// Serves until [`stop`](Self::stop) is called. Then connections that were closed with
-    /// [`close_when_sent`](Self::close_when_sent) are given until [`Limits::close_deadline`](crate::Limits), and the
-    /// others are left as they are.
+    /// [`close_when_sent`](Self::close_when_sent) are given until
+    /// [`Limits::close_deadline`](crate::Limits), and the others are left as they are.
     ///
     /// # Errors
     ///
-    /// If the system's readiness queue fails; and if called from within a handler. What goes wrong on a connection is
-    /// the service's matter and ends nothing else.
+    /// If the system's readiness queue fails; and if called from within a handler. What goes wrong
+    /// on a connection is the service's matter and ends nothing else.
     pub fn run<S: Service + ?Sized>(&mut self, service: &mut S) -> io::Result<()> {
         while !self.is_stopped {
             self.turn(service, None)?;
@@ -56,8 +56,8 @@ impl Net {
         self.finish_closing()
     }
 
-    /// Waits until something has happened, at most as long as `timeout` says, and serves it. For tests, and for
-    /// programs with a loop of their own.
+    /// Waits until something has happened, at most as long as `timeout` says, and serves it. For
+    /// tests, and for programs with a loop of their own.
     ///
     /// # Errors
     ///
@@ -91,14 +91,16 @@ impl Net {
             (timeout, wait) => timeout.or(wait),
         };
         let events = self.poll(wait)?;
-        let ready = std::mem::take(&mut self.ready);
+        // What becomes ready in this turn is served in the next.
+        let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.ready_spare));
         for event in &events {
             self.on_event(service, event);
         }
         self.events = events;
-        for key in ready {
+        for key in ready.drain(..) {
             self.serve_again(service, key);
         }
+        self.ready_spare = ready;
         self.serve_deadlines(service);
         service.on_turn_end(self);
         self.settle(service);
@@ -182,7 +184,8 @@ impl Net {
         }
     }
 
-    /// The system has made a connection, or has given up, or has spoken too early. True if it is made.
+    /// The system has made a connection, or has given up, or has spoken too early. True if it is
+    /// made.
     fn connected<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) -> bool {
         let Some(connection) = self.connection(key) else { return false };
         match connection.is_connected() {
@@ -351,7 +354,7 @@ impl Net {
                 Due::Timer => service.on_timer(self, TimerId(key)),
                 Due::Connection(key) => self.on_deadline(service, key),
                 Due::Listener(key) => self.accept(service, key),
-                Due::StrangerLog => self.strangers.end_window(),
+                Due::StrangerLog => drop(self.strangers.end_window()),
             }
         }
     }
@@ -366,7 +369,8 @@ impl Net {
         self.lose(service, key, reason);
     }
 
-    /// Carries out what the handlers have asked for. Telling them of an end may make them ask for more.
+    /// Carries out what the handlers have asked for. Telling them of an end may make them ask for
+    /// more.
     fn settle<S: Service + ?Sized>(&mut self, service: &mut S) {
         while !self.dirty.is_empty() || !self.doomed.is_empty() {
             self.write_dirty();
@@ -398,8 +402,9 @@ impl Net {
         if matches!(connection.state, State::Closing { is_shut: false }) && connection.queued() == 0
         {
             connection.state = State::Closing { is_shut: true };
-            // Closing a socket with unread bytes resets the connection, and the reset can overtake what we have just
-            // written. So we say that nothing follows, and read until the peer says so too.
+            // Closing a socket with unread bytes resets the connection, and the reset can overtake
+            // what we have just written. So we say that nothing follows, and read until the peer
+            // says so too.
             match connection.stream.shutdown(Shutdown::Write) {
                 Ok(()) => self.again(key),
                 Err(_) => drop(self.remove(key)),

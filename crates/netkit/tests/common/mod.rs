@@ -10,7 +10,8 @@ use netkit::{
     TimerId,
 };
 
-/// What a test waits for at most. It fails then, so that a machine under load may be slow and no test hangs.
+/// What a test waits for at most. It fails then, so that a machine under load may be slow and no
+/// test hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The same words as the methods of `Service`.
