@@ -4,4 +4,15 @@
 //! three worlds: as real processes on real machines, in a seeded simulator, and under a model
 //! checker. Every run ends in a verdict, computed from happened-before.
 
+pub mod check;
+pub mod cli;
+pub mod clocks;
+pub mod lab;
+pub mod overlay;
+mod peers;
 pub mod process;
+pub mod report;
+pub mod run;
+pub mod simulate;
+pub mod trace;
+pub mod verdict;

@@ -22,9 +22,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// The model checker needs all of it. `HashMap` and `f64` do not qualify, which is as well: their
 /// order and their rounding would make runs differ. Use `BTreeMap` and integers.
-pub trait Value: Clone + Debug + Hash + Ord {}
+pub trait Value: Clone + Debug + Hash + Ord + Send + Sync + 'static {}
 
-impl<T: Clone + Debug + Hash + Ord> Value for T {}
+impl<T: Clone + Debug + Hash + Ord + Send + Sync + 'static> Value for T {}
 
 /// A value that is counted and drawn under a name: a message, a request, an indication.
 pub trait Kind: Value {
@@ -312,6 +312,16 @@ impl Default for Choices {
 }
 
 impl Choices {
+    /// Stands for a number of options that nobody wrote down.
+    const ANY: usize = usize::MAX;
+
+    /// A script that repeats these choices, whatever they are taken from, and takes the first option
+    /// after them.
+    pub fn repeating(choices: &[usize]) -> Self {
+        let choices = choices.iter().map(|&choice| (choice, Self::ANY)).collect();
+        Self::Script { choices, position: 0 }
+    }
+
     /// One of `0..options`.
     ///
     /// # Panics
@@ -327,7 +337,8 @@ impl Choices {
                     choices.push((0, options));
                 }
                 let (choice, options_before) = choices[*position];
-                assert_eq!(options, options_before, "the handler is not deterministic");
+                let same = options == options_before || options_before == Self::ANY;
+                assert!(same && choice < options, "the handler is not deterministic");
                 *position += 1;
                 choice
             }

@@ -1,0 +1,92 @@
+//! A shortest run that breaks a property.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use super::Path;
+use super::model::Model;
+use super::steps::Step;
+use crate::process::{Choices, Process, ProcessId};
+use crate::trace::{Happening, Header, Observer, Recorder};
+use crate::verdict::Judge;
+
+/// How far the steps of a counterexample lie apart in its trace, in microseconds. The checker has
+/// no clock; a diagram wants one.
+const STEP_US: u64 = 1_000;
+
+/// A shortest run that breaks a property.
+#[derive(Clone)]
+pub struct Counterexample<P: Process> {
+    /// The property's name.
+    pub property: String,
+    /// What is wrong.
+    pub what: String,
+    /// What happened, in order, in the notation of [`crate::trace::notation`]. That all processes
+    /// start is left out.
+    pub steps: Vec<String>,
+    model: Arc<Model<P>>,
+    path: Vec<Step<P>>,
+}
+
+impl<P: Process> Counterexample<P> {
+    pub(super) fn new(model: Arc<Model<P>>, path: Path<P>) -> Self {
+        let Path { starts, steps, last } = path;
+        let verdicts = last.monitors.verdicts(&model.end_of(&last));
+        let broken = verdicts.into_iter().find(|verdict| verdict.holds == Some(false));
+        let (property, what) = match (broken, &last.panic) {
+            (_, Some(panic)) => ("no panic".to_owned(), format!("a handler panicked: {panic}")),
+            (Some(broken), None) => (broken.name, broken.detail),
+            (None, None) => unreachable!("the path leads to a state in which something is wrong"),
+        };
+        let told = steps.iter().map(ToString::to_string).collect();
+        let path = starts.into_iter().chain(steps).collect();
+        Self { property, what, steps: told, model, path }
+    }
+
+    /// Plays the run again for an observer.
+    pub fn replay<O: Observer>(&self, observer: &mut O) {
+        let mut state = self.model.before::<O::Carried>();
+        let mut at_us = 0;
+        for step in &self.path {
+            if !matches!(step, Step::Start { .. }) {
+                at_us += STEP_US;
+            }
+            let mut choices = Choices::repeating(step.chosen());
+            self.model.happen(&mut state, step, &mut choices, at_us, observer);
+        }
+        for (rank, _) in (0..).zip(&state.sites).filter(|(_, site)| !site.crashed) {
+            observer.on_happening(at_us, ProcessId(rank), Happening::Stop);
+        }
+    }
+
+    /// Writes the run as a trace, and returns who judged it, by the properties of the header.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file.
+    pub fn save(&self, header: &Header, to: Box<dyn Write>) -> io::Result<Judge> {
+        let judge = Judge::new(&header.properties, header.processes);
+        let mut recorder = Recorder::writing(header, judge, to)?;
+        self.replay(&mut recorder);
+        recorder.finish()
+    }
+}
+
+impl<P: Process> fmt::Debug for Counterexample<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Counterexample")
+            .field("property", &self.property)
+            .field("what", &self.what)
+            .field("steps", &self.steps)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The property, and the steps, one a line.
+impl<P: Process> fmt::Display for Counterexample<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} is violated: {}", self.property, self.what)?;
+        self.steps.iter().try_for_each(|step| writeln!(f, "  {step}"))
+    }
+}

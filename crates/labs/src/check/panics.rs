@@ -1,0 +1,29 @@
+//! Panics of handlers, which the checker reports itself.
+//!
+//! A handler that panics is a finding, with the path that leads to it, and no reason to print a
+//! backtrace. So the hook of the program is left out while a handler runs, and only then.
+
+use std::cell::Cell;
+use std::panic;
+use std::sync::Once;
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs something whose panics are caught and reported elsewhere.
+pub(super) fn quietly<T>(run: impl FnOnce() -> T) -> T {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                usual(info);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let result = run();
+    QUIET.set(false);
+    result
+}

@@ -1,0 +1,190 @@
+//! One global state: all processes, all messages under way, and what the monitors know.
+//!
+//! The checker makes, hashes and throws away a million states a second, and one step changes one
+//! process of a state. So processes are shared between states, each with its hash beside it; messages are
+//! one short list.
+
+use std::fmt::{self, Debug};
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::process::{Process, ProcessId};
+use crate::verdict::{Monitors, Tags};
+
+/// One global state. `C` is what each message carries on behalf of an observer: nothing while the
+/// checker searches, and something when a counterexample is played again.
+pub(super) struct State<P: Process, C = ()> {
+    /// The processes, in the order of their ranks.
+    pub(super) sites: Vec<Shared<Site<P>>>,
+    /// The messages under way: by sender and receiver; of one channel in the order of sending where
+    /// channels are FIFO, in the order of their values where they are not.
+    pub(super) messages: Vec<Envelope<P::Message, C>>,
+    /// How many messages were lost.
+    pub(super) lost: u32,
+    /// How many messages were doubled.
+    pub(super) doubled: u32,
+    pub(super) monitors: Monitors,
+    /// Why a handler panicked, if one did.
+    pub(super) panic: Option<Arc<str>>,
+}
+
+/// A process with what surrounds it.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Site<P: Process> {
+    pub(super) process: P,
+    /// The timers that run, in order.
+    pub(super) timers: Vec<P::Timer>,
+    /// How many of its requests it has got.
+    pub(super) requests: u32,
+    /// How many times one of its timers ran out.
+    pub(super) timeouts: u32,
+    pub(super) crashed: bool,
+}
+
+/// A message under way.
+#[derive(Clone, Debug)]
+pub(super) struct Envelope<M, C> {
+    pub(super) from: ProcessId,
+    pub(super) to: ProcessId,
+    pub(super) message: M,
+    pub(super) tags: Tags,
+    pub(super) carried: C,
+}
+
+impl<M, C> Envelope<M, C> {
+    pub(super) fn channel(&self) -> (ProcessId, ProcessId) {
+        (self.from, self.to)
+    }
+}
+
+/// What is carried for an observer makes no difference to the system.
+impl<M: Eq, C> Eq for Envelope<M, C> {}
+
+impl<M: PartialEq, C> PartialEq for Envelope<M, C> {
+    fn eq(&self, other: &Self) -> bool {
+        self.channel() == other.channel()
+            && self.message == other.message
+            && self.tags == other.tags
+    }
+}
+
+impl<M: Hash, C> Hash for Envelope<M, C> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(u64::from(self.from.0) << 32 | u64::from(self.to.0));
+        self.message.hash(hasher);
+        self.tags.hash(hasher);
+    }
+}
+
+impl<P: Process, C: Clone> Clone for State<P, C> {
+    fn clone(&self) -> Self {
+        let mut messages = Vec::with_capacity(self.messages.len() + 1);
+        messages.extend_from_slice(&self.messages);
+        Self {
+            sites: self.sites.clone(),
+            messages,
+            lost: self.lost,
+            doubled: self.doubled,
+            monitors: self.monitors.clone(),
+            panic: self.panic.clone(),
+        }
+    }
+}
+
+impl<P: Process, C> Eq for State<P, C> {}
+
+impl<P: Process, C> PartialEq for State<P, C> {
+    fn eq(&self, other: &Self) -> bool {
+        self.sites == other.sites
+            && self.messages == other.messages
+            && (self.lost, self.doubled) == (other.lost, other.doubled)
+            && self.monitors == other.monitors
+            && self.panic == other.panic
+    }
+}
+
+impl<P: Process, C> Hash for State<P, C> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.sites.hash(hasher);
+        self.messages.hash(hasher);
+        hasher.write_u64(u64::from(self.lost) << 32 | u64::from(self.doubled));
+        self.monitors.hash(hasher);
+        self.panic.hash(hasher);
+    }
+}
+
+/// For people, in the Explorer.
+impl<P: Process, C> Debug for State<P, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (rank, site) in (0..).zip(&self.sites) {
+            let me = ProcessId(rank);
+            if site.crashed {
+                writeln!(f, "{me} is down")?;
+                continue;
+            }
+            writeln!(f, "{me} {:#?}", site.process)?;
+            if !site.timers.is_empty() {
+                writeln!(f, "{me} waits for {:?}", site.timers)?;
+            }
+        }
+        for Envelope { from, to, message, .. } in &self.messages {
+            writeln!(f, "{from} ↗ {to} {message:?}")?;
+        }
+        if let Some((name, violation)) = self.monitors.violation() {
+            writeln!(f, "{name} is violated: {}", violation.what)?;
+        }
+        if let Some(panic) = &self.panic {
+            writeln!(f, "the handler panicked: {panic}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A value that states share, with its hash.
+pub(super) struct Shared<T>(Arc<(u64, T)>);
+
+impl<T: Hash> Shared<T> {
+    pub(super) fn new(value: T) -> Self {
+        Self(Arc::new((hash(&value), value)))
+    }
+}
+
+/// The hash of a value: the same in every run of the program.
+fn hash(value: &impl Hash) -> u64 {
+    const SEEDS: ahash::RandomState = ahash::RandomState::with_seeds(
+        0x243f_6a88_85a3_08d3,
+        0x1319_8a2e_0370_7344,
+        0xa409_3822_299f_31d0,
+        0x082e_fa98_ec4e_6c89,
+    );
+    SEEDS.hash_one(value)
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0.1
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: Eq> Eq for Shared<T> {}
+
+impl<T: Eq> PartialEq for Shared<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl<T> Hash for Shared<T> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(self.0.0);
+    }
+}

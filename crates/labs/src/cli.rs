@@ -1,0 +1,172 @@
+//! The command line that all labs share.
+//!
+//! Every lab has the same three verbs, with the same options and the same report, and adds options of
+//! its own: see [`main`]. Standard output carries the report and nothing else; whatever is said meanwhile
+//! goes to standard error.
+//!
+//! Exit status: 0 if all properties hold, 1 if one is violated, 2 if the run could not come to its end
+//! or be judged.
+
+mod check;
+mod progress;
+mod run;
+mod simulate;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::lab::{Lab, Verb};
+use crate::report::Report;
+
+/// The exit status of what could not be run, or judged.
+const COULD_NOT_RUN: u8 = 2;
+
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = AFTER_HELP)]
+struct CommandLine<L: Lab> {
+    #[command(subcommand)]
+    verb: Command<L>,
+}
+
+const AFTER_HELP: &str = "\
+Every verb runs without options. A run ends with a report: what ran where, how many messages it took
+beside what theory predicts, and whether each property of the algorithm holds.
+
+Exit status: 0 all properties hold; 1 one is violated; 2 the run could not come to its end.";
+
+#[derive(Debug, Subcommand)]
+enum Command<L: Lab> {
+    /// Start real processes, here or over SSH, and judge what they did
+    Run(run::Arguments<L>),
+    /// Run in virtual time on one thread: the same seed gives the same run, byte by byte
+    Simulate(simulate::Arguments<L>),
+    /// Try every order of deliveries and timeouts, for few processes
+    Check(check::Arguments<L>),
+    /// One process of a run, started by its launcher
+    #[command(hide = true)]
+    Participant {
+        #[arg(long)]
+        run: String,
+        #[arg(long)]
+        rank: u32,
+    },
+    /// End what is left of a run on this machine
+    #[command(hide = true)]
+    Reap {
+        #[arg(long)]
+        run: String,
+    },
+}
+
+/// What every verb takes.
+#[derive(Args, Clone, Debug)]
+struct Common {
+    /// How many processes take part
+    #[arg(long, short = 'n', value_name = "N")]
+    processes: Option<u32>,
+    /// What random choices are drawn from: the same seed gives the same choices [default: random in
+    /// `run`, 1 elsewhere]
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Write every event to FILE, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Print the report as one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Give up after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
+    timeout: f64,
+}
+
+/// The most processes that a real run may have: each is a program of its own.
+const RUN_PROCESSES_MAX: u32 = 1_024;
+
+/// The most processes that the checker takes: beyond a few no machine has the memory anyway.
+const CHECK_PROCESSES_MAX: u32 = 16;
+
+impl Common {
+    /// The number of processes, if the verb can have so many.
+    fn processes<L: Lab>(&self, verb: Verb) -> anyhow::Result<u32> {
+        let (default, max) = match verb {
+            Verb::Run => (L::PROCESSES, RUN_PROCESSES_MAX),
+            Verb::Simulate => (L::PROCESSES, crate::simulate::PROCESSES_MAX),
+            Verb::Check => (L::CHECK_PROCESSES, CHECK_PROCESSES_MAX),
+        };
+        let processes = self.processes.unwrap_or(default);
+        let (min, verb) = (L::PROCESSES_MIN, verb.name());
+        anyhow::ensure!(
+            (min..=max).contains(&processes),
+            "--processes {processes}: {verb} takes {min} to {max}"
+        );
+        Ok(processes)
+    }
+}
+
+/// The program of a lab: its `main` calls this and does nothing else.
+pub fn main<L: Lab>() -> ExitCode {
+    match CommandLine::<L>::parse_for_lab().and_then(|command_line| dispatch(command_line.verb)) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            eprintln!("{}: {error:#}", L::NAME);
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+impl<L: Lab> CommandLine<L> {
+    fn parse_for_lab() -> anyhow::Result<Self> {
+        let command = Self::command().name(L::NAME).about(L::ABOUT);
+        // clap prints usage errors and help itself, with exit status 2 for errors.
+        let matches = command.get_matches();
+        Ok(Self::from_arg_matches(&matches)?)
+    }
+}
+
+fn dispatch<L: Lab>(command: Command<L>) -> anyhow::Result<u8> {
+    match command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Simulate(arguments) => simulate::simulate(arguments),
+        Command::Check(arguments) => check::check(arguments),
+        Command::Participant { .. } => crate::run::participant::<L>().map(|()| 0),
+        Command::Reap { run } => {
+            for pid in crate::run::reap(&run)? {
+                println!("killed {pid}");
+            }
+            Ok(0)
+        }
+    }
+}
+
+/// Prints the report and returns the exit status that it means.
+fn finish(report: &Report, json: bool) -> anyhow::Result<u8> {
+    let mut out = std::io::stdout().lock();
+    let text = match json {
+        true => format!("{}\n", serde_json::to_string(report)?),
+        false => report.to_text(out.is_terminal()),
+    };
+    // A reader that has read enough (`| head`) is no reason to fail: the status says how it went.
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(report.exit_status()),
+    }
+}
+
+/// The command line after the verb.
+fn arguments_after_verb() -> Vec<String> {
+    std::env::args().skip(2).collect()
+}
+
+/// Reads a positive number of seconds.
+fn seconds(text: &str) -> Result<f64, String> {
+    /// A week: longer than any course lets a run take, and far from the end of time.
+    const MAX: f64 = 604_800.0;
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= MAX => Ok(seconds),
+        Ok(_) => Err(format!("a time-out is above 0 and at most {MAX} seconds")),
+        Err(_) => Err("not a number of seconds".to_owned()),
+    }
+}

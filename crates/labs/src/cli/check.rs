@@ -1,0 +1,189 @@
+//! `check`.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::progress::Progress;
+use super::{Common, arguments_after_verb, finish};
+use crate::check::{Channels, Counterexample, Options, STATES_MAX, check as explore_all, explore};
+use crate::lab::{Lab, Place, Verb};
+use crate::process::Process;
+use crate::report::Report;
+use crate::trace::Header;
+use crate::trace::event::FORMAT;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments<L: Lab> {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    search: Search,
+    /// Put a mistake into the algorithm, and see which property notices
+    #[arg(long, value_name = "MISTAKE")]
+    broken: Option<L::Broken>,
+    #[command(flatten)]
+    options: L::Options,
+}
+
+#[derive(Args, Debug)]
+struct Search {
+    /// Let messages overtake each other on their channel
+    #[arg(long)]
+    unordered: bool,
+    /// How many messages may be lost in one run
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    losses: u32,
+    /// How many messages may arrive twice in one run
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    duplicates: u32,
+    /// How many processes may crash in one run
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    crashes: u32,
+    /// How many times the timers of one process may run out in one run [default: as often as the
+    /// algorithm's options ask for]
+    #[arg(long, value_name = "N")]
+    timeouts: Option<u32>,
+    /// Give up after so many states
+    #[arg(long, value_name = "N", default_value_t = STATES_MAX)]
+    max_states: usize,
+    /// Walk through the states by hand: serve Stateright's Explorer to a browser at this address
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:3000")]
+    explore: Option<SocketAddr>,
+}
+
+pub(super) fn check<L>(arguments: Arguments<L>) -> anyhow::Result<u8>
+where
+    L: Lab,
+{
+    let Arguments { common, search, broken, mut options } = arguments;
+    let processes = common.processes::<L>(Verb::Check)?;
+    L::prepare(&mut options, Verb::Check, processes).map_err(anyhow::Error::msg)?;
+    let build = |rank| L::process(&options, &Place::simulated(rank, processes));
+    match broken {
+        None => {
+            check_processes::<L, _>(&common, &search, &options, (0..processes).map(build).collect())
+        }
+        Some(how) => {
+            let all = (0..processes).map(|rank| L::broken(build(rank), &how)).collect();
+            check_processes::<L, _>(&common, &search, &options, all)
+        }
+    }
+}
+
+fn check_processes<L, P>(
+    common: &Common,
+    search: &Search,
+    lab_options: &L::Options,
+    all: Vec<P>,
+) -> anyhow::Result<u8>
+where
+    L: Lab,
+    P: Process<Request: Send + Sync, Message: Send + Sync, Timer: Send + Sync>
+        + Send
+        + Sync
+        + 'static,
+{
+    let processes = u32::try_from(all.len())?;
+    let specs = L::properties(lab_options, processes);
+    let options = Options {
+        channels: if search.unordered { Channels::Unordered } else { Channels::Fifo },
+        losses: search.losses,
+        duplicates: search.duplicates,
+        crashes: search.crashes,
+        timeouts: search.timeouts.unwrap_or_else(|| L::timeouts(lab_options)),
+        states: search.max_states,
+        time: Duration::from_secs_f64(common.timeout),
+        ..Options::default()
+    };
+    let requests = vec![Vec::new(); all.len()];
+    if let Some(address) = search.explore {
+        eprintln!("the Explorer is at http://{address}/ until you press Ctrl-C");
+        explore(all, requests, &specs, &options, address)?;
+        return Ok(0);
+    }
+
+    let mut progress = Progress::new();
+    let outcome = explore_all(all, requests, &specs, &options, |states| {
+        progress.say(&format!("{states} states"));
+    });
+    let elapsed = progress.elapsed();
+    drop(progress);
+    let trace = match (&common.trace, &outcome.counterexample) {
+        (Some(_), Some(counterexample)) => {
+            Some(save::<L, P>(common, processes, counterexample, &specs)?)
+        }
+        (Some(_), None) => {
+            eprintln!("no property is violated, so there is no counterexample to write");
+            None
+        }
+        (None, _) => None,
+    };
+    // With a counterexample the search is over, and there is nothing more to ask of it.
+    let cut_short = outcome.verdicts.iter().find(|verdict| verdict.holds.is_none());
+    let problems = match (&outcome.counterexample, cut_short) {
+        (None, Some(verdict)) => vec![format!("not every state was visited: {}", verdict.detail)],
+        _ => Vec::new(),
+    };
+    let report = Report {
+        lab: L::NAME.to_owned(),
+        verb: Verb::Check.name().to_owned(),
+        run: run_name(processes),
+        processes,
+        seed: common.seed.unwrap_or(1),
+        elapsed_s: elapsed.as_secs_f64(),
+        virtual_s: None,
+        states: Some(outcome.states as u64),
+        hosts: Vec::new(),
+        messages: std::collections::BTreeMap::new(),
+        problems,
+        properties: outcome.verdicts,
+        result: serde_json::json!({ "max_depth": outcome.max_depth }),
+        trace,
+        logs: Vec::new(),
+        killed: Vec::new(),
+        counterexample: outcome.counterexample.map(|found| found.steps).unwrap_or_default(),
+        places: Vec::new(),
+        lines: vec![format!("the longest of the shortest paths has {} steps", outcome.max_depth)],
+    };
+    finish(&report, common.json)
+}
+
+fn run_name(processes: u32) -> String {
+    format!("checked-{processes}")
+}
+
+/// Writes the counterexample as a trace, and returns where.
+fn save<L, P>(
+    common: &Common,
+    processes: u32,
+    counterexample: &Counterexample<P>,
+    specs: &[crate::verdict::Spec],
+) -> anyhow::Result<String>
+where
+    L: Lab,
+    P: Process,
+{
+    let path = common.trace.as_ref().context("no trace was asked for")?;
+    let header = Header {
+        trace: FORMAT,
+        lab: L::NAME.to_owned(),
+        verb: Verb::Check.name().to_owned(),
+        run: run_name(processes),
+        processes,
+        seed: common.seed.unwrap_or(1),
+        arguments: arguments_after_verb(),
+        clocks: true,
+        properties: specs.to_vec(),
+    };
+    let place = path.display().to_string();
+    let file = File::create(path).with_context(|| format!("cannot write the trace to {place}"))?;
+    counterexample
+        .save(&header, Box::new(BufWriter::new(file)))
+        .with_context(|| format!("cannot write the trace to {place}"))?;
+    Ok(place)
+}

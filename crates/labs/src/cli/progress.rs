@@ -1,0 +1,46 @@
+//! What is said on a terminal while one waits.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+/// Nothing is said of what is over sooner.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// One line on standard error that is written over again; in a pipe, nothing.
+pub(super) struct Progress {
+    started: Instant,
+    on_terminal: bool,
+    shown: bool,
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        Self { started: now(), on_terminal: std::io::stderr().is_terminal(), shown: false }
+    }
+
+    pub(super) fn say(&mut self, message: &str) {
+        if self.on_terminal && self.started.elapsed() > QUIET {
+            self.shown = true;
+            // Carriage return and "erase to the end of the line".
+            let _ = write!(std::io::stderr(), "\r\u{1b}[K{message}");
+        }
+    }
+
+    /// How long it has taken so far.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            let _ = write!(std::io::stderr(), "\r\u{1b}[K");
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a person waits is a matter of real time")]
+fn now() -> Instant {
+    Instant::now()
+}

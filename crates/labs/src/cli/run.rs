@@ -1,0 +1,184 @@
+//! `run`.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use netkit::hosts::{Host, Hosts};
+use netkit::launch::LaunchOptions;
+
+use super::progress::Progress;
+use super::{Common, arguments_after_verb, finish};
+use crate::lab::{Findings, Lab, Summary, Verb};
+use crate::report::{PlaceOf, Report};
+use crate::run::{Launch, Plan};
+use crate::trace::What;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments<L: Lab> {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    machines: Machines,
+    /// Put a mistake into the algorithm, and see which property notices
+    #[arg(long, value_name = "MISTAKE")]
+    broken: Option<L::Broken>,
+    #[command(flatten)]
+    options: L::Options,
+}
+
+#[derive(Args, Debug)]
+struct Machines {
+    /// The machines, one a line: [user@]host[:port] [slots=N] [default: this machine]
+    #[arg(long, value_name = "FILE")]
+    hosts: Option<PathBuf>,
+    /// Who starts whom: the launcher all, or each process the next from its own machine
+    #[arg(long, value_enum, default_value_t)]
+    launch: Launch,
+    /// Copy this program to the machines, if they do not have it at the same path
+    #[arg(long)]
+    push: bool,
+    /// Trust machines whose host key is not known yet, and remember it. A changed key is refused anyway
+    #[arg(long)]
+    accept_new: bool,
+    /// The private key to log in with
+    #[arg(short = 'i', value_name = "KEY")]
+    identity: Option<PathBuf>,
+    /// The file of known host keys, instead of ~/.ssh/known_hosts
+    #[arg(long, value_name = "FILE")]
+    known_hosts: Option<PathBuf>,
+    /// The address at which the machines reach this one [default: the one that SSH used]
+    #[arg(long, value_name = "ADDRESS")]
+    advertise: Option<IpAddr>,
+    /// Leave the processes there when they have finished, until Ctrl-C
+    #[arg(long)]
+    stay: bool,
+    /// The largest frame that is accepted, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = netkit::frame::MAX_FRAME, value_parser = max_frame)]
+    max_frame: usize,
+}
+
+/// Smaller frames would not hold what the launcher says, nor a part of a journal.
+const FRAME_MIN: usize = 256 << 10;
+
+/// Larger ones would let one neighbour fill the memory of a lab machine.
+const FRAME_MAX: usize = 256 << 20;
+
+fn max_frame(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes) if (FRAME_MIN..=FRAME_MAX).contains(&bytes) => Ok(bytes),
+        _ => Err(format!("a number of bytes from {FRAME_MIN} to {FRAME_MAX}")),
+    }
+}
+
+pub(super) fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
+    let Arguments { common, machines, broken, mut options } = arguments;
+    init_log();
+    let processes = common.processes::<L>(Verb::Run)?;
+    L::prepare(&mut options, Verb::Run, processes).map_err(anyhow::Error::msg)?;
+    let hosts = match &machines.hosts {
+        Some(path) => Hosts::read(path)?,
+        None => Hosts::localhost(),
+    };
+    if let Some(path) = &common.trace {
+        // Better to know now than after the run.
+        std::fs::File::create(path)
+            .with_context(|| format!("cannot write the trace to {}", path.display()))?;
+    }
+    let run = crate::run::new_run_id();
+    let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
+    let plan = Plan {
+        lab: L::NAME,
+        run: run.clone(),
+        processes,
+        seed,
+        launch: LaunchOptions {
+            program: std::env::current_exe().context("cannot find this program itself")?,
+            push: machines.push,
+            identity: machines.identity.clone(),
+            accept_new: machines.accept_new,
+            known_hosts: machines.known_hosts.clone(),
+            ..LaunchOptions::default()
+        },
+        hosts: hosts.clone(),
+        mode: machines.launch,
+        advertise: machines.advertise,
+        overlay: L::overlay(&options),
+        properties: L::properties(&options, processes),
+        options: serde_json::to_value(&options)?,
+        broken: broken.as_ref().map(serde_json::to_value).transpose()?,
+        arguments: arguments_after_verb(),
+        trace: common.trace.clone(),
+        timeout: Duration::from_secs_f64(common.timeout),
+        stay: machines.stay,
+        max_frame: machines.max_frame,
+        watch: true,
+    };
+
+    let mut findings = L::findings(&options, processes);
+    let mut progress = Progress::new();
+    let finished = crate::run::run(
+        plan,
+        |event| {
+            if let What::Indication(note) = &event.what {
+                findings.on_indication(event.process, note, event.at_us);
+            }
+        },
+        &mut |message| progress.say(message),
+    )?;
+    drop(progress);
+
+    let complete = finished.problems.is_empty();
+    let one_machine = hosts.iter().all(Host::is_local);
+    let mut properties = finished.verdicts;
+    properties.extend(L::judge_remains(&options, processes, complete, one_machine));
+    let judge = &finished.judge;
+    let summary = Summary { messages: judge.messages().clone(), elapsed: finished.elapsed };
+    let used: std::collections::BTreeSet<_> = hosts.place(processes).into_iter().collect();
+    let report = Report {
+        lab: L::NAME.to_owned(),
+        verb: Verb::Run.name().to_owned(),
+        run: run.to_string(),
+        processes,
+        seed,
+        elapsed_s: finished.elapsed.as_secs_f64(),
+        virtual_s: None,
+        states: None,
+        hosts: used.iter().filter_map(|&i| hosts.get(i)).map(ToString::to_string).collect(),
+        messages: Report::count(judge.messages(), &L::predicted(&options, processes)),
+        properties,
+        result: findings.json(&summary),
+        trace: common.trace.as_ref().map(|path| path.display().to_string()),
+        logs: finished
+            .participants
+            .iter()
+            .filter(|participant| !participant.log.is_empty())
+            .map(|participant| format!("{}:{}", participant.host, participant.log))
+            .collect(),
+        problems: finished.problems,
+        killed: finished.killed,
+        counterexample: Vec::new(),
+        places: (0..)
+            .zip(&finished.participants)
+            .map(|(process, p)| PlaceOf { process, host: p.host.clone(), pid: p.pid })
+            .collect(),
+        lines: findings.lines(&summary),
+    };
+    finish(&report, common.json)
+}
+
+/// What the launcher has to say beside its report, on standard error: warnings, unless `RUST_LOG` asks
+/// for more.
+fn init_log() {
+    let environment = env_logger::Env::default().default_filter_or("error");
+    // A second logger is impossible: this is the first thing that the program does.
+    let _ = env_logger::Builder::from_env(environment).format_timestamp_micros().try_init();
+}
+
+/// A seed for a run that was given none: its name is random already.
+fn seed_from(run: &str) -> u64 {
+    run.bytes().fold(0, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)))
+        % 1_000_000
+}

@@ -1,0 +1,235 @@
+//! `simulate`.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::progress::Progress;
+use super::{Common, arguments_after_verb, finish};
+use crate::lab::{Findings, Lab, Place, Summary, Verb};
+use crate::process::{Process, ProcessId};
+use crate::report::Report;
+use crate::simulate::{Chance, Ended, Limits, Network, Simulation};
+use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
+use crate::trace::{Header, Recorder};
+use crate::verdict::{End, Judge};
+
+/// After how many events it is looked at the clock and told how far the run is.
+const ROUND: u64 = 1 << 16;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments<L: Lab> {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    network: NetworkArguments,
+    /// Put a mistake into the algorithm, and see which property notices
+    #[arg(long, value_name = "MISTAKE")]
+    broken: Option<L::Broken>,
+    #[command(flatten)]
+    options: L::Options,
+}
+
+#[derive(Args, Debug)]
+struct NetworkArguments {
+    /// How long a message is under way, in milliseconds: `2`, or a range `1..5`
+    #[arg(long, value_name = "MS", default_value = "1..5", value_parser = latency)]
+    latency: Latency,
+    /// How many of all messages are lost: `10%`
+    #[arg(long, value_name = "PERCENT", default_value = "0%")]
+    loss: Chance,
+    /// How many of all messages arrive twice: `10%`
+    #[arg(long, value_name = "PERCENT", default_value = "0%")]
+    duplication: Chance,
+    /// How many of all messages are held back and overtaken: `10%` (implies --unordered)
+    #[arg(long, value_name = "PERCENT", default_value = "0%")]
+    reordering: Chance,
+    /// Let messages overtake each other on their channel
+    #[arg(long)]
+    unordered: bool,
+    /// Let a process crash: `3` at once, `3@250` after 250 ms of virtual time; may be repeated
+    #[arg(long, value_name = "PROCESS[@MS]", value_parser = crash)]
+    crash: Vec<(u32, Duration)>,
+}
+
+#[derive(Clone, Debug)]
+struct Latency(RangeInclusive<Duration>);
+
+pub(super) fn simulate<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
+    let Arguments { common, network, broken, mut options } = arguments;
+    let processes = common.processes::<L>(Verb::Simulate)?;
+    L::prepare(&mut options, Verb::Simulate, processes).map_err(anyhow::Error::msg)?;
+    for (process, _) in &network.crash {
+        anyhow::ensure!(
+            *process < processes,
+            "--crash {process}: processes are numbered 0 to {}",
+            processes - 1
+        );
+    }
+    let build = |rank| L::process(&options, &Place::simulated(rank, processes));
+    match broken {
+        None => {
+            let all = (0..processes).map(build).collect();
+            simulate_processes::<L, _>(&common, network, &options, all)
+        }
+        Some(how) => {
+            let all = (0..processes).map(|rank| L::broken(build(rank), &how)).collect();
+            simulate_processes::<L, _>(&common, network, &options, all)
+        }
+    }
+}
+
+fn simulate_processes<L, P>(
+    common: &Common,
+    network: NetworkArguments,
+    options: &L::Options,
+    all: Vec<P>,
+) -> anyhow::Result<u8>
+where
+    L: Lab,
+    P: Process<
+            Indication = <L::Process as Process>::Indication,
+            Message = <L::Process as Process>::Message,
+        >,
+{
+    let processes = u32::try_from(all.len())?;
+    let seed = common.seed.unwrap_or(1);
+    let crashes = network.crash.clone();
+    let recorder = recorder::<L>(common, options, processes, seed)?;
+    let mut simulation = Simulation::new(seed, network.into_network(), all, recorder)?;
+    if common.trace.is_some() {
+        // Measuring a message costs as much as encoding it, and only the trace shows it.
+        simulation = simulation.sizes(crate::run::message_size);
+    }
+    for (process, at) in crashes {
+        simulation.crash_at(at, ProcessId(process));
+    }
+
+    let mut findings = L::findings(options, processes);
+    let mut progress = Progress::new();
+    let timeout = Duration::from_secs_f64(common.timeout);
+    let mut problems = Vec::new();
+    let ended = loop {
+        let events = simulation.events().saturating_add(ROUND);
+        let limits = Limits { events, ..Limits::default() };
+        let ended = simulation.run_with(limits, |simulation, process, indication| {
+            let at_us = simulation.now().as_micros().try_into().unwrap_or(u64::MAX);
+            findings.on_indication(process, &indication, at_us);
+        });
+        if !matches!(ended, Ended::EventLimit(_)) {
+            break ended.end();
+        }
+        if progress.elapsed() > timeout {
+            let seconds = common.timeout;
+            problems.push(format!("time-out after {seconds} s; --timeout gives it longer"));
+            break End::CutShort(format!("time-out after {seconds} s"));
+        }
+        progress.say(&format!("{} events", simulation.events()));
+    };
+    let elapsed = progress.elapsed();
+    let virtual_time = simulation.now();
+    drop(progress);
+    let judge = simulation.into_observer().finish().context("the trace could not be written")?;
+
+    let summary = Summary { messages: judge.messages().clone(), elapsed: virtual_time };
+    let report = Report {
+        lab: L::NAME.to_owned(),
+        verb: Verb::Simulate.name().to_owned(),
+        run: run_name(seed),
+        processes,
+        seed,
+        elapsed_s: elapsed.as_secs_f64(),
+        virtual_s: Some(virtual_time.as_secs_f64()),
+        states: None,
+        hosts: Vec::new(),
+        messages: Report::count(judge.messages(), &L::predicted(options, processes)),
+        properties: judge.verdicts(&ended),
+        result: findings.json(&summary),
+        trace: common.trace.as_ref().map(|path| path.display().to_string()),
+        logs: Vec::new(),
+        problems,
+        killed: Vec::new(),
+        counterexample: Vec::new(),
+        places: Vec::new(),
+        lines: findings.lines(&summary),
+    };
+    finish(&report, common.json)
+}
+
+fn run_name(seed: u64) -> String {
+    format!("simulated-{seed}")
+}
+
+fn recorder<L: Lab>(
+    common: &Common,
+    options: &L::Options,
+    processes: u32,
+    seed: u64,
+) -> anyhow::Result<Recorder> {
+    let properties = L::properties(options, processes);
+    let judge = Judge::new(&properties, processes);
+    let Some(path) = &common.trace else { return Ok(Recorder::new(processes, judge)) };
+    let file = File::create(path)
+        .with_context(|| format!("cannot write the trace to {}", path.display()))?;
+    let header = Header {
+        trace: FORMAT,
+        lab: L::NAME.to_owned(),
+        verb: Verb::Simulate.name().to_owned(),
+        run: run_name(seed),
+        processes,
+        seed,
+        // The file's own name is no part of the run: two runs of one seed give equal files.
+        arguments: without_trace(arguments_after_verb()),
+        clocks: processes <= CLOCKS_MAX_PROCESSES,
+        properties,
+    };
+    Ok(Recorder::writing(&header, judge, Box::new(BufWriter::new(file)))?)
+}
+
+fn without_trace(arguments: Vec<String>) -> Vec<String> {
+    let mut kept = Vec::new();
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--trace" => drop(arguments.next()),
+            other if other.starts_with("--trace=") => {}
+            _ => kept.push(argument),
+        }
+    }
+    kept
+}
+
+impl NetworkArguments {
+    fn into_network(self) -> Network {
+        Network {
+            latency: self.latency.0,
+            loss: self.loss,
+            duplication: self.duplication,
+            reordering: self.reordering,
+            fifo: !self.unordered && self.reordering == Chance::NEVER,
+        }
+    }
+}
+
+fn latency(text: &str) -> Result<Latency, String> {
+    let (from, to) = text.split_once("..").unwrap_or((text, text));
+    Ok(Latency(milliseconds(from)?..=milliseconds(to.trim_start_matches('='))?))
+}
+
+fn crash(text: &str) -> Result<(u32, Duration), String> {
+    let (process, at) = text.split_once('@').unwrap_or((text, "0"));
+    let process = process.strip_prefix('p').unwrap_or(process);
+    let process =
+        process.parse().map_err(|_| format!("{process:?} is not the number of a process"))?;
+    Ok((process, milliseconds(at)?))
+}
+
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a number of milliseconds");
+    let milliseconds: f64 = text.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(milliseconds / 1_000.0).map_err(|_| wrong())
+}

@@ -1,0 +1,238 @@
+//! What a lab is to the command line, the three worlds and the report.
+//!
+//! A lab provides an algorithm, what it demands of it, and what theory says it costs. Everything else
+//! is shared: see [`crate::cli`].
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::io;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::overlay::{Contact, Overlay};
+use crate::process::{Process, ProcessId};
+use crate::trace::Noted;
+use crate::verdict::Spec;
+
+/// One exercise with an algorithm.
+pub trait Lab: 'static {
+    /// The name of the lab, its package and its binary: `token-ring`.
+    const NAME: &'static str;
+
+    /// One line on what it is.
+    const ABOUT: &'static str;
+
+    /// How many processes `run` and `simulate` have unless told otherwise.
+    const PROCESSES: u32 = 5;
+
+    /// How many processes `check` has unless told otherwise.
+    const CHECK_PROCESSES: u32 = 3;
+
+    /// The fewest processes that the algorithm is defined for.
+    const PROCESSES_MIN: u32 = 2;
+
+    /// The algorithm.
+    type Process: Process<Message: Serialize + DeserializeOwned>;
+
+    /// The algorithm with a mistake in it, which a property must notice.
+    type BrokenProcess: Process<
+            Request = <Self::Process as Process>::Request,
+            Indication = <Self::Process as Process>::Indication,
+            Message = <Self::Process as Process>::Message,
+            Timer = <Self::Process as Process>::Timer,
+        >;
+
+    /// The mistakes there are.
+    type Broken: clap::ValueEnum
+        + Clone
+        + Debug
+        + Send
+        + Sync
+        + Serialize
+        + DeserializeOwned
+        + 'static;
+
+    /// The lab's own options.
+    type Options: clap::Args + Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 'static;
+
+    /// What the lab's result is made from.
+    type Findings: Findings;
+
+    /// Checks the options before anything starts, and completes them.
+    ///
+    /// # Errors
+    ///
+    /// One line that says what is wrong and what to do.
+    fn prepare(options: &mut Self::Options, verb: Verb, processes: u32) -> Result<(), String>;
+
+    /// The process at `place`.
+    fn process(options: &Self::Options, place: &Place) -> Self::Process;
+
+    /// The same process with a mistake in it.
+    fn broken(process: Self::Process, how: &Self::Broken) -> Self::BrokenProcess;
+
+    /// What is demanded of a run.
+    fn properties(options: &Self::Options, processes: u32) -> Vec<Spec>;
+
+    /// How many messages of each kind theory predicts.
+    fn predicted(options: &Self::Options, processes: u32) -> BTreeMap<String, Prediction>;
+
+    /// How many times the timers of one process run out in a run: a bound for `check`, which would
+    /// otherwise let a timer that starts itself again run out for ever.
+    fn timeouts(options: &Self::Options) -> u32;
+
+    /// How the processes of a real run are connected before they start.
+    fn overlay(options: &Self::Options) -> Overlay;
+
+    /// What a process of a real run does with its indications.
+    ///
+    /// # Errors
+    ///
+    /// If something that it needs is not there.
+    fn application(
+        options: &Self::Options,
+        place: &Place,
+    ) -> io::Result<
+        Box<
+            dyn Application<
+                    <Self::Process as Process>::Indication,
+                    <Self::Process as Process>::Request,
+                >,
+        >,
+    >;
+
+    /// A process to connect to, if the indication says so.
+    fn contact(indication: &<Self::Process as Process>::Indication) -> Option<&Contact>;
+
+    /// Whether the indication says that the process has done all it has to do.
+    fn is_finished(indication: &<Self::Process as Process>::Indication) -> bool;
+
+    /// Collects what the result is made from.
+    fn findings(options: &Self::Options, processes: u32) -> Self::Findings;
+
+    /// Judges what a real run left outside the program, once it has ended. `complete` says whether the
+    /// run came to its end, `one_machine` whether all its processes were on this machine.
+    fn judge_remains(
+        options: &Self::Options,
+        processes: u32,
+        complete: bool,
+        one_machine: bool,
+    ) -> Vec<crate::verdict::Verdict> {
+        let _ = (options, processes, complete, one_machine);
+        Vec::new()
+    }
+}
+
+/// Which world a lab runs in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verb {
+    /// Real processes.
+    Run,
+    /// Virtual time.
+    Simulate,
+    /// Every order.
+    Check,
+}
+
+impl Verb {
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Simulate => "simulate",
+            Self::Check => "check",
+        }
+    }
+}
+
+/// Where a process is.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Place {
+    /// Which process.
+    pub me: ProcessId,
+    /// Of how many.
+    pub processes: u32,
+    /// On which machine.
+    pub host: String,
+    /// Its process id there; in the simulator its rank.
+    pub pid: u32,
+    /// The address on which it can be reached; empty in the simulator.
+    pub address: String,
+}
+
+impl Place {
+    /// The place of a process that exists only in the simulator or the checker.
+    pub fn simulated(rank: u32, processes: u32) -> Self {
+        let me = ProcessId(rank);
+        Self { me, processes, host: "sim".to_owned(), pid: rank, address: String::new() }
+    }
+
+    /// `host/pid`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.host, self.pid)
+    }
+
+    /// What others must know to connect to it.
+    pub fn contact(&self) -> Contact {
+        Contact { process: self.me, address: self.address.clone() }
+    }
+}
+
+/// The application of a process in a real run: what it does with what the algorithm tells it (`I`), and
+/// what it asks of it (`R`).
+pub trait Application<I, R> {
+    /// The run starts. Returns what is asked first.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot start, and the run must end.
+    fn on_start(&mut self) -> io::Result<Vec<R>> {
+        Ok(Vec::new())
+    }
+
+    /// The process told its application something. Returns what is asked next.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be done, and the run must end.
+    fn on_indication(&mut self, indication: &I) -> io::Result<Vec<R>>;
+}
+
+/// What a lab's result is made from.
+pub trait Findings {
+    /// A process told its application something, so many microseconds after the start.
+    fn on_indication(&mut self, process: ProcessId, indication: &dyn Noted, at_us: u64);
+
+    /// The lab's own lines of the report.
+    fn lines(&self, summary: &Summary) -> Vec<String>;
+
+    /// The same for programs.
+    fn json(&self, summary: &Summary) -> serde_json::Value;
+}
+
+/// What every run measures.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// How many messages of each kind were sent.
+    pub messages: BTreeMap<String, u64>,
+    /// From the start of the algorithm to its end; virtual in the simulator.
+    pub elapsed: std::time::Duration,
+}
+
+/// How many messages theory predicts.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Prediction {
+    /// So many.
+    Exactly(u64),
+    /// Within bounds, and on average.
+    Within {
+        /// At least.
+        min: u64,
+        /// At most.
+        max: u64,
+        /// On average over what is random.
+        mean: f64,
+    },
+}

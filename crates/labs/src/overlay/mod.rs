@@ -1,0 +1,69 @@
+//! Overlays: who is connected to whom.
+//!
+//! Before a run starts, each process is given the addresses that its overlay grants it, connects to
+//! them, and waits for those who shall connect to it ([`Links`]). What an overlay still lacks then, it
+//! works out by messages, as an algorithm like any other: a chain of processes becomes a ring in
+//! [`ring`].
+//!
+//! | overlay | connections | who opens them |
+//! |---|---|---|
+//! | [`Overlay::Ring`] | N | each process to its parent; then the ring is closed, see [`ring`] |
+//! | [`Overlay::Star`] | N−1 | everyone to p0 |
+//! | [`Overlay::Complete`] | N(N−1)/2 | the higher rank to the lower |
+//!
+//! In all of them the processes wait for each other behind the launcher's barrier: nobody starts before
+//! everyone is connected.
+
+pub mod ring;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use self::ring::Closing;
+use crate::process::ProcessId;
+
+/// Who is connected to whom.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Overlay {
+    /// A chain of processes, each launched after its parent, that closes into a ring.
+    Ring(Closing),
+    /// p0 in the middle.
+    Star,
+    /// Everyone with everyone.
+    Complete,
+}
+
+/// The connections that one process makes before the start.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Links {
+    /// To whom it connects.
+    pub opens: Vec<ProcessId>,
+    /// How many connect to it.
+    pub accepts: u32,
+}
+
+impl Overlay {
+    /// The connections that `me` makes before the start, among `processes` processes.
+    pub fn links(self, me: ProcessId, processes: u32) -> Links {
+        match self {
+            Self::Ring(closing) => ring::links(closing, me, processes),
+            Self::Star if me.0 == 0 => Links { opens: Vec::new(), accepts: processes - 1 },
+            Self::Star => Links { opens: vec![ProcessId(0)], accepts: 0 },
+            Self::Complete => {
+                Links { opens: (0..me.0).map(ProcessId).collect(), accepts: processes - 1 - me.0 }
+            }
+        }
+    }
+}
+
+/// A process and where it can be reached: what a process must know to open a connection.
+///
+/// To an algorithm the address is a word that it passes on. In the simulator it is empty.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Contact {
+    /// Who.
+    pub process: ProcessId,
+    /// Where: `10.0.0.7:40123`.
+    pub address: String,
+}

@@ -1,0 +1,261 @@
+//! The report that every run ends with, for people and for programs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::lab::Prediction;
+use crate::verdict::{PropertyKind, Verdict};
+
+/// How many processes are listed one by one; of more, the first and the last.
+const LISTED_MAX: usize = 20;
+
+/// What came of a run, of any of the three worlds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Which lab.
+    pub lab: String,
+    /// `run`, `simulate` or `check`.
+    pub verb: String,
+    /// The name of the run.
+    pub run: String,
+    /// How many processes took part.
+    pub processes: u32,
+    /// What random choices were drawn from.
+    pub seed: u64,
+    /// From the start of the algorithm to its end, in seconds of the wall clock.
+    pub elapsed_s: f64,
+    /// The same in virtual time; only in `simulate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub virtual_s: Option<f64>,
+    /// How many different states were visited; only in `check`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub states: Option<u64>,
+    /// The machines.
+    pub hosts: Vec<String>,
+    /// Messages by kind, counted and predicted.
+    pub messages: BTreeMap<String, Count>,
+    /// What was demanded, and whether it holds.
+    pub properties: Vec<Verdict>,
+    /// The lab's own result.
+    pub result: serde_json::Value,
+    /// Where the trace is, if one was written.
+    pub trace: Option<String>,
+    /// Where the logs are, `host:path`.
+    pub logs: Vec<String>,
+    /// Why the run did not come to its end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+    /// What had to be killed at the end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub killed: Vec<String>,
+    /// The shortest run that breaks a property, in the notation; only in `check`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub counterexample: Vec<String>,
+    /// The processes of a real run: rank, machine, process id.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<PlaceOf>,
+    /// The lab's own lines, for people.
+    #[serde(skip)]
+    pub lines: Vec<String>,
+}
+
+/// The messages of one kind.
+#[derive(Clone, Debug, Serialize)]
+pub struct Count {
+    /// How many were sent; nothing in `check`, where every run has a number of its own.
+    pub measured: Option<u64>,
+    /// How many theory predicts.
+    pub predicted: Option<Prediction>,
+}
+
+/// Where one process of a real run is.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlaceOf {
+    /// Its rank.
+    pub process: u32,
+    /// Its machine, as the host file names it.
+    pub host: String,
+    /// Its process id there.
+    pub pid: u32,
+}
+
+impl Report {
+    /// 0: all properties hold. 1: one is violated. 2: it could not be run to its end, or judged.
+    pub fn exit_status(&self) -> u8 {
+        if self.properties.iter().any(|verdict| verdict.holds == Some(false)) {
+            1
+        } else if !self.problems.is_empty() || self.properties.iter().any(|v| v.holds.is_none()) {
+            2
+        } else {
+            0
+        }
+    }
+
+    /// Joins what was counted with what was predicted.
+    pub fn count(
+        measured: &BTreeMap<String, u64>,
+        predicted: &BTreeMap<String, Prediction>,
+    ) -> BTreeMap<String, Count> {
+        let kinds = measured.keys().chain(predicted.keys());
+        let count = |kind: &String| Count {
+            measured: Some(measured.get(kind).copied().unwrap_or(0)),
+            predicted: predicted.get(kind).cloned(),
+        };
+        kinds.map(|kind| (kind.clone(), count(kind))).collect()
+    }
+
+    /// The report for people; in colour if `colour` says so.
+    pub fn to_text(&self, colour: bool) -> String {
+        let mut text = String::new();
+        let paint = Paint(colour);
+        self.write_text(&mut text, paint).expect("writing to a string cannot fail");
+        text
+    }
+
+    fn write_text(&self, out: &mut String, paint: Paint) -> std::fmt::Result {
+        let title = format!("{} {}", self.lab, self.verb);
+        write!(out, "{}, {} processes, seed {}", paint.bold(&title), self.processes, self.seed)?;
+        if let Some(states) = self.states {
+            write!(out, ", {states} states")?;
+        }
+        if let Some(virtual_s) = self.virtual_s {
+            write!(out, ", {virtual_s:.3} s of virtual time")?;
+        }
+        writeln!(out, ", {:.3} s", self.elapsed_s)?;
+        if self.verb == "run" {
+            writeln!(out, "run {} on {}", self.run, self.hosts.join(", "))?;
+        }
+        self.write_places(out)?;
+        for line in &self.lines {
+            writeln!(out, "{line}")?;
+        }
+        self.write_messages(out)?;
+        self.write_properties(out, paint)?;
+        if !self.counterexample.is_empty() {
+            writeln!(
+                out,
+                "\na shortest run that shows it, in {} steps:",
+                self.counterexample.len()
+            )?;
+        }
+        for step in &self.counterexample {
+            writeln!(out, "  {step}")?;
+        }
+        for problem in &self.problems {
+            writeln!(out, "{} {problem}", paint.red("problem:"))?;
+        }
+        for killed in &self.killed {
+            writeln!(out, "killed at the end: {killed}")?;
+        }
+        if let Some(trace) = &self.trace {
+            writeln!(out, "trace: {trace}")?;
+        }
+        self.write_logs(out)
+    }
+
+    fn write_places(&self, out: &mut String) -> std::fmt::Result {
+        if self.places.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n{:<9}{:<20}pid", "process", "host")?;
+        for place in shown(&self.places) {
+            match place {
+                Some(place) => {
+                    let process = format!("p{}", place.process);
+                    writeln!(out, "{process:<9}{:<20}{}", place.host, place.pid)?;
+                }
+                None => writeln!(out, "...")?,
+            }
+        }
+        writeln!(out)
+    }
+
+    fn write_messages(&self, out: &mut String) -> std::fmt::Result {
+        if self.messages.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n{:<12}{:>12}  predicted", "message", "measured")?;
+        for (kind, count) in &self.messages {
+            let measured = count.measured.map_or("-".to_owned(), |n| n.to_string());
+            let predicted = match &count.predicted {
+                None => "-".to_owned(),
+                Some(Prediction::Exactly(n)) => n.to_string(),
+                Some(Prediction::Within { min, max, mean }) => {
+                    format!("{min} to {max}, {mean:.1} on average")
+                }
+            };
+            writeln!(out, "{kind:<12}{measured:>12}  {predicted}")?;
+        }
+        Ok(())
+    }
+
+    fn write_properties(&self, out: &mut String, paint: Paint) -> std::fmt::Result {
+        writeln!(out)?;
+        for verdict in &self.properties {
+            let word = match verdict.holds {
+                Some(true) => paint.green("holds   "),
+                Some(false) => paint.red("VIOLATED"),
+                None => paint.yellow("unknown "),
+            };
+            let kind = match verdict.kind {
+                PropertyKind::Safety => "safety",
+                PropertyKind::Liveness => "liveness",
+            };
+            writeln!(out, "{word} {} ({kind}): {}", verdict.name, verdict.detail)?;
+            if !verdict.witnesses.is_empty() {
+                let events: Vec<_> = verdict.witnesses.iter().map(ToString::to_string).collect();
+                writeln!(out, "         shown by the events {}", events.join(", "))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_logs(&self, out: &mut String) -> std::fmt::Result {
+        if self.logs.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "logs:")?;
+        for log in shown(&self.logs) {
+            writeln!(out, "  {}", log.map_or("...", String::as_str))?;
+        }
+        Ok(())
+    }
+}
+
+/// The first and the last of a long list, with a gap between them.
+fn shown<T>(all: &[T]) -> Vec<Option<&T>> {
+    if all.len() <= LISTED_MAX {
+        return all.iter().map(Some).collect();
+    }
+    let half = LISTED_MAX / 2;
+    let (first, last) = (&all[..half], &all[all.len() - half..]);
+    first.iter().map(Some).chain([None]).chain(last.iter().map(Some)).collect()
+}
+
+/// Colours on a terminal, and nowhere else.
+#[derive(Clone, Copy)]
+struct Paint(bool);
+
+impl Paint {
+    fn bold(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    fn red(self, text: &str) -> String {
+        self.with("31", text)
+    }
+
+    fn green(self, text: &str) -> String {
+        self.with("32", text)
+    }
+
+    fn yellow(self, text: &str) -> String {
+        self.with("33", text)
+    }
+
+    fn with(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}

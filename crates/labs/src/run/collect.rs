@@ -1,0 +1,179 @@
+//! From the journals of all participants to a trace and its verdicts.
+//!
+//! Each journal is in the order of its process. Sorted by Lamport time, all together are in an order
+//! that respects causality, for a receipt is later than its sending; so a merge of sorted lists is
+//! all that it takes.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::journal::Events;
+use crate::process::ProcessId;
+use crate::trace::{Header, TraceEvent, What, format};
+use crate::verdict::{End, Judge, StreamError, StreamJudge, Verdict};
+
+/// The journal of one participant, in a file of this machine.
+#[derive(Clone, Debug)]
+pub(super) struct Collected {
+    /// The file, if the journal could be had.
+    pub(super) journal: Option<PathBuf>,
+    /// Events at its end are missing.
+    pub(super) truncated: bool,
+    /// The process was killed: its last event is its crash.
+    pub(super) died: bool,
+}
+
+/// What came of the journals.
+pub(super) struct Judged {
+    pub(super) judge: Judge,
+    pub(super) verdicts: Vec<Verdict>,
+    /// Where the events of a participant are missing, and why.
+    pub(super) gaps: Vec<String>,
+}
+
+/// Merges the journals, has them judged, shows every event to `watch`, and writes the trace if asked.
+pub(super) fn judge(
+    header: &Header,
+    journals: &[Collected],
+    end: &End,
+    trace: Option<&Path>,
+    mut watch: impl FnMut(&TraceEvent),
+) -> anyhow::Result<Judged> {
+    let mut writer = match trace {
+        Some(path) => {
+            let file = File::create(path)
+                .with_context(|| format!("cannot write the trace to {}", path.display()))?;
+            Some(format::Writer::new(header, BufWriter::new(file))?)
+        }
+        None => None,
+    };
+    let gaps = gaps(journals);
+    let mut stream = StreamJudge::new(&header.properties, header.processes);
+    let mut judging = true;
+    for event in Merge::new(journals, trace.is_some())? {
+        let event = event?;
+        if let Some(writer) = &mut writer {
+            writer.write(&event)?;
+        }
+        watch(&event);
+        if judging && let Err(error) = stream.observe(&event) {
+            // What was lost with a participant leaves receipts of messages that nobody sent.
+            let expected = !gaps.is_empty() && matches!(error, StreamError::NotSent { .. });
+            anyhow::ensure!(expected, "the journals contradict each other: {error}");
+            judging = false;
+        }
+    }
+    if let Some(writer) = writer {
+        writer.finish()?;
+    }
+    let mut verdicts = stream.judge().verdicts(end);
+    if !gaps.is_empty() {
+        for verdict in verdicts.iter_mut().filter(|verdict| verdict.holds != Some(false)) {
+            verdict.holds = None;
+            verdict.detail = format!("not judged to the end: {}", gaps.join("; "));
+        }
+    }
+    Ok(Judged { judge: stream.judge().clone(), verdicts, gaps })
+}
+
+fn gaps(journals: &[Collected]) -> Vec<String> {
+    (0..)
+        .map(ProcessId)
+        .zip(journals)
+        .filter_map(|(process, collected)| match collected {
+            Collected { journal: None, .. } => {
+                Some(format!("the events of {process} are lost with it"))
+            }
+            Collected { truncated: true, .. } => {
+                Some(format!("{process} had more events than a journal holds"))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// The events of all journals in the order of their Lamport times.
+struct Merge {
+    sources: Vec<Source>,
+    /// The next event of each source: its Lamport time and the source, the smallest first.
+    next: BinaryHeap<Reverse<(u64, usize)>>,
+}
+
+struct Source {
+    events: Option<Events<BufReader<File>>>,
+    head: Option<TraceEvent>,
+    /// To be added at the end, once.
+    dies: bool,
+}
+
+impl Merge {
+    fn new(journals: &[Collected], is_trace: bool) -> anyhow::Result<Self> {
+        let mut this = Self { sources: Vec::new(), next: BinaryHeap::new() };
+        for (index, collected) in journals.iter().enumerate() {
+            let process = ProcessId(index as u32);
+            let events = match &collected.journal {
+                Some(path) => {
+                    let file = File::open(path)
+                        .with_context(|| format!("cannot read {}", path.display()))?;
+                    Some(Events::new(process, BufReader::new(file), is_trace))
+                }
+                None => None,
+            };
+            this.sources.push(Source { events, head: None, dies: collected.died });
+            this.advance(index, None)?;
+        }
+        Ok(this)
+    }
+
+    fn advance(&mut self, index: usize, last: Option<&TraceEvent>) -> anyhow::Result<()> {
+        let source = &mut self.sources[index];
+        let next = source
+            .events
+            .as_mut()
+            .and_then(Iterator::next)
+            .transpose()
+            .map_err(|error| anyhow::anyhow!("the journal of p{index} is damaged: {error}"))?;
+        source.head = match (next, last) {
+            (Some(event), _) => Some(event),
+            (None, Some(last)) if source.dies => {
+                source.dies = false;
+                Some(crash_after(last))
+            }
+            _ => None,
+        };
+        if let Some(event) = &source.head {
+            self.next.push(Reverse((event.lamport, index)));
+        }
+        Ok(())
+    }
+
+    fn pop(&mut self) -> anyhow::Result<Option<TraceEvent>> {
+        let Some(Reverse((_, index))) = self.next.pop() else { return Ok(None) };
+        let event = self.sources[index].head.take().expect("a source in the heap has a head");
+        self.advance(index, Some(&event))?;
+        Ok(Some(event))
+    }
+}
+
+/// The crash of a process whose last event is `last`.
+fn crash_after(last: &TraceEvent) -> TraceEvent {
+    let mut crash =
+        TraceEvent { n: last.n + 1, lamport: last.lamport + 1, what: What::Crash, ..last.clone() };
+    if let Some(clock) = &mut crash.clock {
+        clock.tick(crash.process);
+    }
+    crash
+}
+
+impl Iterator for Merge {
+    type Item = anyhow::Result<TraceEvent>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.pop().transpose()
+    }
+}

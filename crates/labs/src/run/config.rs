@@ -1,0 +1,80 @@
+//! What a participant must know, handed to it on its standard input: the run's secret is part of it,
+//! and must not stand on a command line, in an environment variable or in a file.
+
+use std::io::Read;
+use std::net::SocketAddr;
+
+use netkit::hosts::Hosts;
+use netkit::launch::LaunchOptions;
+use netkit::membership::Secret;
+use netkit::run_id::RunId;
+use serde::{Deserialize, Serialize};
+
+/// The longest configuration that is read, in bytes: thousands of hosts fit.
+const CONFIG_MAX: u64 = 4 << 20;
+
+/// What one participant must know.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Config {
+    /// The name of the run.
+    pub(crate) run: RunId,
+    /// What its members prove to each other that they know.
+    pub(crate) secret: Secret,
+    /// Which participant this is.
+    pub(crate) rank: u32,
+    /// Of how many.
+    pub(crate) processes: u32,
+    /// Where each participant finds the launcher.
+    pub(crate) launcher: Vec<SocketAddr>,
+    /// What random choices are drawn from.
+    pub(crate) seed: u64,
+    /// Whether to write a trace.
+    pub(crate) trace: bool,
+    /// Whether to watch the neighbours.
+    pub(crate) watch: bool,
+    /// The largest body of a frame, in bytes.
+    pub(crate) max_frame: usize,
+    /// The mistake to make, if any, as JSON.
+    pub(crate) broken: Option<serde_json::Value>,
+    /// The lab's options, as JSON.
+    pub(crate) options: serde_json::Value,
+    /// With `--launch chain`: how to start the next participant.
+    pub(crate) chain: Option<Chain>,
+}
+
+/// How each participant starts the next.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Chain {
+    pub(crate) hosts: Hosts,
+    /// The machine of each participant, an index into `hosts`.
+    pub(crate) placement: Vec<usize>,
+    pub(crate) launch: LaunchOptions,
+}
+
+impl Config {
+    /// Where this participant finds the launcher.
+    pub(crate) fn launcher_address(&self) -> Option<SocketAddr> {
+        self.launcher.get(self.rank as usize).or(self.launcher.first()).copied()
+    }
+
+    /// Reads a configuration to its end.
+    pub(crate) fn read(from: impl Read) -> anyhow::Result<Self> {
+        let mut text = Vec::new();
+        from.take(CONFIG_MAX + 1).read_to_end(&mut text)?;
+        anyhow::ensure!(text.len() as u64 <= CONFIG_MAX, "it is longer than {CONFIG_MAX} bytes");
+        let config: Self = serde_json::from_slice(&text)?;
+        anyhow::ensure!(
+            config.rank < config.processes,
+            "rank {} of {}",
+            config.rank,
+            config.processes
+        );
+        anyhow::ensure!(!config.launcher.is_empty(), "it does not say where the launcher is");
+        Ok(config)
+    }
+
+    /// As it is handed over.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("maps with string keys always have a JSON form")
+    }
+}

@@ -1,0 +1,138 @@
+//! Real processes on real machines: the world in which a lab is more than a model.
+//!
+//! The command in the foreground is the launcher and takes no part in the algorithm. It starts N
+//! daemons, here or over SSH, and each connects back to it ([`launcher`]). A daemon runs one process of
+//! the algorithm and carries out what it asks for ([`participant`]); both speak in frames of netkit
+//! ([`wire`]). At the end the launcher collects what the participants wrote down ([`journal`]), puts
+//! it in an order that respects causality, and has it judged ([`collect`]).
+//!
+//! This module and no other of this crate names netkit.
+
+mod collect;
+mod config;
+mod journal;
+mod launcher;
+mod participant;
+mod wire;
+
+use std::io;
+
+use netkit::launch::{Job, Program};
+use netkit::logs::{LogName, RunFolder};
+use netkit::run_id::RunId;
+
+use self::config::Config;
+use self::journal::Journal;
+pub use self::launcher::{Finished, Launch, Participant, Plan, run};
+use crate::lab::Lab;
+
+/// The folder of all runs of a user: `/tmp/labs-<user>`.
+const FOLDER: &str = "labs";
+
+/// The subcommand that a participant is started with; people do not use it.
+pub const PARTICIPANT: &str = "participant";
+
+/// The subcommand that ends what is left of a run on a machine.
+pub const REAP: &str = "reap";
+
+/// The size of an algorithm's message as it is sent, in bytes.
+pub fn message_size<M: serde::Serialize>(message: &M) -> u32 {
+    let mut bytes = Vec::new();
+    match netkit::codec::encode(message, &mut bytes) {
+        Ok(()) => u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+        Err(_) => u32::MAX,
+    }
+}
+
+/// A name for a run that does not leave this program.
+pub fn new_run_id() -> RunId {
+    RunId::new()
+}
+
+/// What starts the participant of `config`.
+fn participant_job(config: &Config, program: Program) -> Job {
+    let level = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
+    Job {
+        program,
+        // The run stands on the command line so that `ps` shows it and whoever cleans up finds it.
+        arguments: [PARTICIPANT, "--run", config.run.as_str(), "--rank", &config.rank.to_string()]
+            .map(str::to_owned)
+            .to_vec(),
+        environment: vec![("RUST_LOG".to_owned(), level)],
+        stdin: config.to_bytes(),
+    }
+}
+
+/// The participant's program: reads its configuration from standard input, becomes a daemon, and takes
+/// part until the run ends.
+///
+/// # Errors
+///
+/// If it could not take part; who started it is told why.
+pub fn participant<L: Lab>() -> anyhow::Result<()> {
+    let config = Config::read(io::stdin().lock())
+        .map_err(|error| anyhow::anyhow!("this command is for the launcher to use ({error})"))?;
+    let options: L::Options = serde_json::from_value(config.options.clone())?;
+    let broken: Option<L::Broken> =
+        config.broken.clone().map(serde_json::from_value).transpose()?;
+    let ready = netkit::daemon::detach()?;
+    let (host, log_path, journal) = match set_up::<L>(&config) {
+        Ok(all) => all,
+        Err(error) => ready.fail(&format!("{error:#}")),
+    };
+    let built = options.clone();
+    match broken {
+        None => participant::participate::<L, L::Process>(
+            config,
+            options,
+            host,
+            log_path,
+            journal,
+            ready,
+            move |place| L::process(&built, place),
+        ),
+        Some(how) => participant::participate::<L, L::BrokenProcess>(
+            config,
+            options,
+            host,
+            log_path,
+            journal,
+            ready,
+            move |place| L::broken(L::process(&built, place), &how),
+        ),
+    }
+    .inspect_err(|error| log::error!("{error:#}"))
+}
+
+fn set_up<L: Lab>(config: &Config) -> anyhow::Result<(String, String, Journal)> {
+    let host = host_name();
+    let folder = RunFolder::create(FOLDER, &config.run)?;
+    let name = LogName { lab: L::NAME, rank: config.rank, host: &host, pid: std::process::id() };
+    let name = name.to_string();
+    let level = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
+    netkit::logs::init(folder.file(&name)?, config.rank, &level)?;
+    let journal = match config.trace {
+        true => Journal::File(participant::trace_file(&folder, config.rank)?),
+        false => Journal::in_memory(),
+    };
+    Ok((host, folder.path().join(name).display().to_string(), journal))
+}
+
+/// The name of this machine.
+pub(crate) fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "localhost".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// Ends what is left of a run on this machine. Returns the process ids.
+///
+/// # Errors
+///
+/// If `run` is not the name of a run.
+pub fn reap(run: &str) -> anyhow::Result<Vec<u32>> {
+    let run: RunId = run.parse()?;
+    Ok(netkit::reap::reap(&run, netkit::Signal::SIGKILL))
+}

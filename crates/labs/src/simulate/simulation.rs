@@ -1,0 +1,598 @@
+//! A run in virtual time.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::time::Duration;
+
+use super::network::{Network, NetworkError, below};
+use super::wheel::{Key, Wheel};
+use crate::peers::Peers;
+use crate::process::{Choices, Effect, Env, Event, Process, ProcessId, split_mix, step_into};
+use crate::trace::note::TimerName;
+use crate::trace::{Happening, Observer};
+use crate::verdict::End;
+
+/// The most processes of one simulation: with some hundred bytes each they still fit into the memory
+/// of a lab machine.
+pub const PROCESSES_MAX: u32 = 16_777_216;
+
+/// Processes in virtual time.
+///
+/// ```
+/// use labs::process::{Context, Kind, Process, ProcessId};
+/// use labs::simulate::{Ended, Limits, Network, Simulation};
+/// use std::convert::Infallible;
+///
+/// /// Sends back what it gets, until that is 0.
+/// #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+/// struct Countdown;
+///
+/// #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+/// struct Number(u32);
+///
+/// impl Kind for Number {
+///     fn kind(&self) -> &'static str {
+///         "NUMBER"
+///     }
+/// }
+///
+/// impl Process for Countdown {
+///     type Request = Number;
+///     type Indication = Number;
+///     type Message = Number;
+///     type Timer = Infallible;
+///
+///     fn on_request(&mut self, ctx: &mut Context<Self>, start: Number) {
+///         ctx.send_to_others(start);
+///     }
+///
+///     fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, Number(n): Number) {
+///         match n.checked_sub(1) {
+///             Some(less) => ctx.send(from, Number(less)),
+///             None => ctx.indicate(Number(0)),
+///         }
+///     }
+///
+///     fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
+///         match timer {}
+///     }
+/// }
+///
+/// let processes = vec![Countdown, Countdown];
+/// let mut simulation = Simulation::new(7, Network::default(), processes, ())?.keeping_indications();
+/// simulation.request(ProcessId(0), Number(3));
+/// assert_eq!(simulation.run(Limits::default()), Ended::Quiet);
+/// assert_eq!(simulation.indications().next(), Some((ProcessId(0), Number(0))));
+/// # Ok::<(), labs::simulate::SimulationError>(())
+/// ```
+#[derive(Debug)]
+pub struct Simulation<P: Process, O: Observer = ()> {
+    processes: Vec<P>,
+    observer: O,
+    network: Network,
+    sizes: Option<fn(&P::Message) -> u32>,
+    random: Random,
+    choices: Choices,
+    /// Virtual time in microseconds.
+    now: u64,
+    events: u64,
+    started: bool,
+    queue: Wheel<Scheduled<P, O::Carried>>,
+    /// Of each sender, when its last message to each receiver arrives; empty where channels are not FIFO.
+    arrivals: Vec<Peers>,
+    /// The running timers of each process; empty until one is started.
+    timers: Vec<Vec<(P::Timer, Key)>>,
+    crashed: Vec<bool>,
+    indications: Option<VecDeque<(ProcessId, P::Indication)>>,
+    /// Used by one step after the other.
+    effects: Vec<Effect<P>>,
+}
+
+/// What is still to happen.
+#[derive(Debug)]
+enum Scheduled<P: Process, C> {
+    Message { from: ProcessId, to: ProcessId, bytes: u32, message: P::Message, carried: C },
+    Timeout { process: ProcessId, timer: P::Timer },
+    Request { process: ProcessId, request: P::Request },
+    Crash { process: ProcessId },
+    Recover { process: ProcessId, state: Box<P> },
+}
+
+/// The seed's streams, one for each kind of draw, so that a network that loses messages draws the
+/// same latencies as one that does not.
+#[derive(Debug)]
+struct Random {
+    /// The least latency and how many there are, in microseconds.
+    latencies: (u64, u64),
+    latency: u64,
+    loss: u64,
+    duplication: u64,
+    reordering: u64,
+}
+
+/// Where a run is to stop, if it does not come to rest by itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Nothing later than this happens, in virtual time.
+    pub time: Duration,
+    /// After so many events nothing more happens; counted from the start of the simulation.
+    pub events: u64,
+}
+
+impl Default for Limits {
+    /// No limit.
+    fn default() -> Self {
+        Self { time: Duration::MAX, events: u64::MAX }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ended {
+    /// Nothing is left that could happen.
+    Quiet,
+    /// What is left lies beyond the limit of virtual time.
+    TimeLimit(Duration),
+    /// The limit of events is reached.
+    EventLimit(u64),
+}
+
+impl Ended {
+    /// The same for the verdicts: only a run that came to rest is complete.
+    pub fn end(self) -> End {
+        match self {
+            Self::Quiet => End::Complete,
+            Self::TimeLimit(time) => End::CutShort(format!("the run ended after {time:?}")),
+            Self::EventLimit(events) => {
+                End::CutShort(format!("the run ended after {events} events"))
+            }
+        }
+    }
+}
+
+/// Why a simulation cannot begin.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SimulationError {
+    /// More than [`PROCESSES_MAX`].
+    #[error("{0} processes are too many: the simulator takes {PROCESSES_MAX} at the most")]
+    TooManyProcesses(usize),
+    /// The network is impossible.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+}
+
+impl<P: Process, O: Observer> Simulation<P, O> {
+    /// A run that is about to begin. All random choices come from `seed`.
+    ///
+    /// # Errors
+    ///
+    /// If there are too many processes, or the network is impossible.
+    pub fn new(
+        seed: u64,
+        network: Network,
+        processes: Vec<P>,
+        observer: O,
+    ) -> Result<Self, SimulationError> {
+        network.validate()?;
+        let n = processes.len();
+        if n > PROCESSES_MAX as usize {
+            return Err(SimulationError::TooManyProcesses(n));
+        }
+        let mut seeds = seed;
+        let mut stream = || split_mix(&mut seeds);
+        let choices = Choices::Random(stream());
+        let (least, greatest) = (network.latency.start(), network.latency.end());
+        let (least, greatest) = (microseconds(*least), microseconds(*greatest));
+        let random = Random {
+            latencies: (least, greatest - least + 1),
+            latency: stream(),
+            loss: stream(),
+            duplication: stream(),
+            reordering: stream(),
+        };
+        let mut arrivals = Vec::new();
+        if network.fifo {
+            arrivals.resize_with(n, Peers::default);
+        }
+        Ok(Self {
+            processes,
+            observer,
+            network,
+            sizes: None,
+            random,
+            choices,
+            now: 0,
+            events: 0,
+            started: false,
+            queue: Wheel::new(),
+            arrivals,
+            timers: Vec::new(),
+            crashed: vec![false; n],
+            indications: None,
+            effects: Vec::new(),
+        })
+    }
+
+    /// Tells the observer how many bytes each message takes. Without it, 0.
+    #[must_use]
+    pub fn sizes(mut self, sizes: fn(&P::Message) -> u32) -> Self {
+        self.sizes = Some(sizes);
+        self
+    }
+
+    /// Keeps what the processes indicate, for [`indications`](Self::indications).
+    #[must_use]
+    pub fn keeping_indications(mut self) -> Self {
+        self.indications = Some(VecDeque::new());
+        self
+    }
+
+    /// What the processes indicated since the last call, in order. Nothing without
+    /// [`keeping_indications`](Self::keeping_indications).
+    pub fn indications(&mut self) -> impl Iterator<Item = (ProcessId, P::Indication)> + '_ {
+        self.indications.as_mut().into_iter().flat_map(|kept| kept.drain(..))
+    }
+
+    /// The application asks a process for something, now. A process that is down hears nothing.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such process.
+    pub fn request(&mut self, process: ProcessId, request: P::Request) {
+        self.start();
+        self.happen_request(process, request);
+    }
+
+    /// The application will ask a process for something: at `time`, or now if that is past.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such process.
+    pub fn request_at(&mut self, time: Duration, process: ProcessId, request: P::Request) {
+        self.schedule_at(time, process, Scheduled::Request { process, request });
+    }
+
+    /// A process dies, now: its timers end, and what is sent to it is lost.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such process.
+    pub fn crash(&mut self, process: ProcessId) {
+        self.start();
+        self.happen_crash(process);
+    }
+
+    /// A process will die: at `time`, or now if that is past.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such process.
+    pub fn crash_at(&mut self, time: Duration, process: ProcessId) {
+        self.schedule_at(time, process, Scheduled::Crash { process });
+    }
+
+    /// A process that is down starts again, now, in the state it is given: what its stable storage
+    /// kept, or a fresh one. One that is up goes on as it is.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such process.
+    pub fn recover(&mut self, process: ProcessId, state: P) {
+        self.start();
+        self.happen_recover(process, state);
+    }
+
+    /// A process that is down will start again: at `time`, or now if that is past.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such process.
+    pub fn recover_at(&mut self, time: Duration, process: ProcessId, state: P) {
+        let state = Box::new(state);
+        self.schedule_at(time, process, Scheduled::Recover { process, state });
+    }
+
+    /// Lets the next thing happen. Returns whether there was one.
+    pub fn advance(&mut self) -> bool {
+        self.advance_until(u64::MAX)
+    }
+
+    /// Lets things happen until none is left, or a limit is reached.
+    pub fn run(&mut self, limits: Limits) -> Ended {
+        self.run_while(limits, |_| ())
+    }
+
+    /// As [`run`](Self::run), with an application that hears each indication when it is made, and may
+    /// answer with requests.
+    pub fn run_with(
+        &mut self,
+        limits: Limits,
+        mut application: impl FnMut(&mut Self, ProcessId, P::Indication),
+    ) -> Ended {
+        self.indications.get_or_insert_default();
+        self.run_while(limits, |this| {
+            while let Some((process, indication)) = this.next_indication() {
+                application(this, process, indication);
+            }
+        })
+    }
+
+    fn run_while(&mut self, limits: Limits, mut before_each: impl FnMut(&mut Self)) -> Ended {
+        let until = microseconds(limits.time);
+        loop {
+            before_each(self);
+            if self.events >= limits.events {
+                return Ended::EventLimit(limits.events);
+            }
+            if !self.advance_until(until) {
+                break;
+            }
+        }
+        if self.queue.len() == 0 { Ended::Quiet } else { Ended::TimeLimit(limits.time) }
+    }
+
+    /// Virtual time since the start.
+    pub fn now(&self) -> Duration {
+        Duration::from_micros(self.now)
+    }
+
+    /// How many events happened to processes: starts, requests, deliveries, timeouts, crashes and
+    /// recoveries.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// How many messages are under way, timers run, and scheduled requests and faults are to come.
+    pub fn scheduled(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// One process, as it is now.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such process.
+    pub fn process(&self, process: ProcessId) -> &P {
+        &self.processes[process.index()]
+    }
+
+    /// All processes, in the order of their ranks.
+    pub fn processes(&self) -> &[P] {
+        &self.processes
+    }
+
+    /// Whether a process is down.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such process.
+    pub fn is_crashed(&self, process: ProcessId) -> bool {
+        self.crashed[process.index()]
+    }
+
+    /// The observer, with what it has seen so far.
+    pub fn observer(&self) -> &O {
+        &self.observer
+    }
+
+    /// Ends the simulation: every process that is up stops. Returns the observer.
+    pub fn into_observer(mut self) -> O {
+        if self.started {
+            for (rank, crashed) in (0..).zip(&self.crashed) {
+                if !crashed {
+                    self.observer.on_happening(self.now, ProcessId(rank), Happening::Stop);
+                }
+            }
+        }
+        self.observer
+    }
+
+    /// All processes start, once.
+    fn start(&mut self) {
+        if self.started {
+            return;
+        }
+        self.started = true;
+        for rank in 0..self.processes.len() as u32 {
+            let process = ProcessId(rank);
+            self.observer.on_happening(self.now, process, Happening::Init);
+            self.happen(process, Event::Init);
+        }
+    }
+
+    fn advance_until(&mut self, until: u64) -> bool {
+        if !self.started {
+            self.start();
+            return true;
+        }
+        let Some((time, scheduled)) = self.queue.pop(until) else { return false };
+        self.now = time;
+        match scheduled {
+            Scheduled::Message { from, to, bytes, message, carried } => {
+                self.deliver(from, to, bytes, message, &carried);
+            }
+            Scheduled::Timeout { process, timer } => self.time_out(process, timer),
+            Scheduled::Request { process, request } => self.happen_request(process, request),
+            Scheduled::Crash { process } => self.happen_crash(process),
+            Scheduled::Recover { process, state } => self.happen_recover(process, *state),
+        }
+        true
+    }
+
+    fn deliver(
+        &mut self,
+        from: ProcessId,
+        to: ProcessId,
+        bytes: u32,
+        message: P::Message,
+        carried: &O::Carried,
+    ) {
+        if self.crashed[to.index()] {
+            self.observer.on_drop(self.now, from, to, &message, bytes, carried);
+            return;
+        }
+        self.observer.on_receive(self.now, from, to, &message, bytes, carried);
+        self.happen(to, Event::Message { from, message });
+    }
+
+    fn time_out(&mut self, process: ProcessId, timer: P::Timer) {
+        self.timers[process.index()].retain(|(running, _)| *running != timer);
+        let happening = Happening::Timeout(&TimerName(&timer));
+        self.observer.on_happening(self.now, process, happening);
+        self.happen(process, Event::Timeout(timer));
+    }
+
+    fn happen_request(&mut self, process: ProcessId, request: P::Request) {
+        if self.crashed[process.index()] {
+            return;
+        }
+        self.observer.on_happening(self.now, process, Happening::Request(&request));
+        self.happen(process, Event::Request(request));
+    }
+
+    fn happen_crash(&mut self, process: ProcessId) {
+        if mem::replace(&mut self.crashed[process.index()], true) {
+            return;
+        }
+        self.events += 1;
+        if let Some(timers) = self.timers.get_mut(process.index()) {
+            for (_, key) in timers.drain(..) {
+                self.queue.remove(key);
+            }
+        }
+        self.observer.on_happening(self.now, process, Happening::Crash);
+    }
+
+    fn happen_recover(&mut self, process: ProcessId, state: P) {
+        if !mem::replace(&mut self.crashed[process.index()], false) {
+            return;
+        }
+        self.processes[process.index()] = state;
+        self.observer.on_happening(self.now, process, Happening::Recover);
+        self.happen(process, Event::Init);
+    }
+
+    /// One step of one process, and what it wants done.
+    fn happen(&mut self, process: ProcessId, event: Event<P>) {
+        self.events += 1;
+        let processes = self.processes.len() as u32;
+        let env = Env { me: process, processes, now: Some(Duration::from_micros(self.now)) };
+        let effects = mem::take(&mut self.effects);
+        let state = &mut self.processes[process.index()];
+        let mut effects = step_into(state, env, &mut self.choices, event, effects);
+        for effect in effects.drain(..) {
+            self.carry_out(process, effect);
+        }
+        self.effects = effects;
+    }
+
+    fn carry_out(&mut self, process: ProcessId, effect: Effect<P>) {
+        match effect {
+            Effect::Send { to, message } => self.send(process, to, message),
+            Effect::StartTimer { timer, after } => self.start_timer(process, timer, after),
+            Effect::StopTimer { timer } => self.stop_timer(process, &timer),
+            Effect::Indicate(indication) => {
+                let happening = Happening::Indication(&indication);
+                self.observer.on_happening(self.now, process, happening);
+                if let Some(kept) = &mut self.indications {
+                    kept.push_back((process, indication));
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, from: ProcessId, to: ProcessId, message: P::Message) {
+        let n = self.processes.len();
+        assert!(to.index() < n, "{from} sends to {to}, which is not one of the {n} processes");
+        let bytes = self.sizes.map_or(0, |sizes| sizes(&message));
+        let carried = self.observer.on_send(self.now, from, to, &message, bytes);
+        // A lost message has its latency too, so that losing it does not change that of the next.
+        let latency = self.random.latency(&self.network);
+        if self.random.loses(&self.network) {
+            self.observer.on_drop(self.now, from, to, &message, bytes, &carried);
+            return;
+        }
+        if let Some(latency) = self.random.second_latency(&self.network) {
+            let (message, carried) = (message.clone(), carried.clone());
+            let copy = Scheduled::Message { from, to, bytes, message, carried };
+            self.schedule_message(from, to, latency, copy);
+        }
+        let message = Scheduled::Message { from, to, bytes, message, carried };
+        self.schedule_message(from, to, latency, message);
+    }
+
+    fn schedule_message(
+        &mut self,
+        from: ProcessId,
+        to: ProcessId,
+        latency: u64,
+        message: Scheduled<P, O::Carried>,
+    ) {
+        let mut arrival = self.now.saturating_add(latency);
+        if let Some(arrivals) = self.arrivals.get_mut(from.index()) {
+            let last = arrivals.number_mut(to);
+            *last = arrival.max(*last);
+            arrival = *last;
+        }
+        self.queue.insert(arrival, message);
+    }
+
+    fn start_timer(&mut self, process: ProcessId, timer: P::Timer, after: Duration) {
+        self.stop_timer(process, &timer);
+        let at = self.now.saturating_add(microseconds(after));
+        let key = self.queue.insert(at, Scheduled::Timeout { process, timer: timer.clone() });
+        if self.timers.is_empty() {
+            self.timers.resize_with(self.processes.len(), Vec::new);
+        }
+        self.timers[process.index()].push((timer, key));
+    }
+
+    fn stop_timer(&mut self, process: ProcessId, timer: &P::Timer) {
+        let Some(timers) = self.timers.get_mut(process.index()) else { return };
+        if let Some(place) = timers.iter().position(|(running, _)| running == timer) {
+            let (_, key) = timers.swap_remove(place);
+            self.queue.remove(key);
+        }
+    }
+
+    fn schedule_at(&mut self, time: Duration, process: ProcessId, what: Scheduled<P, O::Carried>) {
+        let n = self.processes.len();
+        assert!(process.index() < n, "{process} is not one of the {n} processes");
+        self.queue.insert(microseconds(time).max(self.now), what);
+    }
+
+    fn next_indication(&mut self) -> Option<(ProcessId, P::Indication)> {
+        self.indications.as_mut()?.pop_front()
+    }
+}
+
+impl Random {
+    /// The latency of a message, held back or not, in microseconds.
+    fn latency(&mut self, network: &Network) -> u64 {
+        let latency = draw(&mut self.latency, self.latencies);
+        if network.reordering.happens(&mut self.reordering) {
+            let (least, count) = self.latencies;
+            return latency + least + count - 1;
+        }
+        latency
+    }
+
+    fn loses(&mut self, network: &Network) -> bool {
+        network.loss.happens(&mut self.loss)
+    }
+
+    /// The latency of the copy, if the message is doubled.
+    fn second_latency(&mut self, network: &Network) -> Option<u64> {
+        let doubled = network.duplication.happens(&mut self.duplication);
+        doubled.then(|| draw(&mut self.duplication, self.latencies))
+    }
+}
+
+/// A latency in microseconds.
+fn draw(stream: &mut u64, (least, count): (u64, u64)) -> u64 {
+    least + below(split_mix(stream), count)
+}
+
+fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

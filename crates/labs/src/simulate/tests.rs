@@ -1,0 +1,480 @@
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::convert::Infallible;
+use std::io::{self, Write};
+use std::rc::Rc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::wheel::Wheel;
+use super::{Chance, Ended, Limits, Network, NetworkError, Simulation, SimulationError};
+use crate::process::{Context, Kind, Process, ProcessId};
+use crate::trace::{Happening, Header, Noted, Observer, Recorder};
+use crate::verdict::{End, Judge, Spec};
+
+const P0: ProcessId = ProcessId(0);
+const P1: ProcessId = ProcessId(1);
+
+/// What one does to the queue.
+#[derive(Clone, Debug)]
+enum Act {
+    /// Put something in so long after the present.
+    Insert(u64),
+    /// Take the first out, if it is at most so far away.
+    Pop(u64),
+    /// Take back one of those inside.
+    Remove(usize),
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let delay = prop_oneof![Just(0), 0..4_u64, 0..5_000_u64, 0..1_u64 << 20, any::<u64>()];
+    let act = prop_oneof![
+        3 => delay.clone().prop_map(Act::Insert),
+        2 => Just(Act::Pop(u64::MAX)),
+        1 => delay.prop_map(Act::Pop),
+        1 => any::<usize>().prop_map(Act::Remove),
+    ];
+    prop::collection::vec(act, 0..400)
+}
+
+proptest! {
+    /// Against a heap that is told the order of insertion.
+    #[test]
+    fn the_wheel_is_a_stable_queue(acts in acts()) {
+        let mut wheel = Wheel::new();
+        let mut heap = BinaryHeap::new();
+        let mut keys = Vec::new();
+        let mut now = 0_u64;
+        for (number, act) in (0_u64..).zip(acts) {
+            match act {
+                Act::Insert(delay) => {
+                    let time = now.saturating_add(delay);
+                    keys.push((number, wheel.insert(time, number)));
+                    heap.push(Reverse((time, number)));
+                }
+                Act::Pop(within) => {
+                    let until = now.saturating_add(within);
+                    let first = heap.pop_if_within(until);
+                    prop_assert_eq!(wheel.pop(until), first);
+                    match first {
+                        Some((time, number)) => {
+                            now = time;
+                            keys.retain(|&(other, _)| other != number);
+                        }
+                        // As after a run to a limit of time.
+                        None if until < u64::MAX => now = until,
+                        None => {}
+                    }
+                }
+                Act::Remove(_) if keys.is_empty() => {}
+                Act::Remove(which) => {
+                    let (number, key) = keys.swap_remove(which % keys.len());
+                    prop_assert_eq!(wheel.remove(key), number);
+                    heap.retain(|&Reverse((_, other))| other != number);
+                }
+            }
+            prop_assert_eq!(wheel.len(), heap.len());
+        }
+        while let Some(Reverse(first)) = heap.pop() {
+            prop_assert_eq!(wheel.pop(u64::MAX), Some(first));
+        }
+        prop_assert_eq!(wheel.pop(u64::MAX), None);
+    }
+}
+
+trait PopIfWithin {
+    fn pop_if_within(&mut self, until: u64) -> Option<(u64, u64)>;
+}
+
+impl PopIfWithin for BinaryHeap<Reverse<(u64, u64)>> {
+    fn pop_if_within(&mut self, until: u64) -> Option<(u64, u64)> {
+        if self.peek()?.0.0 > until { None } else { self.pop().map(|Reverse(first)| first) }
+    }
+}
+
+/// Sends a volley of numbered messages to everyone else when it is told to, and notes in which order
+/// those of others arrive.
+#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct Volley {
+    arrived: Vec<(ProcessId, u32)>,
+}
+
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct Shot(u32);
+
+impl Kind for Shot {
+    fn kind(&self) -> &'static str {
+        "SHOT"
+    }
+}
+
+impl Process for Volley {
+    type Request = Shot;
+    type Indication = Shot;
+    type Message = Shot;
+    type Timer = Infallible;
+
+    fn on_request(&mut self, ctx: &mut Context<Self>, Shot(shots): Shot) {
+        (0..shots).for_each(|shot| ctx.send_to_others(Shot(shot)));
+    }
+
+    fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, Shot(shot): Shot) {
+        self.arrived.push((from, shot));
+        ctx.indicate(Shot(shot));
+    }
+
+    fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
+        match timer {}
+    }
+}
+
+fn volley(network: Network, shots: u32) -> Simulation<Volley, Recorder> {
+    let judge = Judge::new(&[Spec::Fifo, Spec::ExactlyOnce], 2);
+    let recorder = Recorder::new(2, judge);
+    let mut simulation = Simulation::new(7, network, vec![Volley::default(); 2], recorder).unwrap();
+    simulation.request(P0, Shot(shots));
+    assert_eq!(simulation.run(Limits::default()), Ended::Quiet);
+    simulation
+}
+
+/// Whether the run was FIFO, and whether each message arrived exactly once.
+fn verdicts(simulation: &Simulation<Volley, Recorder>) -> [Option<bool>; 2] {
+    let verdicts = simulation.observer().judge().verdicts(&End::Complete);
+    [verdicts[0].holds, verdicts[1].holds]
+}
+
+const FAULTY: Network = Network {
+    latency: Duration::from_millis(1)..=Duration::from_millis(5),
+    loss: Chance::NEVER,
+    duplication: Chance::NEVER,
+    reordering: Chance::NEVER,
+    fifo: false,
+};
+
+#[test]
+fn a_reliable_network_delivers_in_order() {
+    let simulation = volley(Network::default(), 1_000);
+    assert_eq!(verdicts(&simulation), [Some(true), Some(true)]);
+    assert_eq!(simulation.process(P1).arrived.len(), 1_000);
+}
+
+#[test]
+fn different_latencies_change_the_order() {
+    assert_eq!(verdicts(&volley(FAULTY, 10)), [Some(false), Some(true)]);
+}
+
+#[test]
+fn reordering_alone_changes_the_order() {
+    let one = Duration::from_millis(1);
+    let steady = Network { latency: one..=one, ..FAULTY };
+    assert_eq!(verdicts(&volley(steady.clone(), 100)), [Some(true), Some(true)]);
+    let reordering = Network { reordering: Chance::percent(10), ..steady };
+    assert_eq!(verdicts(&volley(reordering, 100)), [Some(false), Some(true)]);
+}
+
+#[test]
+fn loss_loses_its_share() {
+    let network = Network { loss: Chance::percent(10), ..Network::default() };
+    let simulation = volley(network, 10_000);
+    let lost = 10_000 - simulation.process(P1).arrived.len();
+    assert!((900..1_100).contains(&lost), "{lost} of 10000");
+    assert_eq!(verdicts(&simulation), [Some(true), Some(false)]);
+}
+
+#[test]
+fn duplication_doubles_its_share() {
+    let network = Network { duplication: Chance::percent(10), ..Network::default() };
+    let simulation = volley(network, 10_000);
+    let doubled = simulation.process(P1).arrived.len() - 10_000;
+    assert!((900..1_100).contains(&doubled), "{doubled} of 10000");
+    // Both copies keep their place.
+    assert_eq!(verdicts(&simulation), [Some(true), Some(false)]);
+}
+
+/// What arrives, arrives when it would without loss.
+#[test]
+fn loss_leaves_the_latencies_alone() {
+    let arrivals = |network| {
+        let mut times = Vec::new();
+        let mut simulation = Simulation::new(7, network, vec![Volley::default(); 2], ()).unwrap();
+        simulation.request(P0, Shot(100));
+        simulation.run_with(Limits::default(), |simulation, _, shot| {
+            times.push((shot, simulation.now()));
+        });
+        times
+    };
+    let all = arrivals(FAULTY);
+    let some = arrivals(Network { loss: Chance::percent(30), ..FAULTY });
+    assert!(some.len() < all.len() && some.iter().all(|arrival| all.contains(arrival)));
+}
+
+/// A file that can be looked at after it was given away.
+#[derive(Clone, Default)]
+struct Shared(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn traced(seed: u64) -> Vec<u8> {
+    let file = Shared::default();
+    let header = Header {
+        trace: 1,
+        lab: "volley".to_owned(),
+        verb: "simulate".to_owned(),
+        run: "test".to_owned(),
+        processes: 3,
+        seed,
+        arguments: Vec::new(),
+        clocks: true,
+        properties: Vec::new(),
+    };
+    let recorder = Recorder::writing(&header, Judge::new(&[], 3), Box::new(file.clone())).unwrap();
+    let network = Network {
+        loss: Chance::percent(5),
+        duplication: Chance::percent(5),
+        reordering: Chance::percent(5),
+        ..FAULTY
+    };
+    let mut simulation =
+        Simulation::new(seed, network, vec![Volley::default(); 3], recorder).unwrap();
+    simulation.request_at(Duration::from_millis(2), P1, Shot(20));
+    simulation.crash_at(Duration::from_millis(4), ProcessId(2));
+    simulation.request(P0, Shot(20));
+    simulation.run(Limits::default());
+    simulation.into_observer().finish().unwrap();
+    file.0.take()
+}
+
+#[test]
+fn a_seed_gives_one_trace_byte_by_byte() {
+    assert_eq!(traced(7), traced(7));
+    assert_ne!(traced(7), traced(8));
+}
+
+/// Rings when told to, and lets itself be told otherwise.
+#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct Alarm;
+
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+enum Set {
+    In(u64),
+    Off,
+}
+
+impl Kind for Set {
+    fn kind(&self) -> &'static str {
+        "Set"
+    }
+}
+
+impl Process for Alarm {
+    type Request = Set;
+    type Indication = Set;
+    type Message = Infallible;
+    type Timer = ();
+
+    fn on_request(&mut self, ctx: &mut Context<Self>, set: Set) {
+        match set {
+            Set::In(millis) => ctx.start_timer((), Duration::from_millis(millis)),
+            Set::Off => ctx.stop_timer(()),
+        }
+    }
+
+    fn on_message(&mut self, _: &mut Context<Self>, _: ProcessId, message: Infallible) {
+        match message {}
+    }
+
+    fn on_timeout(&mut self, ctx: &mut Context<Self>, (): ()) {
+        ctx.indicate(Set::Off);
+    }
+}
+
+/// When the alarm rings, in milliseconds.
+fn rings(story: impl FnOnce(&mut Simulation<Alarm>)) -> Vec<u128> {
+    let mut simulation = Simulation::new(7, Network::default(), vec![Alarm], ()).unwrap();
+    story(&mut simulation);
+    let mut times = Vec::new();
+    simulation.run_with(Limits::default(), |simulation, _, _| {
+        times.push(simulation.now().as_millis());
+    });
+    assert_eq!(simulation.scheduled(), 0);
+    times
+}
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+#[test]
+fn a_timer_rings_once() {
+    assert_eq!(rings(|alarm| alarm.request(P0, Set::In(30))), [30]);
+}
+
+#[test]
+fn starting_a_running_timer_restarts_it() {
+    let story = |alarm: &mut Simulation<Alarm>| {
+        alarm.request(P0, Set::In(30));
+        alarm.request_at(ms(20), P0, Set::In(30));
+    };
+    assert_eq!(rings(story), [50]);
+}
+
+#[test]
+fn a_stopped_timer_does_not_ring() {
+    let story = |alarm: &mut Simulation<Alarm>| {
+        alarm.request(P0, Set::In(30));
+        alarm.request_at(ms(20), P0, Set::Off);
+    };
+    assert!(rings(story).is_empty());
+}
+
+#[test]
+fn the_timers_of_the_dead_do_not_ring() {
+    let story = |alarm: &mut Simulation<Alarm>| {
+        alarm.request(P0, Set::In(30));
+        alarm.crash_at(ms(20), P0);
+        alarm.request_at(ms(25), P0, Set::In(1));
+        alarm.recover_at(ms(40), P0, Alarm);
+        alarm.request_at(ms(41), P0, Set::In(1));
+    };
+    assert_eq!(rings(story), [42]);
+}
+
+/// Writes down what it is told.
+#[derive(Default)]
+struct Diary(Vec<String>);
+
+impl Observer for Diary {
+    type Carried = ();
+
+    fn on_send(&mut self, _: u64, from: ProcessId, to: ProcessId, what: &dyn Noted, bytes: u32) {
+        self.0.push(format!("{from} ↗ {to} {} {bytes}", what.text()));
+    }
+
+    fn on_receive(
+        &mut self,
+        _: u64,
+        from: ProcessId,
+        to: ProcessId,
+        what: &dyn Noted,
+        _: u32,
+        (): &(),
+    ) {
+        self.0.push(format!("{from} → {to} {}", what.text()));
+    }
+
+    fn on_drop(
+        &mut self,
+        _: u64,
+        from: ProcessId,
+        to: ProcessId,
+        what: &dyn Noted,
+        _: u32,
+        (): &(),
+    ) {
+        self.0.push(format!("{from} ⇥ {to} {}", what.text()));
+    }
+
+    fn on_happening(&mut self, _: u64, process: ProcessId, happening: Happening<'_>) {
+        let what = match happening {
+            Happening::Init => "starts".to_owned(),
+            Happening::Request(request) => format!("? {}", request.text()),
+            Happening::Indication(indication) => format!("! {}", indication.text()),
+            Happening::Timeout(timer) => format!("⏰ {}", timer.text()),
+            Happening::Crash => "crashes".to_owned(),
+            Happening::Recover => "recovers".to_owned(),
+            Happening::Stop => "stops".to_owned(),
+        };
+        self.0.push(format!("{process} {what}"));
+    }
+}
+
+#[test]
+fn the_observer_sees_everything_and_the_dead_receive_nothing() {
+    let processes = vec![Volley::default(); 2];
+    let mut simulation =
+        Simulation::new(7, Network::default(), processes, Diary::default()).unwrap().sizes(|_| 5);
+    simulation.request(P0, Shot(1));
+    simulation.run(Limits::default());
+    simulation.request(P0, Shot(1));
+    simulation.crash(P1);
+    simulation.request(P1, Shot(9));
+    simulation.run(Limits::default());
+    assert!(simulation.is_crashed(P1));
+    let story = [
+        "p0 starts",
+        "p1 starts",
+        "p0 ? Shot(1)",
+        "p0 ↗ p1 Shot(0) 5",
+        "p0 → p1 Shot(0)",
+        "p1 ! Shot(0)",
+        "p0 ? Shot(1)",
+        "p0 ↗ p1 Shot(0) 5",
+        "p1 crashes",
+        "p0 ⇥ p1 Shot(0)",
+        "p0 stops",
+    ];
+    assert_eq!(simulation.into_observer().0, story);
+}
+
+#[test]
+fn limits_stop_a_run_which_can_go_on() {
+    let mut simulation = Simulation::new(7, FAULTY, vec![Volley::default(); 2], ()).unwrap();
+    simulation.request(P0, Shot(10));
+    let events = simulation.events();
+    let limits = Limits { events: events + 3, ..Limits::default() };
+    assert_eq!(simulation.run(limits), Ended::EventLimit(events + 3));
+    assert_eq!(simulation.process(P1).arrived.len(), 3);
+    let limits = Limits { time: simulation.now(), ..Limits::default() };
+    assert_eq!(simulation.run(limits), Ended::TimeLimit(limits.time));
+    assert!(matches!(Ended::TimeLimit(limits.time).end(), End::CutShort(_)));
+    simulation.request(P0, Shot(1));
+    assert_eq!(simulation.run(Limits::default()), Ended::Quiet);
+    assert_eq!(simulation.process(P1).arrived.len(), 11);
+}
+
+#[test]
+fn impossible_networks_are_refused() {
+    let error = |network: Network| {
+        Simulation::new(7, network, vec![Volley::default()], ()).map(|_| ()).unwrap_err()
+    };
+    let backwards = Network { latency: ms(5)..=ms(1), ..FAULTY };
+    assert_eq!(error(backwards), SimulationError::Network(NetworkError::Latency(ms(5), ms(1))));
+    let slow = Network { latency: ms(5)..=Duration::MAX, ..FAULTY };
+    assert_eq!(error(slow), SimulationError::Network(NetworkError::TooSlow(Duration::MAX)));
+    let both = Network { reordering: Chance::percent(1), ..Network::default() };
+    assert_eq!(error(both), SimulationError::Network(NetworkError::OrderedAndNot));
+}
+
+#[test]
+fn chances_are_read_exactly() {
+    let read = |text: &str| text.parse::<Chance>().ok();
+    assert_eq!(read("10%"), Some(Chance::percent(10)));
+    assert_eq!(read("0.05%"), Some(Chance::parts_per_million(500)));
+    assert_eq!(read("100%"), Some(Chance::ALWAYS));
+    let nonsense = [
+        "10",
+        "%",
+        "",
+        "101%",
+        "-1%",
+        "+1%",
+        "1.00001%",
+        ".5%",
+        "5.%",
+        "100.0001%",
+        "99999999999%",
+    ];
+    for text in nonsense {
+        assert_eq!(read(text), None, "{text}");
+    }
+}

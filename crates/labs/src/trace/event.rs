@@ -1,0 +1,158 @@
+//! One event of one process, and the header of a trace.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::note::Note;
+use crate::clocks::Vector;
+use crate::process::ProcessId;
+use crate::verdict::Spec;
+
+/// From how many processes on a trace leaves vector clocks out: at 256 entries they are most of
+/// the file already, and what needs happened-before can follow the messages themselves.
+pub const CLOCKS_MAX_PROCESSES: u32 = 256;
+
+/// The format this crate writes, the value of the header's `trace`.
+pub const FORMAT: u32 = 1;
+
+/// The first line of a trace.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Header {
+    /// The version of the format.
+    pub trace: u32,
+    /// Which lab: `token-ring`.
+    pub lab: String,
+    /// In which world: `run`, `simulate` or `check`.
+    pub verb: String,
+    /// The name of the run.
+    pub run: String,
+    /// How many processes there are.
+    pub processes: u32,
+    /// What the run's random choices were drawn from.
+    pub seed: u64,
+    /// The command line after the verb.
+    pub arguments: Vec<String>,
+    /// Whether events carry vector clocks.
+    #[serde(default = "yes")]
+    pub clocks: bool,
+    /// What the lab demands of the run, so that the file alone can be judged.
+    #[serde(default)]
+    pub properties: Vec<Spec>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// One event of one process.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TraceEvent {
+    /// Whose event it is.
+    pub process: ProcessId,
+    /// Its number among the events of this process, counted from 1.
+    pub n: u64,
+    /// The vector clock after the event; none in large runs.
+    pub clock: Option<Vector>,
+    /// The Lamport time of the event.
+    pub lamport: u64,
+    /// Microseconds since the start of the run: virtual in `simulate`, the machine's own in `run`.
+    /// For display only.
+    pub at_us: u64,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened in an event.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum What {
+    /// The process started.
+    Init,
+    /// The application asked for something.
+    Request(Note),
+    /// The process told the application something.
+    Indication(Note),
+    /// A message was sent.
+    Send {
+        /// To whom.
+        peer: ProcessId,
+        /// Which.
+        message: MessageNote,
+    },
+    /// A message arrived.
+    Receive {
+        /// From whom.
+        peer: ProcessId,
+        /// Which.
+        message: MessageNote,
+    },
+    /// The network lost a message. Stands at its sender.
+    Drop {
+        /// To whom it was sent.
+        peer: ProcessId,
+        /// Which.
+        message: MessageNote,
+    },
+    /// A timer ran out.
+    Timeout(Note),
+    /// The process died.
+    Crash,
+    /// The process started again.
+    Recover,
+    /// The process ended because the run did.
+    Stop,
+}
+
+/// A message in a trace.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct MessageNote {
+    /// Which message: the same at its sending and its receipts.
+    pub id: MessageId,
+    /// Under which name it is counted.
+    pub kind: String,
+    /// What it says.
+    pub text: String,
+    /// The size of its encoding, in bytes.
+    pub bytes: u32,
+}
+
+/// The identity of a message: its sending.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct MessageId {
+    /// Who sent it.
+    pub process: ProcessId,
+    /// The number of the sending among the sender's events.
+    pub n: u64,
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.process.0, self.n)
+    }
+}
+
+impl FromStr for MessageId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split_once('-')
+            .and_then(|(process, n)| {
+                Some(Self { process: ProcessId(process.parse().ok()?), n: n.parse().ok()? })
+            })
+            .ok_or_else(|| format!("{text:?} is not a message id; one looks like 2-17"))
+    }
+}
+
+impl Serialize for MessageId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for MessageId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,281 @@
+//! The trace as a file: JSON Lines, the header first, then one event a line.
+//!
+//! ```json
+//! {"trace":1,"lab":"token-ring","verb":"simulate","run":"sim","processes":4,"seed":7,"arguments":[]}
+//! {"process":2,"n":17,"clock":[3,9,17,2],"lamport":31,"at_us":1234567,"event":"send","peer":3,
+//!  "message":{"id":"2-17","kind":"TOKEN","text":"Token { lap: 3 }","bytes":12}}
+//! ```
+//!
+//! (The second is one line in the file.) The events of one process stand in order; those of several
+//! interleave in any order that respects causality. `request`, `indication` and `timeout` carry
+//! `"value":{"kind":..,"text":..}`. Fields that a reader does not know are passed over.
+
+use std::io::{self, BufRead, Read, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{FORMAT, Header, MessageNote, TraceEvent, What};
+use super::note::Note;
+use crate::clocks::Vector;
+use crate::process::ProcessId;
+
+/// The longest line that is read, in bytes: a text at its limit, escaped, and a vector clock with
+/// its 256 largest entries fit ten times. A file that is no trace must not fill memory.
+pub const LINE_MAX: u64 = 1 << 18;
+
+/// The longest header that is read, in bytes. Its arguments may hold a fault plan.
+pub const HEADER_MAX: u64 = 1 << 20;
+
+/// The most processes that a trace may name: as many as the simulator takes, and a few bytes each.
+pub const PROCESSES_MAX: u32 = 16_777_216;
+
+/// One event as it stands in a line.
+#[derive(Deserialize, Serialize)]
+struct Line {
+    process: ProcessId,
+    n: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clock: Option<Vector>,
+    lamport: u64,
+    at_us: u64,
+    event: Name,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    peer: Option<ProcessId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    message: Option<MessageNote>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    value: Option<Note>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Name {
+    Init,
+    Request,
+    Indication,
+    Send,
+    Receive,
+    Drop,
+    Timeout,
+    Crash,
+    Recover,
+    Stop,
+}
+
+/// Writes a trace.
+pub struct Writer<W> {
+    to: W,
+}
+
+impl<W: Write> Writer<W> {
+    /// Writes the header.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file.
+    pub fn new(header: &Header, mut to: W) -> io::Result<Self> {
+        serde_json::to_writer(&mut to, header)?;
+        to.write_all(b"\n")?;
+        Ok(Self { to })
+    }
+
+    /// Goes on with a trace whose header is already written.
+    pub fn append(to: W) -> Self {
+        Self { to }
+    }
+
+    /// Writes one event, as one write.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file.
+    pub fn write(&mut self, event: &TraceEvent) -> io::Result<()> {
+        self.to.write_all(&line(event))
+    }
+
+    /// Writes what is buffered.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.to.flush()?;
+        Ok(self.to)
+    }
+}
+
+/// One event as its line, the line's end included.
+pub fn line(event: &TraceEvent) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(256);
+    serde_json::to_writer(&mut bytes, &Line::from(event.clone()))
+        .expect("integers and strings always have a JSON form");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Why a trace cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file cannot be read.
+    #[error("line {line}: {error}")]
+    Io {
+        /// The line, counted from 1.
+        line: u64,
+        /// Why.
+        error: io::Error,
+    },
+    /// The first line is not the header of a trace.
+    #[error("this is not a trace: its first line is no header ({0})")]
+    NoHeader(String),
+    /// The trace was written by a newer program.
+    #[error("the trace has format {0}, and this program reads format {FORMAT}: use a newer one")]
+    Format(u32),
+    /// The header names more processes than any run has.
+    #[error("the trace names {0} processes, and the limit is {PROCESSES_MAX}")]
+    TooManyProcesses(u32),
+    /// A line is not an event.
+    #[error("line {line}: {what}")]
+    Malformed {
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// Reads a trace, event by event.
+#[derive(Debug)]
+pub struct Reader<R> {
+    from: R,
+    header: Header,
+    line: u64,
+    buffer: Vec<u8>,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Reads the header.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it is of another format.
+    pub fn new(mut from: R) -> Result<Self, ReadError> {
+        let mut buffer = Vec::new();
+        let io = |error| ReadError::Io { line: 1, error };
+        from.by_ref().take(HEADER_MAX).read_until(b'\n', &mut buffer).map_err(io)?;
+        let header: Header = serde_json::from_slice(&buffer)
+            .map_err(|error| ReadError::NoHeader(error.to_string()))?;
+        if header.trace != FORMAT {
+            return Err(ReadError::Format(header.trace));
+        }
+        if header.processes > PROCESSES_MAX {
+            return Err(ReadError::TooManyProcesses(header.processes));
+        }
+        Ok(Self { from, header, line: 1, buffer })
+    }
+
+    /// The header.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The number of the line read last, counted from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    fn read(&mut self) -> Result<Option<TraceEvent>, ReadError> {
+        self.line += 1;
+        self.buffer.clear();
+        let mut limited = self.from.by_ref().take(LINE_MAX);
+        let line = self.line;
+        let length = limited
+            .read_until(b'\n', &mut self.buffer)
+            .map_err(|error| ReadError::Io { line, error })?;
+        if length == 0 {
+            return Ok(None);
+        }
+        if length as u64 == LINE_MAX {
+            let what = format!("longer than {LINE_MAX} bytes");
+            return Err(ReadError::Malformed { line, what });
+        }
+        parse(&self.buffer).map(Some).map_err(|what| ReadError::Malformed { line, what })
+    }
+}
+
+impl<R: BufRead> Iterator for Reader<R> {
+    type Item = Result<TraceEvent, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
+}
+
+/// Reads one line.
+///
+/// # Errors
+///
+/// Says what is wrong with it.
+pub fn parse(line: &[u8]) -> Result<TraceEvent, String> {
+    let line: Line = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    line.try_into()
+}
+
+impl From<TraceEvent> for Line {
+    fn from(event: TraceEvent) -> Self {
+        let (name, peer, message, value) = match event.what {
+            What::Init => (Name::Init, None, None, None),
+            What::Request(value) => (Name::Request, None, None, Some(value)),
+            What::Indication(value) => (Name::Indication, None, None, Some(value)),
+            What::Send { peer, message } => (Name::Send, Some(peer), Some(message), None),
+            What::Receive { peer, message } => (Name::Receive, Some(peer), Some(message), None),
+            What::Drop { peer, message } => (Name::Drop, Some(peer), Some(message), None),
+            What::Timeout(value) => (Name::Timeout, None, None, Some(value)),
+            What::Crash => (Name::Crash, None, None, None),
+            What::Recover => (Name::Recover, None, None, None),
+            What::Stop => (Name::Stop, None, None, None),
+        };
+        Self {
+            process: event.process,
+            n: event.n,
+            clock: event.clock,
+            lamport: event.lamport,
+            at_us: event.at_us,
+            event: name,
+            peer,
+            message,
+            value,
+        }
+    }
+}
+
+impl TryFrom<Line> for TraceEvent {
+    type Error = String;
+
+    fn try_from(line: Line) -> Result<Self, String> {
+        let name = line.event;
+        let missing = |field: &str| format!("a {name:?} event without its {field}").to_lowercase();
+        let peer = line.peer.ok_or_else(|| missing("peer"));
+        let message = line.message.ok_or_else(|| missing("message"));
+        let value = line.value.ok_or_else(|| missing("value"));
+        let what = match name {
+            Name::Init => What::Init,
+            Name::Request => What::Request(value?),
+            Name::Indication => What::Indication(value?),
+            Name::Send => What::Send { peer: peer?, message: message? },
+            Name::Receive => What::Receive { peer: peer?, message: message? },
+            Name::Drop => What::Drop { peer: peer?, message: message? },
+            Name::Timeout => What::Timeout(value?),
+            Name::Crash => What::Crash,
+            Name::Recover => What::Recover,
+            Name::Stop => What::Stop,
+        };
+        Ok(Self {
+            process: line.process,
+            n: line.n,
+            clock: line.clock,
+            lamport: line.lamport,
+            at_us: line.at_us,
+            what,
+        })
+    }
+}

@@ -1,0 +1,19 @@
+//! What happened in a run: its events, in an order that respects causality.
+//!
+//! A run of any world can be written to a file of JSON Lines ([`mod@format`]), one event a line, each
+//! with its Lamport time and its vector clock, and read back for judging and drawing. The same
+//! events have a notation for people ([`notation`]): `p1 → p2 TOKEN`.
+
+pub mod event;
+pub mod format;
+pub mod notation;
+pub mod note;
+pub mod recorder;
+pub mod stamp;
+#[cfg(test)]
+mod tests;
+
+pub use self::event::{Header, MessageId, MessageNote, TraceEvent, What};
+pub use self::note::{Note, Noted};
+pub use self::recorder::{Carried, Happening, Observer, Recorder};
+pub use self::stamp::Stamper;

@@ -1,0 +1,250 @@
+//! Verdicts: what a run was required to do, and whether it did.
+//!
+//! A property is written once and judges runs of all three worlds. What a lab demands is data, a
+//! [`Spec`]; the trace carries it in its header, so that a file alone can be judged again. Each spec
+//! has a monitor, a small automaton that watches the events of a run in any order that respects
+//! causality and notices the first event that breaks the property.
+//!
+//! **Verdicts come from happened-before, never from a clock on the wall.** A monitor that needs to
+//! know whether *a* happened before *b* lets messages carry a word for it, a *tag*: what the sender
+//! knew. Whoever receives the message knows it too. That is happened-before by its definition
+//! (Lamport 1978), costs one number a message instead of one for each process, and is what lets a run
+//! of a million processes be judged while it runs. In a real run, where messages carry no tags, the
+//! same monitors read the collected events and let the tags follow the message ids.
+//!
+//! A **safety** property says that something bad never happens: one event breaks it for good. A
+//! **liveness** property says that something good happens in the end: a run that was cut short cannot
+//! break it, and the verdict says "not yet".
+
+mod entries;
+mod exactly_once;
+mod fifo;
+mod hops;
+mod judge;
+mod mutual_exclusion;
+mod name;
+mod one_token;
+mod ring;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::entries::Entries;
+pub use self::exactly_once::ExactlyOnce;
+pub use self::fifo::Fifo;
+pub use self::hops::OneMessageAHop;
+pub use self::judge::{
+    AllTagsUnderWay, Judge, Monitor, Monitors, StreamError, StreamJudge, TAGS, Tags,
+};
+pub use self::mutual_exclusion::MutualExclusion;
+pub use self::one_token::OneToken;
+pub use self::ring::SingleRing;
+use crate::process::ProcessId;
+use crate::trace::{Happening, Noted};
+
+/// A property that a lab demands of its runs.
+///
+/// The strings are kinds: of indications for `enter`, `exit` and `created`, of messages for `message`.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case", tag = "property")]
+pub enum Spec {
+    /// No two critical sections overlap: see [`MutualExclusion`].
+    MutualExclusion {
+        /// Says that a process entered its critical section.
+        enter: String,
+        /// Says that it left.
+        exit: String,
+    },
+    /// Exactly one token exists at any time: see [`OneToken`].
+    OneToken {
+        /// Says that a process made the token.
+        created: String,
+        /// The message that the token is.
+        message: String,
+    },
+    /// Every process enters its critical section a number of times: see [`Entries`].
+    Entries {
+        /// Says that a process entered.
+        enter: String,
+        /// How many times each must.
+        times: u64,
+    },
+    /// The token moves from process to process with one message: see [`OneMessageAHop`].
+    OneMessageAHop {
+        /// The message that the token is.
+        message: String,
+        /// Kinds that belong to another phase of the algorithm and do not count.
+        besides: Vec<String>,
+    },
+    /// The processes form one ring, each with exactly two neighbours: see [`SingleRing`].
+    SingleRing {
+        /// The message that goes once round.
+        message: String,
+    },
+    /// No message overtakes another on its channel: see [`Fifo`].
+    Fifo,
+    /// Every message arrives, once: see [`ExactlyOnce`].
+    ExactlyOnce,
+}
+
+/// What kind of claim a property makes.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PropertyKind {
+    /// Something bad never happens.
+    Safety,
+    /// Something good happens in the end.
+    Liveness,
+}
+
+/// What became of one property in one run.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Verdict {
+    /// The property's name. Names are stable.
+    pub name: String,
+    /// What kind of claim it makes.
+    pub kind: PropertyKind,
+    /// Whether it holds; nothing where that could not be judged.
+    pub holds: Option<bool>,
+    /// How it was seen, or how it was broken, or why it could not be judged.
+    pub detail: String,
+    /// The events that show a violation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<Witness>,
+}
+
+/// One event of one process.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Witness {
+    /// Whose event it is.
+    pub process: ProcessId,
+    /// Its number among the events of this process, from 1; 0 in the checker, which does not count.
+    pub n: u64,
+}
+
+impl fmt::Display for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.n == 0 {
+            write!(f, "{}", self.process)
+        } else {
+            write!(f, "{}#{}", self.process, self.n)
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum End {
+    /// It came to its end: nothing more would have happened.
+    Complete,
+    /// It was cut short, for the reason that stands here.
+    CutShort(String),
+}
+
+/// The event that breaks a property.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Violation {
+    /// What is wrong, naming the processes.
+    pub what: String,
+    /// The events that show it.
+    pub witnesses: Vec<Witness>,
+}
+
+/// What all monitors can do.
+///
+/// `n` is the event's number among those of its process, 0 where nobody counts.
+pub trait Watch {
+    /// The property's name and kind.
+    fn name(&self) -> (String, PropertyKind);
+
+    /// A message is sent. Returns its tag: what the receiver shall know.
+    fn on_send(&mut self, from: ProcessId, to: ProcessId, kind: &str, n: u64) -> u64 {
+        let _ = (from, to, kind, n);
+        0
+    }
+
+    /// A message arrives, with its tag.
+    fn on_receive(&mut self, from: ProcessId, to: ProcessId, kind: &str, n: u64, tag: u64) {
+        let _ = (from, to, kind, n, tag);
+    }
+
+    /// The network lost a message.
+    fn on_drop(&mut self, from: ProcessId, to: ProcessId, kind: &str, n: u64, tag: u64) {
+        let _ = (from, to, kind, n, tag);
+    }
+
+    /// Something else happened to a process.
+    fn on_event(&mut self, process: ProcessId, happening: Happening<'_>, n: u64) {
+        let _ = (process, happening, n);
+    }
+
+    /// The event that broke the property, if one did.
+    fn violation(&self) -> Option<&Violation>;
+
+    /// What became of the property, no event having broken it.
+    fn unbroken(&self, end: &End) -> (Option<bool>, String);
+
+    /// Whether messages carry a tag for this monitor.
+    fn uses_tags(&self) -> bool {
+        false
+    }
+
+    /// Whether anything happened yet that could have broken the property. The checker says so where
+    /// nothing ever does: then the property holds of nothing.
+    fn is_put_to_the_test(&self) -> bool {
+        true
+    }
+
+    /// Makes equal what no longer makes a difference: states of the checker that differ only in old
+    /// history become one. `tags` calls its argument with each message under way, as often as it is
+    /// called, each time in the same order, which is the same in equal states.
+    fn forget_history(&mut self, tags: &mut TagsUnderWay<'_>) {
+        let _ = tags;
+    }
+
+    /// The verdict on a run that ended so.
+    fn verdict(&self, end: &End) -> Verdict {
+        let (name, kind) = self.name();
+        match self.violation() {
+            Some(violation) => Verdict {
+                name,
+                kind,
+                holds: Some(false),
+                detail: violation.what.clone(),
+                witnesses: violation.witnesses.clone(),
+            },
+            None => {
+                let (holds, detail) = self.unbroken(end);
+                Verdict { name, kind, holds, detail, witnesses: Vec::new() }
+            }
+        }
+    }
+}
+
+/// Visits the tag of each message under way, with its sender and its receiver.
+pub type TagsUnderWay<'a> = dyn FnMut(&mut dyn FnMut(ProcessId, ProcessId, &mut u64)) + 'a;
+
+/// "1 token", "2 tokens".
+pub(crate) fn counted(n: u64, noun: &str) -> String {
+    let plural = match noun.strip_suffix('y') {
+        _ if n == 1 => noun.to_owned(),
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{noun}s"),
+    };
+    format!("{n} {plural}")
+}
+
+/// "not yet: ..." or nothing more to wait for.
+fn not_yet(end: &End, missing: String) -> (Option<bool>, String) {
+    match end {
+        End::Complete => (Some(false), missing),
+        End::CutShort(why) => (None, format!("not yet: {missing} ({why})")),
+    }
+}
+
+fn is_indication(happening: Happening<'_>, kind: &str) -> bool {
+    matches!(happening, Happening::Indication(value) if Noted::kind(value) == kind)
+}

@@ -1,0 +1,241 @@
+//! Each monitor against traces written by hand: one that is right, and each way to be wrong.
+
+use super::{End, Spec, StreamJudge, Verdict};
+use crate::process::ProcessId;
+use crate::trace::{MessageId, MessageNote, Note, TraceEvent, What};
+
+/// A run in the making, written event by event.
+struct Story {
+    judge: StreamJudge,
+    n: Vec<u64>,
+}
+
+impl Story {
+    fn of(processes: u32, spec: Spec) -> Self {
+        Self { judge: StreamJudge::new(&[spec], processes), n: vec![0; processes as usize] }
+    }
+
+    fn event(mut self, process: u32, what: impl FnOnce(u64) -> What) -> Self {
+        let n = &mut self.n[process as usize];
+        *n += 1;
+        let what = what(*n);
+        let process = ProcessId(process);
+        let event = TraceEvent { process, n: *n, clock: None, lamport: 0, at_us: 0, what };
+        self.judge.observe(&event).unwrap();
+        self
+    }
+
+    fn says(self, process: u32, kind: &str) -> Self {
+        self.event(process, |_| {
+            What::Indication(Note { kind: kind.to_owned(), text: String::new() })
+        })
+    }
+
+    fn sends(self, from: u32, to: u32, kind: &str) -> Self {
+        let message = |n| message(from, n, kind);
+        self.event(from, |n| What::Send { peer: ProcessId(to), message: message(n) })
+    }
+
+    /// `to` receives what `from` sent as its `n`-th event.
+    fn receives(self, to: u32, from: u32, n: u64, kind: &str) -> Self {
+        self.event(to, |_| What::Receive { peer: ProcessId(from), message: message(from, n, kind) })
+    }
+
+    fn loses(self, from: u32, to: u32, n: u64, kind: &str) -> Self {
+        self.event(from, |_| What::Drop { peer: ProcessId(to), message: message(from, n, kind) })
+    }
+
+    fn verdict(&self, end: &End) -> Verdict {
+        self.judge.judge().verdicts(end).remove(0)
+    }
+
+    fn holds(&self) -> Option<bool> {
+        self.verdict(&End::Complete).holds
+    }
+}
+
+fn message(from: u32, n: u64, kind: &str) -> MessageNote {
+    let id = MessageId { process: ProcessId(from), n };
+    MessageNote { id, kind: kind.to_owned(), text: String::new(), bytes: 0 }
+}
+
+fn mutex(processes: u32) -> Story {
+    let (enter, exit) = ("Entered".to_owned(), "Left".to_owned());
+    Story::of(processes, Spec::MutualExclusion { enter, exit })
+}
+
+#[test]
+fn sections_with_a_message_between_are_in_order() {
+    let story = mutex(2).says(0, "Entered").says(0, "Left").sends(0, 1, "TOKEN");
+    let story = story.receives(1, 0, 3, "TOKEN").says(1, "Entered").says(1, "Left");
+    assert_eq!(story.holds(), Some(true));
+    assert_eq!(story.verdict(&End::Complete).detail, "2 critical sections, pairwise ordered");
+}
+
+#[test]
+fn order_passes_through_processes_that_never_enter() {
+    let story = mutex(3).says(0, "Entered").says(0, "Left").sends(0, 2, "X");
+    let story = story.receives(2, 0, 3, "X").sends(2, 1, "X").receives(1, 2, 2, "X");
+    assert_eq!(story.says(1, "Entered").holds(), Some(true));
+}
+
+#[test]
+fn sections_one_after_the_other_with_no_message_between_are_concurrent() {
+    let story = mutex(2).says(0, "Entered").says(0, "Left").says(1, "Entered").says(1, "Left");
+    let verdict = story.verdict(&End::Complete);
+    assert_eq!(verdict.holds, Some(false));
+    let witnesses: Vec<_> = verdict.witnesses.iter().map(ToString::to_string).collect();
+    assert_eq!(witnesses, ["p0#1", "p0#2", "p1#1"]);
+}
+
+#[test]
+fn a_message_sent_before_the_exit_orders_nothing() {
+    let story = mutex(2).says(0, "Entered").sends(0, 1, "X").says(0, "Left");
+    let story = story.receives(1, 0, 2, "X").says(1, "Entered");
+    assert_eq!(story.holds(), Some(false));
+}
+
+#[test]
+fn entering_while_another_is_inside_is_a_violation() {
+    let story = mutex(2).says(0, "Entered").says(1, "Entered");
+    assert_eq!(story.verdict(&End::Complete).detail, "p1 enters while p0 is inside");
+}
+
+#[test]
+fn knowing_an_older_exit_is_not_enough() {
+    let story = mutex(3).says(0, "Entered").says(0, "Left").sends(0, 1, "X").sends(0, 2, "X");
+    let story = story.receives(1, 0, 3, "X").says(1, "Entered").says(1, "Left");
+    let story = story.receives(2, 0, 4, "X").says(2, "Entered");
+    assert_eq!(story.holds(), Some(false));
+}
+
+fn token(processes: u32) -> Story {
+    let (created, message) = ("Created".to_owned(), "TOKEN".to_owned());
+    Story::of(processes, Spec::OneToken { created, message })
+}
+
+#[test]
+fn one_token_moves() {
+    let story = token(2).says(0, "Created").sends(0, 1, "TOKEN").receives(1, 0, 2, "TOKEN");
+    assert_eq!(story.sends(1, 0, "TOKEN").holds(), Some(true));
+}
+
+#[test]
+fn a_second_token_is_a_violation() {
+    assert_eq!(token(2).says(0, "Created").says(1, "Created").holds(), Some(false));
+}
+
+#[test]
+fn a_token_sent_twice_is_a_violation() {
+    let story = token(3).says(0, "Created").sends(0, 1, "TOKEN").sends(0, 2, "TOKEN");
+    let detail = story.verdict(&End::Complete).detail;
+    assert_eq!(detail, "p0 sends p2 a token that it does not hold");
+}
+
+#[test]
+fn a_lost_token_is_a_violation() {
+    let story = token(2).says(0, "Created").sends(0, 1, "TOKEN").loses(0, 1, 2, "TOKEN");
+    assert_eq!(story.holds(), Some(false));
+    let dies = token(2).says(0, "Created").event(0, |_| What::Crash);
+    assert_eq!(dies.holds(), Some(false));
+}
+
+#[test]
+fn a_token_that_arrives_twice_is_a_violation() {
+    let story = token(2).says(0, "Created").sends(0, 1, "TOKEN").receives(1, 0, 2, "TOKEN");
+    assert_eq!(story.receives(1, 0, 2, "TOKEN").holds(), Some(false));
+}
+
+#[test]
+fn no_token_at_all_is_not_yet_a_violation() {
+    assert_eq!(token(2).holds(), Some(false));
+    assert_eq!(token(2).verdict(&End::CutShort("time-out".to_owned())).holds, None);
+}
+
+#[test]
+fn each_enters_as_often_as_it_wants() {
+    let entries = |times| Story::of(2, Spec::Entries { enter: "Entered".to_owned(), times });
+    let both = |story: Story| story.says(0, "Entered").says(1, "Entered");
+    assert_eq!(both(entries(1)).holds(), Some(true));
+    assert_eq!(both(entries(2)).holds(), Some(false));
+    let short = both(entries(2)).verdict(&End::CutShort("p1 died".to_owned()));
+    assert_eq!(short.holds, None);
+    assert_eq!(
+        short.detail,
+        "not yet: p0 entered 1 of 2 times, and 1 process more fell short (p1 died)"
+    );
+    assert_eq!(both(both(entries(1))).verdict(&End::CutShort(String::new())).holds, Some(false));
+}
+
+#[test]
+fn a_hop_costs_one_message() {
+    let hops = || {
+        let (message, besides) = ("TOKEN".to_owned(), vec!["ROLL".to_owned()]);
+        Story::of(3, Spec::OneMessageAHop { message, besides }).sends(0, 1, "ROLL")
+    };
+    let story = hops().sends(0, 1, "TOKEN").receives(1, 0, 2, "TOKEN");
+    assert_eq!(story.holds(), Some(true));
+    assert_eq!(hops().sends(0, 1, "TOKEN").sends(0, 2, "TOKEN").holds(), Some(false));
+    assert_eq!(hops().sends(0, 1, "ACK").sends(0, 2, "TOKEN").holds(), Some(false));
+}
+
+fn ring(hops: &[(u32, u32)]) -> Verdict {
+    let story = Story::of(4, Spec::SingleRing { message: "ROLL".to_owned() });
+    let story = hops.iter().fold(story, |story, &(from, to)| story.sends(from, to, "ROLL"));
+    story.verdict(&End::Complete)
+}
+
+#[test]
+fn a_ring_is_one_cycle() {
+    assert_eq!(ring(&[(3, 2), (2, 1), (1, 0), (0, 3)]).holds, Some(true));
+    assert_eq!(ring(&[(0, 1), (1, 0), (2, 3), (3, 2)]).detail, "p0 is in a cycle of 2 among 4");
+    assert_eq!(ring(&[(0, 1), (1, 2)]).detail, "p2 has no successor");
+    assert_eq!(ring(&[(0, 1), (0, 2)]).detail, "p0 has two successors, p1 and p2");
+    assert_eq!(ring(&[(0, 1), (2, 1)]).detail, "p1 has two predecessors, p0 and p2");
+}
+
+#[test]
+fn fifo_notices_overtaking() {
+    let two = || Story::of(2, Spec::Fifo).sends(0, 1, "A").sends(0, 1, "B");
+    assert_eq!(two().receives(1, 0, 1, "A").receives(1, 0, 2, "B").holds(), Some(true));
+    assert_eq!(two().receives(1, 0, 2, "B").receives(1, 0, 1, "A").holds(), Some(false));
+    // Losing one is not overtaking, and other channels have an order of their own.
+    assert_eq!(two().receives(1, 0, 2, "B").holds(), Some(true));
+    assert_eq!(two().sends(1, 0, "C").receives(0, 1, 1, "C").holds(), Some(true));
+}
+
+#[test]
+fn exactly_once_notices_loss_and_duplication() {
+    let two = || Story::of(2, Spec::ExactlyOnce).sends(0, 1, "A").sends(0, 1, "B");
+    let both = || two().receives(1, 0, 2, "B").receives(1, 0, 1, "A");
+    assert_eq!(both().holds(), Some(true));
+    assert_eq!(both().receives(1, 0, 1, "A").holds(), Some(false));
+    assert_eq!(two().receives(1, 0, 1, "A").holds(), Some(false));
+    assert_eq!(two().receives(1, 0, 1, "A").loses(0, 1, 2, "B").holds(), Some(false));
+    let late = two().receives(1, 0, 1, "A").verdict(&End::CutShort("time-out".to_owned()));
+    assert_eq!(
+        (late.holds, late.detail.as_str()),
+        (None, "not yet: 1 message did not arrive (time-out)")
+    );
+}
+
+#[test]
+fn what_no_run_can_do_is_refused() {
+    let mut judge = StreamJudge::new(&[], 2);
+    let event = |process, n, what| TraceEvent {
+        process: ProcessId(process),
+        n,
+        clock: None,
+        lamport: 0,
+        at_us: 0,
+        what,
+    };
+    judge.observe(&event(0, 1, What::Init)).unwrap();
+    let error = |judge: &mut StreamJudge, e| judge.observe(&e).unwrap_err().to_string();
+    assert!(error(&mut judge, event(2, 1, What::Init)).contains("p2 is not one of the 2"));
+    assert!(
+        error(&mut judge, event(0, 3, What::Init)).contains("event 3 of p0 follows its event 1")
+    );
+    let receive = What::Receive { peer: ProcessId(0), message: message(0, 1, "A") };
+    assert!(error(&mut judge, event(1, 1, receive)).contains("was not sent"));
+}

@@ -1,0 +1,472 @@
+//! One turn of the loop: wait, read and hand over, write.
+
+use std::io::{self, Read};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use mio::Events;
+use mio::event::Event;
+
+use super::connection::{Connection, State};
+use super::deadlines::Due;
+use super::slots::Key;
+use super::{
+    CloseReason, ConnectionId, Net, SIGNALS, Service, Slot, SocketId, Source, TimerId, WAKER,
+};
+use crate::udp;
+
+/// How many datagrams are taken from one socket in one turn.
+const DATAGRAMS_AT_ONCE: usize = 64;
+
+/// What is known about a source that is served.
+#[derive(Clone, Copy, Default)]
+struct Readiness {
+    is_writable: bool,
+    /// Something can be read, or reading says what is wrong.
+    is_readable: bool,
+    /// The peer sends no more.
+    has_ended: bool,
+}
+
+impl Readiness {
+    fn of(event: &Event) -> Self {
+        let has_ended = event.is_read_closed() || event.is_error();
+        Readiness {
+            is_writable: event.is_writable() || event.is_write_closed(),
+            is_readable: event.is_readable() || has_ended,
+            has_ended,
+        }
+    }
+}
+
+impl Net {
+    /// Serves until [`stop`](Self::stop) is called. Then connections that were closed with
+    /// [`close_when_sent`](Self::close_when_sent) are given until
+    /// [`Limits::close_deadline`](crate::Limits), and the others are left as they are.
+    ///
+    /// # Errors
+    ///
+    /// If the system's readiness queue fails; and if called from within a handler. What goes wrong
+    /// on a connection is the service's matter and ends nothing else.
+    pub fn run<S: Service + ?Sized>(&mut self, service: &mut S) -> io::Result<()> {
+        while !self.is_stopped {
+            self.turn(service, None)?;
+        }
+        self.is_stopped = false;
+        self.finish_closing()
+    }
+
+    /// Waits until something has happened, at most as long as `timeout` says, and serves it. For
+    /// tests, and for programs with a loop of their own.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn turn<S: Service + ?Sized>(
+        &mut self,
+        service: &mut S,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        if self.is_in_turn {
+            let message = "a handler must not run the loop that called it";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        self.is_in_turn = true;
+        let result = self.turn_inside(service, timeout);
+        self.is_in_turn = false;
+        result
+    }
+
+    fn turn_inside<S: Service + ?Sized>(
+        &mut self,
+        service: &mut S,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        // What was sent, connected and closed between two turns.
+        self.settle(service);
+
+        let wait = match (timeout, self.deadlines.wait()) {
+            _ if !self.ready.is_empty() => Some(Duration::ZERO),
+            (Some(timeout), Some(wait)) => Some(timeout.min(wait)),
+            (timeout, wait) => timeout.or(wait),
+        };
+        let events = self.poll(wait)?;
+        // What becomes ready in this turn is served in the next.
+        let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.ready_spare));
+        for event in &events {
+            self.on_event(service, event);
+        }
+        self.events = events;
+        for key in ready.drain(..) {
+            self.serve_again(service, key);
+        }
+        self.ready_spare = ready;
+        self.serve_deadlines(service);
+        service.on_turn_end(self);
+        self.settle(service);
+        self.slots.end_turn();
+        Ok(())
+    }
+
+    /// Waits for events. They are put back after the turn, so that their memory is used again.
+    fn poll(&mut self, wait: Option<Duration>) -> io::Result<Events> {
+        let mut events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        match self.poll.poll(&mut events, wait) {
+            Ok(()) => {}
+            // A signal came. If it is watched, its event comes in the next turn.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
+            Err(error) => {
+                self.events = events;
+                return Err(error);
+            }
+        }
+        Ok(events)
+    }
+
+    fn on_event<S: Service + ?Sized>(&mut self, service: &mut S, event: &Event) {
+        match event.token() {
+            WAKER => service.on_wake(self),
+            SIGNALS => self.serve_signals(service),
+            token => {
+                // What was closed in this turn has no key any more.
+                if let Some(key) = self.slots.key_of(token) {
+                    self.serve(service, key, Readiness::of(event));
+                }
+            }
+        }
+    }
+
+    fn serve_again<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) {
+        if let Some(slot) = self.slots.find(key)
+            && std::mem::replace(&mut slot.is_ready, false)
+        {
+            self.serve(service, key, Readiness { is_readable: true, ..Readiness::default() });
+        }
+    }
+
+    fn serve<S: Service + ?Sized>(&mut self, service: &mut S, key: Key, readiness: Readiness) {
+        match self.slots.find(key) {
+            Some(Slot { source: Source::Connection(connection), .. }) => {
+                connection.ended |= readiness.has_ended;
+                self.serve_connection(service, key, readiness);
+            }
+            Some(Slot { source: Source::Listener(_), .. }) => self.accept(service, key),
+            Some(Slot { source: Source::Udp(_), .. }) => self.receive(service, key),
+            None => {}
+        }
+    }
+
+    fn serve_connection<S: Service + ?Sized>(
+        &mut self,
+        service: &mut S,
+        key: Key,
+        readiness: Readiness,
+    ) {
+        let Some(connection) = self.connection(key) else { return };
+        if matches!(connection.state, State::Connecting(..)) && !self.connected(service, key) {
+            return;
+        }
+        if readiness.is_writable {
+            self.unblock(service, key);
+        }
+        if readiness.is_readable {
+            self.read(service, key);
+        }
+    }
+
+    fn unblock<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) {
+        let Some(connection) = self.connection(key) else { return };
+        let is_drained = connection.unblock();
+        let is_open = matches!(connection.state, State::Open);
+        self.after_write(key);
+        if is_drained && is_open {
+            service.on_drained(self, ConnectionId(key));
+        }
+    }
+
+    /// The system has made a connection, or has given up, or has spoken too early. True if it is
+    /// made.
+    fn connected<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) -> bool {
+        let Some(connection) = self.connection(key) else { return false };
+        match connection.is_connected() {
+            Ok(true) => {}
+            Ok(false) => return false,
+            Err(error) => {
+                self.lose(service, key, CloseReason::ConnectFailed(error));
+                return false;
+            }
+        }
+        let State::Connecting(handshake, hello) =
+            std::mem::replace(&mut connection.state, State::Open)
+        else {
+            return false;
+        };
+        let Some(handshake) = handshake else {
+            self.open(service, key);
+            return true;
+        };
+        connection.state = State::Greeting(handshake);
+        connection.push(&hello);
+        self.set_deadline(key, self.limits.handshake_deadline);
+        self.mark_dirty(key);
+        true
+    }
+
+    /// From now on the connection is the service's.
+    pub(super) fn open<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) {
+        self.strangers.remove(key);
+        let Some(connection) = self.connection(key) else { return };
+        connection.state = State::Open;
+        let peer = connection.peer;
+        if let Some(deadline) = connection.deadline.take() {
+            self.deadlines.stop(deadline);
+        }
+        service.on_open(self, ConnectionId(key), &peer);
+    }
+
+    /// Reads once, and hands over what came.
+    fn read<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) {
+        let mut buffer = std::mem::take(&mut self.read_buffer);
+        if let Some(connection) = self.connection(key) {
+            match read(connection, &mut buffer) {
+                Ok(0) => self.on_end(service, key),
+                Ok(n) => {
+                    self.take_in(service, key, &buffer[..n]);
+                    self.read_again_unless_drained(key, n == buffer.len());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if let Some(error) = connection.failed.take() {
+                        self.lose(service, key, CloseReason::Broken(error));
+                    }
+                }
+                Err(error) => self.lose(service, key, CloseReason::Broken(error)),
+            }
+        }
+        self.read_buffer = buffer;
+    }
+
+    fn read_again_unless_drained(&mut self, key: Key, was_full: bool) {
+        if let Some(connection) = self.connection(key)
+            && (was_full || connection.ended || connection.failed.is_some())
+        {
+            self.again(key);
+        }
+    }
+
+    /// The end of the stream has been read. Half-closed counts as closed.
+    fn on_end<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) {
+        let Some(connection) = self.connection(key) else { return };
+        if matches!(connection.state, State::Closing { is_shut: false }) {
+            // It may still read what we have for it; the deadline runs.
+            return;
+        }
+        let reason = match connection.splitter.pending() {
+            0 => CloseReason::Ended,
+            pending => CloseReason::EndedInFrame { pending },
+        };
+        self.lose(service, key, reason);
+    }
+
+    /// Hands over the frames in what was read. Handlers may close this connection and any other.
+    fn take_in<S: Service + ?Sized>(&mut self, service: &mut S, key: Key, mut input: &[u8]) {
+        let Some(connection) = self.connection(key) else { return };
+        let mut splitter = std::mem::take(&mut connection.splitter);
+        while let Some(connection) = self.connection(key) {
+            let is_open = match connection.state {
+                State::Open => true,
+                State::Greeting(_) => false,
+                State::Connecting(..) | State::Closing { .. } | State::Doomed => return,
+            };
+            match splitter.next(&mut input) {
+                Ok(Some(body)) if is_open => service.on_frame(self, ConnectionId(key), body),
+                Ok(Some(body)) => {
+                    if self.greet(service, key, body) {
+                        splitter.limit(self.limits.max_frame);
+                    }
+                }
+                Ok(None) => {
+                    connection.splitter = splitter;
+                    return;
+                }
+                Err(error) => return self.lose(service, key, CloseReason::Frame(error)),
+            }
+        }
+    }
+
+    /// Hands a frame to the handshake. True if the connection is open now.
+    fn greet<S: Service + ?Sized>(&mut self, service: &mut S, key: Key, body: &[u8]) -> bool {
+        let Some(connection) = self.connection(key) else { return false };
+        let State::Greeting(handshake) = &mut connection.state else { return false };
+        let progress = match handshake.on_frame(body) {
+            Ok(progress) => progress,
+            Err(error) => {
+                self.lose(service, key, CloseReason::Handshake(error));
+                return false;
+            }
+        };
+        if let Some(reply) = progress.reply {
+            connection.push(&reply);
+        }
+        connection.peer.rank = progress.done;
+        self.mark_dirty(key);
+        if progress.done.is_some() {
+            self.open(service, key);
+        }
+        progress.done.is_some()
+    }
+
+    fn receive<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) {
+        let mut buffer = std::mem::take(&mut self.read_buffer);
+        self.receive_into(service, key, &mut buffer);
+        self.read_buffer = buffer;
+    }
+
+    fn receive_into<S: Service + ?Sized>(&mut self, service: &mut S, key: Key, buffer: &mut [u8]) {
+        for _ in 0..DATAGRAMS_AT_ONCE {
+            let Some(Slot { source: Source::Udp(socket), .. }) = self.slots.find(key) else {
+                return;
+            };
+            match socket.recv_from(buffer) {
+                Ok((size, from)) => match udp::body(&buffer[..size], self.limits.max_frame) {
+                    Ok(body) => service.on_datagram(self, SocketId(key), from, body),
+                    Err(error) => log::debug!("dropped what came from {from}: {error}"),
+                },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // An earlier datagram of ours found nobody: that is what UDP is like.
+                Err(error) => log::debug!("nothing received: {error}"),
+            }
+        }
+        self.again(key);
+    }
+
+    fn serve_signals<S: Service + ?Sized>(&mut self, service: &mut S) {
+        let Some(signals) = &mut self.signals else { return };
+        let pending: Vec<i32> = signals.pending().collect();
+        for signal in pending {
+            service.on_signal(self, signal);
+        }
+    }
+
+    fn serve_deadlines<S: Service + ?Sized>(&mut self, service: &mut S) {
+        let Some(now) = self.deadlines.now() else { return };
+        while let Some((key, due)) = self.deadlines.pop(now) {
+            match due {
+                Due::Timer => service.on_timer(self, TimerId(key)),
+                Due::Connection(key) => self.on_deadline(service, key),
+                Due::Listener(key) => self.accept(service, key),
+                Due::StrangerLog => drop(self.strangers.end_window()),
+            }
+        }
+    }
+
+    fn on_deadline<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) {
+        let Some(connection) = self.connection(key) else { return };
+        let reason = match connection.state {
+            State::Connecting(..) => CloseReason::ConnectTimedOut,
+            // For one that is closing no reason is told.
+            _ => CloseReason::HandshakeTimedOut,
+        };
+        self.lose(service, key, reason);
+    }
+
+    /// Carries out what the handlers have asked for. Telling them of an end may make them ask for
+    /// more.
+    fn settle<S: Service + ?Sized>(&mut self, service: &mut S) {
+        while !self.dirty.is_empty() || !self.doomed.is_empty() {
+            self.write_dirty();
+            for (key, reason) in std::mem::take(&mut self.doomed) {
+                self.lose(service, key, reason);
+            }
+        }
+    }
+
+    fn write_dirty(&mut self) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for key in dirty.drain(..) {
+            if let Some(connection) = self.connection(key) {
+                connection.is_dirty = false;
+                connection.write();
+                self.after_write(key);
+            }
+        }
+        self.dirty = dirty;
+    }
+
+    /// Writing has failed, or has finished what had to be sent before closing.
+    fn after_write(&mut self, key: Key) {
+        let Some(connection) = self.connection(key) else { return };
+        if connection.failed.is_some() {
+            // What the peer sent before it broke is still there to be read.
+            return self.again(key);
+        }
+        if matches!(connection.state, State::Closing { is_shut: false }) && connection.queued() == 0
+        {
+            connection.state = State::Closing { is_shut: true };
+            // Closing a socket with unread bytes resets the connection, and the reset can overtake
+            // what we have just written. So we say that nothing follows, and read until the peer
+            // says so too.
+            match connection.stream.shutdown(Shutdown::Write) {
+                Ok(()) => self.again(key),
+                Err(_) => drop(self.remove(key)),
+            }
+        }
+    }
+
+    /// Lets connections that are closing finish, without serving anything else.
+    fn finish_closing(&mut self) -> io::Result<()> {
+        let until = Instant::now() + self.limits.close_deadline;
+        let mut others = Vec::new();
+        while self.closing > 0 {
+            let Some(left) = until.checked_duration_since(Instant::now()) else { break };
+            let wait = if self.ready.is_empty() { left } else { Duration::ZERO };
+            let events = self.poll(Some(wait))?;
+            for event in &events {
+                let Some(key) = self.slots.key_of(event.token()) else { continue };
+                self.finish_one(key, Readiness::of(event), &mut others);
+            }
+            self.events = events;
+            for key in std::mem::take(&mut self.ready) {
+                if let Some(slot) = self.slots.find(key) {
+                    slot.is_ready = false;
+                    let again = Readiness { is_readable: true, ..Readiness::default() };
+                    self.finish_one(key, again, &mut others);
+                }
+            }
+        }
+        for key in others {
+            self.again(key);
+        }
+        self.slots.end_turn();
+        Ok(())
+    }
+
+    fn finish_one(&mut self, key: Key, readiness: Readiness, others: &mut Vec<Key>) {
+        let Some(connection) = self.connection(key) else { return others.push(key) };
+        connection.ended |= readiness.has_ended;
+        if !matches!(connection.state, State::Closing { .. }) {
+            if readiness.is_writable {
+                connection.unblock();
+            }
+            return others.push(key);
+        }
+        self.serve_connection(&mut Nobody, key, readiness);
+    }
+}
+
+fn read(connection: &mut Connection, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match connection.stream.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Serves connections of which no service is told anything any more.
+struct Nobody;
+
+impl Service for Nobody {
+    fn on_open(&mut self, _: &mut Net, _: ConnectionId, _: &super::Peer) {}
+    fn on_frame(&mut self, _: &mut Net, _: ConnectionId, _: &[u8]) {}
+    fn on_close(&mut self, _: &mut Net, _: ConnectionId, _: CloseReason) {}
+}

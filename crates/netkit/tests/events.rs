@@ -1,0 +1,101 @@
+//! Timers, signals, and wake-ups from other threads.
+
+use std::time::{Duration, Instant};
+
+use netkit::Limits;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+mod common;
+use common::{Seen, Side};
+
+#[test]
+fn timers_run_out_in_order_and_not_early() {
+    let mut side = Side::new(Limits::default());
+    let start = Instant::now();
+    let second = side.net.start_timer(Duration::from_millis(20));
+    let first = side.net.start_timer(Duration::from_millis(10));
+    let stopped = side.net.start_timer(Duration::from_millis(15));
+    side.net.stop_timer(stopped);
+    side.until(|side| side.seen.len() == 2);
+    assert!(start.elapsed() >= Duration::from_millis(20));
+    assert_eq!(side.recorder.timers(), [first, second]);
+    side.net.stop_timer(first);
+}
+
+/// `turn` waits for the timer by itself, however long its own patience.
+#[test]
+fn the_loop_wakes_for_a_timer() {
+    let mut side = Side::new(Limits::default());
+    side.net.start_timer(Duration::from_millis(10));
+    let start = Instant::now();
+    while side.recorder.seen.is_empty() {
+        side.net.turn(&mut side.recorder, None).expect("a turn");
+    }
+    assert!(start.elapsed() < common::PATIENCE);
+}
+
+/// A timer that restarts itself with no delay runs once a turn, and does not keep the loop from
+/// anything.
+#[test]
+fn a_timer_without_delay_runs_once_a_turn() {
+    let mut side = Side::reacting(Limits::default(), |net, seen| {
+        if let Seen::Timer(_) = seen {
+            net.start_timer(Duration::ZERO);
+        }
+    });
+    side.net.start_timer(Duration::ZERO);
+    for turn in 1..=5 {
+        side.turn();
+        assert_eq!((side.recorder.seen.len(), side.recorder.turn_ends), (turn, turn));
+    }
+}
+
+#[test]
+fn signals_are_events() {
+    let mut side = Side::new(Limits::default());
+    let usr1 = Signal::SIGUSR1 as i32;
+    side.net.watch_signals(&[Signal::SIGUSR2 as i32]).expect("can be watched");
+    side.net.watch_signals(&[usr1]).expect("can be watched");
+    kill(Pid::this(), Signal::SIGUSR1).expect("ourselves");
+    side.until(|side| !side.seen.is_empty());
+    assert!(matches!(side.recorder.seen[..], [Seen::Signal(signal)] if signal == usr1));
+    kill(Pid::this(), Signal::SIGUSR1).expect("ourselves");
+    side.until(|side| side.seen.len() == 2);
+}
+
+#[test]
+fn signals_that_cannot_be_caught_are_refused() {
+    let mut side = Side::new(Limits::default());
+    let named = [Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGSEGV].map(|signal| signal as i32);
+    for signal in named.into_iter().chain([0, -1, 64, 9999]) {
+        let error = side.net.watch_signals(&[signal]).expect_err("refused");
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
+    }
+}
+
+#[test]
+fn another_thread_can_wake_the_loop() {
+    let mut side = Side::new(Limits::default());
+    let waker = side.net.waker();
+    let thread = std::thread::spawn(move || waker.wake().expect("woken"));
+    while side.recorder.seen.is_empty() {
+        side.net.turn(&mut side.recorder, None).expect("a turn");
+    }
+    thread.join().expect("done");
+    assert!(matches!(side.recorder.seen[..], [Seen::Wake]));
+}
+
+#[test]
+fn a_stopped_loop_runs_again() {
+    let mut side = Side::reacting(Limits::default(), |net, seen| {
+        if let Seen::Timer(_) = seen {
+            net.stop();
+        }
+    });
+    for runs in 1..=2 {
+        side.net.start_timer(Duration::ZERO);
+        side.net.run(&mut side.recorder).expect("a run");
+        assert_eq!(side.recorder.seen.len(), runs);
+    }
+}

@@ -1,0 +1,178 @@
+//! The file that all processes write to, each in its critical section only: a proof of mutual exclusion
+//! that needs no trace.
+//!
+//! ```text
+//! begin p3 lab02/4711 1
+//! end p3 lab02/4711 1
+//! ```
+//!
+//! The number counts the entries of the process. If no two sections overlapped, each `end` stands right
+//! behind its `begin`. Lines are appended with one write each, so that they never mix within a line, on
+//! local disks; over NFS two writers at once may overwrite each other, which then shows as a missing line.
+
+use std::convert::Infallible;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+
+use labs::lab::{Application, Place};
+use labs::verdict::{PropertyKind, Verdict};
+
+use crate::token_ring::Indication;
+
+/// The longest line that is read, in bytes: a host name has 253 at the most.
+const LINE_MAX: u64 = 1_024;
+
+/// One process's writer.
+pub struct SharedFile {
+    file: Option<File>,
+    name: String,
+    entries: u64,
+}
+
+impl SharedFile {
+    /// Opens the file to append to; `path` is nothing where no file is asked for.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened.
+    pub fn open(path: Option<&Path>, place: &Place) -> io::Result<Self> {
+        let file = match path {
+            Some(path) => {
+                Some(OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
+                    let what = format!("cannot open the shared file {}: {error}", path.display());
+                    io::Error::new(error.kind(), what)
+                })?)
+            }
+            None => None,
+        };
+        Ok(Self { file, name: format!("{} {}", place.me, place.name()), entries: 0 })
+    }
+
+    fn write(&mut self, word: &str) -> io::Result<()> {
+        match &mut self.file {
+            Some(file) => {
+                file.write_all(format!("{word} {} {}\n", self.name, self.entries).as_bytes())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Application<Indication, Infallible> for SharedFile {
+    fn on_indication(&mut self, indication: &Indication) -> io::Result<Vec<Infallible>> {
+        match indication {
+            Indication::Entered => {
+                self.entries += 1;
+                self.write("begin")?;
+            }
+            Indication::Left => self.write("end")?,
+            _ => {}
+        }
+        Ok(Vec::new())
+    }
+}
+
+/// Judges the file after a run in which `expected` sections had to be written. Where not all processes
+/// were on this machine, lines that are missing here may be elsewhere.
+pub fn judge(path: &Path, expected: u64, complete: bool, one_machine: bool) -> Verdict {
+    let (holds, detail) = match read(path) {
+        Err(error) => (None, format!("cannot read {}: {error}", path.display())),
+        Ok(Err(what)) => (Some(false), what),
+        Ok(Ok(sections)) if sections == expected => (
+            Some(true),
+            format!("{sections} begin/end pairs in {}, none interleaved", path.display()),
+        ),
+        Ok(Ok(sections)) if !complete => {
+            (None, format!("not yet: {sections} of {expected} begin/end pairs, none interleaved"))
+        }
+        Ok(Ok(sections)) if one_machine => {
+            (Some(false), format!("{sections} begin/end pairs instead of {expected}"))
+        }
+        Ok(Ok(sections)) => (
+            None,
+            format!(
+                "{sections} of {expected} begin/end pairs are in the file of this machine: give --file a \
+                 path that all machines share"
+            ),
+        ),
+    };
+    Verdict {
+        name: "mutual exclusion in the shared file".to_owned(),
+        kind: PropertyKind::Safety,
+        holds,
+        detail,
+        witnesses: Vec::new(),
+    }
+}
+
+/// How many sections the file shows, or where they interleave.
+fn read(path: &Path) -> io::Result<Result<u64, String>> {
+    let mut lines = BufReader::new(File::open(path)?);
+    let mut inside: Option<String> = None;
+    let mut sections = 0;
+    for number in 1_u64.. {
+        let mut line = Vec::new();
+        if lines.by_ref().take(LINE_MAX).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        let line = String::from_utf8_lossy(&line);
+        let line = line.trim_end();
+        let wrong = |what: String| Ok(Err(format!("line {number} of {}: {what}", path.display())));
+        match (line.split_once(' '), inside.take()) {
+            (Some(("begin", who)), None) => inside = Some(who.to_owned()),
+            (Some(("begin", who)), Some(other)) => {
+                return wrong(format!("{who} begins inside the section of {other}"));
+            }
+            (Some(("end", who)), Some(other)) if who == other => sections += 1,
+            (Some(("end", who)), other) => {
+                let other = other.map_or("nobody".to_owned(), |other| other);
+                return wrong(format!("{who} ends a section, but {other} is inside"));
+            }
+            _ => return wrong("neither begin nor end".to_owned()),
+        }
+    }
+    Ok(Ok(sections))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(text: &str, expected: u64) -> (Option<bool>, String) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let verdict = judge(file.path(), expected, true, true);
+        (verdict.holds, verdict.detail)
+    }
+
+    #[test]
+    fn pairs_one_after_the_other_hold() {
+        let (holds, detail) =
+            judged("begin p0 a/1 1\nend p0 a/1 1\nbegin p1 a/2 1\nend p1 a/2 1\n", 2);
+        assert_eq!(holds, Some(true));
+        assert!(detail.starts_with("2 begin/end pairs"), "{detail}");
+    }
+
+    #[test]
+    fn interleaved_pairs_are_a_violation() {
+        let (holds, detail) =
+            judged("begin p0 a/1 1\nbegin p1 a/2 1\nend p0 a/1 1\nend p1 a/2 1\n", 2);
+        assert_eq!(holds, Some(false));
+        assert!(detail.contains("p1 a/2 1 begins inside the section of p0 a/1 1"), "{detail}");
+    }
+
+    #[test]
+    fn a_missing_pair_is_a_violation_on_one_machine_only() {
+        assert_eq!(judged("begin p0 a/1 1\nend p0 a/1 1\n", 2).0, Some(false));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert_eq!(judge(file.path(), 2, true, false).holds, None);
+        assert_eq!(judge(file.path(), 2, false, true).holds, None);
+    }
+
+    #[test]
+    fn what_is_no_such_file_is_said_so() {
+        assert_eq!(judged("hello\n", 1).0, Some(false));
+        assert_eq!(judge(Path::new("/nowhere/at/all"), 1, true, true).holds, None);
+    }
+}
