@@ -7,16 +7,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ssh2::{Channel, ExtendedData};
 
 use super::{Begin, CHANNELS_AT_ONCE, Ending, Remote, command, millis};
 use crate::launch::{Job, LaunchError, MAX_STDIN, Program, Stage};
-use crate::marker::{Marker, Output};
-
-/// How long a daemon's command may take to end once it has said that it is ready.
-const END_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::marker::{END_TIMEOUT, Marker, Output};
 
 impl Remote {
     /// Starts a job, and waits until its daemon is ready; returns its process number there.
