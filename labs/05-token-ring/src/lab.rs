@@ -47,6 +47,11 @@ pub struct Options {
 const LAPS_MAX: u64 = 1 << 32;
 
 impl Options {
+    /// So many laps, with so many entries of each process, without work and without a file.
+    pub fn new(laps: u64, entries: u64, closing: Closing) -> Self {
+        Self { laps: Some(laps), entries: Some(entries), closing, work: 0, file: None }
+    }
+
     fn laps(&self) -> u64 {
         self.laps.unwrap_or(1)
     }
