@@ -463,7 +463,8 @@ fn frames_may_follow_the_handshake_at_once() {
 fn a_handler_cannot_run_the_loop() {
     let mut side = Side::reacting(Limits::default(), |net, seen| {
         if let Seen::Timer(_) = seen {
-            let error = net.turn(&mut common::Recorder::new(), None).expect_err("refused");
+            let error =
+                net.turn(&mut common::Recorder::new(), Some(Duration::ZERO)).expect_err("refused");
             assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
         }
     });

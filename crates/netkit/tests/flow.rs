@@ -99,6 +99,7 @@ fn connections_beyond_the_limit_are_closed_unheard() {
     let first = connect(&mut side, address);
     let mut second = connect(&mut side, address);
     let third = TcpStream::connect(address).expect("in the backlog");
+    third.set_read_timeout(Some(PATIENCE)).expect("a live socket");
     let reader = std::thread::spawn(move || (&third).read(&mut [0]));
     while !reader.is_finished() {
         side.turn();
