@@ -133,6 +133,13 @@ impl Report {
         }
         self.write_messages(out)?;
         self.write_properties(out, paint)?;
+        if !self.counterexample.is_empty() {
+            writeln!(
+                out,
+                "\na shortest run that shows it, in {} steps:",
+                self.counterexample.len()
+            )?;
+        }
         for step in &self.counterexample {
             writeln!(out, "  {step}")?;
         }

@@ -60,6 +60,22 @@ fn ricart_agrawala_excludes() {
     assert_eq!(outcome.holds(), Some(true), "{:#?}", outcome.verdicts);
 }
 
+/// What the monitors of channels remember is forgotten as soon as it does not matter.
+#[test]
+fn watching_the_channels_costs_no_states() {
+    for channels in [Channels::Fifo, Channels::Unordered] {
+        let options = Options { channels, ..Options::default() };
+        let states = |specs: &[Spec]| {
+            let group = ricart_agrawala::group(3, 1);
+            check(group, Vec::new(), specs, &options, |_| ()).states
+        };
+        assert_eq!(states(&[Spec::ExactlyOnce]), states(&[]), "{channels:?}");
+        if channels == Channels::Fifo {
+            assert_eq!(states(&[Spec::Fifo]), states(&[]));
+        }
+    }
+}
+
 #[test]
 fn politeness_does_not_exclude() {
     let group = ricart_agrawala::broken_group(2, 1);

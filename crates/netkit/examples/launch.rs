@@ -5,9 +5,9 @@
 //! cargo run -p netkit --example launch -- 8 hosts.txt
 //! ```
 //!
-//! Each daemon gets a secret on its standard input, becomes a daemon, and only then connects back to
-//! the launcher and says hello. It lives for as long as that connection: when the launcher ends, for
-//! whatever reason, so do they.
+//! Each daemon gets a secret on its standard input, becomes a daemon, and only then connects back
+//! to the launcher and says hello. It lives for as long as that connection: when the launcher ends,
+//! for whatever reason, so do they.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};

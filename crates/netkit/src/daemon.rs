@@ -118,7 +118,8 @@ impl Ready {
         process::exit(1)
     }
 
-    /// Says it once. That nobody listens any more is no error: the daemon learns of it by other means.
+    /// Says it once. That nobody listens any more is no error: the daemon learns of it by other
+    /// means.
     fn say(&mut self, marker: &Marker) {
         if let Some(to_parent) = self.to_parent.take() {
             let text = match marker {
@@ -164,8 +165,8 @@ fn become_daemon(ready: &Ready, null: &OwnedFd, keep: &[BorrowedFd<'_>]) -> Resu
     setsid().map_err(failed("start a session"))?;
     // SAFETY: as the first fork: still one thread.
     if let ForkResult::Parent { .. } = unsafe { fork() }.map_err(failed("fork again"))? {
-        // SAFETY: `_exit` has no preconditions. It is not `exit`, which would flush buffers that this
-        // process only has a copy of.
+        // SAFETY: `_exit` has no preconditions. It is not `exit`, which would flush buffers that
+        // this process only has a copy of.
         unsafe { libc::_exit(0) }
     }
     let to_parent = ready.to_parent.as_ref().expect("nothing was said yet");
@@ -254,4 +255,40 @@ fn finish(marker: &Marker) -> ! {
     let _ = writeln!(io::stdout(), "{marker}");
     let _ = io::stdout().flush();
     process::exit(i32::from(!matches!(marker, Marker::Ok(_))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// What the original process makes of a daemon that says this and ends.
+    fn hear(said: &str) -> Marker {
+        let (from_daemon, to_parent) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        fs::File::from(to_parent).write_all(said.as_bytes()).unwrap();
+        await_daemon(from_daemon, Instant::now() + Duration::from_secs(10))
+    }
+
+    #[test]
+    fn what_the_daemon_says_is_understood() {
+        let error = |text: &str| Marker::Error(text.to_owned());
+        assert_eq!(hear("42\nok\n"), Marker::Ok(42));
+        assert_eq!(hear("42\nerror no port\n"), error("no port"));
+        assert_eq!(hear("error cannot fork again\n"), error("cannot fork again"));
+        for died in ["", "42\n", "42\no", "42\nok"] {
+            assert_eq!(hear(died), error("the daemon died before it was ready"), "{died:?}");
+        }
+    }
+
+    #[test]
+    fn a_daemon_that_says_nothing_in_time_is_killed() {
+        use std::os::unix::process::ExitStatusExt;
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let (from_daemon, to_parent) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        nix::unistd::write(&to_parent, format!("{}\n", child.id()).as_bytes()).unwrap();
+        let marker = await_daemon(from_daemon, Instant::now() + Duration::from_millis(50));
+        assert!(matches!(marker, Marker::Error(text) if text.contains("was not ready within")));
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+    }
 }

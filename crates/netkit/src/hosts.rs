@@ -17,9 +17,9 @@
 //!
 //! `localhost` is special: processes on it are started directly, without SSH ([`Host::is_local`]).
 //!
-//! **Placement.** Processes fill the slots of the machines in the order of the file, and start again
-//! at the first machine when all slots are taken ([`Hosts::place`]): more processes than slots is
-//! what one does on a laptop, not an error.
+//! **Placement.** Processes fill the slots of the machines in the order of the file, and start
+//! again at the first machine when all slots are taken ([`Hosts::place`]): more processes than
+//! slots is what one does on a laptop, not an error.
 //!
 //! Groups, variables and includes of other tools' inventories are left out.
 
@@ -38,12 +38,12 @@ use crate::text::one_line;
 #[cfg(test)]
 mod tests;
 
-/// The longest `hosts.txt` that is read, in bytes: a thousand lines of a thousand characters. A file
-/// beyond it is not a list of machines but the wrong file.
+/// The longest `hosts.txt` that is read, in bytes: a thousand lines of a thousand characters. A
+/// file beyond it is not a list of machines but the wrong file.
 pub const MAX_FILE: u64 = 1 << 20;
 
-/// The most machines that a file may name, ranges counted out. `lab[1-999999999]` is a typing error,
-/// and would otherwise fill memory.
+/// The most machines that a file may name, ranges counted out. `lab[1-999999999]` is a typing
+/// error, and would otherwise fill memory.
 pub const MAX_HOSTS: usize = 4096;
 
 /// The most slots of one machine; beyond it a machine runs out of processes before we do.

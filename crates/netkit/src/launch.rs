@@ -1,22 +1,23 @@
 //! Starting the processes of a run, here and on other machines.
 //!
 //! [`launch_all`] takes the machines, says which rank runs on which of them
-//! ([`Hosts::place`](crate::hosts::Hosts::place)), and starts a daemon for each rank. What is started
-//! is a [`Job`]: a program that becomes a daemon with [`daemon::detach`](crate::daemon::detach),
-//! and so answers with its process number, or with what is wrong.
+//! ([`Hosts::place`](crate::hosts::Hosts::place)), and starts a daemon for each rank. What is
+//! started is a [`Job`]: a program that becomes a daemon with
+//! [`daemon::detach`](crate::daemon::detach), and so answers with its process number, or with what
+//! is wrong.
 //!
 //! * On `localhost` the program is started directly.
-//! * On any other machine it is started over SSH ([`ssh`](crate::ssh)): one session for each line of
-//!   the host file, several channels in it, each closed as soon as its daemon has answered.
+//! * On any other machine it is started over SSH ([`ssh`](crate::ssh)): one session for each line
+//!   of the host file, several channels in it, each closed as soon as its daemon has answered.
 //! * Machines are reached in parallel, at most [`THREADS`] at once. One SSH server gets at most
-//!   [`CONNECTIONS_PER_SERVER`] connections at once, counted by address, since several lines may name
-//!   the same one: a usual `sshd` drops connections at random beyond ten (its `MaxStartups`). One
-//!   that is dropped nevertheless is tried again after a random pause.
+//!   [`CONNECTIONS_PER_SERVER`] connections at once, counted by address, since several lines may
+//!   name the same one: a usual `sshd` drops connections at random beyond ten (its `MaxStartups`).
+//!   One that is dropped nevertheless is tried again after a random pause.
 //! * Every step has a deadline, so that a machine that is down, cut off or hanging delays nobody
 //!   else; its ranks are reported as failed, with the step that failed and what to do about it.
 //!
-//! A secret goes to a process on its standard input ([`Job::stdin`]) and nowhere else: a command line
-//! and an environment can be read by others, and a file stays behind.
+//! A secret goes to a process on its standard input ([`Job::stdin`]) and nowhere else: a command
+//! line and an environment can be read by others, and a file stays behind.
 //!
 //! ```no_run
 //! use netkit::hosts::Hosts;
@@ -55,6 +56,8 @@ use crate::ssh::{Copy, Remote, Target};
 pub use local::start_here;
 
 mod local;
+#[cfg(test)]
+mod tests;
 
 /// How many machines are reached at once. A launch waits for others most of the time; beyond this
 /// it is the cryptography of the sessions on this machine that takes the time.
@@ -89,8 +92,8 @@ pub enum Program {
     /// At this absolute path on the machine where it is to run, as with a shared home. With
     /// [`LaunchOptions::push`], machines other than this one run a copy all the same.
     Here(PathBuf),
-    /// A copy of [`LaunchOptions::program`], brought there by SFTP unless it is there already. On this
-    /// machine, the running program itself.
+    /// A copy of [`LaunchOptions::program`], brought there by SFTP unless it is there already. On
+    /// this machine, the running program itself.
     Pushed,
 }
 
@@ -100,7 +103,8 @@ pub enum Program {
 pub struct LaunchOptions {
     /// The executable that [`Program::Pushed`] copies.
     pub program: PathBuf,
-    /// Whether every other machine runs a copy of [`LaunchOptions::program`], whatever its job says.
+    /// Whether every other machine runs a copy of [`LaunchOptions::program`], whatever its job
+    /// says.
     pub push: bool,
     /// A private key to offer before others, as `ssh -i`.
     pub identity: Option<PathBuf>,
@@ -253,8 +257,8 @@ pub type JobFor<'a> = dyn Fn(u32, IpAddr) -> Job + Sync + 'a;
 /// Whom a launch reports to; called from several threads.
 pub type Report<'a> = dyn Fn(LaunchEvent) + Sync + 'a;
 
-/// Starts every rank: rank `r` on the machine of index `placement[r]`. Returns when each was started
-/// or has failed, and reports both as they happen.
+/// Starts every rank: rank `r` on the machine of index `placement[r]`. Returns when each was
+/// started or has failed, and reports both as they happen.
 ///
 /// # Panics
 ///
@@ -280,8 +284,8 @@ pub fn launch_all(
     });
 }
 
-/// Starts one job on one machine, here or over SSH; returns its process number there. This is what a
-/// launcher does that starts only its successor.
+/// Starts one job on one machine, here or over SSH; returns its process number there. This is what
+/// a launcher does that starts only its successor.
 ///
 /// # Errors
 ///

@@ -10,9 +10,10 @@
 //!
 //! `/tmp` belongs to everybody, and the names above can be guessed: someone could have put a folder
 //! of theirs there, or a link to a file of ours that we would then overwrite. So [`RunFolder`]
-//! opens each folder on the way by itself, without following a link, and looks at what it has opened
-//! (not at the name again, which may mean something else by then): it must belong to us and be closed
-//! to others. Below such a folder nobody else can put anything. Files are created, never reopened.
+//! opens each folder on the way by itself, without following a link, and looks at what it has
+//! opened (not at the name again, which may mean something else by then): it must belong to us and
+//! be closed to others. Below such a folder nobody else can put anything. Files are created, never
+//! reopened.
 //!
 //! A line of a log carries the time (UTC, in microseconds), the level, the rank of the process and,
 //! while tracing, its Lamport time, by which the logs of several machines can be merged where
@@ -58,8 +59,8 @@ impl RunFolder {
     ///
     /// # Errors
     ///
-    /// If a folder on the way is a link, belongs to someone else or is open to others, or the system
-    /// refuses.
+    /// If a folder on the way is a link, belongs to someone else or is open to others, or the
+    /// system refuses.
     pub fn create(prefix: &str, run: &RunId) -> Result<RunFolder, LogError> {
         RunFolder::create_in(Path::new("/tmp"), prefix, run)
     }
@@ -244,7 +245,10 @@ fn user_name() -> String {
 #[derive(Debug, Error)]
 pub enum LogError {
     /// Where a folder should be is a link or a file.
-    #[error("{} is a link or a file, not a folder of ours; remove it, or ask its owner to", path.display())]
+    #[error(
+        "{} is a link or a file, not a folder of ours; remove it, or ask its owner to",
+        path.display()
+    )]
     NotAFolder {
         /// What is in the way.
         path: PathBuf,
@@ -258,7 +262,10 @@ pub enum LogError {
         owner: u32,
     },
     /// Others may read or write in the folder.
-    #[error("{} is open to others (mode {mode:03o}); look at what is in it, then chmod 700 it", path.display())]
+    #[error(
+        "{} is open to others (mode {mode:03o}); look at what is in it, then chmod 700 it",
+        path.display()
+    )]
     Open {
         /// The folder.
         path: PathBuf,

@@ -1,15 +1,21 @@
 //! The one line by which a daemon tells who started it whether it is ready.
 //!
-//! `@@netkit ok PID` or `@@netkit error TEXT`. It is looked for anywhere in what the command prints,
-//! since over SSH a `.bashrc` may have printed something before, even without ending its line.
+//! `@@netkit ok PID` or `@@netkit error TEXT`. It is looked for anywhere in what the command
+//! prints, since over SSH a `.bashrc` may have printed something before, even without ending its
+//! line.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::text::one_line;
 
 /// How much may be printed before the marker, in bytes. A login that greets at greater length is
 /// broken, and its output must not fill memory.
 pub(crate) const MAX_OUTPUT: usize = 64 << 10;
+
+/// How long a command may take to end once its daemon has said that it is ready. It has nothing left
+/// to do then; one that goes on did not detach.
+pub(crate) const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The longest text of an error, in characters.
 pub(crate) const MAX_ERROR: usize = 1000;

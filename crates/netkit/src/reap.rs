@@ -2,13 +2,13 @@
 //!
 //! Participants end by themselves when their launcher is gone, but one that was stopped (SIGSTOP)
 //! or hangs in a loop cannot. Every process of a run has the argument `--run RUN` on its command
-//! line, so what is left can be found without a list of numbers, on every machine alike, even if the
-//! launcher that knew the numbers is dead.
+//! line, so what is left can be found without a list of numbers, on every machine alike, even if
+//! the launcher that knew the numbers is dead.
 //!
 //! Between looking at a process and killing it, it may end and its number be given to another. So
-//! the process is held by a file descriptor first (`pidfd_open`), looked at through its number then,
-//! and signalled through the descriptor: if the number has changed hands in between, the signal
-//! reaches nobody.
+//! the process is held by a file descriptor first (`pidfd_open`), looked at through its number
+//! then, and signalled through the descriptor: if the number has changed hands in between, the
+//! signal reaches nobody.
 
 use std::fs;
 use std::io;
@@ -87,8 +87,8 @@ mod tests {
 
     use super::*;
 
-    /// A process that waits for ever, with these arguments on its command line. It has written a line
-    /// before this returns, so its command line is in place.
+    /// A process that waits for ever, with these arguments on its command line. It has written a
+    /// line before this returns, so its command line is in place.
     fn waiting(arguments: &[&str]) -> Child {
         let mut child = Command::new("sh")
             .args(["-c", "echo; read x; exit 3", "sh"])

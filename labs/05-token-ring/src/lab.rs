@@ -197,37 +197,43 @@ fn prepare_file(path: &PathBuf) -> io::Result<PathBuf> {
 /// What the result is made from.
 #[derive(Debug, Default)]
 pub struct TokenRingFindings {
-    roll_call: Option<String>,
+    /// The names in the order of the ring; in large rings a trace keeps only the first.
+    roll_call: Option<Vec<String>>,
 }
 
 impl Findings for TokenRingFindings {
     fn on_indication(&mut self, _: ProcessId, indication: &dyn Noted, _: u64) {
         if indication.kind() == "RollCall" {
             let text = indication.text();
-            let names = text.trim_start_matches("RollCall([").trim_end_matches("])");
-            self.roll_call = Some(names.replace('"', ""));
+            // Names stand in quotes: every second part is one. A name that was cut off has no end.
+            let parts: Vec<_> = text.split('"').collect();
+            let whole = parts[..parts.len() - 1].chunks(2).filter_map(|pair| pair.get(1));
+            self.roll_call = Some(whole.map(|&name| name.to_owned()).collect());
         }
     }
 
     fn lines(&self, summary: &Summary) -> Vec<String> {
-        let roll_call = self.roll_call.as_deref().unwrap_or("it did not come back");
+        let roll_call = match &self.roll_call {
+            None => "it did not come back".to_owned(),
+            Some(names) if names.len() <= NAMES_SHOWN => names.join(", "),
+            Some(names) => format!("{}, ...", names[..NAMES_SHOWN].join(", ")),
+        };
         let (hops, a_second) = hops(summary);
+        let seconds = summary.elapsed.as_secs_f64();
         vec![
             format!("roll call: {roll_call}"),
-            format!(
-                "the token made {hops} hops in {:.3} s: {a_second:.0} a second",
-                summary.elapsed.as_secs_f64()
-            ),
+            format!("the token made {hops} hops in {seconds:.3} s: {a_second:.0} a second"),
         ]
     }
 
     fn json(&self, summary: &Summary) -> serde_json::Value {
         let (hops, a_second) = hops(summary);
-        let names: Option<Vec<&str>> =
-            self.roll_call.as_ref().map(|names| names.split(", ").collect());
-        serde_json::json!({ "roll_call": names, "hops": hops, "hops_per_s": a_second })
+        serde_json::json!({ "roll_call": self.roll_call, "hops": hops, "hops_per_s": a_second })
     }
 }
+
+/// How many names of the roll call stand in the report for people.
+const NAMES_SHOWN: usize = 16;
 
 /// How many hops the token made, and how many a second.
 fn hops(summary: &Summary) -> (u64, f64) {

@@ -9,7 +9,7 @@ use super::model::Model;
 use super::steps::Step;
 use crate::process::{Choices, Process, ProcessId};
 use crate::trace::{Happening, Header, Observer, Recorder};
-use crate::verdict::{Judge, Spec};
+use crate::verdict::Judge;
 
 /// How far the steps of a counterexample lie apart in its trace, in microseconds. The checker has
 /// no clock; a diagram wants one.
@@ -60,13 +60,13 @@ impl<P: Process> Counterexample<P> {
         }
     }
 
-    /// Writes the run as a trace, and returns who judged it.
+    /// Writes the run as a trace, and returns who judged it, by the properties of the header.
     ///
     /// # Errors
     ///
     /// Those of the file.
-    pub fn save(&self, header: &Header, specs: &[Spec], to: Box<dyn Write>) -> io::Result<Judge> {
-        let judge = Judge::new(specs, header.processes);
+    pub fn save(&self, header: &Header, to: Box<dyn Write>) -> io::Result<Judge> {
+        let judge = Judge::new(&header.properties, header.processes);
         let mut recorder = Recorder::writing(header, judge, to)?;
         self.replay(&mut recorder);
         recorder.finish()

@@ -21,11 +21,13 @@
 
 mod counterexample;
 mod explore;
-mod model;
+pub(crate) mod model;
 mod options;
 mod panics;
-mod state;
-mod steps;
+pub(crate) mod state;
+pub(crate) mod steps;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -241,6 +243,8 @@ fn unbroken<P: Process>(index: usize, verdict: Verdict, found: &Found<P>) -> Ver
     } else if undecided > 0 {
         let ends = counted(ends, "end");
         (None, format!("not decided at {undecided} of {ends}, where only their bound stops timers"))
+    } else if !found.seen.tested(index) {
+        (Some(true), format!("in each of {states}, none of which puts it to the test"))
     } else if liveness {
         (Some(true), format!("at each of {}, in {states}", counted(ends, "end")))
     } else {

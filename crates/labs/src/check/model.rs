@@ -22,19 +22,19 @@ use crate::trace::{Happening, Observer};
 use crate::verdict::{End, Monitors, Spec};
 
 /// A system of processes, and what it is required to do.
-pub(super) struct Model<P: Process> {
+pub(crate) struct Model<P: Process> {
     processes: Vec<P>,
     /// What the application of each process asks for, in this order, each at any time.
     requests: Vec<Vec<P::Request>>,
     specs: Vec<Spec>,
     options: Options,
     /// What the search has seen so far.
-    pub(super) seen: Arc<Seen>,
+    pub(crate) seen: Arc<Seen>,
 }
 
 /// What a search has seen so far.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// States that were visited.
     visited: AtomicUsize,
     /// Whether the search shall come to an end.
@@ -43,22 +43,41 @@ pub(super) struct Seen {
     ends: AtomicU64,
     /// Of each property, at how many of these ends it was not decided.
     undecided: Vec<AtomicU64>,
+    /// Of each property, whether some state put it to the test.
+    tested: Vec<AtomicBool>,
+    all_tested: AtomicBool,
 }
 
 impl Seen {
-    pub(super) fn visited(&self) -> usize {
+    pub(crate) fn visited(&self) -> usize {
         self.visited.load(Ordering::Relaxed)
     }
 
-    pub(super) fn ends(&self) -> u64 {
+    pub(crate) fn ends(&self) -> u64 {
         self.ends.load(Ordering::Relaxed)
     }
 
-    pub(super) fn undecided(&self, property: usize) -> u64 {
+    pub(crate) fn undecided(&self, property: usize) -> u64 {
         self.undecided[property].load(Ordering::Relaxed)
     }
 
-    pub(super) fn stop(&self, stop: bool) {
+    pub(crate) fn tested(&self, property: usize) -> bool {
+        self.tested[property].load(Ordering::Relaxed)
+    }
+
+    /// Notes which properties a state puts to the test.
+    fn test(&self, monitors: &Monitors) {
+        if self.all_tested.load(Ordering::Relaxed) {
+            return;
+        }
+        for (tested, now) in self.tested.iter().zip(monitors.put_to_the_test()) {
+            tested.fetch_or(now, Ordering::Relaxed);
+        }
+        let all = self.tested.iter().all(|tested| tested.load(Ordering::Relaxed));
+        self.all_tested.store(all, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stop(&self, stop: bool) {
         self.stop.store(stop, Ordering::Relaxed);
     }
 
@@ -69,8 +88,8 @@ impl Seen {
 
 /// One step, and the state it leads to.
 #[derive(Clone)]
-pub(super) struct Action<P: Process> {
-    pub(super) step: Step<P>,
+pub(crate) struct Action<P: Process> {
+    pub(crate) step: Step<P>,
     next: State<P>,
 }
 
@@ -88,7 +107,7 @@ impl<P: Process> std::fmt::Debug for Action<P> {
 }
 
 impl<P: Process> Model<P> {
-    pub(super) fn new(
+    pub(crate) fn new(
         processes: Vec<P>,
         requests: Vec<Vec<P::Request>>,
         specs: Vec<Spec>,
@@ -100,12 +119,14 @@ impl<P: Process> Model<P> {
             stop: AtomicBool::new(false),
             ends: AtomicU64::new(0),
             undecided,
+            tested: specs.iter().map(|_| AtomicBool::new(false)).collect(),
+            all_tested: AtomicBool::new(false),
         };
         Self { processes, requests, specs, options, seen: Arc::new(seen) }
     }
 
     /// The state before any process has started.
-    pub(super) fn before<C>(&self) -> State<P, C> {
+    pub(crate) fn before<C>(&self) -> State<P, C> {
         let site = |process: &P| {
             Shared::new(Site {
                 process: process.clone(),
@@ -126,7 +147,7 @@ impl<P: Process> Model<P> {
     }
 
     /// All ways in which the processes can start, each with the steps of it.
-    pub(super) fn starts(&self) -> Vec<(Vec<Step<P>>, State<P>)> {
+    pub(crate) fn starts(&self) -> Vec<(Vec<Step<P>>, State<P>)> {
         let mut starts = vec![(Vec::new(), self.before())];
         for rank in 0..self.processes.len() as u32 {
             let step = Step::Start { process: ProcessId(rank), choices: Vec::new() };
@@ -212,7 +233,7 @@ impl<P: Process> Model<P> {
     }
 
     /// Lets one step happen. Returns whether its handler came to its end.
-    pub(super) fn happen<O: Observer>(
+    pub(crate) fn happen<O: Observer>(
         &self,
         state: &mut State<P, O::Carried>,
         step: &Step<P>,
@@ -238,7 +259,7 @@ impl<P: Process> Model<P> {
 
     /// How a run ends that ends in this state: in one from which something may follow, it is cut
     /// short.
-    pub(super) fn end_of(&self, state: &State<P>) -> End {
+    pub(crate) fn end_of(&self, state: &State<P>) -> End {
         if !self.is_end(state) {
             return End::CutShort("more may follow".to_owned());
         }
@@ -258,6 +279,7 @@ impl<P: Process> Model<P> {
         if seen.visited.fetch_add(1, Ordering::Relaxed) + 1 >= self.options.states {
             seen.stop(true);
         }
+        seen.test(&state.monitors);
         if state.panic.is_some() || state.monitors.violation().is_some() {
             return false;
         }
@@ -275,7 +297,7 @@ impl<P: Process> Model<P> {
 }
 
 /// The one property that the search looks at.
-pub(super) const PROPERTY: &str = "all properties of the lab";
+pub(crate) const PROPERTY: &str = "all properties of the lab";
 
 impl<P: Process> stateright::Model for Model<P> {
     type State = State<P>;
@@ -456,14 +478,20 @@ impl<P: Process, O: Observer> World<'_, P, O> {
 
     /// Makes states equal that differ only in what no longer matters.
     fn forget_history(&mut self) {
+        // The order of visiting must be that of the values, and the tags then decide among equals.
+        self.sort_messages();
         let State { monitors, messages, .. } = &mut *self.state;
         monitors.forget_history(&mut |visit| {
             for Envelope { from, to, tags, .. } in &mut *messages {
                 visit(*from, *to, tags);
             }
         });
+        self.sort_messages();
+    }
+
+    fn sort_messages(&mut self) {
         if self.model.options.channels == Channels::Unordered {
-            messages.sort_by(|one, other| {
+            self.state.messages.sort_by(|one, other| {
                 let place = one.channel().cmp(&other.channel());
                 place.then_with(|| one.message.cmp(&other.message)).then(one.tags.cmp(&other.tags))
             });

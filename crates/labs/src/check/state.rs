@@ -14,46 +14,46 @@ use crate::verdict::{Monitors, Tags};
 
 /// One global state. `C` is what each message carries on behalf of an observer: nothing while the
 /// checker searches, and something when a counterexample is played again.
-pub(super) struct State<P: Process, C = ()> {
+pub(crate) struct State<P: Process, C = ()> {
     /// The processes, in the order of their ranks.
-    pub(super) sites: Vec<Shared<Site<P>>>,
+    pub(crate) sites: Vec<Shared<Site<P>>>,
     /// The messages under way: by sender and receiver; of one channel in the order of sending where
     /// channels are FIFO, in the order of their values where they are not.
-    pub(super) messages: Vec<Envelope<P::Message, C>>,
+    pub(crate) messages: Vec<Envelope<P::Message, C>>,
     /// How many messages were lost.
-    pub(super) lost: u32,
+    pub(crate) lost: u32,
     /// How many messages were doubled.
-    pub(super) doubled: u32,
-    pub(super) monitors: Monitors,
+    pub(crate) doubled: u32,
+    pub(crate) monitors: Monitors,
     /// Why a handler panicked, if one did.
-    pub(super) panic: Option<Arc<str>>,
+    pub(crate) panic: Option<Arc<str>>,
 }
 
 /// A process with what surrounds it.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Site<P: Process> {
-    pub(super) process: P,
+pub(crate) struct Site<P: Process> {
+    pub(crate) process: P,
     /// The timers that run, in order.
-    pub(super) timers: Vec<P::Timer>,
+    pub(crate) timers: Vec<P::Timer>,
     /// How many of its requests it has got.
-    pub(super) requests: u32,
+    pub(crate) requests: u32,
     /// How many times one of its timers ran out.
-    pub(super) timeouts: u32,
-    pub(super) crashed: bool,
+    pub(crate) timeouts: u32,
+    pub(crate) crashed: bool,
 }
 
 /// A message under way.
 #[derive(Clone, Debug)]
-pub(super) struct Envelope<M, C> {
-    pub(super) from: ProcessId,
-    pub(super) to: ProcessId,
-    pub(super) message: M,
-    pub(super) tags: Tags,
-    pub(super) carried: C,
+pub(crate) struct Envelope<M, C> {
+    pub(crate) from: ProcessId,
+    pub(crate) to: ProcessId,
+    pub(crate) message: M,
+    pub(crate) tags: Tags,
+    pub(crate) carried: C,
 }
 
 impl<M, C> Envelope<M, C> {
-    pub(super) fn channel(&self) -> (ProcessId, ProcessId) {
+    pub(crate) fn channel(&self) -> (ProcessId, ProcessId) {
         (self.from, self.to)
     }
 }
@@ -142,10 +142,10 @@ impl<P: Process, C> Debug for State<P, C> {
 }
 
 /// A value that states share, with its hash.
-pub(super) struct Shared<T>(Arc<(u64, T)>);
+pub(crate) struct Shared<T>(Arc<(u64, T)>);
 
 impl<T: Hash> Shared<T> {
-    pub(super) fn new(value: T) -> Self {
+    pub(crate) fn new(value: T) -> Self {
         Self(Arc::new((hash(&value), value)))
     }
 }

@@ -6,7 +6,7 @@ use crate::process::{Process, ProcessId};
 
 /// One thing that can happen next.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Step<P: Process> {
+pub(crate) enum Step<P: Process> {
     /// A process starts.
     Start { process: ProcessId, choices: Vec<usize> },
     /// The application asks for something.
@@ -25,7 +25,7 @@ pub(super) enum Step<P: Process> {
 
 impl<P: Process> Step<P> {
     /// The same step, with what its handler chooses.
-    pub(super) fn choosing(&self, taken: Vec<usize>) -> Self {
+    pub(crate) fn choosing(&self, taken: Vec<usize>) -> Self {
         let mut step = self.clone();
         match &mut step {
             Self::Start { choices, .. }
@@ -39,7 +39,7 @@ impl<P: Process> Step<P> {
     }
 
     /// What its handler chose.
-    pub(super) fn chosen(&self) -> &[usize] {
+    pub(crate) fn chosen(&self) -> &[usize] {
         match self {
             Self::Start { choices, .. }
             | Self::Request { choices, .. }

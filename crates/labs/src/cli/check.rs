@@ -123,7 +123,12 @@ where
         }
         (None, _) => None,
     };
+    // With a counterexample the search is over, and there is nothing more to ask of it.
     let cut_short = outcome.verdicts.iter().find(|verdict| verdict.holds.is_none());
+    let problems = match (&outcome.counterexample, cut_short) {
+        (None, Some(verdict)) => vec![format!("not every state was visited: {}", verdict.detail)],
+        _ => Vec::new(),
+    };
     let report = Report {
         lab: L::NAME.to_owned(),
         verb: Verb::Check.name().to_owned(),
@@ -135,10 +140,7 @@ where
         states: Some(outcome.states as u64),
         hosts: Vec::new(),
         messages: std::collections::BTreeMap::new(),
-        problems: cut_short
-            .map(|verdict| format!("not every state was visited: {}", verdict.detail))
-            .into_iter()
-            .collect(),
+        problems,
         properties: outcome.verdicts,
         result: serde_json::json!({ "max_depth": outcome.max_depth }),
         trace,
@@ -181,7 +183,7 @@ where
     let place = path.display().to_string();
     let file = File::create(path).with_context(|| format!("cannot write the trace to {place}"))?;
     counterexample
-        .save(&header, specs, Box::new(BufWriter::new(file)))
+        .save(&header, Box::new(BufWriter::new(file)))
         .with_context(|| format!("cannot write the trace to {place}"))?;
     Ok(place)
 }

@@ -39,14 +39,14 @@ struct NetworkArguments {
     /// How long a message is under way, in milliseconds: `2`, or a range `1..5`
     #[arg(long, value_name = "MS", default_value = "1..5", value_parser = latency)]
     latency: Latency,
-    /// How many messages of a hundred are lost
-    #[arg(long, value_name = "PERCENT", default_value = "0")]
+    /// How many of all messages are lost: `10%`
+    #[arg(long, value_name = "PERCENT", default_value = "0%")]
     loss: Chance,
-    /// How many messages of a hundred arrive twice
-    #[arg(long, value_name = "PERCENT", default_value = "0")]
+    /// How many of all messages arrive twice: `10%`
+    #[arg(long, value_name = "PERCENT", default_value = "0%")]
     duplication: Chance,
-    /// How many messages of a hundred are held back and overtaken (implies --unordered)
-    #[arg(long, value_name = "PERCENT", default_value = "0")]
+    /// How many of all messages are held back and overtaken: `10%` (implies --unordered)
+    #[arg(long, value_name = "PERCENT", default_value = "0%")]
     reordering: Chance,
     /// Let messages overtake each other on their channel
     #[arg(long)]
@@ -100,8 +100,11 @@ where
     let seed = common.seed.unwrap_or(1);
     let crashes = network.crash.clone();
     let recorder = recorder::<L>(common, options, processes, seed)?;
-    let mut simulation = Simulation::new(seed, network.into_network(), all, recorder)?
-        .sizes(crate::run::message_size);
+    let mut simulation = Simulation::new(seed, network.into_network(), all, recorder)?;
+    if common.trace.is_some() {
+        // Measuring a message costs as much as encoding it, and only the trace shows it.
+        simulation = simulation.sizes(crate::run::message_size);
+    }
     for (process, at) in crashes {
         simulation.crash_at(at, ProcessId(process));
     }

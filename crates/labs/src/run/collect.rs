@@ -52,7 +52,7 @@ pub(super) fn judge(
         }
         None => None,
     };
-    let mut gaps = gaps(journals);
+    let gaps = gaps(journals);
     let mut stream = StreamJudge::new(&header.properties, header.processes);
     let mut judging = true;
     for event in Merge::new(journals, trace.is_some())? {
@@ -71,14 +71,11 @@ pub(super) fn judge(
     if let Some(writer) = writer {
         writer.finish()?;
     }
-    if !judging {
-        gaps.push("events after those that are missing could not be judged".to_owned());
-    }
     let mut verdicts = stream.judge().verdicts(end);
     if !gaps.is_empty() {
         for verdict in verdicts.iter_mut().filter(|verdict| verdict.holds != Some(false)) {
             verdict.holds = None;
-            verdict.detail = format!("could not be judged to the end: {}", gaps.join("; "));
+            verdict.detail = format!("not judged to the end: {}", gaps.join("; "));
         }
     }
     Ok(Judged { judge: stream.judge().clone(), verdicts, gaps })
@@ -89,9 +86,9 @@ fn gaps(journals: &[Collected]) -> Vec<String> {
         .map(ProcessId)
         .zip(journals)
         .filter_map(|(process, collected)| match collected {
-            Collected { journal: None, .. } => Some(format!(
-                "the events of {process} are lost with it (--trace keeps them on disk)"
-            )),
+            Collected { journal: None, .. } => {
+                Some(format!("the events of {process} are lost with it"))
+            }
             Collected { truncated: true, .. } => {
                 Some(format!("{process} had more events than a journal holds"))
             }

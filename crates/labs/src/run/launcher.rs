@@ -38,6 +38,10 @@ use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
 use crate::trace::{Header, TraceEvent};
 use crate::verdict::{End, Spec};
 
+/// How long launching may take. Each step of it has a deadline of its own; this is for what is
+/// forgotten by all of them, and longer than all of them together on a slow machine.
+const LAUNCH_MAX: Duration = Duration::from_secs(180);
+
 /// How long the participants that are left get to say what they noticed, after one has died.
 const NOTICE_PAUSE: Duration = Duration::from_millis(400);
 
@@ -160,9 +164,10 @@ pub fn run(
         problems: Vec::new(),
         started_at: None,
         elapsed: Duration::ZERO,
-        deadline: None,
+        deadline: Some(net.start_timer(LAUNCH_MAX)),
         tick: net.start_timer(WATCH_INTERVAL),
         interrupted: false,
+        timed_out: false,
         folder: &folder,
         progress,
         last_message: String::new(),
@@ -372,6 +377,7 @@ struct Conductor<'a> {
     /// Watching.
     tick: TimerId,
     interrupted: bool,
+    timed_out: bool,
     progress: &'a mut dyn FnMut(&str),
     last_message: String,
 }
@@ -481,10 +487,11 @@ impl Conductor<'_> {
     /// A participant is gone, or as good as gone. The run ends.
     fn lose(&mut self, net: &mut Net, process: ProcessId, why: String, died: bool) {
         let member = &mut self.members[process.index()];
-        if member.gone.is_some() {
+        if member.gone.is_some() && (member.died || !died) {
             return;
         }
         warn!("{process} is gone: {why}");
+        // That it died explains what was noticed before.
         member.gone = Some(why);
         member.died = died;
         match self.stage {
@@ -503,11 +510,14 @@ impl Conductor<'_> {
         info!("{by} lost {peer}: {why}");
         member.lost_by.push((by, why));
         if member.gone.is_none() && self.stage <= Stage::Running {
-            // Perhaps only the two cannot reach each other: the ring is broken all the same.
-            let why = "a neighbour lost it while the launcher did not".to_owned();
-            let deaf = member.last_word.elapsed() > WATCH_INTERVAL * 2;
-            let why = if deaf { "it does not answer".to_owned() } else { why };
-            self.lose(net, peer, why, false);
+            // If it died, its connection to the launcher ends in a moment. If it does not, perhaps only
+            // the two cannot reach each other: the algorithm cannot go on all the same.
+            let is_deaf = member.last_word.elapsed() > WATCH_INTERVAL * 2;
+            let why = match is_deaf {
+                true => "it does not answer",
+                false => "it answers the launcher, but its neighbours lost it",
+            };
+            self.lose(net, peer, why.to_owned(), false);
         }
     }
 
@@ -606,7 +616,9 @@ impl Conductor<'_> {
     }
 
     fn check_stopped(&mut self, net: &mut Net) {
-        if self.stage == Stage::Stopping && self.connections.is_empty() {
+        // Who is gone will not take leave.
+        let waits = self.connections.values().any(|p| self.members[p.index()].gone.is_none());
+        if self.stage == Stage::Stopping && !waits {
             net.stop();
         }
     }
@@ -614,9 +626,12 @@ impl Conductor<'_> {
     fn on_deadline(&mut self, net: &mut Net) {
         self.deadline = None;
         let timeout = self.plan.timeout.as_secs_f64();
+        self.timed_out = self.stage <= Stage::Running;
         match self.stage {
             Stage::Launching => {
-                self.problems.push(format!("not everyone joined within {timeout} s"));
+                let whom = self.unless(|member| member.hello.is_some());
+                let seconds = LAUNCH_MAX.as_secs();
+                self.problems.push(format!("{whom} did not join within {seconds} s"));
                 self.stop(net);
             }
             Stage::Connecting => {
@@ -732,9 +747,9 @@ impl Conductor<'_> {
         let mut problems = self.gone();
         problems.append(&mut self.problems);
         let plan = self.plan;
-        let end = match problems.first() {
+        let end = match self.cut_short_by(&problems) {
             None => End::Complete,
-            Some(problem) => End::CutShort(problem.clone()),
+            Some(why) => End::CutShort(why),
         };
         let header = Header {
             trace: FORMAT,
@@ -751,7 +766,13 @@ impl Conductor<'_> {
             Some(_) => collect::judge(&header, &journals, &end, plan.trace.as_deref(), watch)?,
             None => not_started(&header, &end),
         };
-        problems.extend(judged.gaps);
+        if !judged.gaps.is_empty() {
+            let gaps = judged.gaps.join("; ");
+            problems.push(match plan.trace {
+                Some(_) => gaps,
+                None => format!("{gaps}: with --trace they are kept on disk, and can be judged"),
+            });
+        }
         let participants = self
             .members
             .iter()
@@ -769,6 +790,18 @@ impl Conductor<'_> {
             verdicts: judged.verdicts,
             killed,
         })
+    }
+
+    /// What cut the run short, in a word or two: the report says it at length.
+    fn cut_short_by(&self, problems: &[String]) -> Option<String> {
+        let gone = (0..).map(ProcessId).zip(&self.members).find(|(_, m)| m.gone.is_some());
+        match gone {
+            Some((process, member)) if member.died => Some(format!("{process} died")),
+            Some((process, _)) => Some(format!("{process} is gone")),
+            None if self.interrupted => Some("interrupted".to_owned()),
+            None if self.timed_out => Some("time-out".to_owned()),
+            None => problems.first().cloned(),
+        }
     }
 
     /// One line for each participant that is gone, with who noticed.

@@ -11,7 +11,6 @@
 //!
 //! Left out: clocks that drift, and links whose latency depends on their load.
 
-mod arrivals;
 mod network;
 mod simulation;
 #[cfg(test)]

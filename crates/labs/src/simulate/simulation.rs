@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::mem;
 use std::time::Duration;
 
-use super::arrivals::LastArrivals;
 use super::network::{Network, NetworkError, below};
 use super::wheel::{Key, Wheel};
+use crate::peers::Peers;
 use crate::process::{Choices, Effect, Env, Event, Process, ProcessId, split_mix, step_into};
 use crate::trace::note::TimerName;
 use crate::trace::{Happening, Observer};
@@ -78,8 +78,8 @@ pub struct Simulation<P: Process, O: Observer = ()> {
     events: u64,
     started: bool,
     queue: Wheel<Scheduled<P, O::Carried>>,
-    /// Of each sender; empty where channels are not FIFO.
-    arrivals: Vec<LastArrivals>,
+    /// Of each sender, when its last message to each receiver arrives; empty where channels are not FIFO.
+    arrivals: Vec<Peers>,
     /// The running timers of each process; empty until one is started.
     timers: Vec<Vec<(P::Timer, Key)>>,
     crashed: Vec<bool>,
@@ -102,6 +102,8 @@ enum Scheduled<P: Process, C> {
 /// same latencies as one that does not.
 #[derive(Debug)]
 struct Random {
+    /// The least latency and how many there are, in microseconds.
+    latencies: (u64, u64),
     latency: u64,
     loss: u64,
     duplication: u64,
@@ -179,7 +181,10 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         let mut seeds = seed;
         let mut stream = || split_mix(&mut seeds);
         let choices = Choices::Random(stream());
+        let (least, greatest) = (network.latency.start(), network.latency.end());
+        let (least, greatest) = (microseconds(*least), microseconds(*greatest));
         let random = Random {
+            latencies: (least, greatest - least + 1),
             latency: stream(),
             loss: stream(),
             duplication: stream(),
@@ -187,7 +192,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         };
         let mut arrivals = Vec::new();
         if network.fifo {
-            arrivals.resize_with(n, LastArrivals::default);
+            arrivals.resize_with(n, Peers::default);
         }
         Ok(Self {
             processes,
@@ -525,7 +530,9 @@ impl<P: Process, O: Observer> Simulation<P, O> {
     ) {
         let mut arrival = self.now.saturating_add(latency);
         if let Some(arrivals) = self.arrivals.get_mut(from.index()) {
-            arrival = arrivals.not_before_last(to, arrival);
+            let last = arrivals.number_mut(to);
+            *last = arrival.max(*last);
+            arrival = *last;
         }
         self.queue.insert(arrival, message);
     }
@@ -562,9 +569,10 @@ impl<P: Process, O: Observer> Simulation<P, O> {
 impl Random {
     /// The latency of a message, held back or not, in microseconds.
     fn latency(&mut self, network: &Network) -> u64 {
-        let latency = draw(&mut self.latency, network);
+        let latency = draw(&mut self.latency, self.latencies);
         if network.reordering.happens(&mut self.reordering) {
-            return latency + microseconds(*network.latency.end());
+            let (least, count) = self.latencies;
+            return latency + least + count - 1;
         }
         latency
     }
@@ -575,18 +583,14 @@ impl Random {
 
     /// The latency of the copy, if the message is doubled.
     fn second_latency(&mut self, network: &Network) -> Option<u64> {
-        network
-            .duplication
-            .happens(&mut self.duplication)
-            .then(|| draw(&mut self.duplication, network))
+        let doubled = network.duplication.happens(&mut self.duplication);
+        doubled.then(|| draw(&mut self.duplication, self.latencies))
     }
 }
 
 /// A latency in microseconds.
-fn draw(stream: &mut u64, network: &Network) -> u64 {
-    let (least, greatest) = (network.latency.start(), network.latency.end());
-    let (least, greatest) = (microseconds(*least), microseconds(*greatest));
-    least + below(split_mix(stream), greatest - least + 1)
+fn draw(stream: &mut u64, (least, count): (u64, u64)) -> u64 {
+    least + below(split_mix(stream), count)
 }
 
 fn microseconds(time: Duration) -> u64 {

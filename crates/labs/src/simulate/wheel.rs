@@ -6,7 +6,8 @@
 //! [`LEVELS`] wheels of 64 slots. A slot of the first stands for one microsecond, a slot of each
 //! further one for a whole turn of the wheel before. An event is put where the highest six bits in
 //! which its time differs from the present say; when the present reaches a slot of a higher wheel,
-//! its events move down. Each moves at most ten times, however far its time is, and most move once.
+//! its events move down; an event that is alone in its slot comes out at once. However far its time
+//! is, an event moves at most ten times, and most move once.
 //!
 //! **Events of equal times come out in the order in which they went in.** A slot is a list in
 //! order of insertion, and a slot of a lower wheel is empty until the present enters the slot above it,
@@ -127,66 +128,60 @@ impl<T> Wheel<T> {
     }
 
     /// The first event, if its time is at most `until`.
+    #[inline]
     pub(super) fn pop(&mut self, until: u64) -> Option<(u64, T)> {
         loop {
-            let level = self.occupied.trailing_zeros() as usize;
-            if level == 0 {
-                return self.pop_from_first(until);
+            // The first slot of the lowest wheel that has any: no event is earlier.
+            let number = self.occupied.trailing_zeros() as usize;
+            let level = self.levels.get_mut(number)?;
+            let slot = level.occupied.trailing_zeros() as usize;
+            let List { first, last } = level.slots[slot];
+            let entry = &mut self.slab[first as usize];
+            // An event that is alone in its slot need not move down.
+            if number == 0 || first == last {
+                if entry.time > until {
+                    return None;
+                }
+                let (time, next) = (entry.time, entry.next);
+                let value = entry.value.take().expect("an entry in a list has a value");
+                if next == NONE {
+                    self.vacate(number, slot);
+                } else {
+                    level.slots[slot].first = next;
+                    self.slab[next as usize].before = NONE;
+                }
+                self.present = time;
+                self.release(first);
+                return Some((time, value));
             }
-            if level >= LEVELS || !self.descend(level, until) {
+            let shift = BITS * number as u32;
+            let start = entry.time >> shift << shift;
+            if start > until {
                 return None;
             }
+            self.present = start;
+            self.vacate(number, slot);
+            self.move_down(first);
         }
     }
 
-    /// The first wheel has an event, and none is earlier.
-    fn pop_from_first(&mut self, until: u64) -> Option<(u64, T)> {
-        let level = &mut self.levels[0];
-        let slot = level.occupied.trailing_zeros() as usize;
-        let index = level.slots[slot].first;
-        let entry = &mut self.slab[index as usize];
-        if entry.time > until {
-            return None;
+    /// Marks a slot as empty.
+    fn vacate(&mut self, number: usize, slot: usize) {
+        let level = &mut self.levels[number];
+        level.occupied &= !(1 << slot);
+        if level.occupied == 0 {
+            self.occupied &= !(1 << number);
         }
-        self.present = entry.time;
-        let time = entry.time;
-        let value = entry.value.take().expect("an entry in a list has a value");
-        let next = entry.next;
-        if next == NONE {
-            level.occupied &= level.occupied - 1;
-            if level.occupied == 0 {
-                self.occupied &= !1;
-            }
-        } else {
-            level.slots[slot].first = next;
-            self.slab[next as usize].before = NONE;
-        }
-        self.release(index);
-        Some((time, value))
     }
 
-    /// Moves the present to the first slot of a higher wheel, and the events of that slot down.
-    /// Returns whether the slot begins early enough.
-    fn descend(&mut self, level: usize, until: u64) -> bool {
-        let slot = self.levels[level].occupied.trailing_zeros() as usize;
-        let List { first, .. } = self.levels[level].slots[slot];
-        let shift = BITS * level as u32;
-        let start = self.slab[first as usize].time >> shift << shift;
-        if start > until {
-            return false;
-        }
-        self.present = start;
-        self.levels[level].occupied &= !(1 << slot);
-        if self.levels[level].occupied == 0 {
-            self.occupied &= !(1 << level);
-        }
+    /// Moves the events of a slot that the present has entered to the wheels below.
+    fn move_down(&mut self, first: u32) {
         let mut index = first;
         while index != NONE {
             let Entry { time, next, .. } = self.slab[index as usize];
             self.link(index, time);
             index = next;
         }
-        true
     }
 
     /// Puts an entry at the end of its slot's list.
@@ -217,12 +212,7 @@ impl<T> Wheel<T> {
         let (number, slot) = place(self.present, time);
         let level = &mut self.levels[number];
         match (before, next) {
-            (NONE, NONE) => {
-                level.occupied &= !(1 << slot);
-                if level.occupied == 0 {
-                    self.occupied &= !(1 << number);
-                }
-            }
+            (NONE, NONE) => self.vacate(number, slot),
             (NONE, next) => {
                 level.slots[slot].first = next;
                 self.slab[next as usize].before = NONE;
@@ -247,6 +237,7 @@ impl<T> Wheel<T> {
 }
 
 /// The wheel and the slot for a time: where its highest bits differ from the present's.
+#[inline]
 fn place(present: u64, time: u64) -> (usize, usize) {
     let differing = present ^ time;
     let level = (differing | 1).ilog2() / BITS;

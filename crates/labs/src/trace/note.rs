@@ -1,7 +1,7 @@
 //! Messages, requests and indications as a trace sees them: a kind and a text.
 
 use std::borrow::Cow;
-use std::fmt::Debug;
+use std::fmt::{self, Debug, Write};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ impl<T: Kind> Noted for T {
     }
 
     fn text(&self) -> String {
-        shorten(format!("{self:?}"))
+        debug_text(self)
     }
 }
 
@@ -44,7 +44,7 @@ impl<T: Debug> Noted for TimerName<'_, T> {
     }
 
     fn text(&self) -> String {
-        shorten(format!("{:?}", self.0))
+        debug_text(self.0)
     }
 }
 
@@ -74,11 +74,26 @@ impl Noted for Note {
     }
 }
 
-fn shorten(mut text: String) -> String {
-    if text.len() > TEXT_MAX {
-        let end = (0..=TEXT_MAX).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
+/// The `Debug` form up to [`TEXT_MAX`]: what is beyond is not even made.
+fn debug_text(value: &dyn Debug) -> String {
+    let mut text = Shortened(String::new());
+    // The only error is the one with which `Shortened` says that it has enough.
+    let _ = write!(text, "{value:?}");
+    text.0
+}
+
+struct Shortened(String);
+
+impl Write for Shortened {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        let room = TEXT_MAX - self.0.len().min(TEXT_MAX);
+        if part.len() <= room {
+            self.0.push_str(part);
+            return Ok(());
+        }
+        let end = (0..=room).rev().find(|&i| part.is_char_boundary(i)).unwrap_or(0);
+        self.0.push_str(&part[..end]);
+        self.0.push('…');
+        Err(fmt::Error)
     }
-    text
 }

@@ -1,5 +1,6 @@
 //! Every process enters its critical section as often as it wanted: no starvation.
 
+use super::name::Name;
 use super::{End, PropertyKind, Violation, Watch, Witness, counted, is_indication, not_yet};
 use crate::process::ProcessId;
 use crate::trace::Happening;
@@ -7,7 +8,7 @@ use crate::trace::Happening;
 /// The monitor of [`Spec::Entries`](super::Spec::Entries).
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Entries {
-    enter: String,
+    enter: Name,
     times: u64,
     /// How many times each process entered.
     entries: Vec<u64>,
@@ -17,7 +18,7 @@ pub struct Entries {
 impl Entries {
     /// Watches that each process enters so many times.
     pub fn new(enter: String, times: u64, processes: u32) -> Self {
-        Self { enter, times, entries: vec![0; processes as usize], violation: None }
+        Self { enter: enter.into(), times, entries: vec![0; processes as usize], violation: None }
     }
 }
 
@@ -38,6 +39,10 @@ impl Watch for Entries {
                 witnesses: vec![Witness { process, n }],
             });
         }
+    }
+
+    fn is_put_to_the_test(&self) -> bool {
+        self.entries.iter().any(|&entries| entries > 0)
     }
 
     fn violation(&self) -> Option<&Violation> {

@@ -119,6 +119,11 @@ impl Monitors {
         })
     }
 
+    /// Of each property, whether anything happened that could have broken it.
+    pub fn put_to_the_test(&self) -> impl Iterator<Item = bool> + '_ {
+        self.0.iter().map(|monitor| monitor.watch().is_put_to_the_test())
+    }
+
     /// The verdicts on a run that ended so, in the order of the specs.
     pub fn verdicts(&self, end: &End) -> Vec<Verdict> {
         self.0.iter().map(|monitor| monitor.watch().verdict(end)).collect()

@@ -16,11 +16,13 @@
 //! **liveness** property says that something good happens in the end: a run that was cut short cannot
 //! break it, and the verdict says "not yet".
 
-mod channels;
 mod entries;
+mod exactly_once;
+mod fifo;
 mod hops;
 mod judge;
 mod mutual_exclusion;
+mod name;
 mod one_token;
 mod ring;
 #[cfg(test)]
@@ -30,8 +32,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::channels::{ExactlyOnce, Fifo};
 pub use self::entries::Entries;
+pub use self::exactly_once::ExactlyOnce;
+pub use self::fifo::Fifo;
 pub use self::hops::OneMessageAHop;
 pub use self::judge::{
     AllTagsUnderWay, Judge, Monitor, Monitors, StreamError, StreamJudge, TAGS, Tags,
@@ -189,8 +192,15 @@ pub trait Watch {
         false
     }
 
+    /// Whether anything happened yet that could have broken the property. The checker says so where
+    /// nothing ever does: then the property holds of nothing.
+    fn is_put_to_the_test(&self) -> bool {
+        true
+    }
+
     /// Makes equal what no longer makes a difference: states of the checker that differ only in old
-    /// history become one. `tags` calls its argument with each message under way.
+    /// history become one. `tags` calls its argument with each message under way, as often as it is
+    /// called, each time in the same order, which is the same in equal states.
     fn forget_history(&mut self, tags: &mut TagsUnderWay<'_>) {
         let _ = tags;
     }

@@ -12,6 +12,7 @@
 //!
 //! Cost: one number a process and one a message; constant time an event.
 
+use super::name::Name;
 use super::{End, PropertyKind, TagsUnderWay, Violation, Watch, Witness, counted, is_indication};
 use crate::process::ProcessId;
 use crate::trace::Happening;
@@ -19,8 +20,8 @@ use crate::trace::Happening;
 /// The monitor of [`Spec::MutualExclusion`](super::Spec::MutualExclusion).
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct MutualExclusion {
-    enter: String,
-    exit: String,
+    enter: Name,
+    exit: Name,
     /// For each process, the number of the last section whose exit is in its causal past.
     known: Vec<u64>,
     /// How many sections began.
@@ -39,6 +40,7 @@ impl MutualExclusion {
     /// Watches sections that begin and end with indications of these kinds.
     pub fn new(enter: String, exit: String, processes: u32) -> Self {
         let known = vec![0; processes as usize];
+        let (enter, exit) = (enter.into(), exit.into());
         Self { enter, exit, known, sections: 0, last: None, violation: None }
     }
 
@@ -94,6 +96,10 @@ impl Watch for MutualExclusion {
         } else if is_indication(happening, &self.exit) {
             self.exit(Witness { process, n });
         }
+    }
+
+    fn is_put_to_the_test(&self) -> bool {
+        self.sections > 0
     }
 
     fn violation(&self) -> Option<&Violation> {

@@ -5,6 +5,7 @@
 //! token is made once; whoever sends it holds it, and holds it no longer; what is sent arrives once.
 //! So each process has a balance, and no clock is needed.
 
+use super::name::Name;
 use super::{End, PropertyKind, TagsUnderWay, Violation, Watch, Witness, is_indication, not_yet};
 use crate::process::ProcessId;
 use crate::trace::Happening;
@@ -12,8 +13,8 @@ use crate::trace::Happening;
 /// The monitor of [`Spec::OneToken`](super::Spec::OneToken).
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct OneToken {
-    created: String,
-    message: String,
+    created: Name,
+    message: Name,
     creation: Option<Witness>,
     /// How many tokens each process holds.
     held: Vec<u32>,
@@ -24,6 +25,7 @@ impl OneToken {
     /// Watches the token that this indication makes and this message is.
     pub fn new(created: String, message: String, processes: u32) -> Self {
         let held = vec![0; processes as usize];
+        let (created, message) = (created.into(), message.into());
         Self { created, message, creation: None, held, violation: None }
     }
 
@@ -46,7 +48,7 @@ impl Watch for OneToken {
     }
 
     fn on_send(&mut self, from: ProcessId, to: ProcessId, kind: &str, n: u64) -> u64 {
-        if kind == self.message {
+        if *kind == *self.message {
             match self.held[from.index()].checked_sub(1) {
                 Some(left) => self.held[from.index()] = left,
                 None => self.break_with(
@@ -59,13 +61,13 @@ impl Watch for OneToken {
     }
 
     fn on_receive(&mut self, _: ProcessId, to: ProcessId, kind: &str, n: u64, _: u64) {
-        if kind == self.message {
+        if *kind == *self.message {
             self.take(Witness { process: to, n });
         }
     }
 
     fn on_drop(&mut self, from: ProcessId, to: ProcessId, kind: &str, n: u64, _: u64) {
-        if kind == self.message {
+        if *kind == *self.message {
             let what = format!("the token was lost on its way from {from} to {to}");
             self.break_with(what, vec![Witness { process: from, n }]);
         }
@@ -85,6 +87,10 @@ impl Watch for OneToken {
         } else if matches!(happening, Happening::Crash) && self.held[process.index()] > 0 {
             self.break_with(format!("{process} died holding the token"), vec![event]);
         }
+    }
+
+    fn is_put_to_the_test(&self) -> bool {
+        self.creation.is_some()
     }
 
     fn violation(&self) -> Option<&Violation> {

@@ -2,13 +2,14 @@
 //!
 //! Seen from the message that goes once round: who sent it to whom is the successor of each process.
 
+use super::name::Name;
 use super::{End, PropertyKind, Violation, Watch, Witness, not_yet};
 use crate::process::ProcessId;
 
 /// The monitor of [`Spec::SingleRing`](super::Spec::SingleRing).
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SingleRing {
-    message: String,
+    message: Name,
     successor: Vec<Option<ProcessId>>,
     predecessor: Vec<Option<ProcessId>>,
     violation: Option<Violation>,
@@ -18,7 +19,12 @@ impl SingleRing {
     /// Watches the message that goes once round.
     pub fn new(message: String, processes: u32) -> Self {
         let nobody = vec![None; processes as usize];
-        Self { message, successor: nobody.clone(), predecessor: nobody, violation: None }
+        Self {
+            message: message.into(),
+            successor: nobody.clone(),
+            predecessor: nobody,
+            violation: None,
+        }
     }
 
     /// How many processes one meets, starting at p0, before meeting p0 again.
@@ -41,7 +47,7 @@ impl Watch for SingleRing {
     }
 
     fn on_send(&mut self, from: ProcessId, to: ProcessId, kind: &str, n: u64) -> u64 {
-        if kind != self.message || self.violation.is_some() {
+        if *kind != *self.message || self.violation.is_some() {
             return 0;
         }
         let successor = *self.successor[from.index()].get_or_insert(to);
@@ -55,6 +61,10 @@ impl Watch for SingleRing {
         };
         self.violation = Some(Violation { what, witnesses: vec![Witness { process: from, n }] });
         0
+    }
+
+    fn is_put_to_the_test(&self) -> bool {
+        self.successor.iter().any(Option::is_some)
     }
 
     fn violation(&self) -> Option<&Violation> {

@@ -142,7 +142,7 @@ fn a_file_that_is_missing_too_long_or_wrong_is_named() {
     let read = || Hosts::read(&path).unwrap_err().to_string();
     assert!(read().contains("hosts.txt: No such file"), "{}", read());
     std::fs::write(&path, "lab01\n???").unwrap();
-    assert!(read().ends_with("hosts.txt: line 2: `???` is no host name or address; an IPv6 address stands in brackets: [::1]"), "{}", read());
+    assert!(read().contains("hosts.txt: line 2: `???` is no host name or address"), "{}", read());
     std::fs::write(&path, b"lab\xff").unwrap();
     assert!(read().contains("not UTF-8"), "{}", read());
     std::fs::write(&path, vec![b'\n'; MAX_FILE as usize + 1]).unwrap();

@@ -11,7 +11,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{Job, LaunchError, MAX_STDIN, Program, START_TIMEOUT, Stage};
-use crate::marker::{Marker, Output};
+use crate::marker::{END_TIMEOUT, Marker, Output};
 
 /// Starts a job on this machine; returns the process number of its daemon.
 ///
@@ -25,14 +25,14 @@ pub fn start_here(job: &Job) -> Result<u32, LaunchError> {
 
 /// As [`start_here`], with another deadline.
 pub(super) fn start(job: &Job, timeout: Duration) -> Result<u32, LaunchError> {
-    let deadline = Instant::now() + timeout;
+    let mut deadline = Instant::now() + timeout;
     if job.stdin.len() > MAX_STDIN {
         let what = format!("its standard input is longer than {MAX_STDIN} bytes");
         return Err(error(what, "send it over the network instead"));
     }
     let mut child = spawn(job)?;
     let talk = Talk::new(&mut child).map_err(|failed| error(failed.to_string(), ""));
-    let said = talk.map(|talk| talk.hold(&job.stdin, deadline));
+    let said = talk.map(|talk| talk.hold(&job.stdin, &mut deadline));
     let status = end(&mut child, deadline);
     let output = said?;
     match output.marker() {
@@ -87,14 +87,17 @@ impl Talk {
     }
 
     /// Writes its input and reads what it prints until it has closed both outputs, has printed too
-    /// much, or the deadline is over.
-    fn hold(mut self, mut input: &[u8], deadline: Instant) -> Output {
+    /// much, or the deadline is over, which comes closer once it says that it is ready.
+    fn hold(mut self, mut input: &[u8], deadline: &mut Instant) -> Output {
         let (mut output, mut errors) = (Output::default(), Output::default());
         while (self.stdout.is_some() || self.stderr.is_some()) && !output.too_much() {
             if input.is_empty() {
                 self.stdin = None;
             }
-            if !self.wait(deadline) {
+            if output.marker().is_some() {
+                *deadline = (*deadline).min(Instant::now() + END_TIMEOUT);
+            }
+            if !self.wait(*deadline) {
                 break;
             }
             if let Some(stdin) = &mut self.stdin {

@@ -2,17 +2,20 @@
 //!
 //! A server hangs up after a few refused keys (`MaxAuthTries`, 6 in OpenSSH), so an agent with many
 //! keys can keep the right one from ever being offered. Two things help: keys that something names
-//! are offered before those that merely happen to be in the agent, and when the server hangs up, the
-//! next connection goes on with the next key.
+//! are offered before those that merely happen to be in the agent, and when the server hangs up,
+//! the next connection goes on with the next key.
 //!
-//! The order is: what the agent holds of the keys named by `-i`, the configuration or the usual names
-//! (no passphrase needed); the files that `-i` and the configuration name; the agent's other keys; the
-//! usual files; and last the files that need a passphrase, so that one is asked for only if nothing
-//! else helps.
+//! The order is: what the agent holds of the keys named by `-i`, the configuration or the usual
+//! names (no passphrase needed); the files that `-i` and the configuration name; the agent's other
+//! keys; the usual files; and last the files that need a passphrase, so that one is asked for only
+//! if nothing else helps.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use ssh2::{Agent, ErrorCode, PublicKey, Session};
 
@@ -31,11 +34,15 @@ const MAX_OFFERS: usize = 30;
 /// still answers the last one instead of hanging up.
 const OFFERS_PER_CONNECTION: usize = 5;
 
+/// How long the agent may take to say which keys it holds. To sign with one may take longer: it may
+/// ask its user.
+const AGENT_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How often a passphrase is asked for, as `ssh` does.
 const PASSPHRASE_TRIES: usize = 3;
 
-/// The keys to offer to a server, and how far that has got. It outlives a connection that the server
-/// has hung up on.
+/// The keys to offer to a server, and how far that has got. It outlives a connection that the
+/// server has hung up on.
 #[derive(Debug)]
 pub(super) struct Offers {
     offers: Vec<Offer>,
@@ -147,12 +154,14 @@ impl Offers {
             (
                 what,
                 format!(
-                    "make one with ssh-keygen -t ed25519 and put it there with {}, or name one with -i",
+                    "make one with ssh-keygen -t ed25519 and put it there with {}, \
+                     or name one with -i",
                     copy("")
                 ),
             )
         } else {
-            let offered: Vec<String> = self.offers.iter().map(Offer::to_string).collect();
+            let offered = self.offers.iter().take(self.next);
+            let offered: Vec<String> = offered.map(Offer::to_string).collect();
             let what = format!("{user} may not log in with any of {}{skipped}", offered.join(", "));
             let file = self.offers.iter().find_map(|offer| match offer {
                 Offer::File(file) => Some(format!(" -i {}", file.path.display())),
@@ -213,7 +222,7 @@ fn arrange(named: Vec<KeyFile>, usual: Vec<KeyFile>, agent: Vec<PublicKey>) -> V
 fn look_at(path: &Path, skipped: &mut Vec<String>) -> Option<KeyFile> {
     match KeyFile::read(path) {
         Ok(file) => Some(file),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
             skipped.push(format!("skipped {}: {error}", path.display()));
             None
@@ -230,11 +239,32 @@ fn agent_keys(
     if options.agent.is_none() && std::env::var_os("SSH_AUTH_SOCK").is_none() {
         return Vec::new();
     }
-    let keys = connect_agent(session, options).and_then(|agent| agent.identities());
-    keys.unwrap_or_else(|error| {
-        skipped.push(format!("skipped the agent: {}", error.message()));
+    let keys = answers(options)
+        .map_err(|error| error.to_string())
+        .and_then(|()| connect_agent(session, options).map_err(|error| error.message().to_owned()))
+        .and_then(|agent| agent.identities().map_err(|error| error.message().to_owned()));
+    keys.unwrap_or_else(|reason| {
+        skipped.push(format!("skipped the agent: {}", one_line(&reason, 100)));
         Vec::new()
     })
+}
+
+/// Makes sure that the agent answers at all. The library would wait for it for ever, and one that
+/// was forwarded over a connection that has died since never answers.
+fn answers(options: &LaunchOptions) -> io::Result<()> {
+    let from_environment = || std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from);
+    let path = options.agent.clone().or_else(from_environment).unwrap_or_default();
+    let mut agent = UnixStream::connect(path)?;
+    agent.set_read_timeout(Some(AGENT_TIMEOUT))?;
+    agent.set_write_timeout(Some(AGENT_TIMEOUT))?;
+    // One byte follows, and it asks which keys there are (draft-ietf-sshm-ssh-agent, section 3.5).
+    agent.write_all(&[0, 0, 0, 1, 11])?;
+    match agent.read_exact(&mut [0; 5]) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(io::Error::new(io::ErrorKind::TimedOut, "it does not answer"))
+        }
+        result => result,
+    }
 }
 
 fn connect_agent(session: &Session, options: &LaunchOptions) -> Result<Agent, ssh2::Error> {

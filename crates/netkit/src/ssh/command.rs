@@ -1,9 +1,9 @@
 //! The command line that a login shell is given.
 //!
 //! An SSH server passes a command to the user's login shell as one text, whatever that shell is. In
-//! single quotes nothing is special to any of the usual ones, so every word is quoted that way, and a
-//! quote in it closes, is escaped, and opens again: `it's` becomes `'it'\''s'`. `exec` replaces the
-//! shell, and `env` sets variables in a way that shells of every family understand.
+//! single quotes nothing is special to any of the usual ones, so every word is quoted that way, and
+//! a quote in it closes, is escaped, and opens again: `it's` becomes `'it'\''s'`. `exec` replaces
+//! the shell, and `env` sets variables in a way that shells of every family understand.
 
 use crate::launch::Job;
 
@@ -94,10 +94,13 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn a_shell_hands_every_word_on_as_it_is(words in proptest::collection::vec(r"[^\x00\r\n]{0,12}", 0..4)) {
+        fn a_shell_hands_every_word_on_as_it_is(
+            words in proptest::collection::vec(r"[^\x00\r\n]{0,12}", 0..4)
+        ) {
             let mut command = vec!["printf", r"%s\0"];
             command.extend(words.iter().map(String::as_str));
-            let output = Command::new("sh").arg("-c").arg(of_words(&command).unwrap()).output().unwrap();
+            let command = of_words(&command).unwrap();
+            let output = Command::new("sh").arg("-c").arg(command).output().unwrap();
             let expected: String = words.iter().map(|word| format!("{word}\0")).collect();
             let printed = String::from_utf8(output.stdout).unwrap();
             prop_assert_eq!(printed, if words.is_empty() { "\0".to_owned() } else { expected });

@@ -66,8 +66,8 @@ impl Copy {
         Ok((shown, true))
     }
 
-    /// Whether a file of this name and size is there. Its name has the hash of its content, and it got
-    /// the name only when it was complete.
+    /// Whether a file of this name and size is there. Its name has the hash of its content, and it
+    /// got the name only when it was complete.
     fn is_there(&self, sftp: &Sftp, path: &Path) -> bool {
         sftp.lstat(path).is_ok_and(|about| about.is_file() && about.size == Some(self.size))
     }
@@ -96,8 +96,8 @@ impl Copy {
         remote.close().map_err(there("close the copy"))
     }
 
-    /// Gives the complete copy its name. The rename of this protocol replaces nothing: if someone else
-    /// was faster, theirs is as good.
+    /// Gives the complete copy its name. The rename of this protocol replaces nothing: if someone
+    /// else was faster, theirs is as good.
     fn put_in_place(&self, sftp: &Sftp, temporary: &Path, path: &Path) -> Result<(), CopyError> {
         let Err(error) = sftp.rename(temporary, path, None) else { return Ok(()) };
         if self.is_there(sftp, path) {
@@ -123,7 +123,10 @@ pub(super) fn read_file(
     let mut piece = vec![0; PIECE];
     loop {
         let room = (max - bytes.len() as u64).min(PIECE as u64) as usize;
-        // A read of nothing is the end: of what is wanted, or of the file.
+        // The library takes asking for nothing for an error.
+        if room == 0 {
+            return Ok(bytes);
+        }
         match file.read(&mut piece[..room]).map_err(CopyError::Read)? {
             0 => return Ok(bytes),
             n => bytes.extend_from_slice(&piece[..n]),

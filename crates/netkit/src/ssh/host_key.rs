@@ -67,7 +67,7 @@ impl HostKeys {
         match verdict(&self.records, key) {
             Verdict::Known => Ok(()),
             Verdict::Unknown if options.accept_new => self.remember(target, key),
-            refusal => Err(refused(target, key, &refusal)),
+            refusal => Err(self.refused(target, key, &refusal)),
         }
     }
 
@@ -85,7 +85,8 @@ impl HostKeys {
             failed(format!("cannot remember the host key in {}: {error}", path.display()))
         };
         let mut file = open_to_append(path).map_err(unwritable)?;
-        // Held until the file is closed; other threads have opened it anew, so it excludes them too.
+        // Held until the file is closed; other threads have opened it anew, so it excludes them
+        // too.
         file.lock().map_err(unwritable)?;
         let text = read(path).map_err(unwritable)?;
         let meanwhile = records(path, &text, &target.name, target.port);
@@ -95,8 +96,50 @@ impl HostKeys {
                 let start = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
                 file.write_all(format!("{start}{line}").as_bytes()).map_err(unwritable)
             }
-            refusal => Err(refused(target, key, &refusal)),
+            refusal => Err(self.refused(target, key, &refusal)),
         }
+    }
+
+    /// Why a key is not accepted, and what to do.
+    fn refused(&self, target: &Target, key: &[u8], verdict: &Verdict<'_>) -> LaunchError {
+        let shown = format!("{} {}", key_type(key).unwrap_or("malformed"), fingerprint(key));
+        let filed = filed_name(&target.name, target.port);
+        let (what, hint) = match verdict {
+            Verdict::Changed(record) => {
+                let (file, line) = (record.file.display(), record.line);
+                let on_file = format!("{} {}", record.key_type, fingerprint(&record.key));
+                (
+                    format!(
+                        "the host key has CHANGED: it is {shown}, but {file}:{line} has {on_file}"
+                    ),
+                    format!(
+                        "someone may be listening in; ask who runs the machine, and only if they \
+                         changed it: ssh-keygen -R '{filed}' -f {file}"
+                    ),
+                )
+            }
+            Verdict::Revoked(record) => {
+                let (file, line) = (record.file.display(), record.line);
+                (
+                    format!("the host key {shown} is revoked in {file}:{line}"),
+                    "ask who runs the machine for a new one".to_owned(),
+                )
+            }
+            Verdict::Known | Verdict::Unknown => {
+                let file = self.own_file.as_deref().unwrap_or(Path::new("~/.ssh/known_hosts"));
+                (
+                    format!("the host key {shown} is not known"),
+                    format!(
+                        "compare it with what who runs the machine says, then use --accept-new, \
+                         or ssh-keyscan -p {} {} >> {}",
+                        target.port,
+                        target.name,
+                        file.display()
+                    ),
+                )
+            }
+        };
+        LaunchError::new(&target.label, Stage::HostKey, what, hint)
     }
 }
 
@@ -111,39 +154,6 @@ fn key_type_of(algorithm: &str) -> &str {
         "rsa-sha2-256" | "rsa-sha2-512" => "ssh-rsa",
         other => other,
     }
-}
-
-/// Why a key is not accepted, and what to do.
-fn refused(target: &Target, key: &[u8], verdict: &Verdict<'_>) -> LaunchError {
-    let shown = format!("{} {}", key_type(key).unwrap_or("malformed"), fingerprint(key));
-    let at = |record: &Record| format!("{}:{}", record.file.display(), record.line);
-    let filed = filed_name(&target.name, target.port);
-    let (what, hint) = match verdict {
-        Verdict::Changed(record) => (
-            format!(
-                "the host key has CHANGED: it is {shown}, but {} has {} {}",
-                at(record),
-                record.key_type,
-                fingerprint(&record.key)
-            ),
-            format!(
-                "someone may be listening in; ask who runs the machine, and only if they changed it: ssh-keygen -R '{filed}' -f {}",
-                record.file.display()
-            ),
-        ),
-        Verdict::Revoked(record) => (
-            format!("the host key {shown} is revoked in {}", at(record)),
-            "ask who runs the machine for a new one".to_owned(),
-        ),
-        Verdict::Known | Verdict::Unknown => (
-            format!("the host key {shown} is not known"),
-            format!(
-                "compare it with what who runs the machine says, then use --accept-new, or ssh-keyscan -p {} {} >> ~/.ssh/known_hosts",
-                target.port, target.name
-            ),
-        ),
-    };
-    LaunchError::new(&target.label, Stage::HostKey, what, hint)
 }
 
 fn unreadable(target: &Target, file: &Path, error: &io::Error) -> LaunchError {

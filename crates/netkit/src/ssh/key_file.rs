@@ -1,9 +1,9 @@
 //! What can be learned of a private key file without its passphrase: whether it has one, and which
 //! public key it belongs to.
 //!
-//! libssh2 says the same of a protected file as of a damaged one ("unsupported format"), so whether to
-//! ask for a passphrase is found out here. The format of OpenSSH (PROTOCOL.key in its sources) begins
-//! with the name of the cipher, `none` for an open one, and has the public key in the clear.
+//! libssh2 says the same of a protected file as of a damaged one ("unsupported format"), so whether
+//! to ask for a passphrase is found out here. The format of OpenSSH (PROTOCOL.key in its sources)
+//! begins with the name of the cipher, `none` for an open one, and has the public key in the clear.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

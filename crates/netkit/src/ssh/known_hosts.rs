@@ -1,4 +1,5 @@
-//! Which host keys are known: the file format of OpenSSH (`sshd(8)`, *SSH_KNOWN_HOSTS FILE FORMAT*).
+//! Which host keys are known: the file format of OpenSSH (`sshd(8)`, *SSH_KNOWN_HOSTS FILE
+//! FORMAT*).
 //!
 //! A line is `names type key [comment]`: the names are patterns separated by commas, or one name as
 //! a hash; the key is base64.
@@ -13,9 +14,9 @@
 //! ```
 //!
 //! libssh2 reads this format too, but ignores `@revoked`, patterns and exceptions, stops at a line
-//! that it does not understand, and calls a machine changed whose key is on file in another type only.
-//! So the file is read here. A line that cannot be read is skipped, as OpenSSH does: it can only lead
-//! to a refusal.
+//! that it does not understand, and calls a machine changed whose key is on file in another type
+//! only. So the file is read here. A line that cannot be read is skipped, as OpenSSH does: it can
+//! only lead to a refusal.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! Which machine a line of the host file means: its address, its port, whom to log in as, with which
-//! keys. What the line leaves open, `~/.ssh/config` says, then the defaults.
+//! Which machine a line of the host file means: its address, its port, whom to log in as, with
+//! which keys. What the line leaves open, `~/.ssh/config` says, then the defaults.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -164,8 +164,8 @@ fn local_user() -> Option<String> {
     User::from_uid(geteuid()).ok().flatten().map(|user| user.name)
 }
 
-/// The addresses of a name. The system's look-up knows no deadline, so it runs in a thread of its own,
-/// which is left to end by itself when it takes too long.
+/// The addresses of a name. The system's look-up knows no deadline, so it runs in a thread of its
+/// own, which is left to end by itself when it takes too long.
 fn look_up(name: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, String> {
     let (answer, answered) = mpsc::channel();
     let asked = name.to_owned();
@@ -221,7 +221,8 @@ mod tests {
 
     #[test]
     fn what_stands_in_a_match_block_is_not_taken_for_the_host_before() {
-        let config = "Host 127.0.0.1\n Port 2222\nMatch exec \"true\"\n User wrong\n Port 1\nHost *\n User right\n";
+        let config = "Host 127.0.0.1\n Port 2222\n\
+                      Match exec \"true\"\n User wrong\n Port 1\nHost *\n User right\n";
         let target = resolve(config, "127.0.0.1").unwrap();
         assert_eq!((target.user.as_str(), target.port), ("right", 2222));
     }

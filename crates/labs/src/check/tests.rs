@@ -1,0 +1,397 @@
+use std::cell::RefCell;
+use std::io::{self, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::rc::Rc;
+use std::thread;
+use std::time::Duration;
+
+use super::{Channels, ExploreError, Options, Outcome, check, explore};
+use crate::process::{Context, Kind, Process, ProcessId};
+use crate::trace::Header;
+use crate::trace::format::Reader;
+use crate::verdict::{End, PropertyKind, Spec, StreamJudge, Verdict};
+
+/// Does at each process what its application asks for.
+#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct Servant {
+    done: u32,
+}
+
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+enum Order {
+    /// Send the next process so many letters.
+    Send(u32),
+    /// Tell one of so many numbers.
+    Choose(usize),
+    /// Tell one of so many numbers twice.
+    ChooseTwice(usize),
+    /// Ring again and again.
+    Ring,
+    /// Ring, unless told otherwise.
+    RingOnce,
+    /// Do not ring.
+    Silence,
+    /// Break down.
+    Panic,
+}
+
+impl Kind for Order {
+    fn kind(&self) -> &'static str {
+        "Order"
+    }
+}
+
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct Letter(u32);
+
+impl Kind for Letter {
+    fn kind(&self) -> &'static str {
+        "LETTER"
+    }
+}
+
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+enum Told {
+    Number(usize),
+    Rang,
+}
+
+impl Kind for Told {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Number(_) => "Number",
+            Self::Rang => "Rang",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+enum Bell {
+    Again,
+    Once,
+}
+
+impl Process for Servant {
+    type Request = Order;
+    type Indication = Told;
+    type Message = Letter;
+    type Timer = Bell;
+
+    fn on_request(&mut self, ctx: &mut Context<Self>, order: Order) {
+        let next = ProcessId((ctx.me().0 + 1) % ctx.processes());
+        let second = Duration::from_secs(1);
+        match order {
+            Order::Send(letters) => (0..letters).for_each(|letter| ctx.send(next, Letter(letter))),
+            Order::Choose(options) => {
+                let number = ctx.choose(options);
+                self.done = number as u32;
+                ctx.indicate(Told::Number(number));
+            }
+            Order::ChooseTwice(options) => {
+                self.done = (10 * ctx.choose(options) + ctx.choose(options)) as u32;
+            }
+            Order::Ring => ctx.start_timer(Bell::Again, second),
+            Order::RingOnce => ctx.start_timer(Bell::Once, second),
+            Order::Silence => ctx.stop_timer(Bell::Once),
+            Order::Panic => panic!("broke down after {}", self.done),
+        }
+    }
+
+    fn on_message(&mut self, _: &mut Context<Self>, _: ProcessId, Letter(letter): Letter) {
+        self.done = letter;
+    }
+
+    fn on_timeout(&mut self, ctx: &mut Context<Self>, bell: Bell) {
+        ctx.indicate(Told::Rang);
+        if bell == Bell::Again {
+            ctx.start_timer(bell, Duration::from_secs(1));
+        }
+    }
+}
+
+/// Checks processes of which the first gets these orders.
+fn checked(processes: usize, orders: &[Order], spec: Spec, options: &Options) -> Outcome<Servant> {
+    let processes = vec![Servant::default(); processes];
+    check(processes, vec![orders.to_vec()], &[spec], options, |_| ())
+}
+
+fn numbers(times: u64) -> Spec {
+    Spec::Entries { enter: "Number".to_owned(), times }
+}
+
+fn rings(times: u64) -> Spec {
+    Spec::Entries { enter: "Rang".to_owned(), times }
+}
+
+fn steps(outcome: &Outcome<Servant>) -> Vec<&str> {
+    outcome.counterexample.as_ref().unwrap().steps.iter().map(String::as_str).collect()
+}
+
+const UNORDERED: Channels = Channels::Unordered;
+
+#[test]
+fn fifo_channels_are_fifo() {
+    let outcome = checked(2, &[Order::Send(3)], Spec::Fifo, &Options::default());
+    assert_eq!((outcome.holds(), outcome.states, outcome.max_depth), (Some(true), 5, 4));
+    assert!(outcome.counterexample.is_none());
+    assert_eq!(outcome.verdicts[0].detail, "in each of 5 states");
+}
+
+#[test]
+fn a_property_that_nothing_puts_to_the_test_says_so() {
+    let detail = |letters| {
+        let orders = [Order::Send(letters)];
+        let mut outcome = checked(2, &orders, Spec::Fifo, &Options::default());
+        outcome.verdicts.remove(0).detail
+    };
+    assert_eq!(detail(1), "in each of 3 states, none of which puts it to the test");
+    assert_eq!(detail(2), "in each of 4 states");
+}
+
+#[test]
+fn unordered_channels_are_not() {
+    let options = Options { channels: UNORDERED, ..Options::default() };
+    let outcome = checked(2, &[Order::Send(3)], Spec::Fifo, &options);
+    assert_eq!(outcome.holds(), Some(false));
+    let shortest = ["p0 ? Send(3)", "p0 → p1 Letter(1)", "p0 → p1 Letter(0)"];
+    assert_eq!(steps(&outcome), shortest);
+}
+
+#[test]
+fn a_lost_message_is_found() {
+    let spec = Spec::ExactlyOnce;
+    let reliable = checked(2, &[Order::Send(2)], spec.clone(), &Options::default());
+    assert_eq!(reliable.holds(), Some(true), "{:?}", reliable.verdicts);
+    let options = Options { losses: 1, ..Options::default() };
+    let outcome = checked(2, &[Order::Send(2)], spec, &options);
+    assert_eq!(steps(&outcome), ["p0 ? Send(2)", "p0 ⇥ p1 Letter(0)"]);
+}
+
+#[test]
+fn no_more_messages_are_lost_than_allowed() {
+    let all = |losses| {
+        let options = Options { losses, ..Options::default() };
+        checked(2, &[Order::Send(3)], numbers(0), &options).states
+    };
+    // Counted by hand: how many of three letters are left, how many were lost, which came last.
+    assert_eq!((all(0), all(1), all(3)), (5, 10, 15));
+}
+
+#[test]
+fn a_doubled_message_is_found() {
+    let options = Options { duplicates: 1, ..Options::default() };
+    let outcome = checked(2, &[Order::Send(1)], Spec::ExactlyOnce, &options);
+    let shortest =
+        ["p0 ? Send(1)", "p0 → p1 Letter(0), and a copy stays under way", "p0 → p1 Letter(0)"];
+    assert_eq!(steps(&outcome), shortest);
+}
+
+#[test]
+fn what_is_sent_to_the_dead_is_lost() {
+    let options = Options { crashes: 1, ..Options::default() };
+    let outcome = checked(2, &[Order::Send(1)], Spec::ExactlyOnce, &options);
+    assert_eq!(steps(&outcome), ["p0 ? Send(1)", "p1 crashes"]);
+}
+
+#[test]
+fn the_dead_do_nothing() {
+    let options = Options { crashes: 1, ..Options::default() };
+    let orders = [Order::RingOnce];
+    let outcome = checked(1, &orders, rings(1), &options);
+    assert_eq!(steps(&outcome), ["p0 crashes"]);
+    // Started, asked, rung; and dead after each.
+    assert_eq!(checked(1, &orders, Spec::Fifo, &options).states, 6);
+}
+
+#[test]
+fn all_choices_are_tried() {
+    let outcome = checked(1, &[Order::Choose(3)], numbers(1), &Options::default());
+    assert_eq!((outcome.states, outcome.holds()), (4, Some(true)));
+    assert_eq!(outcome.verdicts[0].detail, "at each of 3 ends, in 4 states");
+    let twice = checked(1, &[Order::ChooseTwice(3)], Spec::Fifo, &Options::default());
+    assert_eq!(twice.states, 1 + 9);
+}
+
+#[test]
+fn a_choice_is_told() {
+    let orders = [Order::Choose(2), Order::Panic];
+    let outcome = checked(1, &orders, Spec::Fifo, &Options::default());
+    assert_eq!(steps(&outcome), ["p0 ? Choose(2), choosing [0]", "p0 ? Panic"]);
+}
+
+#[test]
+fn timers_run_out_at_any_time_until_they_are_stopped() {
+    let orders = [Order::RingOnce, Order::Silence];
+    let outcome = checked(1, &orders, rings(1), &Options::default());
+    assert_eq!(steps(&outcome), ["p0 ? RingOnce", "p0 ? Silence"]);
+    let outcome = checked(1, &orders[..1], rings(1), &Options::default());
+    assert_eq!(outcome.holds(), Some(true));
+}
+
+#[test]
+fn a_timer_that_runs_for_ever_is_bounded_and_decides_nothing() {
+    let options = |timeouts| Options { timeouts, ..Options::default() };
+    let outcome = checked(1, &[Order::Ring], rings(5), &options(3));
+    assert_eq!((outcome.states, outcome.holds()), (5, None));
+    let detail = "not decided at 1 of 1 end, where only their bound stops timers";
+    assert_eq!(outcome.verdicts[0].detail, detail);
+    let outcome = checked(1, &[Order::Ring], rings(3), &options(4));
+    assert_eq!(outcome.holds(), Some(false));
+}
+
+#[test]
+fn a_run_that_ends_too_early_is_found() {
+    let outcome = checked(1, &[Order::Choose(1)], numbers(2), &Options::default());
+    let verdict = &outcome.verdicts[0];
+    assert_eq!((verdict.kind, verdict.holds), (PropertyKind::Liveness, Some(false)));
+    assert_eq!(verdict.detail, "p0 entered 1 of 2 times");
+    assert_eq!(steps(&outcome), ["p0 ? Choose(1), choosing [0]"]);
+}
+
+#[test]
+fn a_panic_is_a_finding() {
+    let orders = [Order::Choose(1), Order::Panic];
+    let outcome = checked(1, &orders, numbers(1), &Options::default());
+    let held: Vec<_> = outcome.verdicts.iter().map(|v| (v.name.as_str(), v.holds)).collect();
+    let expected = [("every process enters K times", None), ("no panic", Some(false))];
+    assert_eq!(held, expected);
+    assert_eq!(outcome.verdicts[1].detail, "a handler panicked: p0: broke down after 0");
+    assert_eq!(steps(&outcome), ["p0 ? Choose(1), choosing [0]", "p0 ? Panic"]);
+}
+
+#[test]
+fn several_threads_find_the_same_path() {
+    let options = Options { channels: UNORDERED, threads: 2, ..Options::default() };
+    let outcome = checked(2, &[Order::Send(6)], Spec::Fifo, &options);
+    assert_eq!(steps(&outcome).len(), 3);
+}
+
+#[test]
+fn a_search_that_is_cut_short_decides_nothing() {
+    let options = Options { states: 3, ..Options::default() };
+    let outcome = checked(2, &[Order::Send(9)], Spec::Fifo, &options);
+    assert_eq!(outcome.holds(), None);
+    let detail = &outcome.verdicts[0].detail;
+    assert!(detail.contains("(the search ended after 3 states)"), "{detail}");
+    assert!(outcome.states < 11);
+}
+
+#[test]
+fn a_search_ends_in_time() {
+    let options = Options { time: Duration::ZERO, channels: UNORDERED, ..Options::default() };
+    // More states than can be visited before the clock is looked at.
+    let outcome = checked(3, &[Order::Send(24)], Spec::ExactlyOnce, &options);
+    assert_eq!(outcome.holds(), None, "{:?}", outcome.verdicts);
+    assert!(outcome.verdicts[0].detail.contains("(the search ended after 0ns)"));
+}
+
+/// A file that can be looked at after it was given away.
+#[derive(Clone, Default)]
+struct Shared(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Saves the counterexample as a trace, and judges it from the file alone.
+fn judged_from_file(outcome: &Outcome<Servant>, spec: Spec, processes: u32) -> Verdict {
+    let header = Header {
+        trace: 1,
+        lab: "servant".to_owned(),
+        verb: "check".to_owned(),
+        run: "test".to_owned(),
+        processes,
+        seed: 0,
+        arguments: Vec::new(),
+        clocks: true,
+        properties: vec![spec],
+    };
+    let file = Shared::default();
+    let counterexample = outcome.counterexample.as_ref().unwrap();
+    let judge = counterexample.save(&header, Box::new(file.clone())).unwrap();
+    let bytes = file.0.take();
+    let reader = Reader::new(BufReader::new(bytes.as_slice())).unwrap();
+    let mut stream = StreamJudge::new(&reader.header().properties.clone(), processes);
+    reader.for_each(|event| stream.observe(&event.unwrap()).unwrap());
+    let verdict = stream.judge().verdicts(&End::Complete).remove(0);
+    assert_eq!(judge.verdicts(&End::Complete).remove(0), verdict);
+    verdict
+}
+
+#[test]
+fn a_counterexample_is_a_trace_with_the_same_verdict() {
+    let some = Options { losses: 1, duplicates: 1, crashes: 1, ..Options::default() };
+    let none = Options::default();
+    let unordered = Options { channels: UNORDERED, ..none.clone() };
+    let send = [Order::Send(3)];
+    let choose = [Order::Choose(2), Order::Choose(3)];
+    let (fifo, once) = (Spec::Fifo, Spec::ExactlyOnce);
+    let cases = [
+        (2, &send[..], fifo, unordered),
+        (2, &send, once.clone(), Options { losses: 1, ..none.clone() }),
+        (2, &send, once.clone(), Options { duplicates: 1, ..none.clone() }),
+        (2, &send, once.clone(), Options { crashes: 1, ..none.clone() }),
+        (2, &send, once, some),
+        (1, &choose, numbers(1), none.clone()),
+        (1, &choose, numbers(3), none),
+    ];
+    for (processes, orders, spec, options) in cases {
+        let outcome = checked(processes, orders, spec.clone(), &options);
+        let found = &outcome.verdicts[0];
+        let judged = judged_from_file(&outcome, spec, processes as u32);
+        assert_eq!(found.holds, Some(false));
+        assert_eq!((judged.holds, &judged.name), (found.holds, &found.name));
+        assert_eq!(judged.detail, found.detail);
+    }
+}
+
+#[test]
+fn progress_is_told_while_a_search_lasts() {
+    let options =
+        Options { time: Duration::from_millis(300), channels: UNORDERED, ..Options::default() };
+    let mut told = Vec::new();
+    let processes = vec![Servant::default(); 3];
+    let requests = vec![vec![Order::Send(24)]];
+    check(processes, requests, &[Spec::ExactlyOnce], &options, |states| told.push(states));
+    assert!(told.len() > 1 && told.is_sorted(), "{told:?}");
+}
+
+fn serve(address: SocketAddr) -> Result<(), ExploreError> {
+    let requests = vec![vec![Order::Send(1)]];
+    explore(vec![Servant::default(); 2], requests, &[Spec::Fifo], &Options::default(), address)
+}
+
+#[test]
+fn the_explorer_is_not_for_others() {
+    let error = serve(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))).unwrap_err();
+    assert!(matches!(error, ExploreError::NotLoopback(_)));
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let error = serve(taken.local_addr().unwrap()).unwrap_err();
+    assert!(matches!(error, ExploreError::Listen { .. }));
+}
+
+#[test]
+fn the_explorer_shows_the_steps() {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    // It serves until the program ends.
+    let server = thread::spawn(move || serve(address).unwrap());
+    let mut stream = loop {
+        match TcpStream::connect(address) {
+            Ok(stream) => break stream,
+            Err(_) => assert!(!server.is_finished(), "the server did not start"),
+        }
+    };
+    stream.write_all(b"GET /.states/0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("p0 ? Send(1)"), "{answer}");
+    assert!(answer.contains("p0 ↗ p1 Letter(0)"), "{answer}");
+}
