@@ -1,8 +1,9 @@
 //! Timers, signals, and wake-ups from other threads.
 
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use netkit::Limits;
+use netkit::{Admission, Limits};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -98,4 +99,35 @@ fn a_stopped_loop_runs_again() {
         side.net.run(&mut side.recorder).expect("a run");
         assert_eq!(side.recorder.seen.len(), runs);
     }
+}
+
+/// At the end of a run, a peer that reads nothing would have an hour to change its mind. A signal
+/// ends the wait, and is not lost.
+#[test]
+fn a_signal_ends_the_wait_for_closing_connections() {
+    let limits = Limits { close_deadline: Duration::from_secs(3600), ..Limits::default() };
+    let mut side = Side::reacting(limits, |net, seen| {
+        if let Seen::Signal(_) = seen {
+            net.stop();
+        }
+    });
+    let signal = Signal::SIGWINCH;
+    side.net.watch_signals(&[signal as i32]).expect("can be watched");
+    let address = side.listen(Admission::Anyone);
+    let _silent = TcpStream::connect(address).expect("connected");
+    side.until(|side| !side.opened().is_empty());
+    let id = side.recorder.opened()[0];
+    while side.net.queued(id) < 8 << 20 {
+        side.net.send(id, &[7; 1_000_000]).expect("open");
+    }
+    side.net.close_when_sent(id);
+    side.net.stop();
+    side.net.waker().wake().expect("woken");
+    kill(Pid::this(), signal).expect("ourselves");
+    side.net.run(&mut side.recorder).expect("a run");
+    assert!(!side.recorder.seen.iter().any(|seen| matches!(seen, Seen::Signal(_) | Seen::Wake)));
+
+    side.net.close(id);
+    side.until(|side| side.seen.iter().any(|seen| matches!(seen, Seen::Signal(_))));
+    side.until(|side| side.seen.iter().any(|seen| matches!(seen, Seen::Wake)));
 }

@@ -4,8 +4,8 @@ use std::io::{self, Read};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use mio::Events;
 use mio::event::Event;
+use mio::{Events, Interest};
 
 use super::connection::{Connection, State};
 use super::deadlines::Due;
@@ -42,7 +42,8 @@ impl Readiness {
 impl Net {
     /// Serves until [`stop`](Self::stop) is called. Then connections that were closed with
     /// [`close_when_sent`](Self::close_when_sent) are given until
-    /// [`Limits::close_deadline`](crate::Limits), and the others are left as they are.
+    /// [`Limits::close_deadline`](crate::Limits), or until a watched signal comes, and the others
+    /// are left as they are.
     ///
     /// # Errors
     ///
@@ -412,17 +413,25 @@ impl Net {
         }
     }
 
-    /// Lets connections that are closing finish, without serving anything else.
+    /// Lets connections that are closing finish, without serving anything else. A watched signal
+    /// ends the wait: somebody is impatient.
     fn finish_closing(&mut self) -> io::Result<()> {
         let until = Instant::now() + self.limits.close_deadline;
         let mut others = Vec::new();
-        while self.closing > 0 {
+        let (mut is_woken, mut is_signalled) = (false, false);
+        while self.closing > 0 && !is_signalled {
             let Some(left) = until.checked_duration_since(Instant::now()) else { break };
             let wait = if self.ready.is_empty() { left } else { Duration::ZERO };
             let events = self.poll(Some(wait))?;
             for event in &events {
-                let Some(key) = self.slots.key_of(event.token()) else { continue };
-                self.finish_one(key, Readiness::of(event), &mut others);
+                match event.token() {
+                    WAKER => is_woken = true,
+                    SIGNALS => is_signalled = true,
+                    token => {
+                        let Some(key) = self.slots.key_of(token) else { continue };
+                        self.finish_one(key, Readiness::of(event), &mut others);
+                    }
+                }
             }
             self.events = events;
             for key in std::mem::take(&mut self.ready) {
@@ -433,10 +442,21 @@ impl Net {
                 }
             }
         }
+        self.remember(others, is_woken, is_signalled)
+    }
+
+    /// What the system has spoken of once is served when the loop runs again.
+    fn remember(&mut self, others: Vec<Key>, is_woken: bool, is_signalled: bool) -> io::Result<()> {
         for key in others {
             self.again(key);
         }
         self.slots.end_turn();
+        if is_woken {
+            self.waker.wake()?;
+        }
+        if is_signalled && let Some(signals) = &mut self.signals {
+            self.poll.registry().reregister(signals, SIGNALS, Interest::READABLE)?;
+        }
         Ok(())
     }
 
