@@ -18,6 +18,8 @@ pub mod ring;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use self::ring::Closing;
@@ -60,10 +62,20 @@ impl Overlay {
 /// A process and where it can be reached: what a process must know to open a connection.
 ///
 /// To an algorithm the address is a word that it passes on. In the simulator it is empty.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Contact {
     /// Who.
     pub process: ProcessId,
     /// Where: `10.0.0.7:40123`.
     pub address: String,
+}
+
+/// `p3`, or `p3 at 10.0.0.7:40123`.
+impl fmt::Debug for Contact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address.as_str() {
+            "" => write!(f, "{}", self.process),
+            address => write!(f, "{} at {address}", self.process),
+        }
+    }
 }

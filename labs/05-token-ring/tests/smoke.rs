@@ -1,0 +1,385 @@
+//! Real processes on loopback: what holds, what is said when something goes wrong, and that nothing is
+//! left behind however a run ends.
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use common::{Ran, Running, assert_nothing_left, program, ran, sockets, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// A daemon that lost its launcher must be gone by then.
+const LEFT_MAX: Duration = Duration::from_secs(5);
+
+fn signal(pid: u32, signal: Signal) {
+    kill(Pid::from_raw(pid as i32), signal).unwrap();
+}
+
+#[test]
+fn all_ways_to_launch_and_close_hold() {
+    for closing in ["forward", "first"] {
+        for launch in ["star", "chain"] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("shared");
+            let ran = ran(&[
+                "run",
+                "--processes",
+                "8",
+                "--entries",
+                "5",
+                "--closing",
+                closing,
+                "--launch",
+                launch,
+                "--file",
+                file.to_str().unwrap(),
+            ]);
+            assert!(ran.holds(), "{closing} {launch}: {}", ran.report);
+            assert_eq!(ran.status, 0);
+            let address = if closing == "forward" { 7 } else { 0 };
+            let messages = &ran.report["messages"];
+            assert_eq!(messages["ADDRESS"]["measured"].as_u64().unwrap_or(0), address);
+            assert_eq!(messages["ROLL"]["measured"], 8);
+            assert_eq!(messages["TOKEN"], serde_json::json!({"measured": 40, "predicted": 40}));
+            assert_forty_pairs(&std::fs::read_to_string(file).unwrap());
+        }
+    }
+}
+
+/// Begin and end of a section stand behind each other, forty times, each process five times.
+fn assert_forty_pairs(text: &str) {
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 80);
+    for pair in lines.chunks(2) {
+        assert_eq!(pair[0].replacen("begin", "end", 1), pair[1]);
+    }
+    for rank in 0..8 {
+        let begins = lines.iter().filter(|line| line.starts_with(&format!("begin p{rank} ")));
+        assert_eq!(begins.count(), 5);
+    }
+}
+
+#[test]
+fn two_processes_are_a_ring() {
+    for closing in ["forward", "first"] {
+        let ran = ran(&["run", "--processes", "2", "--closing", closing]);
+        assert!(ran.holds(), "{closing}: {}", ran.report);
+    }
+}
+
+#[test]
+fn the_report_is_as_published() {
+    let ran = ran(&["run", "--processes", "3", "--seed", "7"]);
+    let report = &ran.report;
+    assert_eq!(report["lab"], "token-ring");
+    assert_eq!(report["verb"], "run");
+    assert_eq!((&report["processes"], &report["seed"]), (&3.into(), &7.into()));
+    assert_eq!(report["hosts"], serde_json::json!(["localhost"]));
+    assert!(report["elapsed_s"].as_f64().unwrap() > 0.0);
+    assert!(report["trace"].is_null());
+    assert_eq!(report["result"]["roll_call"].as_array().unwrap().len(), 3);
+    let logs = report["logs"].as_array().unwrap();
+    assert_eq!(logs.len(), 3);
+    for log in logs {
+        let path = log.as_str().unwrap().strip_prefix("localhost:").unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.contains("joined the run"), "{text}");
+        assert!(text.contains("finished"), "{text}");
+    }
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn participants_are_daemons() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(&folder.path().join("shared"), &["--processes", "3"]);
+    let own = session(std::process::id());
+    for pid in running.pids() {
+        let stat = stat(pid);
+        // Fields of /proc/PID/stat after the name: state, parent, group, session, terminal.
+        assert_eq!(stat[4], "0", "p{pid} has a terminal");
+        assert_ne!(session(pid), own);
+        assert_ne!(session(pid), pid, "a session's leader could get a terminal back");
+        assert_eq!(std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap().to_str(), Some("/"));
+        for fd in 0..3 {
+            let stream = std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).unwrap();
+            assert_eq!(stream.to_str(), Some("/dev/null"));
+        }
+    }
+    signal(running.launcher.id(), Signal::SIGINT);
+    running.end();
+}
+
+fn stat(pid: u32) -> Vec<String> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = text.rsplit_once(')').unwrap();
+    fields.split_whitespace().map(str::to_owned).collect()
+}
+
+fn session(pid: u32) -> u32 {
+    stat(pid)[3].parse().unwrap()
+}
+
+/// What a run that was ended in the middle must say, and leave.
+fn end_of(running: Running) -> (Ran, String) {
+    let run = running.run().to_owned();
+    let ran = running.end();
+    assert!(!ran.holds());
+    assert_nothing_left(&run);
+    (ran, run)
+}
+
+#[test]
+fn a_killed_process_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(&folder.path().join("shared"), &["--processes", "5"]);
+    let pid = running.pids()[2];
+    signal(pid, Signal::SIGKILL);
+    let (ran, _) = end_of(running);
+    assert_eq!(ran.status, 2, "{}", ran.report);
+    let problems = ran.problems();
+    assert!(problems.contains(&format!("p2 on localhost, process {pid}: it died")), "{problems}");
+    assert!(problems.contains("noticed by"), "{problems}");
+}
+
+#[test]
+fn a_killed_process_leaves_its_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace.jsonl");
+    let running = Running::start(
+        &folder.path().join("shared"),
+        &["--processes", "4", "--trace", trace.to_str().unwrap()],
+    );
+    signal(running.pids()[1], Signal::SIGKILL);
+    let (ran, _) = end_of(running);
+    let holds = |name: &str| {
+        let verdicts = ran.report["properties"].as_array().unwrap();
+        verdicts.iter().find(|verdict| verdict["name"] == name).unwrap()["holds"].clone()
+    };
+    assert_eq!(holds("mutual exclusion"), true, "{}", ran.report);
+    assert_eq!(holds("every process enters K times"), serde_json::Value::Null);
+    let text = std::fs::read_to_string(trace).unwrap();
+    assert!(
+        text.lines().any(|l| l.contains(r#""process":1,"#) && l.contains(r#""event":"crash""#))
+    );
+}
+
+#[test]
+fn a_stopped_process_is_named_and_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(&folder.path().join("shared"), &["--processes", "4"]);
+    let pid = running.pids()[3];
+    signal(pid, Signal::SIGSTOP);
+    let (ran, _) = end_of(running);
+    assert_eq!(ran.status, 2);
+    assert!(ran.problems().contains("p3 on localhost"), "{}", ran.report);
+    assert!(ran.problems().contains("does not answer"), "{}", ran.report);
+    assert!(ran.report["killed"].to_string().contains(&pid.to_string()), "{}", ran.report);
+}
+
+#[test]
+fn an_interrupted_run_stops_everything_and_says_so() {
+    for how in [Signal::SIGINT, Signal::SIGTERM] {
+        let folder = tempfile::tempdir().unwrap();
+        let running = Running::start(&folder.path().join("shared"), &["--processes", "3"]);
+        signal(running.launcher.id(), how);
+        let (ran, _) = end_of(running);
+        assert_eq!(ran.status, 2);
+        assert!(ran.problems().contains("interrupted: everything was stopped"), "{}", ran.report);
+    }
+}
+
+#[test]
+fn a_killed_launcher_leaves_nobody_not_even_who_is_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::start(&folder.path().join("shared"), &["--processes", "4"]);
+    let run = running.run().to_owned();
+    signal(running.pids()[1], Signal::SIGSTOP);
+    signal(running.launcher.id(), Signal::SIGKILL);
+    running.launcher.wait().unwrap();
+    let killed = Instant::now();
+    assert_nothing_left(&run);
+    assert!(killed.elapsed() < LEFT_MAX, "{:?}", killed.elapsed());
+}
+
+#[test]
+fn a_run_that_takes_too_long_ends() {
+    let ran = ran(&["run", "--laps", "1000000", "--work", "1", "--timeout", "1"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.problems().contains("time-out: p0, p1, p2, p3, p4 had not finished after 1 s"));
+    let verdicts = ran.report["properties"].as_array().unwrap();
+    assert!(verdicts.iter().any(|v| v["name"] == "mutual exclusion" && v["holds"] == true));
+    assert!(verdicts.iter().any(|v| v["kind"] == "liveness" && v["holds"].is_null()));
+}
+
+#[test]
+fn a_mistake_shows_in_a_real_run() {
+    for (mistake, property) in [
+        ("second-token", "exactly one token at any time"),
+        ("enters-without-token", "mutual exclusion"),
+        ("sends-both-ways", "exactly one token at any time"),
+    ] {
+        let ran = ran(&["run", "--broken", mistake, "--timeout", "3"]);
+        assert_eq!(ran.status, 1, "{mistake}: {}", ran.report);
+        let verdicts = ran.report["properties"].as_array().unwrap();
+        let verdict = verdicts.iter().find(|verdict| verdict["name"] == property).unwrap();
+        assert_eq!(verdict["holds"], false, "{mistake}: {}", ran.report);
+    }
+}
+
+/// Strangers of every kind trouble all participants and the launcher while the token circulates; the run
+/// comes to its end and holds.
+#[test]
+fn strangers_disturb_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shared");
+    let launcher = program()
+        .args(["run", "--processes", "3", "--laps", "600", "--work", "2", "--json", "--file"])
+        .arg(&file)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let running = Running { launcher, folder: std::path::PathBuf::new() };
+    wait_until("the token circulates", || {
+        std::fs::read_to_string(&file).is_ok_and(|text| text.lines().count() > 20)
+    });
+    let mut ports = listening_ports(running.launcher.id());
+    let pids = running.pids();
+    assert_eq!(pids.len(), 3);
+    for pid in &pids {
+        ports.extend(listening_ports(*pid));
+    }
+    assert_eq!(ports.len(), 4, "one port for the launcher and each participant");
+
+    let mut held = Vec::new();
+    for &port in &ports {
+        let connect = || TcpStream::connect(("127.0.0.1", port)).unwrap();
+        // Garbage, a frame that claims 4 GiB, and half a frame for ever.
+        connect().write_all(&[0x5a; 4_096]).unwrap();
+        connect().write_all(&[0xff; 8]).unwrap();
+        let mut half = connect();
+        half.write_all(&[0, 0, 0, 40, 1, 2, 3]).unwrap();
+        held.push(half);
+        // Someone with a browser is told what this is.
+        let mut browser = connect();
+        browser.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        browser.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains("netkit"), "{answer:?}");
+    }
+    // Ten thousand connections, as many at once as descriptors allow.
+    for index in 0..10_000_usize {
+        if let Ok(stream) = TcpStream::connect(("127.0.0.1", ports[index % ports.len()])) {
+            held.push(stream);
+        }
+        if held.len() > 200 {
+            held.drain(..100);
+        }
+    }
+    let log = pids.first().map(|pid| log_of(*pid)).unwrap();
+    let ran = running.end();
+    assert!(ran.holds(), "{}", ran.report);
+    assert_eq!(ran.report["messages"]["TOKEN"]["measured"], 1_800);
+    let text = std::fs::read_to_string(log).unwrap();
+    assert!(text.contains("stranger"), "the log says nothing of strangers: {text}");
+}
+
+fn log_of(pid: u32) -> std::path::PathBuf {
+    let fds = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    fds.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok())
+        .find(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .unwrap()
+}
+
+fn listening_ports(pid: u32) -> Vec<u16> {
+    let all = common::connections(pid);
+    let ports: Vec<u16> =
+        all.iter().filter(|(_, peer)| *peer == 0).map(|(port, _)| *port).collect();
+    assert!(ports.iter().all(|port| sockets(pid).contains(port)));
+    ports
+}
+
+/// A hello that was overheard is worth nothing: the answer to it needs the secret.
+#[test]
+fn a_replayed_hello_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(&folder.path().join("shared"), &["--processes", "3"]);
+    let port = listening_ports(running.pids()[0])[0];
+    // The first frame of a handshake, for p0, as p1 would send it: whoever overhears one has its bytes.
+    let membership = netkit::Membership {
+        run: running.run().to_owned(),
+        secret: netkit::Secret::random().unwrap(),
+        me: 1,
+    };
+    let (_, hello) = netkit::membership::Handshake::initiate(membership, 0).unwrap();
+    let mut stranger = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stranger.write_all(&u32::to_be_bytes(hello.len() as u32)).unwrap();
+    stranger.write_all(&hello).unwrap();
+    // It is challenged, cannot answer, says nonsense instead, and is cut off.
+    let mut length = [0; 4];
+    stranger.read_exact(&mut length).unwrap();
+    let mut challenge = vec![0; u32::from_be_bytes(length) as usize];
+    stranger.read_exact(&mut challenge).unwrap();
+    stranger.write_all(&u32::to_be_bytes(hello.len() as u32)).unwrap();
+    stranger.write_all(&hello).unwrap();
+    let mut rest = Vec::new();
+    let end = stranger.read_to_end(&mut rest);
+    assert!(matches!(end, Ok(0) | Err(_)), "it was answered: {rest:?}");
+    // The run did not notice: it circulates on.
+    let lines = || std::fs::read_to_string(folder.path().join("shared")).unwrap().lines().count();
+    let before = lines();
+    wait_until("the token goes on", || lines() > before + 20);
+    signal(running.launcher.id(), Signal::SIGINT);
+    let (ran, _) = end_of(running);
+    assert!(!ran.problems().contains("died"), "{}", ran.report);
+}
+
+#[test]
+fn nonsense_gets_one_line_and_status_2() {
+    let full = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(full.path(), "begin\n").unwrap();
+    let full = full.path().to_str().unwrap();
+    for (arguments, expected) in [
+        (&["run", "--processes", "1"][..], "takes 2 to"),
+        (&["run", "--processes", "99999"], "takes 2 to"),
+        (&["run", "--entries", "3", "--laps", "2"], "give it at least --laps 3"),
+        (&["run", "--laps", "0"], "at least one lap"),
+        (&["run", "--hosts", "/nowhere/hosts.txt"], "/nowhere/hosts.txt"),
+        (&["run", "--trace", "/nowhere/trace"], "cannot write the trace to /nowhere/trace"),
+        (&["run", "--file", "/nowhere/file"], "cannot use the shared file /nowhere/file"),
+        (&["run", "--file", full], "it is not empty"),
+        (&["simulate", "--file", full], "use it with `run`"),
+        (&["simulate", "--crash", "9"], "processes are numbered 0 to 4"),
+        (&["simulate", "--latency", "5..1"], "exchange them"),
+        (&["check", "--processes", "40"], "takes 2 to 16"),
+        (&["run", "--timeout", "-1"], "above 0"),
+        (&["participant", "--run", "x", "--rank", "0"], "for the launcher to use"),
+        (&["reap", "--run", "../x"], "run"),
+    ] {
+        let output = program().args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+#[test]
+fn help_teaches() {
+    let help = |arguments: &[&str]| {
+        let output = program().args(arguments).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let whole = help(&["--help"]);
+    for word in ["run", "simulate", "check", "Exit status"] {
+        assert!(whole.contains(word), "{whole}");
+    }
+    assert!(!whole.contains("participant"), "{whole}");
+    assert!(help(&["run", "--help"]).contains("--closing"));
+}
