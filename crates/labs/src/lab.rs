@@ -16,7 +16,7 @@ use crate::trace::Noted;
 use crate::verdict::Spec;
 
 /// One exercise with an algorithm.
-pub trait Lab: 'static {
+pub trait Lab: Sized + 'static {
     /// The name of the lab, its package and its binary: `token-ring`.
     const NAME: &'static str;
 
@@ -90,17 +90,7 @@ pub trait Lab: 'static {
     /// # Errors
     ///
     /// If something that it needs is not there.
-    fn application(
-        options: &Self::Options,
-        place: &Place,
-    ) -> io::Result<
-        Box<
-            dyn Application<
-                    <Self::Process as Process>::Indication,
-                    <Self::Process as Process>::Request,
-                >,
-        >,
-    >;
+    fn application(options: &Self::Options, place: &Place) -> io::Result<BoxedApplication<Self>>;
 
     /// A process to connect to, if the indication says so.
     fn contact(indication: &<Self::Process as Process>::Indication) -> Option<&Contact>;
@@ -123,6 +113,14 @@ pub trait Lab: 'static {
         Vec::new()
     }
 }
+
+/// The application of a lab's process.
+pub type BoxedApplication<L> = Box<
+    dyn Application<
+            <<L as Lab>::Process as Process>::Indication,
+            <<L as Lab>::Process as Process>::Request,
+        >,
+>;
 
 /// Which world a lab runs in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,12 +1,11 @@
 //! What lab 05 demands of its algorithm, what theory says it costs, and its options.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use labs::lab::{Application, Findings, Lab, Place, Prediction, Summary, Verb};
+use labs::lab::{BoxedApplication, Findings, Lab, Place, Prediction, Summary, Verb};
 use labs::overlay::ring::Closing;
 use labs::overlay::{Contact, Overlay};
 use labs::process::ProcessId;
@@ -152,10 +151,7 @@ impl Lab for TokenRingLab {
         Overlay::Ring(options.closing)
     }
 
-    fn application(
-        options: &Options,
-        place: &Place,
-    ) -> io::Result<Box<dyn Application<Indication, Infallible>>> {
+    fn application(options: &Options, place: &Place) -> io::Result<BoxedApplication<Self>> {
         Ok(Box::new(SharedFile::open(options.file.as_deref(), place)?))
     }
 

@@ -66,7 +66,7 @@ fn assert_saved_trace_shows_it<P: labs::process::Process>(
         properties: demanded.to_vec(),
     };
     let file = tempfile::NamedTempFile::new().unwrap();
-    counterexample.save(&header, demanded, Box::new(file.reopen().unwrap())).unwrap();
+    counterexample.save(&header, Box::new(file.reopen().unwrap())).unwrap();
     let text = std::fs::read(file.path()).unwrap();
     let mut reader = Reader::new(text.as_slice()).unwrap();
     let header = reader.header().clone();

@@ -193,6 +193,7 @@ fn an_interrupted_run_stops_everything_and_says_so() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the deadline is one of real time")]
 fn a_killed_launcher_leaves_nobody_not_even_who_is_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let mut running = Running::start(&folder.path().join("shared"), &["--processes", "4"]);
@@ -356,7 +357,7 @@ fn nonsense_gets_one_line_and_status_2() {
         (&["simulate", "--crash", "9"], "processes are numbered 0 to 4"),
         (&["simulate", "--latency", "5..1"], "exchange them"),
         (&["check", "--processes", "40"], "takes 2 to 16"),
-        (&["run", "--timeout", "-1"], "above 0"),
+        (&["run", "--timeout", "0"], "above 0"),
         (&["participant", "--run", "x", "--rank", "0"], "for the launcher to use"),
         (&["reap", "--run", "../x"], "run"),
     ] {

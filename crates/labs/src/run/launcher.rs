@@ -8,35 +8,30 @@
 //! for their connections to end, and then kills what is still there: here by itself, elsewhere over
 //! SSH. A participant that it cannot reach ends by itself, for it hears nothing from the launcher.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use log::{debug, info, warn};
-use netkit::hosts::{Host, Hosts};
-use netkit::launch::{LaunchEvent, LaunchOptions, Program};
+use netkit::launch::{LaunchEvent, Program};
 use netkit::logs::RunFolder;
 use netkit::membership::{Membership, Secret};
-use netkit::run_id::RunId;
-use netkit::ssh::Remote;
 use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Signal, TimerId};
 
-use super::collect::{self, Collected, Judged};
 use super::config::{Chain, Config};
 use super::participant::{SILENCE_MAX, WATCH_INTERVAL, trace_name};
+use super::plan::{Finished, Launch, Plan};
+use super::routes::{launcher_addresses, listen_address};
 use super::wire::{LAUNCHER, ToLauncher, ToParticipant};
-use super::{FOLDER, REAP, participant_job};
-use crate::overlay::{Contact, Overlay};
+use super::{FOLDER, participant_job};
+use crate::overlay::Contact;
 use crate::process::ProcessId;
-use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
-use crate::trace::{Header, TraceEvent};
-use crate::verdict::{End, Spec};
+use crate::trace::TraceEvent;
 
 /// How long launching may take. Each step of it has a deadline of its own; this is for what is
 /// forgotten by all of them, and longer than all of them together on a slow machine.
@@ -50,89 +45,6 @@ const COLLECT_MAX: Duration = Duration::from_secs(5);
 
 /// How long participants get to end after they were told to.
 const STOP_MAX: Duration = Duration::from_secs(2);
-
-/// How long one machine may take when what is left on it is cleaned up or fetched.
-const CLEAN_UP_MAX: Duration = Duration::from_secs(4);
-
-/// The largest trace that is fetched from a machine whose participant died, in bytes.
-const FETCH_MAX: u64 = 1 << 30;
-
-/// Who starts whom.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
-pub enum Launch {
-    /// The launcher starts all participants.
-    #[default]
-    Star,
-    /// The launcher starts the first, and each starts the next from its own machine.
-    Chain,
-}
-
-/// Everything that a run needs to know.
-pub struct Plan {
-    /// Which lab.
-    pub lab: &'static str,
-    /// The name of the run.
-    pub run: RunId,
-    /// How many participants.
-    pub processes: u32,
-    /// What random choices are drawn from.
-    pub seed: u64,
-    /// The machines.
-    pub hosts: Hosts,
-    /// How to reach them.
-    pub launch: LaunchOptions,
-    /// Who starts whom.
-    pub mode: Launch,
-    /// The address at which participants find the launcher, if it is not to be found out.
-    pub advertise: Option<IpAddr>,
-    /// How the participants are connected.
-    pub overlay: Overlay,
-    /// What is demanded of the run.
-    pub properties: Vec<Spec>,
-    /// The lab's options as JSON.
-    pub options: serde_json::Value,
-    /// The mistake to make, as JSON.
-    pub broken: Option<serde_json::Value>,
-    /// The command line after the verb.
-    pub arguments: Vec<String>,
-    /// Where to write the trace, if anywhere.
-    pub trace: Option<PathBuf>,
-    /// How long the run may take, launching apart.
-    pub timeout: Duration,
-    /// Whether to leave the participants there when they have finished, until a signal comes.
-    pub stay: bool,
-    /// The largest body of a frame, in bytes.
-    pub max_frame: usize,
-    /// Whether participants watch their neighbours.
-    pub watch: bool,
-}
-
-/// What is known of one participant.
-#[derive(Clone, Debug)]
-pub struct Participant {
-    /// Its machine as the host file names it.
-    pub host: String,
-    /// Its process id there; 0 if it never joined.
-    pub pid: u32,
-    /// Its log file there.
-    pub log: String,
-}
-
-/// A run that has ended, and been judged.
-pub struct Finished {
-    /// The participants, by rank.
-    pub participants: Vec<Participant>,
-    /// From the start of the algorithm to its end.
-    pub elapsed: Duration,
-    /// Why it did not come to its end, if it did not.
-    pub problems: Vec<String>,
-    /// The judge, with its counts.
-    pub judge: crate::verdict::Judge,
-    /// The verdicts.
-    pub verdicts: Vec<crate::verdict::Verdict>,
-    /// What was killed at the end because it could not end by itself.
-    pub killed: Vec<String>,
-}
 
 /// Runs a plan to its end, showing each event of the run to `watch` at the end, and what goes on to
 /// `progress` meanwhile.
@@ -237,61 +149,8 @@ fn start_launching(
     });
 }
 
-/// Where to listen: on loopback if all participants are here, else everywhere.
-fn listen_address(plan: &Plan) -> SocketAddr {
-    if plan.hosts.iter().all(Host::is_local) && plan.advertise.is_none() {
-        return (Ipv4Addr::LOCALHOST, 0).into();
-    }
-    // The IPv6 wildcard takes IPv4 too, where the machine has IPv6.
-    let everywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
-    match std::net::TcpListener::bind(everywhere) {
-        Ok(_) => everywhere,
-        Err(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-    }
-}
-
-/// Where each participant finds the launcher, as far as that can be known before anybody is reached:
-/// the address of this machine on the way to it. A participant on this machine is given an address that
-/// the others can reach, for they will reach it under the same.
-fn launcher_addresses(plan: &Plan, placement: &[usize], port: u16) -> Vec<SocketAddr> {
-    let routes: BTreeMap<usize, IpAddr> = placement
-        .iter()
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .filter_map(|&index| {
-            let host = plan.hosts.get(index)?;
-            let route = if host.is_local() { None } else { address_towards(&host.name) };
-            route.map(|address| (index, address))
-        })
-        .collect();
-    let outward = routes.values().next().copied();
-    placement
-        .iter()
-        .map(|index| {
-            let address = plan
-                .advertise
-                .or(routes.get(index).copied())
-                .or(outward)
-                .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-            SocketAddr::new(address, port)
-        })
-        .collect()
-}
-
-/// The address that this machine would use to reach `host`. Connecting a UDP socket sends nothing.
-fn address_towards(host: &str) -> Option<IpAddr> {
-    let target = (host, 22).to_socket_addrs().ok()?.next()?;
-    let any: IpAddr = match target {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let socket = UdpSocket::bind((any, 0)).ok()?;
-    socket.connect(target).ok()?;
-    Some(socket.local_addr().ok()?.ip())
-}
-
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Stage {
+pub(super) enum Stage {
     /// Waiting for everyone to join.
     Launching,
     /// Everyone is released to connect to the others.
@@ -306,33 +165,33 @@ enum Stage {
 }
 
 /// What the launcher knows of one participant.
-struct Member {
-    host: usize,
-    connection: Option<ConnectionId>,
+pub(super) struct Member {
+    pub(super) host: usize,
+    pub(super) connection: Option<ConnectionId>,
     /// Its name of its machine, its pid, address and log.
-    hello: Option<Hello>,
+    pub(super) hello: Option<Hello>,
     /// The pid that starting it reported.
-    started: Option<u32>,
-    is_ready: bool,
-    is_finished: bool,
+    pub(super) started: Option<u32>,
+    pub(super) is_ready: bool,
+    pub(super) is_finished: bool,
     /// Why it takes no part any more.
-    gone: Option<String>,
+    pub(super) gone: Option<String>,
     /// Its process has died, as against not answering.
-    died: bool,
+    pub(super) died: bool,
     /// Who lost it, and how.
-    lost_by: Vec<(ProcessId, String)>,
-    last_word: Instant,
-    journal: Option<(PathBuf, File)>,
-    journal_length: u64,
-    is_collected: bool,
-    truncated: bool,
+    pub(super) lost_by: Vec<(ProcessId, String)>,
+    pub(super) last_word: Instant,
+    pub(super) journal: Option<(PathBuf, File)>,
+    pub(super) journal_length: u64,
+    pub(super) is_collected: bool,
+    pub(super) truncated: bool,
 }
 
-struct Hello {
-    host: String,
-    pid: u32,
-    address: String,
-    log: String,
+pub(super) struct Hello {
+    pub(super) host: String,
+    pub(super) pid: u32,
+    pub(super) address: String,
+    pub(super) log: String,
 }
 
 impl Member {
@@ -355,31 +214,31 @@ impl Member {
         }
     }
 
-    fn pid(&self) -> u32 {
+    pub(super) fn pid(&self) -> u32 {
         self.hello.as_ref().map(|hello| hello.pid).or(self.started).unwrap_or(0)
     }
 }
 
-struct Conductor<'a> {
-    plan: &'a Plan,
-    folder: &'a RunFolder,
-    members: Vec<Member>,
-    connections: BTreeMap<ConnectionId, ProcessId>,
-    stage: Stage,
+pub(super) struct Conductor<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) folder: &'a RunFolder,
+    pub(super) members: Vec<Member>,
+    pub(super) connections: BTreeMap<ConnectionId, ProcessId>,
+    pub(super) stage: Stage,
     /// How many participants were neither started nor failed to start.
-    launches_left: u32,
-    from_launch: mpsc::Receiver<LaunchEvent>,
-    problems: Vec<String>,
-    started_at: Option<Instant>,
-    elapsed: Duration,
+    pub(super) launches_left: u32,
+    pub(super) from_launch: mpsc::Receiver<LaunchEvent>,
+    pub(super) problems: Vec<String>,
+    pub(super) started_at: Option<Instant>,
+    pub(super) elapsed: Duration,
     /// When the present stage is over at the latest.
-    deadline: Option<TimerId>,
+    pub(super) deadline: Option<TimerId>,
     /// Watching.
-    tick: TimerId,
-    interrupted: bool,
-    timed_out: bool,
-    progress: &'a mut dyn FnMut(&str),
-    last_message: String,
+    pub(super) tick: TimerId,
+    pub(super) interrupted: bool,
+    pub(super) timed_out: bool,
+    pub(super) progress: &'a mut dyn FnMut(&str),
+    pub(super) last_message: String,
 }
 
 impl Conductor<'_> {
@@ -690,7 +549,7 @@ impl Conductor<'_> {
         whom.join(", ")
     }
 
-    fn host(&self, index: usize) -> String {
+    pub(super) fn host(&self, index: usize) -> String {
         self.plan.hosts.get(index).map_or_else(String::new, |host| host.to_string())
     }
 
@@ -725,242 +584,14 @@ impl Conductor<'_> {
             net.stop_timer(timer);
         }
     }
-
-    // After the run.
-
-    fn conclude(mut self, watch: impl FnMut(&TraceEvent)) -> anyhow::Result<Finished> {
-        let (killed, fetched) = self.clean_up();
-        let journals: Vec<_> = (0..)
-            .map(ProcessId)
-            .zip(&self.members)
-            .map(|(process, member)| Collected {
-                journal: member
-                    .journal
-                    .as_ref()
-                    .filter(|_| member.is_collected)
-                    .map(|(path, _)| path.clone())
-                    .or_else(|| fetched.get(&process).cloned()),
-                truncated: member.truncated,
-                died: member.died,
-            })
-            .collect();
-        let mut problems = self.gone();
-        problems.append(&mut self.problems);
-        let plan = self.plan;
-        let end = match self.cut_short_by(&problems) {
-            None => End::Complete,
-            Some(why) => End::CutShort(why),
-        };
-        let header = Header {
-            trace: FORMAT,
-            lab: plan.lab.to_owned(),
-            verb: "run".to_owned(),
-            run: plan.run.to_string(),
-            processes: plan.processes,
-            seed: plan.seed,
-            arguments: plan.arguments.clone(),
-            clocks: plan.trace.is_some() && plan.processes <= CLOCKS_MAX_PROCESSES,
-            properties: plan.properties.clone(),
-        };
-        let judged = match self.started_at {
-            Some(_) => collect::judge(&header, &journals, &end, plan.trace.as_deref(), watch)?,
-            None => not_started(&header, &end),
-        };
-        if !judged.gaps.is_empty() {
-            let gaps = judged.gaps.join("; ");
-            problems.push(match plan.trace {
-                Some(_) => gaps,
-                None => format!("{gaps}: with --trace they are kept on disk, and can be judged"),
-            });
-        }
-        let participants = self
-            .members
-            .iter()
-            .map(|member| Participant {
-                host: self.host(member.host),
-                pid: member.pid(),
-                log: member.hello.as_ref().map(|hello| hello.log.clone()).unwrap_or_default(),
-            })
-            .collect();
-        Ok(Finished {
-            participants,
-            elapsed: self.elapsed,
-            problems,
-            judge: judged.judge,
-            verdicts: judged.verdicts,
-            killed,
-        })
-    }
-
-    /// What cut the run short, in a word or two: the report says it at length.
-    fn cut_short_by(&self, problems: &[String]) -> Option<String> {
-        let gone = (0..).map(ProcessId).zip(&self.members).find(|(_, m)| m.gone.is_some());
-        match gone {
-            Some((process, member)) if member.died => Some(format!("{process} died")),
-            Some((process, _)) => Some(format!("{process} is gone")),
-            None if self.interrupted => Some("interrupted".to_owned()),
-            None if self.timed_out => Some("time-out".to_owned()),
-            None => problems.first().cloned(),
-        }
-    }
-
-    /// One line for each participant that is gone, with who noticed.
-    fn gone(&self) -> Vec<String> {
-        let started = |member: &&Member| member.hello.is_some() || member.started.is_some();
-        (0..)
-            .map(ProcessId)
-            .zip(&self.members)
-            .filter(|(_, member)| started(member))
-            .filter_map(|(process, member)| Some((process, member, member.gone.as_ref()?)))
-            .map(|(process, member, why)| {
-                let noticed: Vec<_> =
-                    member.lost_by.iter().map(|(by, how)| format!("{by} ({how})")).collect();
-                let noticed = match noticed.is_empty() {
-                    true => String::new(),
-                    false => format!("; noticed by {}", noticed.join(", ")),
-                };
-                let (host, pid) = (self.host(member.host), member.pid());
-                format!("{process} on {host}, process {pid}: {why}{noticed}")
-            })
-            .collect()
-    }
-
-    /// Ends what is left on all machines, and fetches the traces of those who died. Machines on which
-    /// everyone took leave are not visited again.
-    fn clean_up(&mut self) -> (Vec<String>, BTreeMap<ProcessId, PathBuf>) {
-        let mut killed = Vec::new();
-        let mut fetched = BTreeMap::new();
-        let unclean: BTreeSet<usize> = self
-            .members
-            .iter()
-            .filter(|m| m.gone.is_some() || m.connection.is_some() || m.hello.is_none())
-            .map(|member| member.host)
-            .collect();
-        let is_local = |index: usize| self.plan.hosts.get(index).is_some_and(Host::is_local);
-        if self.members.iter().any(|member| is_local(member.host)) {
-            let pids = netkit::reap::reap(&self.plan.run, Signal::SIGKILL);
-            killed.extend(
-                pids.iter()
-                    .filter(|pid| self.was_lost(**pid))
-                    .map(|pid| format!("process {pid} here")),
-            );
-        }
-        let dead: Vec<_> = (0..)
-            .map(ProcessId)
-            .zip(&self.members)
-            .filter(|(_, m)| !m.is_collected && m.hello.is_some() && self.plan.trace.is_some())
-            .map(|(process, member)| (process, member.host, member.trace_path(process)))
-            .collect();
-        for (process, host, path) in &dead {
-            if is_local(*host) && path.exists() {
-                fetched.insert(*process, path.clone());
-            }
-        }
-        let visits: Vec<_> = unclean
-            .into_iter()
-            .filter(|&index| !is_local(index))
-            .filter_map(|index| {
-                let host = self.plan.hosts.get(index)?.clone();
-                let traces: Vec<_> = dead
-                    .iter()
-                    .filter(|(_, at, _)| *at == index)
-                    .map(|(process, _, path)| (*process, path.clone()))
-                    .collect();
-                let (plan, folder) = (self.plan, self.folder);
-                Some((host, traces, plan, folder))
-            })
-            .collect();
-        let results = thread::scope(|scope| {
-            let threads: Vec<_> = visits
-                .into_iter()
-                .map(|(host, traces, plan, folder)| {
-                    scope.spawn(move || (host.to_string(), visit(&host, &traces, plan, folder)))
-                })
-                .collect();
-            threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
-        });
-        for (host, result) in results {
-            match result {
-                Ok(visit) => {
-                    killed.extend(visit.killed.iter().map(|pid| format!("process {pid} on {host}")));
-                    fetched.extend(visit.fetched);
-                }
-                Err(error) => self.problems.push(format!(
-                    "{host} could not be cleaned up ({error:#}): what runs there ends by itself within \
-                     seconds, for it no longer hears the launcher"
-                )),
-            }
-        }
-        (killed, fetched)
-    }
-
-    /// Whether this process of this machine had not taken leave when it was killed.
-    fn was_lost(&self, pid: u32) -> bool {
-        self.members.iter().any(|m| m.pid() == pid && (m.gone.is_some() || m.connection.is_some()))
-    }
 }
 
 impl Member {
     /// Where its trace is on its machine.
-    fn trace_path(&self, process: ProcessId) -> PathBuf {
+    pub(super) fn trace_path(&self, process: ProcessId) -> PathBuf {
         let log = self.hello.as_ref().map(|hello| hello.log.as_str()).unwrap_or_default();
         PathBuf::from(log).with_file_name(trace_name(process.0))
     }
-}
-
-struct Visit {
-    killed: Vec<String>,
-    fetched: BTreeMap<ProcessId, PathBuf>,
-}
-
-/// Ends what is left on one machine, and fetches traces from it.
-fn visit(
-    host: &Host,
-    traces: &[(ProcessId, PathBuf)],
-    plan: &Plan,
-    folder: &RunFolder,
-) -> anyhow::Result<Visit> {
-    let options = LaunchOptions {
-        connect_timeout: CLEAN_UP_MAX,
-        start_timeout: CLEAN_UP_MAX,
-        ask: false,
-        ..plan.launch.clone()
-    };
-    let mut remote = Remote::connect(host, &options)?;
-    let program = match options.push {
-        true => remote.push(&options.program)?,
-        false => options.program.display().to_string(),
-    };
-    let output = remote.run(&[&program, REAP, "--run", plan.run.as_str()], &[], CLEAN_UP_MAX)?;
-    let killed = String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| line.strip_prefix("killed ").map(str::to_owned))
-        .collect();
-    let mut fetched = BTreeMap::new();
-    for (process, path) in traces {
-        let bytes = match remote.read_file(&path.to_string_lossy(), 0, FETCH_MAX) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                warn!("the trace of {process} could not be fetched: {error}");
-                continue;
-            }
-        };
-        let name = format!("fetched-{}", process.0);
-        folder.file(&name)?.write_all(&bytes).context("cannot write a fetched trace")?;
-        fetched.insert(*process, folder.path().join(name));
-    }
-    Ok(Visit { killed, fetched })
-}
-
-/// Verdicts on a run that never began.
-fn not_started(header: &Header, end: &End) -> Judged {
-    let judge = crate::verdict::Judge::new(&header.properties, header.processes);
-    let mut verdicts = judge.verdicts(end);
-    for verdict in &mut verdicts {
-        verdict.holds = None;
-        verdict.detail = "the run never began".to_owned();
-    }
-    Judged { judge, verdicts, gaps: Vec::new() }
 }
 
 impl Service for Conductor<'_> {

@@ -1,18 +1,22 @@
 //! Real processes on real machines: the world in which a lab is more than a model.
 //!
 //! The command in the foreground is the launcher and takes no part in the algorithm. It starts N
-//! daemons, here or over SSH, and each connects back to it ([`launcher`]). A daemon runs one process of
-//! the algorithm and carries out what it asks for ([`participant`]); both speak in frames of netkit
-//! ([`wire`]). At the end the launcher collects what the participants wrote down ([`journal`]), puts
-//! it in an order that respects causality, and has it judged ([`collect`]).
+//! daemons, here or over SSH, and each connects back to it (`launcher`). A daemon runs one process of
+//! the algorithm and carries out what it asks for (`participant`); both speak in frames of netkit
+//! (`wire`). At the end the launcher collects what the participants wrote down (`journal`), puts
+//! it in an order that respects causality, and has it judged (`collect`).
 //!
 //! This module and no other of this crate names netkit.
 
 mod collect;
+mod conclude;
 mod config;
 mod journal;
 mod launcher;
 mod participant;
+mod plan;
+mod routes;
+mod visit;
 mod wire;
 
 use std::io;
@@ -23,7 +27,8 @@ use netkit::run_id::RunId;
 
 use self::config::Config;
 use self::journal::Journal;
-pub use self::launcher::{Finished, Launch, Participant, Plan, run};
+pub use self::launcher::run;
+pub use self::plan::{Finished, Launch, Participant, Plan};
 use crate::lab::Lab;
 
 /// The folder of all runs of a user: `/tmp/labs-<user>`.

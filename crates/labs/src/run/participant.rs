@@ -108,13 +108,13 @@ where
         ready: Some(ready),
         build: Some(Box::new(build)),
         control,
-        last_word: Instant::now(),
+        last_word: now(),
         phase: Phase::Joining,
         process: None,
         application: None,
         effects: Vec::new(),
         scratch: Vec::new(),
-        started_at: Instant::now(),
+        started_at: now(),
         addresses: BTreeMap::new(),
         neighbours: BTreeMap::new(),
         connections: BTreeMap::new(),
@@ -185,6 +185,9 @@ impl Neighbour {
     }
 }
 
+/// Makes the process, once its place is known.
+type Build<P> = Box<dyn FnOnce(&Place) -> P>;
+
 struct Driver<L: Lab, P: Process> {
     config: Config,
     options: L::Options,
@@ -192,7 +195,7 @@ struct Driver<L: Lab, P: Process> {
     host: String,
     log_path: String,
     ready: Option<Ready>,
-    build: Option<Box<dyn FnOnce(&Place) -> P>>,
+    build: Option<Build<P>>,
     phase: Phase,
 
     control: ConnectionId,

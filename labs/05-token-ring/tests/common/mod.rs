@@ -15,23 +15,23 @@ use token_ring::broken::{Broken, BrokenTokenRing};
 use token_ring::lab::{Options, TokenRingLab};
 use token_ring::token_ring::TokenRing;
 
-pub const CLOSINGS: [Closing; 2] = [Closing::Forward, Closing::First];
+pub(crate) const CLOSINGS: [Closing; 2] = [Closing::Forward, Closing::First];
 
-pub fn ring(processes: u32, options: &Options) -> Vec<TokenRing> {
+pub(crate) fn ring(processes: u32, options: &Options) -> Vec<TokenRing> {
     let place = |rank| Place::simulated(rank, processes);
     (0..processes).map(|rank| TokenRingLab::process(options, &place(rank))).collect()
 }
 
-pub fn broken_ring(processes: u32, options: &Options, how: Broken) -> Vec<BrokenTokenRing> {
+pub(crate) fn broken_ring(processes: u32, options: &Options, how: Broken) -> Vec<BrokenTokenRing> {
     ring(processes, options).into_iter().map(|p| TokenRingLab::broken(p, &how)).collect()
 }
 
-pub fn specs(processes: u32, options: &Options) -> Vec<Spec> {
+pub(crate) fn specs(processes: u32, options: &Options) -> Vec<Spec> {
     TokenRingLab::properties(options, processes)
 }
 
 /// A simulated run, judged: its verdicts and its counts.
-pub fn simulate<P: labs::process::Process>(
+pub(crate) fn simulate<P: labs::process::Process>(
     seed: u64,
     network: Network,
     all: Vec<P>,
@@ -41,52 +41,52 @@ pub fn simulate<P: labs::process::Process>(
     let recorder = Recorder::new(processes, Judge::new(specs, processes));
     let mut simulation = Simulation::new(seed, network, all, recorder).unwrap();
     // A token that doubled at every hop would never let the run come to rest.
-    let ended = simulation.run(Limits { events: 200_000, ..Limits::default() });
+    let ended = simulation.run(Limits { events: 20_000, ..Limits::default() });
     let judge = simulation.into_observer().finish().unwrap();
     assert!(matches!(ended, Ended::Quiet | Ended::EventLimit(_)));
     (judge.verdicts(&ended.end()), judge)
 }
 
 /// The names of the properties that do not hold.
-pub fn violated(verdicts: &[Verdict]) -> Vec<&str> {
+pub(crate) fn violated(verdicts: &[Verdict]) -> Vec<&str> {
     let broken = verdicts.iter().filter(|verdict| verdict.holds == Some(false));
     broken.map(|verdict| verdict.name.as_str()).collect()
 }
 
 /// The lab's program.
-pub fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_token-ring"));
     command.stdin(Stdio::null()).env_remove("RUST_LOG");
     command
 }
 
 /// A run that has ended.
-pub struct Ran {
-    pub status: i32,
-    pub report: serde_json::Value,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) report: serde_json::Value,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
-    pub fn of(output: &Output) -> Self {
+    pub(crate) fn of(output: &Output) -> Self {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         let report = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error} in {output:?}"));
         Self { status: output.status.code().expect("it was not killed"), report, stderr }
     }
 
-    pub fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         let verdicts = self.report["properties"].as_array().unwrap();
         !verdicts.is_empty() && verdicts.iter().all(|verdict| verdict["holds"] == true)
     }
 
-    pub fn problems(&self) -> String {
+    pub(crate) fn problems(&self) -> String {
         self.report["problems"].to_string()
     }
 }
 
 /// Runs the program with `--json` to its end, and makes sure that nothing is left of it.
-pub fn ran(arguments: &[&str]) -> Ran {
+pub(crate) fn ran(arguments: &[&str]) -> Ran {
     let output = program().args(arguments).arg("--json").output().unwrap();
     let ran = Ran::of(&output);
     assert_nothing_left(ran.report["run"].as_str().unwrap());
@@ -94,15 +94,15 @@ pub fn ran(arguments: &[&str]) -> Ran {
 }
 
 /// A run in progress.
-pub struct Running {
-    pub launcher: Child,
-    pub folder: std::path::PathBuf,
+pub(crate) struct Running {
+    pub(crate) launcher: Child,
+    pub(crate) folder: std::path::PathBuf,
 }
 
 impl Running {
     /// Starts a run that would last for minutes, and waits until the token circulates: until `file`, to
     /// which the processes write, has some lines.
-    pub fn start(file: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(file: &Path, arguments: &[&str]) -> Self {
         let launcher = program()
             .args(["run", "--laps", "1000000", "--work", "1", "--json", "--timeout", "120"])
             .arg("--file")
@@ -126,12 +126,12 @@ impl Running {
         this
     }
 
-    pub fn run(&self) -> &str {
+    pub(crate) fn run(&self) -> &str {
         self.folder.file_name().unwrap().to_str().unwrap()
     }
 
     /// The process ids of the participants, by rank.
-    pub fn pids(&self) -> Vec<u32> {
+    pub(crate) fn pids(&self) -> Vec<u32> {
         // Those that this launcher started: their parents are gone, but the run's name is known from
         // any of them, and the ranks from their command lines.
         let mine = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
@@ -148,7 +148,7 @@ impl Running {
         mine.into_iter().map(|(_, pid)| pid).collect()
     }
 
-    pub fn end(mut self) -> Ran {
+    pub(crate) fn end(mut self) -> Ran {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         self.launcher.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
         self.launcher.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
@@ -164,12 +164,12 @@ fn has_parent_run(pid: u32, launcher: u32) -> bool {
 }
 
 /// The local ports of the TCP sockets of a process.
-pub fn sockets(pid: u32) -> Vec<u16> {
+pub(crate) fn sockets(pid: u32) -> Vec<u16> {
     connections(pid).into_iter().map(|(local, _)| local).collect()
 }
 
 /// The TCP sockets of a process: their local ports, and those at the other end (0 if it listens).
-pub fn connections(pid: u32) -> Vec<(u16, u16)> {
+pub(crate) fn connections(pid: u32) -> Vec<(u16, u16)> {
     let Ok(fds) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
     let inodes: Vec<String> = fds
         .filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok())
@@ -192,13 +192,13 @@ pub fn connections(pid: u32) -> Vec<(u16, u16)> {
         .collect()
 }
 
-pub fn command_line(pid: u32) -> Option<Vec<String>> {
+pub(crate) fn command_line(pid: u32) -> Option<Vec<String>> {
     let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     Some(bytes.split(|&b| b == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect())
 }
 
 /// Every process of the run that still lives; a zombie is not one, only the note of its end.
-pub fn left_of(run: &str) -> Vec<u32> {
+pub(crate) fn left_of(run: &str) -> Vec<u32> {
     let pids = std::fs::read_dir("/proc")
         .unwrap()
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
@@ -206,12 +206,13 @@ pub fn left_of(run: &str) -> Vec<u32> {
         .collect()
 }
 
-pub fn assert_nothing_left(run: &str) {
+pub(crate) fn assert_nothing_left(run: &str) {
     wait_until("nothing is left of the run", || left_of(run).is_empty());
 }
 
+#[expect(clippy::disallowed_methods, reason = "real processes take real time")]
 /// Waits for something that is about to happen, at most as long as the issue of a run may take.
-pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
     let started = Instant::now();
     while !happened() {
         assert!(started.elapsed() < Duration::from_secs(30), "waited in vain until {what}");

@@ -1,0 +1,201 @@
+//! After a run: whatever is left of it is ended, its journals are judged, and what came of it is said.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::thread;
+
+use netkit::Signal;
+use netkit::hosts::Host;
+
+use super::collect::{self, Collected, Judged};
+use super::launcher::{Conductor, Member};
+use super::plan::{Finished, Participant};
+use super::visit::visit;
+use crate::process::ProcessId;
+use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
+use crate::trace::{Header, TraceEvent};
+use crate::verdict::End;
+
+impl Conductor<'_> {
+    pub(super) fn conclude(mut self, watch: impl FnMut(&TraceEvent)) -> anyhow::Result<Finished> {
+        let (killed, fetched) = self.clean_up();
+        let journals: Vec<_> = (0..)
+            .map(ProcessId)
+            .zip(&self.members)
+            .map(|(process, member)| Collected {
+                journal: member
+                    .journal
+                    .as_ref()
+                    .filter(|_| member.is_collected)
+                    .map(|(path, _)| path.clone())
+                    .or_else(|| fetched.get(&process).cloned()),
+                truncated: member.truncated,
+                died: member.died,
+            })
+            .collect();
+        let mut problems = self.gone();
+        problems.append(&mut self.problems);
+        let plan = self.plan;
+        let end = match self.cut_short_by(&problems) {
+            None => End::Complete,
+            Some(why) => End::CutShort(why),
+        };
+        let header = Header {
+            trace: FORMAT,
+            lab: plan.lab.to_owned(),
+            verb: "run".to_owned(),
+            run: plan.run.to_string(),
+            processes: plan.processes,
+            seed: plan.seed,
+            arguments: plan.arguments.clone(),
+            clocks: plan.trace.is_some() && plan.processes <= CLOCKS_MAX_PROCESSES,
+            properties: plan.properties.clone(),
+        };
+        let judged = match self.started_at {
+            Some(_) => collect::judge(&header, &journals, &end, plan.trace.as_deref(), watch)?,
+            None => not_started(&header, &end),
+        };
+        if !judged.gaps.is_empty() {
+            let gaps = judged.gaps.join("; ");
+            problems.push(match plan.trace {
+                Some(_) => gaps,
+                None => format!("{gaps}: with --trace they are kept on disk, and can be judged"),
+            });
+        }
+        let participants = self
+            .members
+            .iter()
+            .map(|member| Participant {
+                host: self.host(member.host),
+                pid: member.pid(),
+                log: member.hello.as_ref().map(|hello| hello.log.clone()).unwrap_or_default(),
+            })
+            .collect();
+        Ok(Finished {
+            participants,
+            elapsed: self.elapsed,
+            problems,
+            judge: judged.judge,
+            verdicts: judged.verdicts,
+            killed,
+        })
+    }
+
+    /// What cut the run short, in a word or two: the report says it at length.
+    fn cut_short_by(&self, problems: &[String]) -> Option<String> {
+        let gone = (0..).map(ProcessId).zip(&self.members).find(|(_, m)| m.gone.is_some());
+        match gone {
+            Some((process, member)) if member.died => Some(format!("{process} died")),
+            Some((process, _)) => Some(format!("{process} is gone")),
+            None if self.interrupted => Some("interrupted".to_owned()),
+            None if self.timed_out => Some("time-out".to_owned()),
+            None => problems.first().cloned(),
+        }
+    }
+
+    /// One line for each participant that is gone, with who noticed.
+    fn gone(&self) -> Vec<String> {
+        let started = |member: &&Member| member.hello.is_some() || member.started.is_some();
+        (0..)
+            .map(ProcessId)
+            .zip(&self.members)
+            .filter(|(_, member)| started(member))
+            .filter_map(|(process, member)| Some((process, member, member.gone.as_ref()?)))
+            .map(|(process, member, why)| {
+                let noticed: Vec<_> =
+                    member.lost_by.iter().map(|(by, how)| format!("{by} ({how})")).collect();
+                let noticed = match noticed.is_empty() {
+                    true => String::new(),
+                    false => format!("; noticed by {}", noticed.join(", ")),
+                };
+                let (host, pid) = (self.host(member.host), member.pid());
+                format!("{process} on {host}, process {pid}: {why}{noticed}")
+            })
+            .collect()
+    }
+
+    /// Ends what is left on all machines, and fetches the traces of those who died. Machines on which
+    /// everyone took leave are not visited again.
+    fn clean_up(&mut self) -> (Vec<String>, BTreeMap<ProcessId, PathBuf>) {
+        let mut killed = Vec::new();
+        let mut fetched = BTreeMap::new();
+        let unclean: BTreeSet<usize> = self
+            .members
+            .iter()
+            .filter(|m| m.gone.is_some() || m.connection.is_some() || m.hello.is_none())
+            .map(|member| member.host)
+            .collect();
+        let is_local = |index: usize| self.plan.hosts.get(index).is_some_and(Host::is_local);
+        if self.members.iter().any(|member| is_local(member.host)) {
+            let pids = netkit::reap::reap(&self.plan.run, Signal::SIGKILL);
+            killed.extend(
+                pids.iter()
+                    .filter(|pid| self.was_lost(**pid))
+                    .map(|pid| format!("process {pid} here")),
+            );
+        }
+        let dead: Vec<_> = (0..)
+            .map(ProcessId)
+            .zip(&self.members)
+            .filter(|(_, m)| !m.is_collected && m.hello.is_some() && self.plan.trace.is_some())
+            .map(|(process, member)| (process, member.host, member.trace_path(process)))
+            .collect();
+        for (process, host, path) in &dead {
+            if is_local(*host) && path.exists() {
+                fetched.insert(*process, path.clone());
+            }
+        }
+        let visits: Vec<_> = unclean
+            .into_iter()
+            .filter(|&index| !is_local(index))
+            .filter_map(|index| {
+                let host = self.plan.hosts.get(index)?.clone();
+                let traces: Vec<_> = dead
+                    .iter()
+                    .filter(|(_, at, _)| *at == index)
+                    .map(|(process, _, path)| (*process, path.clone()))
+                    .collect();
+                let (plan, folder) = (self.plan, self.folder);
+                Some((host, traces, plan, folder))
+            })
+            .collect();
+        let results = thread::scope(|scope| {
+            let threads: Vec<_> = visits
+                .into_iter()
+                .map(|(host, traces, plan, folder)| {
+                    scope.spawn(move || (host.to_string(), visit(&host, &traces, plan, folder)))
+                })
+                .collect();
+            threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
+        });
+        for (host, result) in results {
+            match result {
+                Ok(visit) => {
+                    killed.extend(visit.killed.iter().map(|pid| format!("process {pid} on {host}")));
+                    fetched.extend(visit.fetched);
+                }
+                Err(error) => self.problems.push(format!(
+                    "{host} could not be cleaned up ({error:#}): what runs there ends by itself within \
+                     seconds, for it no longer hears the launcher"
+                )),
+            }
+        }
+        (killed, fetched)
+    }
+
+    /// Whether this process of this machine had not taken leave when it was killed.
+    fn was_lost(&self, pid: u32) -> bool {
+        self.members.iter().any(|m| m.pid() == pid && (m.gone.is_some() || m.connection.is_some()))
+    }
+}
+
+/// Verdicts on a run that never began.
+fn not_started(header: &Header, end: &End) -> Judged {
+    let judge = crate::verdict::Judge::new(&header.properties, header.processes);
+    let mut verdicts = judge.verdicts(end);
+    for verdict in &mut verdicts {
+        verdict.holds = None;
+        verdict.detail = "the run never began".to_owned();
+    }
+    Judged { judge, verdicts, gaps: Vec::new() }
+}

@@ -1,0 +1,89 @@
+//! What a run is told beforehand, and what it says afterwards.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use netkit::hosts::Hosts;
+use netkit::launch::LaunchOptions;
+use netkit::run_id::RunId;
+
+use crate::overlay::Overlay;
+use crate::verdict::Spec;
+
+/// Who starts whom.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+pub enum Launch {
+    /// The launcher starts all participants.
+    #[default]
+    Star,
+    /// The launcher starts the first, and each starts the next from its own machine.
+    Chain,
+}
+
+/// Everything that a run needs to know.
+pub struct Plan {
+    /// Which lab.
+    pub lab: &'static str,
+    /// The name of the run.
+    pub run: RunId,
+    /// How many participants.
+    pub processes: u32,
+    /// What random choices are drawn from.
+    pub seed: u64,
+    /// The machines.
+    pub hosts: Hosts,
+    /// How to reach them.
+    pub launch: LaunchOptions,
+    /// Who starts whom.
+    pub mode: Launch,
+    /// The address at which participants find the launcher, if it is not to be found out.
+    pub advertise: Option<IpAddr>,
+    /// How the participants are connected.
+    pub overlay: Overlay,
+    /// What is demanded of the run.
+    pub properties: Vec<Spec>,
+    /// The lab's options as JSON.
+    pub options: serde_json::Value,
+    /// The mistake to make, as JSON.
+    pub broken: Option<serde_json::Value>,
+    /// The command line after the verb.
+    pub arguments: Vec<String>,
+    /// Where to write the trace, if anywhere.
+    pub trace: Option<PathBuf>,
+    /// How long the run may take, launching apart.
+    pub timeout: Duration,
+    /// Whether to leave the participants there when they have finished, until a signal comes.
+    pub stay: bool,
+    /// The largest body of a frame, in bytes.
+    pub max_frame: usize,
+    /// Whether participants watch their neighbours.
+    pub watch: bool,
+}
+
+/// What is known of one participant.
+#[derive(Clone, Debug)]
+pub struct Participant {
+    /// Its machine as the host file names it.
+    pub host: String,
+    /// Its process id there; 0 if it never joined.
+    pub pid: u32,
+    /// Its log file there.
+    pub log: String,
+}
+
+/// A run that has ended, and been judged.
+pub struct Finished {
+    /// The participants, by rank.
+    pub participants: Vec<Participant>,
+    /// From the start of the algorithm to its end.
+    pub elapsed: Duration,
+    /// Why it did not come to its end, if it did not.
+    pub problems: Vec<String>,
+    /// The judge, with its counts.
+    pub judge: crate::verdict::Judge,
+    /// The verdicts.
+    pub verdicts: Vec<crate::verdict::Verdict>,
+    /// What was killed at the end because it could not end by itself.
+    pub killed: Vec<String>,
+}
