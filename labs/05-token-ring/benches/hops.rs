@@ -84,6 +84,7 @@ fn lab(laps: u64) -> f64 {
 }
 
 /// The rival: each process waits in `read`, and passes on what it has read.
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 fn std_net(laps: u64) -> f64 {
     let program = env::current_exe().expect("this program");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
