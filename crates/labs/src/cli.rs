@@ -11,6 +11,7 @@ mod check;
 mod progress;
 mod run;
 mod simulate;
+pub mod tool;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;

@@ -42,9 +42,9 @@ use crate::trace::note::TimerName;
 /// How often neighbours and the launcher are asked whether they are there.
 pub(super) const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long someone may be silent before being taken for gone. Four questions unanswered: a machine
+/// How long someone may be silent before being taken for gone. Six questions unanswered: a machine
 /// that compiles on all its cores has been seen to leave one open.
-pub(super) const SILENCE_MAX: Duration = Duration::from_millis(2_500);
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(3);
 
 /// How long after the end of the launcher the others of this run on this machine get to end by
 /// themselves, before they are killed: some may be stopped and cannot.
