@@ -65,7 +65,7 @@ enum Command<L: Lab> {
 /// What every verb takes.
 #[derive(Args, Clone, Debug)]
 struct Common {
-    /// How many processes take part
+    /// How many processes take part [default: the number that the lab shows best, often 5, in `check` 3]
     #[arg(long, short = 'n', value_name = "N")]
     processes: Option<u32>,
     /// What random choices are drawn from: the same seed gives the same choices [default: random in

@@ -333,10 +333,11 @@ impl Conductor<'_> {
             if self.plan.stay {
                 self.stage = Stage::Staying;
                 self.clear_deadline(net);
-                self.say(format!(
+                // Whoever asked for this must learn how to end it, in a pipe too.
+                eprintln!(
                     "finished; the processes stay until you press Ctrl-C or end process {}",
                     std::process::id()
-                ));
+                );
             } else {
                 self.collect(net);
             }

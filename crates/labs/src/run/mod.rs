@@ -16,6 +16,8 @@ mod launcher;
 mod participant;
 mod plan;
 mod routes;
+#[cfg(test)]
+mod tests;
 mod visit;
 mod wire;
 
