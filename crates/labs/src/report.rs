@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::lab::Prediction;
-use crate::verdict::{PropertyKind, Verdict};
+use crate::verdict::{PropertyKind, Verdict, counted};
 
 /// How many processes are listed one by one; of more, the first and the last.
 const LISTED_MAX: usize = 20;
@@ -134,11 +134,8 @@ impl Report {
         self.write_messages(out)?;
         self.write_properties(out, paint)?;
         if !self.counterexample.is_empty() {
-            writeln!(
-                out,
-                "\na shortest run that shows it, in {} steps:",
-                self.counterexample.len()
-            )?;
+            let steps = counted(self.counterexample.len() as u64, "step");
+            writeln!(out, "\na shortest run that shows it, in {steps}:")?;
         }
         for step in &self.counterexample {
             writeln!(out, "  {step}")?;
@@ -169,7 +166,7 @@ impl Report {
                 None => writeln!(out, "...")?,
             }
         }
-        writeln!(out)
+        if self.lines.is_empty() { Ok(()) } else { writeln!(out) }
     }
 
     fn write_messages(&self, out: &mut String) -> std::fmt::Result {

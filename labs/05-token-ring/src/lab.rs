@@ -223,7 +223,12 @@ impl Findings for TokenRingFindings {
         let seconds = summary.elapsed.as_secs_f64();
         vec![
             format!("roll call: {roll_call}"),
-            format!("the token made {hops} hops in {seconds:.3} s: {a_second:.0} a second"),
+            match summary.is_virtual {
+                true => format!("the token made {hops} hops in {seconds:.3} s of virtual time"),
+                false => {
+                    format!("the token made {hops} hops in {seconds:.3} s: {a_second:.0} a second")
+                }
+            },
         ]
     }
 

@@ -135,7 +135,11 @@ pub(super) fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     let mut properties = finished.verdicts;
     properties.extend(L::judge_remains(&options, processes, complete, one_machine));
     let judge = &finished.judge;
-    let summary = Summary { messages: judge.messages().clone(), elapsed: finished.elapsed };
+    let summary = Summary {
+        messages: judge.messages().clone(),
+        elapsed: finished.elapsed,
+        is_virtual: false,
+    };
     let used: std::collections::BTreeSet<_> = hosts.place(processes).into_iter().collect();
     let report = Report {
         lab: L::NAME.to_owned(),

@@ -389,10 +389,7 @@ where
         self.phase = Phase::Running;
         self.started_at = now();
         self.happen(net, Event::Init, &Entry::Init);
-        match self.application.as_mut().map(|application| application.on_start()).transpose() {
-            Ok(requests) => self.asked.extend(requests.into_iter().flatten()),
-            Err(error) => return self.fail(net, format!("the application: {error}")),
-        }
+        self.asked.extend(L::requests(&self.options, self.env.me, self.env.processes));
         while let Some((header, message)) = self.early.pop_front() {
             self.receive(net, header, message, 0);
         }
