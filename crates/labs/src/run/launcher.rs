@@ -18,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use log::{debug, info, warn};
-use netkit::launch::{LaunchEvent, Program};
+use netkit::launch::{LaunchEvent, Program, Stage as LaunchStage};
 use netkit::logs::RunFolder;
 use netkit::membership::{Membership, Secret};
 use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Signal, TimerId};
@@ -174,6 +174,9 @@ pub(super) struct Member {
     pub(super) started: Option<u32>,
     pub(super) is_ready: bool,
     pub(super) is_finished: bool,
+    /// Something of it may be on its machine: the launch got as far as starting it, or that is not
+    /// known.
+    pub(super) was_tried: bool,
     /// Why it takes no part any more.
     pub(super) gone: Option<String>,
     /// Its process has died, as against not answering.
@@ -203,6 +206,7 @@ impl Member {
             started: None,
             is_ready: false,
             is_finished: false,
+            was_tried: true,
             gone: None,
             died: false,
             lost_by: Vec::new(),
@@ -251,6 +255,9 @@ impl Conductor<'_> {
                 let whom: Vec<_> = ranks.iter().map(|&rank| ProcessId(rank).to_string()).collect();
                 self.problems.push(format!("{} not started: {error}", whom.join(", ")));
                 for rank in ranks {
+                    if let Some(member) = self.members.get_mut(rank as usize) {
+                        member.was_tried = error.stage >= LaunchStage::Start;
+                    }
                     self.on_started(rank, Err(()));
                 }
             }
