@@ -33,6 +33,8 @@ fn main() {
         a_stopped_daemon_is_named_and_killed,
         a_killed_launcher_leaves_nothing_behind,
         a_killed_launcher_of_a_chain_leaves_nothing_behind,
+        a_launcher_killed_while_it_launches_leaves_nothing_behind,
+        a_stopped_launcher_is_as_good_as_dead,
         a_stopped_daemon_whose_launcher_was_killed_is_ended_by_its_neighbours,
         ctrl_c_ends_everything,
         ctrl_c_while_a_machine_is_waited_for_ends_everything,
@@ -79,23 +81,23 @@ impl Running {
         kill(Pid::from_raw(self.daemon(rank).pid), signal).expect("it runs");
     }
 
-    /// Waits until nothing of any run is left on any machine.
-    fn assert_nothing_left(&self, within: Duration) {
-        let begin = Instant::now();
-        let mut left = self.room.processes();
-        while !left.is_empty() {
-            assert!(begin.elapsed() < within, "left after {within:?}: {left:#?}");
-            std::thread::sleep(Duration::from_millis(20));
-            left = self.room.processes();
-        }
-    }
-
     /// Waits for the end of the launcher, after which nothing may be left on any machine that it can
     /// reach.
     fn end(self) -> (Outcome, Room) {
         let outcome = self.launcher.outcome(END);
         assert_eq!(self.room.processes(), [], "when the launcher has ended, all has ended");
         (outcome, self.room)
+    }
+}
+
+/// Waits until nothing of any run is left on any machine.
+fn assert_nothing_left(room: &Room, within: Duration) {
+    let begin = Instant::now();
+    let mut left = room.processes();
+    while !left.is_empty() {
+        assert!(begin.elapsed() < within, "left after {within:?}: {left:#?}");
+        std::thread::sleep(Duration::from_millis(20));
+        left = room.processes();
     }
 }
 
@@ -227,20 +229,39 @@ fn a_stopped_daemon_is_named_and_killed() {
 fn a_killed_launcher_leaves_nothing_behind() {
     let mut running = Running::start(&[]);
     running.launcher.signal(Signal::SIGKILL);
-    running.assert_nothing_left(ORPHANED);
+    assert_nothing_left(&running.room, ORPHANED);
 }
 
 fn a_killed_launcher_of_a_chain_leaves_nothing_behind() {
     let mut running = Running::start(&["--launch", "chain", "--trace", "/root/trace"]);
     running.launcher.signal(Signal::SIGKILL);
-    running.assert_nothing_left(ORPHANED);
+    assert_nothing_left(&running.room, ORPHANED);
+}
+
+fn a_launcher_killed_while_it_launches_leaves_nothing_behind() {
+    let (room, mut launcher) = launching_for_ever();
+    launcher.signal(Signal::SIGKILL);
+    assert_nothing_left(&room, ORPHANED);
+}
+
+/// As when Ctrl-Z is pressed: nobody can tell that from a dead one.
+fn a_stopped_launcher_is_as_good_as_dead() {
+    let mut running = Running::start(&[]);
+    running.launcher.signal(Signal::SIGSTOP);
+    // The launcher itself has no `--run`, and does not count.
+    assert_nothing_left(&running.room, ORPHANED);
+    running.launcher.signal(Signal::SIGCONT);
+    let (outcome, _room) = running.end();
+    assert_cut_short(&outcome);
+    let problems = outcome.problems();
+    assert!((0..4).any(|rank| problems.contains(&format!("p{rank} on lab0"))), "{problems}");
 }
 
 fn a_stopped_daemon_whose_launcher_was_killed_is_ended_by_its_neighbours() {
     let mut running = Running::on(2, "lab[01-02] slots=2\n", "4", &[]);
     running.signal(1, Signal::SIGSTOP);
     running.launcher.signal(Signal::SIGKILL);
-    running.assert_nothing_left(ORPHANED);
+    assert_nothing_left(&running.room, ORPHANED);
 }
 
 fn ctrl_c_ends_everything() {
@@ -256,7 +277,8 @@ fn ctrl_c_ends_everything() {
     }
 }
 
-fn ctrl_c_while_a_machine_is_waited_for_ends_everything() {
+/// A launch of which two daemons are there, while the third machine keeps it waiting.
+fn launching_for_ever() -> (Room, Launcher) {
     let room = Room::up(3);
     let program = room.share_program();
     // A machine that takes connections and never says a word.
@@ -266,6 +288,11 @@ fn ctrl_c_while_a_machine_is_waited_for_ends_everything() {
         let ranks: BTreeSet<_> = room.processes().iter().filter_map(Found::rank).collect();
         (ranks == BTreeSet::from([0, 2])).then_some(())
     });
+    (room, launcher)
+}
+
+fn ctrl_c_while_a_machine_is_waited_for_ends_everything() {
+    let (room, mut launcher) = launching_for_ever();
     launcher.signal(Signal::SIGINT);
     let outcome = launcher.outcome(END);
     outcome.assert_problem(2, &["interrupted: everything was stopped"]);
