@@ -9,9 +9,10 @@ use netkit::hosts::Host;
 
 use super::collect::{self, Collected, Judged};
 use super::launcher::{Conductor, Member};
-use super::plan::{Finished, Participant};
+use super::plan::{Finished, Participant, host_label};
 use super::visit::visit;
 use crate::process::ProcessId;
+use crate::report::NEVER_BEGAN;
 use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
 use crate::trace::{Header, TraceEvent};
 use crate::verdict::End;
@@ -123,6 +124,7 @@ impl Conductor<'_> {
             .members
             .iter()
             .filter(|m| m.gone.is_some() || m.connection.is_some() || m.hello.is_none())
+            .filter(|m| m.may_live)
             .map(|member| member.host)
             .collect();
         let is_local = |index: usize| self.plan.hosts.get(index).is_some_and(Host::is_local);
@@ -163,7 +165,7 @@ impl Conductor<'_> {
             let threads: Vec<_> = visits
                 .into_iter()
                 .map(|(host, traces, plan, folder)| {
-                    scope.spawn(move || (host.to_string(), visit(&host, &traces, plan, folder)))
+                    scope.spawn(move || (host_label(&host), visit(&host, &traces, plan, folder)))
                 })
                 .collect();
             threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
@@ -195,7 +197,7 @@ fn not_started(header: &Header, end: &End) -> Judged {
     let mut verdicts = judge.verdicts(end);
     for verdict in &mut verdicts {
         verdict.holds = None;
-        verdict.detail = "the run never began".to_owned();
+        verdict.detail = NEVER_BEGAN.to_owned();
     }
     Judged { judge, verdicts, gaps: Vec::new() }
 }

@@ -25,7 +25,7 @@ use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Signal, T
 
 use super::config::{Chain, Config};
 use super::participant::{SILENCE_MAX, WATCH_INTERVAL, trace_name};
-use super::plan::{Finished, Launch, Plan};
+use super::plan::{Finished, Launch, Plan, host_label};
 use super::routes::{launcher_addresses, listen_address};
 use super::wire::{LAUNCHER, ToLauncher, ToParticipant};
 use super::{FOLDER, participant_job};
@@ -178,6 +178,8 @@ pub(super) struct Member {
     pub(super) gone: Option<String>,
     /// Its process has died, as against not answering.
     pub(super) died: bool,
+    /// Something of it may be left on its machine, whether or not it joined.
+    pub(super) may_live: bool,
     /// Who lost it, and how.
     pub(super) lost_by: Vec<(ProcessId, String)>,
     pub(super) last_word: Instant,
@@ -205,6 +207,7 @@ impl Member {
             is_finished: false,
             gone: None,
             died: false,
+            may_live: true,
             lost_by: Vec::new(),
             last_word: now(),
             journal: None,
@@ -250,8 +253,13 @@ impl Conductor<'_> {
             LaunchEvent::Failed { ranks, error, .. } => {
                 let whom: Vec<_> = ranks.iter().map(|&rank| ProcessId(rank).to_string()).collect();
                 self.problems.push(format!("{} not started: {error}", whom.join(", ")));
+                // Up to copying, nothing was begun there that could be left.
+                let may_live = error.stage >= netkit::launch::Stage::Start;
                 for rank in ranks {
                     self.on_started(rank, Err(()));
+                    if let Some(member) = self.members.get_mut(rank as usize) {
+                        member.may_live = may_live;
+                    }
                 }
             }
             LaunchEvent::Progress { host, stage } => {
@@ -551,7 +559,7 @@ impl Conductor<'_> {
     }
 
     pub(super) fn host(&self, index: usize) -> String {
-        self.plan.hosts.get(index).map_or_else(String::new, |host| host.to_string())
+        self.plan.hosts.get(index).map_or_else(String::new, host_label)
     }
 
     fn say(&mut self, message: String) {
