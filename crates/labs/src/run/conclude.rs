@@ -116,7 +116,7 @@ impl Conductor<'_> {
     }
 
     /// Ends what is left on all machines, and fetches the traces of those who died. Machines on which
-    /// everyone took leave are not visited again.
+    /// everyone took leave, or on which nothing was started, are not visited.
     fn clean_up(&mut self) -> (Vec<String>, BTreeMap<ProcessId, PathBuf>) {
         let mut killed = Vec::new();
         let mut fetched = BTreeMap::new();
@@ -124,7 +124,7 @@ impl Conductor<'_> {
             .members
             .iter()
             .filter(|m| m.gone.is_some() || m.connection.is_some() || m.hello.is_none())
-            .filter(|m| m.may_live)
+            .filter(|m| m.was_tried)
             .map(|member| member.host)
             .collect();
         let is_local = |index: usize| self.plan.hosts.get(index).is_some_and(Host::is_local);

@@ -18,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use log::{debug, info, warn};
-use netkit::launch::{LaunchEvent, Program};
+use netkit::launch::{LaunchEvent, Program, Stage as LaunchStage};
 use netkit::logs::RunFolder;
 use netkit::membership::{Membership, Secret};
 use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Signal, TimerId};
@@ -174,12 +174,13 @@ pub(super) struct Member {
     pub(super) started: Option<u32>,
     pub(super) is_ready: bool,
     pub(super) is_finished: bool,
+    /// Something of it may be on its machine: the launch got as far as starting it, or that is not
+    /// known.
+    pub(super) was_tried: bool,
     /// Why it takes no part any more.
     pub(super) gone: Option<String>,
     /// Its process has died, as against not answering.
     pub(super) died: bool,
-    /// Something of it may be left on its machine, whether or not it joined.
-    pub(super) may_live: bool,
     /// Who lost it, and how.
     pub(super) lost_by: Vec<(ProcessId, String)>,
     pub(super) last_word: Instant,
@@ -205,9 +206,9 @@ impl Member {
             started: None,
             is_ready: false,
             is_finished: false,
+            was_tried: true,
             gone: None,
             died: false,
-            may_live: true,
             lost_by: Vec::new(),
             last_word: now(),
             journal: None,
@@ -253,13 +254,11 @@ impl Conductor<'_> {
             LaunchEvent::Failed { ranks, error, .. } => {
                 let whom: Vec<_> = ranks.iter().map(|&rank| ProcessId(rank).to_string()).collect();
                 self.problems.push(format!("{} not started: {error}", whom.join(", ")));
-                // Up to copying, nothing was begun there that could be left.
-                let may_live = error.stage >= netkit::launch::Stage::Start;
                 for rank in ranks {
-                    self.on_started(rank, Err(()));
                     if let Some(member) = self.members.get_mut(rank as usize) {
-                        member.may_live = may_live;
+                        member.was_tried = error.stage >= LaunchStage::Start;
                     }
+                    self.on_started(rank, Err(()));
                 }
             }
             LaunchEvent::Progress { host, stage } => {
