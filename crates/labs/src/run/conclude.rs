@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::thread;
 
+use log::warn;
 use netkit::Signal;
 use netkit::hosts::Host;
 
@@ -62,6 +63,12 @@ impl Conductor<'_> {
                 Some(_) => gaps,
                 None => format!("{gaps}: with --trace they are kept on disk, and can be judged"),
             });
+        }
+        // What was collected has been judged, and stands in the trace if there is one.
+        for (path, _) in self.members.iter().filter_map(|member| member.journal.as_ref()) {
+            if let Err(error) = std::fs::remove_file(path) {
+                warn!("cannot remove {}: {error}", path.display());
+            }
         }
         let participants = self
             .members
