@@ -8,6 +8,9 @@ use serde::Serialize;
 use crate::lab::Prediction;
 use crate::verdict::{PropertyKind, Verdict, counted};
 
+/// The detail of every verdict on a run that never began.
+pub const NEVER_BEGAN: &str = "the run never began";
+
 /// How many processes are listed one by one; of more, the first and the last.
 const LISTED_MAX: usize = 20;
 
@@ -127,12 +130,18 @@ impl Report {
         if self.verb == "run" {
             writeln!(out, "run {} on {}", self.run, self.hosts.join(", "))?;
         }
-        self.write_places(out)?;
-        for line in &self.lines {
-            writeln!(out, "{line}")?;
+        // Of a run that never began there is nothing to say but why.
+        let began = self.properties.iter().any(|verdict| verdict.detail != NEVER_BEGAN);
+        if began {
+            self.write_places(out)?;
+            for line in &self.lines {
+                writeln!(out, "{line}")?;
+            }
+            self.write_messages(out)?;
+            self.write_properties(out, paint)?;
+        } else {
+            writeln!(out, "{NEVER_BEGAN}")?;
         }
-        self.write_messages(out)?;
-        self.write_properties(out, paint)?;
         if !self.counterexample.is_empty() {
             let steps = counted(self.counterexample.len() as u64, "step");
             writeln!(out, "\na shortest run that shows it, in {steps}:")?;

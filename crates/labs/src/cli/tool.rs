@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use super::progress::Progress;
-use super::{COULD_NOT_RUN, finish};
+use super::{COULD_NOT_RUN, finish, one_line};
 use crate::report::Report;
 use crate::trace::format::Reader;
 use crate::verdict::{End, StreamJudge};
@@ -41,7 +41,7 @@ pub fn main() -> ExitCode {
     match verify(&trace).and_then(|report| finish(&report, json)) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            eprintln!("labs: {error:#}");
+            eprintln!("labs: {}", one_line(&error));
             ExitCode::from(COULD_NOT_RUN)
         }
     }

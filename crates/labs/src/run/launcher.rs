@@ -25,7 +25,7 @@ use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Signal, T
 
 use super::config::{Chain, Config};
 use super::participant::{SILENCE_MAX, WATCH_INTERVAL, trace_name};
-use super::plan::{Finished, Launch, Plan};
+use super::plan::{Finished, Launch, Plan, host_label};
 use super::routes::{launcher_addresses, listen_address};
 use super::wire::{LAUNCHER, ToLauncher, ToParticipant};
 use super::{FOLDER, participant_job};
@@ -558,7 +558,7 @@ impl Conductor<'_> {
     }
 
     pub(super) fn host(&self, index: usize) -> String {
-        self.plan.hosts.get(index).map_or_else(String::new, |host| host.to_string())
+        self.plan.hosts.get(index).map_or_else(String::new, host_label)
     }
 
     fn say(&mut self, message: String) {
