@@ -6,7 +6,10 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::lab::Prediction;
-use crate::verdict::{PropertyKind, Verdict};
+use crate::verdict::{PropertyKind, Verdict, counted};
+
+/// The detail of every verdict on a run that never began.
+pub const NEVER_BEGAN: &str = "the run never began";
 
 /// How many processes are listed one by one; of more, the first and the last.
 const LISTED_MAX: usize = 20;
@@ -127,18 +130,21 @@ impl Report {
         if self.verb == "run" {
             writeln!(out, "run {} on {}", self.run, self.hosts.join(", "))?;
         }
-        self.write_places(out)?;
-        for line in &self.lines {
-            writeln!(out, "{line}")?;
+        // Of a run that never began there is nothing to say but why.
+        let began = self.properties.iter().any(|verdict| verdict.detail != NEVER_BEGAN);
+        if began {
+            self.write_places(out)?;
+            for line in &self.lines {
+                writeln!(out, "{line}")?;
+            }
+            self.write_messages(out)?;
+            self.write_properties(out, paint)?;
+        } else {
+            writeln!(out, "{NEVER_BEGAN}")?;
         }
-        self.write_messages(out)?;
-        self.write_properties(out, paint)?;
         if !self.counterexample.is_empty() {
-            writeln!(
-                out,
-                "\na shortest run that shows it, in {} steps:",
-                self.counterexample.len()
-            )?;
+            let steps = counted(self.counterexample.len() as u64, "step");
+            writeln!(out, "\na shortest run that shows it, in {steps}:")?;
         }
         for step in &self.counterexample {
             writeln!(out, "  {step}")?;
@@ -169,7 +175,7 @@ impl Report {
                 None => writeln!(out, "...")?,
             }
         }
-        writeln!(out)
+        if self.lines.is_empty() { Ok(()) } else { writeln!(out) }
     }
 
     fn write_messages(&self, out: &mut String) -> std::fmt::Result {

@@ -13,7 +13,7 @@ use super::progress::Progress;
 use super::{Common, arguments_after_verb, finish};
 use crate::lab::{Findings, Lab, Summary, Verb};
 use crate::report::{PlaceOf, Report};
-use crate::run::{Launch, Plan};
+use crate::run::{Launch, Plan, host_label};
 use crate::trace::What;
 
 #[derive(Args, Debug)]
@@ -135,7 +135,11 @@ pub(super) fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     let mut properties = finished.verdicts;
     properties.extend(L::judge_remains(&options, processes, complete, one_machine));
     let judge = &finished.judge;
-    let summary = Summary { messages: judge.messages().clone(), elapsed: finished.elapsed };
+    let summary = Summary {
+        messages: judge.messages().clone(),
+        elapsed: finished.elapsed,
+        is_virtual: false,
+    };
     let used: std::collections::BTreeSet<_> = hosts.place(processes).into_iter().collect();
     let report = Report {
         lab: L::NAME.to_owned(),
@@ -146,7 +150,7 @@ pub(super) fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         elapsed_s: finished.elapsed.as_secs_f64(),
         virtual_s: None,
         states: None,
-        hosts: used.iter().filter_map(|&i| hosts.get(i)).map(ToString::to_string).collect(),
+        hosts: used.iter().filter_map(|&i| hosts.get(i)).map(host_label).collect(),
         messages: Report::count(judge.messages(), &L::predicted(&options, processes)),
         properties,
         result: findings.json(&summary),

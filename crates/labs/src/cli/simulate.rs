@@ -92,6 +92,7 @@ fn simulate_processes<L, P>(
 where
     L: Lab,
     P: Process<
+            Request = <L::Process as Process>::Request,
             Indication = <L::Process as Process>::Indication,
             Message = <L::Process as Process>::Message,
         >,
@@ -104,6 +105,11 @@ where
     if common.trace.is_some() {
         // Measuring a message costs as much as encoding it, and only the trace shows it.
         simulation = simulation.sizes(crate::run::message_size);
+    }
+    for process in (0..processes).map(ProcessId) {
+        for request in L::requests(options, process, processes) {
+            simulation.request_at(Duration::ZERO, process, request);
+        }
     }
     for (process, at) in crashes {
         simulation.crash_at(at, ProcessId(process));
@@ -135,7 +141,8 @@ where
     drop(progress);
     let judge = simulation.into_observer().finish().context("the trace could not be written")?;
 
-    let summary = Summary { messages: judge.messages().clone(), elapsed: virtual_time };
+    let summary =
+        Summary { messages: judge.messages().clone(), elapsed: virtual_time, is_virtual: true };
     let report = Report {
         lab: L::NAME.to_owned(),
         verb: Verb::Simulate.name().to_owned(),

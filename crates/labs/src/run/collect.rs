@@ -14,7 +14,7 @@ use anyhow::Context as _;
 
 use super::journal::Events;
 use crate::process::ProcessId;
-use crate::trace::{Header, TraceEvent, What, format};
+use crate::trace::{Header, Note, TraceEvent, What, format};
 use crate::verdict::{End, Judge, StreamError, StreamJudge, Verdict};
 
 /// The journal of one participant, in a file of this machine.
@@ -56,7 +56,10 @@ pub(super) fn judge(
     let mut stream = StreamJudge::new(&header.properties, header.processes);
     let mut judging = true;
     for event in Merge::new(journals, trace.is_some())? {
-        let event = event?;
+        let mut event = event?;
+        if let What::Stop(how) = &mut event.what {
+            *how = Some(Note::of(end));
+        }
         if let Some(writer) = &mut writer {
             writer.write(&event)?;
         }

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::thread;
 
+use log::warn;
 use netkit::Signal;
 use netkit::hosts::Host;
 
 use super::collect::{self, Collected, Judged};
 use super::launcher::{Conductor, Member};
-use super::plan::{Finished, Participant};
+use super::plan::{Finished, Participant, host_label};
 use super::visit::visit;
 use crate::process::ProcessId;
+use crate::report::NEVER_BEGAN;
 use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
 use crate::trace::{Header, TraceEvent};
 use crate::verdict::End;
@@ -61,6 +63,12 @@ impl Conductor<'_> {
                 Some(_) => gaps,
                 None => format!("{gaps}: with --trace they are kept on disk, and can be judged"),
             });
+        }
+        // What was collected has been judged, and stands in the trace if there is one.
+        for (path, _) in self.members.iter().filter_map(|member| member.journal.as_ref()) {
+            if let Err(error) = std::fs::remove_file(path) {
+                warn!("cannot remove {}: {error}", path.display());
+            }
         }
         let participants = self
             .members
@@ -115,7 +123,7 @@ impl Conductor<'_> {
     }
 
     /// Ends what is left on all machines, and fetches the traces of those who died. Machines on which
-    /// everyone took leave are not visited again.
+    /// everyone took leave, or on which nothing was started, are not visited.
     fn clean_up(&mut self) -> (Vec<String>, BTreeMap<ProcessId, PathBuf>) {
         let mut killed = Vec::new();
         let mut fetched = BTreeMap::new();
@@ -123,6 +131,7 @@ impl Conductor<'_> {
             .members
             .iter()
             .filter(|m| m.gone.is_some() || m.connection.is_some() || m.hello.is_none())
+            .filter(|m| m.was_tried)
             .map(|member| member.host)
             .collect();
         let is_local = |index: usize| self.plan.hosts.get(index).is_some_and(Host::is_local);
@@ -163,7 +172,7 @@ impl Conductor<'_> {
             let threads: Vec<_> = visits
                 .into_iter()
                 .map(|(host, traces, plan, folder)| {
-                    scope.spawn(move || (host.to_string(), visit(&host, &traces, plan, folder)))
+                    scope.spawn(move || (host_label(&host), visit(&host, &traces, plan, folder)))
                 })
                 .collect();
             threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
@@ -195,7 +204,7 @@ fn not_started(header: &Header, end: &End) -> Judged {
     let mut verdicts = judge.verdicts(end);
     for verdict in &mut verdicts {
         verdict.holds = None;
-        verdict.detail = "the run never began".to_owned();
+        verdict.detail = NEVER_BEGAN.to_owned();
     }
     Judged { judge, verdicts, gaps: Vec::new() }
 }

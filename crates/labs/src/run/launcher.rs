@@ -18,14 +18,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use log::{debug, info, warn};
-use netkit::launch::{LaunchEvent, Program};
+use netkit::launch::{LaunchEvent, Program, Stage as LaunchStage};
 use netkit::logs::RunFolder;
 use netkit::membership::{Membership, Secret};
 use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Signal, TimerId};
 
 use super::config::{Chain, Config};
 use super::participant::{SILENCE_MAX, WATCH_INTERVAL, trace_name};
-use super::plan::{Finished, Launch, Plan};
+use super::plan::{Finished, Launch, Plan, host_label};
 use super::routes::{launcher_addresses, listen_address};
 use super::wire::{LAUNCHER, ToLauncher, ToParticipant};
 use super::{FOLDER, participant_job};
@@ -174,6 +174,9 @@ pub(super) struct Member {
     pub(super) started: Option<u32>,
     pub(super) is_ready: bool,
     pub(super) is_finished: bool,
+    /// Something of it may be on its machine: the launch got as far as starting it, or that is not
+    /// known.
+    pub(super) was_tried: bool,
     /// Why it takes no part any more.
     pub(super) gone: Option<String>,
     /// Its process has died, as against not answering.
@@ -203,6 +206,7 @@ impl Member {
             started: None,
             is_ready: false,
             is_finished: false,
+            was_tried: true,
             gone: None,
             died: false,
             lost_by: Vec::new(),
@@ -251,6 +255,9 @@ impl Conductor<'_> {
                 let whom: Vec<_> = ranks.iter().map(|&rank| ProcessId(rank).to_string()).collect();
                 self.problems.push(format!("{} not started: {error}", whom.join(", ")));
                 for rank in ranks {
+                    if let Some(member) = self.members.get_mut(rank as usize) {
+                        member.was_tried = error.stage >= LaunchStage::Start;
+                    }
                     self.on_started(rank, Err(()));
                 }
             }
@@ -333,10 +340,11 @@ impl Conductor<'_> {
             if self.plan.stay {
                 self.stage = Stage::Staying;
                 self.clear_deadline(net);
-                self.say(format!(
+                // Whoever asked for this must learn how to end it, in a pipe too.
+                eprintln!(
                     "finished; the processes stay until you press Ctrl-C or end process {}",
                     std::process::id()
-                ));
+                );
             } else {
                 self.collect(net);
             }
@@ -550,7 +558,7 @@ impl Conductor<'_> {
     }
 
     pub(super) fn host(&self, index: usize) -> String {
-        self.plan.hosts.get(index).map_or_else(String::new, |host| host.to_string())
+        self.plan.hosts.get(index).map_or_else(String::new, host_label)
     }
 
     fn say(&mut self, message: String) {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use netkit::hosts::Hosts;
+use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 use netkit::run_id::RunId;
 
@@ -86,4 +86,9 @@ pub struct Finished {
     pub verdicts: Vec<crate::verdict::Verdict>,
     /// What was killed at the end because it could not end by itself.
     pub killed: Vec<String>,
+}
+
+/// A machine as reports name it: as the host file does, its slots apart.
+pub fn host_label(host: &Host) -> String {
+    Host { slots: 1, ..host.clone() }.to_string()
 }

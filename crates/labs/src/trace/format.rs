@@ -8,7 +8,7 @@
 //!
 //! (The second is one line in the file.) The events of one process stand in order; those of several
 //! interleave in any order that respects causality. `request`, `indication` and `timeout` carry
-//! `"value":{"kind":..,"text":..}`. Fields that a reader does not know are passed over.
+//! `"value":{"kind":..,"text":..}`; `stop` may carry one that says how the run ended. Fields that a reader does not know are passed over.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -232,7 +232,7 @@ impl From<TraceEvent> for Line {
             What::Timeout(value) => (Name::Timeout, None, None, Some(value)),
             What::Crash => (Name::Crash, None, None, None),
             What::Recover => (Name::Recover, None, None, None),
-            What::Stop => (Name::Stop, None, None, None),
+            What::Stop(end) => (Name::Stop, None, None, end),
         };
         Self {
             process: event.process,
@@ -267,7 +267,7 @@ impl TryFrom<Line> for TraceEvent {
             Name::Timeout => What::Timeout(value?),
             Name::Crash => What::Crash,
             Name::Recover => What::Recover,
-            Name::Stop => What::Stop,
+            Name::Stop => What::Stop(value.ok()),
         };
         Ok(Self {
             process: line.process,

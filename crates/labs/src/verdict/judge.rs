@@ -241,6 +241,7 @@ pub struct StreamJudge {
     /// How many events of each process were seen.
     seen: Vec<u64>,
     under_way: BTreeMap<MessageId, Sent>,
+    end: Option<End>,
 }
 
 #[derive(Clone, Debug)]
@@ -289,6 +290,7 @@ impl StreamJudge {
             processes,
             seen: vec![0; processes as usize],
             under_way: BTreeMap::new(),
+            end: None,
         }
     }
 
@@ -307,7 +309,10 @@ impl StreamJudge {
             What::Timeout(note) => self.judge.on_event(process, Happening::Timeout(note), n),
             What::Crash => self.judge.on_event(process, Happening::Crash, n),
             What::Recover => self.judge.on_event(process, Happening::Recover, n),
-            What::Stop => self.judge.on_event(process, Happening::Stop, n),
+            What::Stop(end) => {
+                self.end = end.as_ref().and_then(End::from_note).or(self.end.take());
+                self.judge.on_event(process, Happening::Stop(None), n);
+            }
             What::Send { peer, message } => {
                 let kind = message.kind.clone();
                 let tags = self.judge.on_send(process, *peer, &Named(&kind), n);
@@ -328,6 +333,13 @@ impl StreamJudge {
     /// The judge, with what it has seen so far.
     pub fn judge(&self) -> &Judge {
         &self.judge
+    }
+
+    /// How the run ended, as far as its events say.
+    pub fn end(&self) -> End {
+        let unknown =
+            || End::CutShort("the trace does not say that the run came to its end".into());
+        self.end.clone().unwrap_or_else(unknown)
     }
 
     fn check_place(&mut self, event: &TraceEvent) -> Result<(), StreamError> {

@@ -28,6 +28,7 @@ mod ring;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -43,7 +44,7 @@ pub use self::mutual_exclusion::MutualExclusion;
 pub use self::one_token::OneToken;
 pub use self::ring::SingleRing;
 use crate::process::ProcessId;
-use crate::trace::{Happening, Noted};
+use crate::trace::{Happening, Note, Noted};
 
 /// A property that a lab demands of its runs.
 ///
@@ -142,6 +143,37 @@ pub enum End {
     Complete,
     /// It was cut short, for the reason that stands here.
     CutShort(String),
+}
+
+impl End {
+    /// Reads what the end of a trace says.
+    pub fn from_note(note: &Note) -> Option<Self> {
+        match note.kind.as_str() {
+            COMPLETE => Some(Self::Complete),
+            CUT_SHORT => Some(Self::CutShort(note.text.clone())),
+            _ => None,
+        }
+    }
+}
+
+const COMPLETE: &str = "complete";
+const CUT_SHORT: &str = "cut short";
+
+/// As the end of a trace says it.
+impl Noted for End {
+    fn kind(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
+            Self::Complete => COMPLETE,
+            Self::CutShort(_) => CUT_SHORT,
+        })
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Complete => String::new(),
+            Self::CutShort(why) => why.clone(),
+        }
+    }
 }
 
 /// The event that breaks a property.
