@@ -73,6 +73,31 @@ fn a_trace_without_its_end_breaks_no_liveness() {
 }
 
 #[test]
+fn a_header_that_nobody_can_judge_is_refused() {
+    for (header, expected) in [
+        (HEADER.replace("\"processes\":2", "\"processes\":0"), "no process at all"),
+        (
+            HEADER.replace("\"properties\":[", &format!("\"properties\":[{}", FIFO.repeat(5))),
+            "want tags",
+        ),
+        (
+            HEADER.replace("\"properties\":[", &format!("\"properties\":[{}", FIFO.repeat(99))),
+            "the limit",
+        ),
+    ] {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "{}", header.replace('\n', "")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_labs"));
+        let output = command.arg("verify").arg(file.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+const FIFO: &str = r#"{"property":"fifo"},"#;
+
+#[test]
 fn what_no_run_can_do_is_named_with_its_line() {
     let mut events = in_order();
     events.remove(2);
