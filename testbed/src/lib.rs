@@ -17,6 +17,8 @@
 //!
 //! Everything here is for tests, and panics with what was wrong.
 
+#![forbid(unsafe_code)]
+
 mod launcher;
 pub mod program;
 mod room;

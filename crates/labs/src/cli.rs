@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::lab::{Lab, Verb};
-use crate::report::Report;
+use crate::report::{Report, say};
 
 /// The exit status of what could not be run, or judged.
 const COULD_NOT_RUN: u8 = 2;
@@ -112,7 +112,7 @@ pub fn main<L: Lab>() -> ExitCode {
     match CommandLine::<L>::parse_for_lab().and_then(|command_line| dispatch(command_line.verb)) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            eprintln!("{}: {}", L::NAME, one_line(&error));
+            say(&format!("{}: {}", L::NAME, one_line(&error)));
             ExitCode::from(COULD_NOT_RUN)
         }
     }

@@ -109,6 +109,12 @@ pub trait Lab: Sized + 'static {
     /// Whether the indication says that the process has done all it has to do.
     fn is_finished(indication: &<Self::Process as Process>::Indication) -> bool;
 
+    /// The files that the options name, so that nothing else is written to them.
+    fn files(options: &Self::Options) -> Vec<std::path::PathBuf> {
+        let _ = options;
+        Vec::new()
+    }
+
     /// Collects what the result is made from.
     fn findings(options: &Self::Options, processes: u32) -> Self::Findings;
 

@@ -1,7 +1,8 @@
 //! The report that every run ends with, for people and for programs.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 use serde::Serialize;
 
@@ -13,6 +14,25 @@ pub const NEVER_BEGAN: &str = "the run never began";
 
 /// How many processes are listed one by one; of more, the first and the last.
 const LISTED_MAX: usize = 20;
+
+/// Says something on standard error. That nobody can hear it is no reason to fail.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Refuses what is there and is no ordinary file: a pipe would hang, a device would lie.
+///
+/// # Errors
+///
+/// Says so.
+pub fn check_regular(path: &std::path::Path) -> std::io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(about) if !about.is_file() => {
+            Err(std::io::Error::other("it is not an ordinary file: name another"))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// What came of a run, of any of the three worlds.
 #[derive(Clone, Debug, Serialize)]
@@ -59,6 +79,9 @@ pub struct Report {
     /// The processes of a real run: rank, machine, process id.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<PlaceOf>,
+    /// Whether the algorithm began at all.
+    #[serde(skip)]
+    pub began: bool,
     /// The lab's own lines, for people.
     #[serde(skip)]
     pub lines: Vec<String>,
@@ -131,8 +154,7 @@ impl Report {
             writeln!(out, "run {} on {}", self.run, self.hosts.join(", "))?;
         }
         // Of a run that never began there is nothing to say but why.
-        let began = self.properties.iter().any(|verdict| verdict.detail != NEVER_BEGAN);
-        if began {
+        if self.began {
             self.write_places(out)?;
             for line in &self.lines {
                 writeln!(out, "{line}")?;

@@ -170,6 +170,10 @@ impl Lab for TokenRingLab {
         TokenRingFindings::default()
     }
 
+    fn files(options: &Options) -> Vec<PathBuf> {
+        options.file.iter().cloned().collect()
+    }
+
     fn judge_remains(
         options: &Options,
         processes: u32,
@@ -186,6 +190,7 @@ impl Lab for TokenRingLab {
 /// may be another user on their machines than the launcher is on this one. Daemons work in another
 /// folder, so the path becomes absolute.
 fn prepare_file(path: &Path) -> io::Result<PathBuf> {
+    labs::report::check_regular(path)?;
     match std::fs::metadata(path) {
         Ok(about) if about.len() > 0 => Err(io::Error::other(
             "it is not empty, and what an earlier run wrote would be judged with this one: remove it, \

@@ -1,5 +1,7 @@
 //! `labs`: looks at what runs left.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

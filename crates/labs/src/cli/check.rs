@@ -13,7 +13,7 @@ use super::{Common, arguments_after_verb, finish};
 use crate::check::{Channels, Counterexample, Options, STATES_MAX, check as explore_all, explore};
 use crate::lab::{Lab, Place, Verb};
 use crate::process::{Process, ProcessId};
-use crate::report::Report;
+use crate::report::{Report, say};
 use crate::trace::Header;
 use crate::trace::event::FORMAT;
 
@@ -100,7 +100,7 @@ where
     let request = |rank| L::requests(lab_options, ProcessId(rank), processes);
     let requests = (0..processes).map(request).collect();
     if let Some(address) = search.explore {
-        eprintln!("the Explorer is at http://{address}/ until you press Ctrl-C");
+        say(&format!("the Explorer is at http://{address}/ until you press Ctrl-C"));
         explore(all, requests, &specs, &options, address)?;
         return Ok(0);
     }
@@ -116,7 +116,7 @@ where
             Some(save::<L, P>(common, processes, counterexample, &specs)?)
         }
         (Some(_), None) => {
-            eprintln!("no property is violated, so there is no counterexample to write");
+            say("no property is violated, so there is no counterexample to write");
             None
         }
         (None, _) => None,
@@ -146,6 +146,7 @@ where
         killed: Vec::new(),
         counterexample: outcome.counterexample.map(|found| found.steps).unwrap_or_default(),
         places: Vec::new(),
+        began: true,
         lines: vec![format!("every state is reached within {} steps", outcome.max_depth)],
     };
     finish(&report, common.json)

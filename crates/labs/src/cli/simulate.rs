@@ -21,6 +21,10 @@ use crate::verdict::{End, Judge};
 /// After how many events it is looked at the clock and told how far the run is.
 const ROUND: u64 = 1 << 16;
 
+/// How many messages may be under way. Each takes some hundred bytes, and a million processes have a few
+/// million.
+const UNDER_WAY_MAX: usize = 10_000_000;
+
 #[derive(Args, Debug)]
 pub(super) struct Arguments<L: Lab> {
     #[command(flatten)]
@@ -129,6 +133,12 @@ where
         if !matches!(ended, Ended::EventLimit(_)) {
             break ended.end();
         }
+        if simulation.scheduled() > UNDER_WAY_MAX {
+            let under_way = simulation.scheduled();
+            problems
+                .push(format!("{under_way} messages are under way: with --duplication they grow"));
+            break End::CutShort("too many messages under way".to_owned());
+        }
         if progress.elapsed() > timeout {
             let seconds = common.timeout;
             problems.push(format!("time-out after {seconds} s; --timeout gives it longer"));
@@ -139,7 +149,10 @@ where
     let elapsed = progress.elapsed();
     let virtual_time = simulation.now();
     drop(progress);
-    let judge = simulation.into_observer().finish().context("the trace could not be written")?;
+    let judge = simulation.into_observer().finish().with_context(|| match &common.trace {
+        Some(path) => format!("the trace could not be written to {}", path.display()),
+        None => "the run could not be recorded".to_owned(),
+    })?;
 
     let summary =
         Summary { messages: judge.messages().clone(), elapsed: virtual_time, is_virtual: true };
@@ -162,6 +175,7 @@ where
         killed: Vec::new(),
         counterexample: Vec::new(),
         places: Vec::new(),
+        began: true,
         lines: findings.lines(&summary),
     };
     finish(&report, common.json)
@@ -227,12 +241,19 @@ fn latency(text: &str) -> Result<Latency, String> {
     Ok(Latency(milliseconds(from)?..=milliseconds(to.trim_start_matches('='))?))
 }
 
+/// No run lasts for a day of virtual time.
+const CRASH_MAX: Duration = Duration::from_secs(86_400);
+
 fn crash(text: &str) -> Result<(u32, Duration), String> {
     let (process, at) = text.split_once('@').unwrap_or((text, "0"));
     let process = process.strip_prefix('p').unwrap_or(process);
     let process =
         process.parse().map_err(|_| format!("{process:?} is not the number of a process"))?;
-    Ok((process, milliseconds(at)?))
+    let at = milliseconds(at)?;
+    if at > CRASH_MAX {
+        return Err(format!("{at:?} is after the end of every run: at most {CRASH_MAX:?}"));
+    }
+    Ok((process, at))
 }
 
 fn milliseconds(text: &str) -> Result<Duration, String> {

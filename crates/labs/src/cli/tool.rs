@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 
 use super::progress::Progress;
 use super::{COULD_NOT_RUN, finish, one_line};
-use crate::report::Report;
+use crate::report::{Report, say};
 use crate::trace::format::Reader;
 use crate::verdict::{End, StreamJudge};
 
@@ -41,7 +41,7 @@ pub fn main() -> ExitCode {
     match verify(&trace).and_then(|report| finish(&report, json)) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            eprintln!("labs: {}", one_line(&error));
+            say(&format!("labs: {}", one_line(&error)));
             ExitCode::from(COULD_NOT_RUN)
         }
     }
@@ -90,6 +90,7 @@ fn verify(path: &Path) -> anyhow::Result<Report> {
         killed: Vec::new(),
         counterexample: Vec::new(),
         places: Vec::new(),
+        began: true,
         lines: vec![format!(
             "{} events in {:.6} s of the run",
             judge.events(),

@@ -9,7 +9,7 @@ use netkit::Signal;
 use netkit::hosts::Host;
 
 use super::collect::{self, Collected, Judged};
-use super::launcher::{Conductor, Member};
+use super::launcher::{Conductor, Loss, Member};
 use super::plan::{Finished, Participant, host_label};
 use super::visit::visit;
 use crate::process::ProcessId;
@@ -17,6 +17,10 @@ use crate::report::NEVER_BEGAN;
 use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
 use crate::trace::{Header, TraceEvent};
 use crate::verdict::End;
+
+/// How many machines are visited at once: several lines of the host file may name one server, and a usual
+/// one drops connections beyond ten.
+const VISITS_AT_ONCE: usize = 8;
 
 impl Conductor<'_> {
     pub(super) fn conclude(mut self, watch: impl FnMut(&TraceEvent)) -> anyhow::Result<Finished> {
@@ -29,10 +33,10 @@ impl Conductor<'_> {
                     .journal
                     .as_ref()
                     .filter(|_| member.is_collected)
-                    .map(|(path, _)| path.clone())
+                    .cloned()
                     .or_else(|| fetched.get(&process).cloned()),
                 truncated: member.truncated,
-                died: member.died,
+                died: member.loss == Some(Loss::Died),
             })
             .collect();
         let mut problems = self.gone();
@@ -57,7 +61,9 @@ impl Conductor<'_> {
             Some(_) => collect::judge(&header, &journals, &end, plan.trace.as_deref(), watch)?,
             None => not_started(&header, &end),
         };
-        if !judged.gaps.is_empty() {
+        problems.extend(judged.trace_problem);
+        let has_gaps = !judged.gaps.is_empty();
+        if has_gaps {
             let gaps = judged.gaps.join("; ");
             problems.push(match plan.trace {
                 Some(_) => gaps,
@@ -65,7 +71,7 @@ impl Conductor<'_> {
             });
         }
         // What was collected has been judged, and stands in the trace if there is one.
-        for (path, _) in self.members.iter().filter_map(|member| member.journal.as_ref()) {
+        for path in self.members.iter().filter_map(|member| member.journal.as_ref()) {
             if let Err(error) = std::fs::remove_file(path) {
                 warn!("cannot remove {}: {error}", path.display());
             }
@@ -85,6 +91,8 @@ impl Conductor<'_> {
             problems,
             judge: judged.judge,
             verdicts: judged.verdicts,
+            began: self.started_at.is_some(),
+            has_gaps,
             killed,
         })
     }
@@ -93,7 +101,9 @@ impl Conductor<'_> {
     fn cut_short_by(&self, problems: &[String]) -> Option<String> {
         let gone = (0..).map(ProcessId).zip(&self.members).find(|(_, m)| m.gone.is_some());
         match gone {
-            Some((process, member)) if member.died => Some(format!("{process} died")),
+            Some((process, member)) if member.loss == Some(Loss::Died) => {
+                Some(format!("{process} died"))
+            }
             Some((process, _)) => Some(format!("{process} is gone")),
             None if self.interrupted => Some("interrupted".to_owned()),
             None if self.timed_out => Some("time-out".to_owned()),
@@ -164,19 +174,22 @@ impl Conductor<'_> {
                     .filter(|(_, at, _)| *at == index)
                     .map(|(process, _, path)| (*process, path.clone()))
                     .collect();
-                let (plan, folder) = (self.plan, self.folder);
-                Some((host, traces, plan, folder))
+                Some((host, traces))
             })
             .collect();
-        let results = thread::scope(|scope| {
-            let threads: Vec<_> = visits
-                .into_iter()
-                .map(|(host, traces, plan, folder)| {
-                    scope.spawn(move || (host_label(&host), visit(&host, &traces, plan, folder)))
-                })
-                .collect();
-            threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
-        });
+        let mut results = Vec::new();
+        for some in visits.chunks(VISITS_AT_ONCE) {
+            results.extend(thread::scope(|scope| {
+                let threads: Vec<_> = some
+                    .iter()
+                    .map(|(host, traces)| {
+                        let (plan, folder) = (self.plan, self.folder);
+                        scope.spawn(move || (host_label(host), visit(host, traces, plan, folder)))
+                    })
+                    .collect();
+                threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
+            }));
+        }
         for (host, result) in results {
             match result {
                 Ok(visit) => {
@@ -206,5 +219,5 @@ fn not_started(header: &Header, end: &End) -> Judged {
         verdict.holds = None;
         verdict.detail = NEVER_BEGAN.to_owned();
     }
-    Judged { judge, verdicts, gaps: Vec::new() }
+    Judged { judge, verdicts, gaps: Vec::new(), trace_problem: None }
 }

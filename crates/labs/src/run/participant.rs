@@ -24,7 +24,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use log::{info, warn};
+use log::warn;
 use netkit::daemon::Ready;
 use netkit::launch::{Job, Program};
 use netkit::membership::Membership;
@@ -217,10 +217,10 @@ struct Driver<L: Lab, P: Process> {
     neighbours: BTreeMap<ProcessId, Neighbour>,
     connections: BTreeMap<ConnectionId, ProcessId>,
     accepts_left: u32,
-    /// Messages that arrived before the start.
-    early: VecDeque<(MessageHeader, P::Message)>,
+    /// Messages that arrived before the start, with their sizes in bytes.
+    early: VecDeque<(MessageHeader, P::Message, u32)>,
     /// Messages to itself.
-    to_self: VecDeque<(MessageHeader, P::Message)>,
+    to_self: VecDeque<(MessageHeader, P::Message, u32)>,
     /// What the application asks for, not yet handed over.
     asked: VecDeque<P::Request>,
     timers: BTreeMap<TimerId, TimerUse<P::Timer>>,
@@ -290,8 +290,11 @@ where
     }
 
     fn on_signal(&mut self, net: &mut Net, signal: i32) {
-        info!("ended by signal {signal}");
-        net.stop();
+        if self.phase >= Phase::HandingOver {
+            return net.stop();
+        }
+        // The launcher ends the run; until then this process hands over what it knows.
+        self.fail(net, format!("it was ended by signal {signal}"));
     }
 
     fn on_wake(&mut self, net: &mut Net) {

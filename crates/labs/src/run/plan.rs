@@ -84,6 +84,10 @@ pub struct Finished {
     pub judge: crate::verdict::Judge,
     /// The verdicts.
     pub verdicts: Vec<crate::verdict::Verdict>,
+    /// Whether the algorithm began at all.
+    pub began: bool,
+    /// Events are missing, so that not everything was seen.
+    pub has_gaps: bool,
     /// What was killed at the end because it could not end by itself.
     pub killed: Vec<String>,
 }

@@ -13,6 +13,9 @@ use crate::trace::{Happening, MessageId, Noted, TraceEvent, What};
 /// fixed number keeps a message's tags out of the heap.
 pub const TAGS: usize = 4;
 
+/// How many properties a run may be judged by: no lab has half as many, and each looks at each event.
+pub(super) const PROPERTIES_MAX: usize = 32;
+
 /// What a message carries on behalf of the monitors.
 pub type Tags = [u64; TAGS];
 
@@ -75,10 +78,29 @@ impl Monitors {
     /// If more than [`TAGS`] of them let messages carry a tag: a lab demands what it demands at
     /// compile time.
     pub fn new(specs: &[Spec], processes: u32) -> Self {
+        if let Err(why) = Self::check(specs) {
+            panic!("{why}");
+        }
         let monitors: Vec<_> = specs.iter().map(|spec| Monitor::new(spec, processes)).collect();
-        let tags = monitors.iter().filter(|monitor| monitor.watch().uses_tags()).count();
-        assert!(tags <= TAGS, "{tags} properties want tags, and a message carries {TAGS}");
         Self(monitors)
+    }
+
+    /// Whether these properties can be judged together.
+    ///
+    /// # Errors
+    ///
+    /// Says why not.
+    pub fn check(specs: &[Spec]) -> Result<(), String> {
+        if specs.len() > PROPERTIES_MAX {
+            return Err(format!("{} properties, and the limit is {PROPERTIES_MAX}", specs.len()));
+        }
+        let uses_tags = |spec: &&Spec| Monitor::new(spec, 1).watch().uses_tags();
+        match specs.iter().filter(uses_tags).count() {
+            tags if tags > TAGS => {
+                Err(format!("{tags} properties want tags, and a message carries {TAGS}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A message is sent. Returns what it carries.

@@ -174,7 +174,8 @@ where
         let timer = net.start_timer(WATCH_INTERVAL);
         self.timers.insert(timer, TimerUse::Watch);
         let silent = |last: Instant| last.elapsed() > SILENCE_MAX;
-        if self.phase != Phase::Joining && silent(self.last_word) {
+        // Before the launcher has answered once, netkit's own deadlines apply.
+        if self.ready.is_none() && silent(self.last_word) {
             net.close(self.control);
             return self.orphaned(net, "it is silent");
         }

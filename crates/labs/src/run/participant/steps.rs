@@ -28,8 +28,8 @@ where
         self.started_at = now();
         self.happen(net, Event::Init, &Entry::Init);
         self.asked.extend(L::requests(&self.options, self.env.me, self.env.processes));
-        while let Some((header, message)) = self.early.pop_front() {
-            self.receive(net, header, message, 0);
+        while let Some((header, message, bytes)) = self.early.pop_front() {
+            self.receive(net, header, message, bytes);
         }
         self.settle(net);
     }
@@ -76,6 +76,9 @@ where
         let effects = std::mem::take(&mut self.effects);
         let mut effects = step_into(process, self.env, &mut self.choices, event, effects);
         for effect in effects.drain(..) {
+            if self.phase >= Phase::HandingOver {
+                break; // Something failed: what was not written down must not leave.
+            }
             match effect {
                 Effect::Send { to, message } => self.send(net, to, message),
                 Effect::StartTimer { timer, after } => {
@@ -112,7 +115,7 @@ where
             return self.fail(net, format!("cannot write the journal: {error}"));
         }
         if to == self.env.me {
-            return self.to_self.push_back((header, message));
+            return self.to_self.push_back((header, message, bytes));
         }
         self.transmit(net, to);
     }
@@ -166,8 +169,8 @@ where
     /// What the last step left to this process itself: messages to itself, requests of its application.
     pub(super) fn settle(&mut self, net: &mut Net) {
         loop {
-            if let Some((header, message)) = self.to_self.pop_front() {
-                self.receive(net, header, message, 0);
+            if let Some((header, message, bytes)) = self.to_self.pop_front() {
+                self.receive(net, header, message, bytes);
             } else if let Some(request) = self.asked.pop_front() {
                 let entry = request.clone();
                 self.happen(net, Event::Request(request), &Entry::Request(&entry));
@@ -202,7 +205,10 @@ where
                     self.settle(net);
                 }
                 Phase::HandingOver | Phase::Orphaned => {}
-                _ if self.early.len() < EARLY_MAX => self.early.push_back((header, message)),
+                _ if self.early.len() < EARLY_MAX => {
+                    let bytes = body.len().saturating_sub(header.length()) as u32;
+                    self.early.push_back((header, message, bytes));
+                }
                 _ => self.fail(net, format!("{EARLY_MAX} messages arrived before the start")),
             },
         }
