@@ -342,7 +342,7 @@ install() {
 # The machine that a command is about.
 machine() {
   [ -e "$DIR/n" ] || fail "there is no room in $DIR; try: $SELF up 4"
-  [[ ${1:-} =~ ^[1-9][0-9]?$ ]] && [ "$1" -le "$(cat "$DIR/n")" ] || fail "which machine? 1 to $(cat "$DIR/n")"
+  all | grep -qxF -- "${1:-}" || fail "which machine? 1 to $(cat "$DIR/n")"
   echo "$1"
 }
 

@@ -23,11 +23,17 @@ fn main() {
         sixteen_daemons_on_four_machines,
         an_ordinary_user_can_launch,
         this_machine_and_others_together,
+        a_server_that_allows_little_is_asked_for_little,
+        what_a_login_prints_does_no_harm,
+        what_ssh_was_told_holds_here_too,
         an_unknown_host_key_is_refused_or_accepted_and_remembered,
         a_changed_host_key_is_refused_whatever_is_said,
         a_key_that_nobody_knows_is_refused,
         a_machine_that_is_off_is_named_and_nothing_stays_on_the_others,
         a_machine_behind_a_pulled_cable_is_named,
+        a_machine_that_never_says_a_word_is_named,
+        a_firewall_towards_the_launcher_is_named,
+        a_firewall_between_machines_is_named,
         a_missing_program_is_named,
         a_program_is_pushed_once,
         a_pushed_program_starts_the_next_in_a_chain,
@@ -169,6 +175,56 @@ fn this_machine_and_others_together() {
     assert_eq!(room.processes(), []);
 }
 
+/// A usual server allows ten sessions, and as many logins at once.
+fn a_server_that_allows_little_is_asked_for_little() {
+    let room = Room::up_with(2, "MaxSessions 2\nMaxStartups 2:100:2\n");
+    let program = room.share_program();
+    for (hosts, launch) in [
+        ("lab01 slots=12\n".to_owned(), "star"),
+        ("lab01\n".repeat(12), "star"),
+        ("lab[01-02]\n".to_owned(), "chain"),
+    ] {
+        let arguments = ["--processes", "12", "--launch", launch];
+        room.launch(&program, &hosts, &arguments).outcome(PATIENCE).assert_holds();
+        assert_eq!(room.processes(), []);
+    }
+}
+
+fn what_a_login_prints_does_no_harm() {
+    let room = Room::up(2);
+    let program = room.share_program();
+    let login = room.on_disk("lab02", "/root/.bashrc");
+    // Among other things, what the program itself would print.
+    fs::write(&login, "echo Welcome; echo '@@netkit ok 1'; echo >&2 Beware").expect("a disk");
+    let outcome = room.launch(&program, "lab[01-02]\n", &["--processes", "2"]).outcome(PATIENCE);
+    outcome.assert_holds();
+    assert_ne!(places(&outcome)[1].1, 1);
+
+    fs::write(&login, "echo no shells today; exit 3").expect("a disk");
+    let outcome = room.launch(&program, "lab[01-02]\n", &["--processes", "2"]).outcome(PATIENCE);
+    outcome.assert_problem(2, &["p1 not started: lab02: start: ", "no shells today"]);
+    assert_eq!(room.processes(), []);
+}
+
+/// Names and users from its configuration, and known hosts without their names, as Debian's ssh writes
+/// them.
+fn what_ssh_was_told_holds_here_too() {
+    let room = Room::up(2);
+    let program = room.share_program();
+    let output = room.hub(&["ssh-keygen", "-H"]).output().expect("bash is there");
+    assert!(output.status.success(), "{output:?}");
+    let hashed = fs::read_to_string(known_hosts(&room)).expect("it is there");
+    assert!(hashed.starts_with("|1|") && !hashed.contains("lab0"), "{hashed}");
+    let config = "Host one\n  HostName lab01\n  User student\nHost two\n  HostName lab02\n";
+    fs::write(room.on_disk("hub", "/root/.ssh/config"), config).expect("a disk");
+    let outcome = room.launch(&program, "one\ntwo\n", &["--processes", "2"]).outcome(PATIENCE);
+    outcome.assert_holds();
+    let logs = &outcome.report["logs"];
+    assert!(logs[0].as_str().is_some_and(|log| log.contains("/labs-student/")), "{logs}");
+    assert!(logs[1].as_str().is_some_and(|log| log.contains("/labs-root/")), "{logs}");
+    assert_eq!(room.processes(), []);
+}
+
 // -----------------------------------------------------------------------------------------------
 // Whom to trust
 
@@ -276,6 +332,45 @@ fn a_machine_behind_a_pulled_cable_is_named() {
     assert_eq!(room.processes(), []);
     room.act(&["heal", "2"]);
     room.launch(&program, "lab[01-02]\n", &[]).outcome(PATIENCE).assert_holds();
+}
+
+fn a_machine_that_never_says_a_word_is_named() {
+    let room = Room::up(2);
+    let program = room.share_program();
+    room.act(&["on", "2", "bash", "-c", "kill -STOP $(pgrep -o sshd)"]);
+    let outcome = room.launch(&program, "lab[01-02]\n", &["--processes", "2"]).outcome(GIVEN_UP);
+    outcome.assert_problem(2, &["p1 not started: lab02: connect: ", "no SSH server answered"]);
+    assert_eq!(room.processes(), []);
+}
+
+/// Makes a machine drop what goes out or comes in.
+fn wall(room: &Room, machine: &str, hook: &str, rules: &[&str]) {
+    let nft = |words: &[&str]| room.act(&[&["on", machine, "nft"], words].concat());
+    nft(&["add", "table", "inet", "wall"]);
+    let chain = format!("{{ type filter hook {hook} priority 0; }}");
+    nft(&["add", "chain", "inet", "wall", "wall", &chain]);
+    for rule in rules {
+        nft(&["add", "rule", "inet", "wall", "wall", rule]);
+    }
+}
+
+fn a_firewall_towards_the_launcher_is_named() {
+    let room = Room::up(2);
+    let program = room.share_program();
+    wall(&room, "2", "output", &["tcp sport 22 accept", "ip daddr 10.77.0.1 drop"]);
+    let outcome = room.launch(&program, "lab[01-02]\n", &["--processes", "2"]).outcome(GIVEN_UP);
+    outcome.assert_problem(2, &["p1 not started: lab02: start: ", "10.77.0.1:", "firewall"]);
+    assert_eq!(room.processes(), []);
+}
+
+fn a_firewall_between_machines_is_named() {
+    let room = Room::up(3);
+    let program = room.share_program();
+    wall(&room, "2", "input", &["ct state established accept", "tcp dport != 22 drop"]);
+    let arguments = ["--processes", "3", "--timeout", "8"];
+    let outcome = room.launch(&program, "lab[01-03]\n", &arguments).outcome(GIVEN_UP);
+    outcome.assert_problem(2, &["p1", "could not connect to their neighbours"]);
+    assert_eq!(room.processes(), []);
 }
 
 // -----------------------------------------------------------------------------------------------
