@@ -103,8 +103,9 @@ fn a_path_that_is_not_absolute_is_refused() {
 
 #[test]
 fn a_program_that_says_nothing_is_shown_with_its_last_words() {
+    // Both on one stream: what stands on two arrives in no certain order.
     let text =
-        plain_failure(&other("/bin/sh", &["-c", "echo first; echo port in use >&2; exit 3"]));
+        plain_failure(&other("/bin/sh", &["-c", "echo first >&2; echo port in use >&2; exit 3"]));
     assert!(text.contains("ended with status 3 before it was ready: port in use"), "{text}");
     let text = plain_failure(&other("/bin/true", &[]));
     assert!(text.ends_with("ended with status 0 before it was ready"), "{text}");
