@@ -12,6 +12,7 @@ use netkit::launch::LaunchOptions;
 use super::progress::Progress;
 use super::{Common, arguments_after_verb, finish};
 use crate::lab::{Findings, Lab, Summary, Verb};
+use crate::process::ProcessId;
 use crate::report::{PlaceOf, Report};
 use crate::run::{Launch, Plan};
 use crate::trace::What;
@@ -89,6 +90,7 @@ pub(super) fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     }
     let run = crate::run::new_run_id();
     let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
+    L::draw(&mut options, seed);
     let plan = Plan {
         lab: L::NAME,
         run: run.clone(),
@@ -162,7 +164,12 @@ pub(super) fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         counterexample: Vec::new(),
         places: (0..)
             .zip(&finished.participants)
-            .map(|(process, p)| PlaceOf { process, host: p.host.clone(), pid: p.pid })
+            .map(|(process, p)| PlaceOf {
+                process,
+                host: p.host.clone(),
+                pid: p.pid,
+                known: findings.of_process(ProcessId(process)),
+            })
             .collect(),
         lines: findings.lines(&summary),
     };
