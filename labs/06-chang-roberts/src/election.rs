@@ -24,9 +24,10 @@
 //! initiate ([`crate::theory::elections`]). With N initiators: 2N−1 at best, N(N+1)/2 at worst, N·H(N) on average
 //! over all orders. ELECTED: N. Time: up to 3N hops, if the greatest closes the ring last.
 //!
-//! **Left out.** Initiators that begin late, after other messages have passed them: then fewer messages
-//! travel, and their number depends on time. In the paper a process that is passed by a smaller identity
-//! joins in. Peterson, 1982, and Dolev, Klawe and Rodeh, 1982, need only O(N log N) messages at worst.
+//! **Left out.** Initiators that begin late. One that a message has passed already must keep quiet, so who
+//! initiates depends on timing, and only bounds remain for the number of messages. In the paper a process
+//! that a smaller identity reaches joins in. Peterson, 1982, and Dolev, Klawe and Rodeh, 1982, need only
+//! O(N log N) messages at worst.
 
 use std::convert::Infallible;
 
