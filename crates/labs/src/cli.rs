@@ -11,6 +11,7 @@ mod check;
 mod progress;
 mod run;
 mod simulate;
+pub mod tool;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::lab::{Lab, Verb};
-use crate::report::Report;
+use crate::report::{Report, say};
 
 /// The exit status of what could not be run, or judged.
 const COULD_NOT_RUN: u8 = 2;
@@ -64,7 +65,7 @@ enum Command<L: Lab> {
 /// What every verb takes.
 #[derive(Args, Clone, Debug)]
 struct Common {
-    /// How many processes take part
+    /// How many processes take part [default: the number that the lab shows best, often 5, in `check` 3]
     #[arg(long, short = 'n', value_name = "N")]
     processes: Option<u32>,
     /// What random choices are drawn from: the same seed gives the same choices [default: random in
@@ -111,7 +112,7 @@ pub fn main<L: Lab>() -> ExitCode {
     match CommandLine::<L>::parse_for_lab().and_then(|command_line| dispatch(command_line.verb)) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            eprintln!("{}: {error:#}", L::NAME);
+            say(&format!("{}: {}", L::NAME, one_line(&error)));
             ExitCode::from(COULD_NOT_RUN)
         }
     }
@@ -153,6 +154,18 @@ fn finish(report: &Report, json: bool) -> anyhow::Result<u8> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(report.exit_status()),
     }
+}
+
+/// What failed, and why, and why that, on one line. Some errors tell their cause themselves: then it is not
+/// said twice.
+fn one_line(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |line, cause| {
+        match (line.is_empty(), line.contains(&cause)) {
+            (true, _) => cause,
+            (false, true) => line,
+            (false, false) => format!("{line}: {cause}"),
+        }
+    })
 }
 
 /// The command line after the verb.

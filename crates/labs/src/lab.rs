@@ -95,6 +95,17 @@ pub trait Lab: Sized + 'static {
     /// otherwise let a timer that starts itself again run out for ever.
     fn timeouts(options: &Self::Options) -> u32;
 
+    /// What the application of each process asks for, in this order: right after the start in `run` and
+    /// `simulate`, at any time in `check`.
+    fn requests(
+        options: &Self::Options,
+        process: ProcessId,
+        processes: u32,
+    ) -> Vec<<Self::Process as Process>::Request> {
+        let _ = (options, process, processes);
+        Vec::new()
+    }
+
     /// How the processes of a real run are connected before they start.
     fn overlay(options: &Self::Options) -> Overlay;
 
@@ -110,6 +121,12 @@ pub trait Lab: Sized + 'static {
 
     /// Whether the indication says that the process has done all it has to do.
     fn is_finished(indication: &<Self::Process as Process>::Indication) -> bool;
+
+    /// The files that the options name, so that nothing else is written to them.
+    fn files(options: &Self::Options) -> Vec<std::path::PathBuf> {
+        let _ = options;
+        Vec::new()
+    }
 
     /// Collects what the result is made from.
     fn findings(options: &Self::Options, processes: u32) -> Self::Findings;
@@ -220,15 +237,6 @@ impl Place {
 /// The application of a process in a real run: what it does with what the algorithm tells it (`I`), and
 /// what it asks of it (`R`).
 pub trait Application<I, R> {
-    /// The run starts. Returns what is asked first.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot start, and the run must end.
-    fn on_start(&mut self) -> io::Result<Vec<R>> {
-        Ok(Vec::new())
-    }
-
     /// The process told its application something. Returns what is asked next.
     ///
     /// # Errors
@@ -261,8 +269,10 @@ pub trait Findings {
 pub struct Summary {
     /// How many messages of each kind were sent.
     pub messages: BTreeMap<String, u64>,
-    /// From the start of the algorithm to its end; virtual in the simulator.
+    /// From the start of the algorithm to its end.
     pub elapsed: std::time::Duration,
+    /// Whether that is virtual time.
+    pub is_virtual: bool,
 }
 
 /// How many messages theory predicts.

@@ -4,6 +4,8 @@
 //! three worlds: as real processes on real machines, in a seeded simulator, and under a model
 //! checker. Every run ends in a verdict, computed from happened-before.
 
+#![forbid(unsafe_code)]
+
 pub mod check;
 pub mod cli;
 pub mod clocks;

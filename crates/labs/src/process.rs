@@ -232,22 +232,37 @@ impl<P: Process> Context<P> {
         self.env.now.expect("the model checker has no clock; use a timer, or the simulator")
     }
 
+    /// Runs one event of a process that this one only wraps: all that it asks for goes out as this
+    /// process's own, in the order in which it asked.
+    pub fn wrap<L>(&mut self, event: impl FnOnce(&mut Context<L>))
+    where
+        L: Process<Indication = P::Indication>,
+        P::Message: From<L::Message>,
+        P::Timer: From<L::Timer>,
+    {
+        for effect in self.inside(event) {
+            match effect {
+                Effect::Send { to, message } => self.send(to, message.into()),
+                Effect::StartTimer { timer, after } => self.start_timer(timer.into(), after),
+                Effect::StopTimer { timer } => self.stop_timer(timer.into()),
+                Effect::Indicate(indication) => self.indicate(indication),
+            }
+        }
+    }
+
     /// Runs one event of an inner layer.
     ///
     /// What the layer sends and the timers it starts go out as this process's own, wrapped by
-    /// `From`. What it indicates comes back to the caller, in order.
+    /// `From`, before this returns. What it indicates comes back to the caller, in order: what the
+    /// caller makes of it happens after all that the layer sent. Where that order matters, as for
+    /// leaving a critical section before passing a token on, use [`wrap`](Self::wrap).
     pub fn layer<L: Process>(&mut self, event: impl FnOnce(&mut Context<L>)) -> Vec<L::Indication>
     where
         P::Message: From<L::Message>,
         P::Timer: From<L::Timer>,
     {
-        let choices = mem::take(&mut self.choices);
-        let mut inner = Context { env: self.env, choices, effects: Vec::new() };
-        event(&mut inner);
-        self.choices = inner.choices;
-
         let mut indications = Vec::new();
-        for effect in inner.effects {
+        for effect in self.inside(event) {
             match effect {
                 Effect::Send { to, message } => self.send(to, message.into()),
                 Effect::StartTimer { timer, after } => self.start_timer(timer.into(), after),
@@ -256,6 +271,15 @@ impl<P: Process> Context<P> {
             }
         }
         indications
+    }
+
+    /// What one event of another process asks for, in this one's surroundings.
+    fn inside<L: Process>(&mut self, event: impl FnOnce(&mut Context<L>)) -> Vec<Effect<L>> {
+        let choices = mem::take(&mut self.choices);
+        let mut inner = Context { env: self.env, choices, effects: Vec::new() };
+        event(&mut inner);
+        self.choices = inner.choices;
+        inner.effects
     }
 }
 

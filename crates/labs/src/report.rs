@@ -1,16 +1,39 @@
 //! The report that every run ends with, for people and for programs.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 use serde::{Serialize, Serializer};
 
 use crate::lab::{Findings, Prediction};
 use crate::process::ProcessId;
-use crate::verdict::{PropertyKind, Verdict};
+use crate::verdict::{PropertyKind, Verdict, counted};
+
+/// The detail of every verdict on a run that never began.
+pub const NEVER_BEGAN: &str = "the run never began";
 
 /// How many processes are listed one by one; of more, the first and the last.
 const LISTED_MAX: usize = 20;
+
+/// Says something on standard error. That nobody can hear it is no reason to fail.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Refuses what is there and is no ordinary file: a pipe would hang, a device would lie.
+///
+/// # Errors
+///
+/// Says so.
+pub fn check_regular(path: &std::path::Path) -> std::io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(about) if !about.is_file() => {
+            Err(std::io::Error::other("it is not an ordinary file: name another"))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// What came of a run, of any of the three worlds.
 #[derive(Clone, Debug, Serialize)]
@@ -58,6 +81,9 @@ pub struct Report {
     /// simulated one, if the result knows something; of many, the first and the last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<PlaceOf>,
+    /// Whether the algorithm began at all.
+    #[serde(skip)]
+    pub began: bool,
     /// The lab's own lines, for people.
     #[serde(skip)]
     pub lines: Vec<String>,
@@ -155,18 +181,20 @@ impl Report {
         if self.verb == "run" {
             writeln!(out, "run {} on {}", self.run, self.hosts.join(", "))?;
         }
-        self.write_places(out)?;
-        for line in &self.lines {
-            writeln!(out, "{line}")?;
+        // Of a run that never began there is nothing to say but why.
+        if self.began {
+            self.write_places(out)?;
+            for line in &self.lines {
+                writeln!(out, "{line}")?;
+            }
+            self.write_messages(out)?;
+            self.write_properties(out, paint)?;
+        } else {
+            writeln!(out, "{NEVER_BEGAN}")?;
         }
-        self.write_messages(out)?;
-        self.write_properties(out, paint)?;
         if !self.counterexample.is_empty() {
-            writeln!(
-                out,
-                "\na shortest run that shows it, in {} steps:",
-                self.counterexample.len()
-            )?;
+            let steps = counted(self.counterexample.len() as u64, "step");
+            writeln!(out, "\na shortest run that shows it, in {steps}:")?;
         }
         for step in &self.counterexample {
             writeln!(out, "  {step}")?;
@@ -203,7 +231,7 @@ impl Report {
             let line = format!("{process:<9}{:<20}{:<8}{known}", place.host, place.pid);
             writeln!(out, "{}", line.trim_end())?;
         }
-        writeln!(out)
+        if self.lines.is_empty() { Ok(()) } else { writeln!(out) }
     }
 
     fn write_messages(&self, out: &mut String) -> std::fmt::Result {

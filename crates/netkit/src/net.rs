@@ -470,6 +470,22 @@ impl Net {
         signals.iter().try_for_each(|&signal| watched.add_signal(signal))
     }
 
+    /// Gives the signals that were watched their usual effect again: a program that has more to do after
+    /// the loop can be interrupted. Signals that came since the last turn are forgotten.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses, which it has no reason to.
+    pub fn unwatch_signals(&mut self, signals: &[i32]) -> io::Result<()> {
+        self.signals = None;
+        for &signal in signals {
+            let signal = nix::sys::signal::Signal::try_from(signal)?;
+            // SAFETY: the default action is installed, and no handler of ours.
+            unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) }?;
+        }
+        Ok(())
+    }
+
     /// What other threads need to wake this loop.
     #[must_use]
     pub fn waker(&self) -> Waker {

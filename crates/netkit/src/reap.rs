@@ -23,15 +23,19 @@ use nix::unistd::geteuid;
 use crate::run_id::RunId;
 
 /// Sends a signal to every process of this user on this machine that has the arguments `--run RUN`
-/// (or `--run=RUN`), except the calling one. Returns their numbers. SIGKILL also ends stopped ones.
+/// (or `--run=RUN`), except the calling one and its parent. Returns their numbers. SIGKILL also ends stopped ones.
 ///
 /// Processes that end meanwhile, and those that may not be looked at, are skipped. `/proc` shows
 /// only what is in the caller's PID namespace.
 pub fn reap(run: &RunId, how: Signal) -> Vec<u32> {
-    let own = process::id();
+    // A parent may carry our command line: `timeout 9 PROGRAM reap --run R`.
+    let own = [process::id(), nix::unistd::getppid().as_raw() as u32];
     let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    numbers.filter(|&pid| pid != own && signal_if_of_run(pid, run, how)).collect()
+    numbers
+        .filter(|pid| !own.contains(pid))
+        .filter(|&pid| signal_if_of_run(pid, run, how))
+        .collect()
 }
 
 /// Signals the process if it belongs to the run, and says whether it did.

@@ -60,6 +60,16 @@ mod run;
 mod start;
 mod target;
 
+/// The address of a machine's SSH server, as the host file and the configuration name it. Nothing is sent
+/// to it.
+///
+/// # Errors
+///
+/// If the configuration cannot be read, or the name has no address.
+pub fn resolve(host: &Host, options: &LaunchOptions) -> Result<std::net::SocketAddr, LaunchError> {
+    Ok(Target::resolve(host, options)?.first_address())
+}
+
 /// How many commands of one session run at once. A usual `sshd` allows ten (its `MaxSessions`).
 pub const CHANNELS_AT_ONCE: usize = 8;
 

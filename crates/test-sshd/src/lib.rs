@@ -9,6 +9,8 @@
 //! [`Bench`] is the other half: an SSH folder for the client with a key, known hosts and
 //! configuration, so that nothing of the user who runs the test is read.
 
+#![forbid(unsafe_code)]
+
 use std::collections::HashMap;
 use std::fs;
 use std::net::SocketAddr;

@@ -57,9 +57,7 @@ impl BrokenTokenRing {
         ctx: &mut Context<Self>,
         event: impl FnOnce(&mut TokenRing, &mut Context<TokenRing>),
     ) {
-        for indication in ctx.layer(|ctx| event(&mut self.ring, ctx)) {
-            ctx.indicate(indication);
-        }
+        ctx.wrap(|ctx| event(&mut self.ring, ctx));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use labs::lab::{BoxedApplication, Findings, Lab, Place, Prediction, Summary, Verb};
@@ -170,6 +170,10 @@ impl Lab for TokenRingLab {
         TokenRingFindings::default()
     }
 
+    fn files(options: &Options) -> Vec<PathBuf> {
+        options.file.iter().cloned().collect()
+    }
+
     fn judge_remains(
         options: &Options,
         processes: u32,
@@ -182,17 +186,23 @@ impl Lab for TokenRingLab {
     }
 }
 
-/// Makes sure that the file can be written and holds nothing yet. Daemons work in another folder, so the
-/// path becomes absolute.
-fn prepare_file(path: &PathBuf) -> io::Result<PathBuf> {
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
-    if file.metadata()?.len() > 0 {
-        return Err(io::Error::other(
+/// Makes sure that the file holds nothing yet, and has a folder. It is the participants who make it: they
+/// may be another user on their machines than the launcher is on this one. Daemons work in another
+/// folder, so the path becomes absolute.
+fn prepare_file(path: &Path) -> io::Result<PathBuf> {
+    labs::report::check_regular(path)?;
+    match std::fs::metadata(path) {
+        Ok(about) if about.len() > 0 => Err(io::Error::other(
             "it is not empty, and what an earlier run wrote would be judged with this one: remove it, \
              or name another",
-        ));
+        )),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => {
+            let path = std::path::absolute(path)?;
+            std::fs::read_dir(path.parent().unwrap_or(&path))?;
+            Ok(path)
+        }
     }
-    path.canonicalize()
 }
 
 /// What the result is made from.
@@ -223,7 +233,12 @@ impl Findings for TokenRingFindings {
         let seconds = summary.elapsed.as_secs_f64();
         vec![
             format!("roll call: {roll_call}"),
-            format!("the token made {hops} hops in {seconds:.3} s: {a_second:.0} a second"),
+            match summary.is_virtual {
+                true => format!("the token made {hops} hops in {seconds:.3} s of virtual time"),
+                false => {
+                    format!("the token made {hops} hops in {seconds:.3} s: {a_second:.0} a second")
+                }
+            },
         ]
     }
 

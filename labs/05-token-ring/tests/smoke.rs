@@ -206,6 +206,115 @@ fn a_killed_launcher_leaves_nobody_not_even_who_is_stopped() {
     assert!(killed.elapsed() < LEFT_MAX, "{:?}", killed.elapsed());
 }
 
+/// A launch that hangs half-way: two processes are here, and the third's machine takes the connection and
+/// never says a word.
+struct HalfLaunched {
+    running: Running,
+    _silent: std::net::TcpListener,
+    _folder: tempfile::TempDir,
+}
+
+impl HalfLaunched {
+    fn start() -> Self {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let hosts = folder.path().join("hosts.txt");
+        let port = silent.local_addr().unwrap().port();
+        std::fs::write(&hosts, format!("localhost slots=2\n127.0.0.1:{port}\n")).unwrap();
+        let launcher = program()
+            .args(["run", "--processes", "3", "--json", "--advertise", "127.0.0.1", "--hosts"])
+            .arg(&hosts)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut running = Running { launcher, folder: std::path::PathBuf::new() };
+        let joined = |pid: u32| {
+            std::fs::read_to_string(log_of(pid)).is_ok_and(|log| log.contains("joined the run"))
+        };
+        wait_until("two processes have joined", || {
+            let pids = running.pids();
+            pids.len() == 2 && pids.into_iter().all(joined)
+        });
+        running.folder = log_of(running.pids()[0]).parent().unwrap().to_owned();
+        Self { running, _silent: silent, _folder: folder }
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the deadline is one of real time")]
+fn who_has_joined_ends_when_the_launcher_falls_silent() {
+    let mut half = HalfLaunched::start();
+    let run = half.running.run().to_owned();
+    signal(half.running.launcher.id(), Signal::SIGSTOP);
+    let stopped = Instant::now();
+    assert_nothing_left(&run);
+    assert!(stopped.elapsed() < LEFT_MAX, "{:?}", stopped.elapsed());
+    half.running.launcher.kill().unwrap();
+    half.running.launcher.wait().unwrap();
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the deadline is one of real time")]
+fn a_process_that_dies_while_others_are_launched_ends_the_run_at_once() {
+    let half = HalfLaunched::start();
+    let pid = half.running.pids()[0];
+    let killed = Instant::now();
+    signal(pid, Signal::SIGKILL);
+    let (ran, _) = end_of(half.running);
+    assert!(killed.elapsed() < LEFT_MAX, "{:?}", killed.elapsed());
+    assert_eq!(ran.status, 2);
+    let problems = ran.problems();
+    assert!(problems.contains(&format!("p0 on localhost, process {pid}: it died")), "{problems}");
+    assert!(!problems.contains("hand over"), "{problems}");
+}
+
+#[test]
+fn a_process_that_is_ended_by_kill_hands_its_journal_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(&folder.path().join("shared"), &["--processes", "3"]);
+    signal(running.pids()[1], Signal::SIGTERM);
+    let (ran, _) = end_of(running);
+    assert_eq!(ran.status, 2, "{}", ran.report);
+    assert!(ran.problems().contains("p1 on localhost"), "{}", ran.report);
+    assert!(ran.problems().contains("ended by signal 15"), "{}", ran.report);
+    let verdicts = ran.report["properties"].as_array().unwrap();
+    let mutex = verdicts.iter().find(|verdict| verdict["name"] == "mutual exclusion").unwrap();
+    assert_eq!(mutex["holds"], true, "{}", ran.report);
+}
+
+#[test]
+fn what_was_not_seen_is_not_said_to_be_zero() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(&folder.path().join("shared"), &["--processes", "3"]);
+    signal(running.pids()[0], Signal::SIGKILL);
+    let (ran, _) = end_of(running);
+    assert!(ran.report["messages"]["TOKEN"]["measured"].is_null(), "{}", ran.report);
+    assert!(ran.report["result"].is_null(), "{}", ran.report);
+}
+
+#[test]
+fn a_trace_harms_no_other_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = folder.path().join("hosts.txt");
+    std::fs::write(&hosts, "localhost\n").unwrap();
+    let hosts_text = hosts.to_str().unwrap();
+    let output = program().args(["run", "--hosts", hosts_text, "--trace", hosts_text]).output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("for something else"));
+    assert_eq!(std::fs::read_to_string(&hosts).unwrap(), "localhost\n");
+
+    let pipe = folder.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for option in ["--trace", "--file"] {
+        let output = program().args(["run", option]).arg(&pipe).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("not an ordinary file"), "{said}");
+    }
+}
+
 #[test]
 fn a_run_that_takes_too_long_ends() {
     let ran = ran(&["run", "--laps", "1000000", "--work", "1", "--timeout", "1"]);

@@ -9,7 +9,7 @@ use super::model::Model;
 use super::steps::Step;
 use crate::process::{Choices, Process, ProcessId};
 use crate::trace::{Happening, Header, Observer, Recorder};
-use crate::verdict::Judge;
+use crate::verdict::{End, Judge};
 
 /// How far the steps of a counterexample lie apart in its trace, in microseconds. The checker has
 /// no clock; a diagram wants one.
@@ -27,12 +27,14 @@ pub struct Counterexample<P: Process> {
     pub steps: Vec<String>,
     model: Arc<Model<P>>,
     path: Vec<Step<P>>,
+    end: End,
 }
 
 impl<P: Process> Counterexample<P> {
     pub(super) fn new(model: Arc<Model<P>>, path: Path<P>) -> Self {
         let Path { starts, steps, last } = path;
-        let verdicts = last.monitors.verdicts(&model.end_of(&last));
+        let end = model.end_of(&last);
+        let verdicts = last.monitors.verdicts(&end);
         let broken = verdicts.into_iter().find(|verdict| verdict.holds == Some(false));
         let (property, what) = match (broken, &last.panic) {
             (_, Some(panic)) => ("no panic".to_owned(), format!("a handler panicked: {panic}")),
@@ -41,7 +43,7 @@ impl<P: Process> Counterexample<P> {
         };
         let told = steps.iter().map(ToString::to_string).collect();
         let path = starts.into_iter().chain(steps).collect();
-        Self { property, what, steps: told, model, path }
+        Self { property, what, steps: told, model, path, end }
     }
 
     /// Plays the run again for an observer.
@@ -56,7 +58,7 @@ impl<P: Process> Counterexample<P> {
             self.model.happen(&mut state, step, &mut choices, at_us, observer);
         }
         for (rank, _) in (0..).zip(&state.sites).filter(|(_, site)| !site.crashed) {
-            observer.on_happening(at_us, ProcessId(rank), Happening::Stop);
+            observer.on_happening(at_us, ProcessId(rank), Happening::Stop(Some(&self.end)));
         }
     }
 

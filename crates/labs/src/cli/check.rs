@@ -12,8 +12,8 @@ use super::progress::Progress;
 use super::{Common, arguments_after_verb, finish};
 use crate::check::{Channels, Counterexample, Options, STATES_MAX, check as explore_all, explore};
 use crate::lab::{Lab, Place, Verb};
-use crate::process::Process;
-use crate::report::Report;
+use crate::process::{Process, ProcessId};
+use crate::report::{Report, say};
 use crate::trace::Header;
 use crate::trace::event::FORMAT;
 
@@ -84,10 +84,7 @@ fn check_processes<L, P>(
 ) -> anyhow::Result<u8>
 where
     L: Lab,
-    P: Process<Request: Send + Sync, Message: Send + Sync, Timer: Send + Sync>
-        + Send
-        + Sync
-        + 'static,
+    P: Process<Request = <L::Process as Process>::Request>,
 {
     let processes = u32::try_from(all.len())?;
     let specs = L::properties(lab_options, processes);
@@ -101,9 +98,10 @@ where
         time: Duration::from_secs_f64(common.timeout),
         ..Options::default()
     };
-    let requests = vec![Vec::new(); all.len()];
+    let request = |rank| L::requests(lab_options, ProcessId(rank), processes);
+    let requests = (0..processes).map(request).collect();
     if let Some(address) = search.explore {
-        eprintln!("the Explorer is at http://{address}/ until you press Ctrl-C");
+        say(&format!("the Explorer is at http://{address}/ until you press Ctrl-C"));
         explore(all, requests, &specs, &options, address)?;
         return Ok(0);
     }
@@ -119,7 +117,7 @@ where
             Some(save::<L, P>(common, processes, counterexample, &specs)?)
         }
         (Some(_), None) => {
-            eprintln!("no property is violated, so there is no counterexample to write");
+            say("no property is violated, so there is no counterexample to write");
             None
         }
         (None, _) => None,
@@ -149,7 +147,8 @@ where
         killed: Vec::new(),
         counterexample: outcome.counterexample.map(|found| found.steps).unwrap_or_default(),
         places: Vec::new(),
-        lines: vec![format!("the longest of the shortest paths has {} steps", outcome.max_depth)],
+        began: true,
+        lines: vec![format!("every state is reached within {} steps", outcome.max_depth)],
     };
     finish(&report, common.json)
 }

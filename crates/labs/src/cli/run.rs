@@ -1,7 +1,7 @@
 //! `run`.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -14,7 +14,7 @@ use super::{Common, arguments_after_verb, finish};
 use crate::lab::{Findings, Lab, Summary, Verb};
 use crate::process::ProcessId;
 use crate::report::{PlaceOf, Report};
-use crate::run::{Launch, Plan};
+use crate::run::{Launch, Plan, host_label};
 use crate::trace::What;
 
 #[derive(Args, Debug)]
@@ -85,7 +85,8 @@ pub(super) fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     };
     if let Some(path) = &common.trace {
         // Better to know now than after the run.
-        std::fs::File::create(path)
+        let others = machines.hosts.iter().cloned().chain(L::files(&options));
+        check_trace(path, others)
             .with_context(|| format!("cannot write the trace to {}", path.display()))?;
     }
     let run = crate::run::new_run_id();
@@ -99,9 +100,9 @@ pub(super) fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         launch: LaunchOptions {
             program: std::env::current_exe().context("cannot find this program itself")?,
             push: machines.push,
-            identity: machines.identity.clone(),
+            identity: machines.identity.as_deref().map(absolute).transpose()?,
             accept_new: machines.accept_new,
-            known_hosts: machines.known_hosts.clone(),
+            known_hosts: machines.known_hosts.as_deref().map(absolute).transpose()?,
             ..LaunchOptions::default()
         },
         hosts: hosts.clone(),
@@ -135,9 +136,20 @@ pub(super) fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     let complete = finished.problems.is_empty();
     let one_machine = hosts.iter().all(Host::is_local);
     let mut properties = finished.verdicts;
-    properties.extend(L::judge_remains(&options, processes, complete, one_machine));
+    if finished.began {
+        properties.extend(L::judge_remains(&options, processes, complete, one_machine));
+    }
     let judge = &finished.judge;
-    let summary = Summary { messages: judge.messages().clone(), elapsed: finished.elapsed };
+    let summary = Summary {
+        messages: judge.messages().clone(),
+        elapsed: finished.elapsed,
+        is_virtual: false,
+    };
+    let mut messages = Report::count(judge.messages(), &L::predicted(&options, processes));
+    if finished.has_gaps {
+        // What was not seen was not counted.
+        messages.values_mut().for_each(|count| count.measured = None);
+    }
     let used: std::collections::BTreeSet<_> = hosts.place(processes).into_iter().collect();
     let report = Report {
         lab: L::NAME.to_owned(),
@@ -148,10 +160,10 @@ pub(super) fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         elapsed_s: finished.elapsed.as_secs_f64(),
         virtual_s: None,
         states: None,
-        hosts: used.iter().filter_map(|&i| hosts.get(i)).map(ToString::to_string).collect(),
-        messages: Report::count(judge.messages(), &L::predicted(&options, processes)),
+        hosts: used.iter().filter_map(|&i| hosts.get(i)).map(host_label).collect(),
+        messages,
         properties,
-        result: findings.json(&summary),
+        result: if finished.has_gaps { serde_json::Value::Null } else { findings.json(&summary) },
         trace: common.trace.as_ref().map(|path| path.display().to_string()),
         logs: finished
             .participants
@@ -161,6 +173,7 @@ pub(super) fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
             .collect(),
         problems: finished.problems,
         killed: finished.killed,
+        began: finished.began,
         counterexample: Vec::new(),
         places: (0..)
             .zip(&finished.participants)
@@ -171,9 +184,32 @@ pub(super) fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
                 known: findings.of_process(ProcessId(process)),
             })
             .collect(),
-        lines: findings.lines(&summary),
+        lines: match finished.has_gaps {
+            true => vec!["the result is not known: events are missing".to_owned()],
+            false => findings.lines(&summary),
+        },
     };
     finish(&report, common.json)
+}
+
+/// Makes sure that a trace can be written there, without harm to what is there now.
+fn check_trace(path: &Path, others: impl Iterator<Item = PathBuf>) -> anyhow::Result<()> {
+    crate::report::check_regular(path)?;
+    std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+    let path = path.canonicalize()?;
+    for other in others {
+        anyhow::ensure!(
+            other.canonicalize().ok().as_ref() != Some(&path),
+            "the run needs {} for something else: name another",
+            other.display()
+        );
+    }
+    Ok(())
+}
+
+/// Daemons work in another folder, and in a chain these paths travel to them.
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("there is no such path: {}", path.display()))
 }
 
 /// What the launcher has to say beside its report, on standard error: warnings, unless `RUST_LOG` asks

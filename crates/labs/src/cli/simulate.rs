@@ -21,6 +21,10 @@ use crate::verdict::{End, Judge};
 /// After how many events it is looked at the clock and told how far the run is.
 const ROUND: u64 = 1 << 16;
 
+/// How many messages may be under way. Each takes some hundred bytes, and a million processes have a few
+/// million.
+const UNDER_WAY_MAX: usize = 10_000_000;
+
 #[derive(Args, Debug)]
 pub(super) struct Arguments<L: Lab> {
     #[command(flatten)]
@@ -108,6 +112,7 @@ fn simulate_processes<L, P>(
 where
     L: Lab,
     P: Process<
+            Request = <L::Process as Process>::Request,
             Indication = <L::Process as Process>::Indication,
             Message = <L::Process as Process>::Message,
         >,
@@ -120,6 +125,11 @@ where
     if common.trace.is_some() {
         // Measuring a message costs as much as encoding it, and only the trace shows it.
         simulation = simulation.sizes(crate::run::message_size);
+    }
+    for process in (0..processes).map(ProcessId) {
+        for request in L::requests(options, process, processes) {
+            simulation.request_at(Duration::ZERO, process, request);
+        }
     }
     for (process, at) in crashes {
         simulation.crash_at(at, ProcessId(process));
@@ -139,6 +149,12 @@ where
         if !matches!(ended, Ended::EventLimit(_)) {
             break ended.end();
         }
+        if simulation.scheduled() > UNDER_WAY_MAX {
+            let under_way = simulation.scheduled();
+            problems
+                .push(format!("{under_way} messages are under way: with --duplication they grow"));
+            break End::CutShort("too many messages under way".to_owned());
+        }
         if progress.elapsed() > timeout {
             let seconds = common.timeout;
             problems.push(format!("time-out after {seconds} s; --timeout gives it longer"));
@@ -149,9 +165,13 @@ where
     let elapsed = progress.elapsed();
     let virtual_time = simulation.now();
     drop(progress);
-    let judge = simulation.into_observer().finish().context("the trace could not be written")?;
+    let judge = simulation.into_observer().finish().with_context(|| match &common.trace {
+        Some(path) => format!("the trace could not be written to {}", path.display()),
+        None => "the run could not be recorded".to_owned(),
+    })?;
 
-    let summary = Summary { messages: judge.messages().clone(), elapsed: virtual_time };
+    let summary =
+        Summary { messages: judge.messages().clone(), elapsed: virtual_time, is_virtual: true };
     let report = Report {
         lab: L::NAME.to_owned(),
         verb: Verb::Simulate.name().to_owned(),
@@ -171,6 +191,7 @@ where
         killed: Vec::new(),
         counterexample: Vec::new(),
         places: PlaceOf::simulated(processes, &findings),
+        began: true,
         lines: findings.lines(&summary),
     };
     finish(&report, common.json)
@@ -197,6 +218,7 @@ fn study_report<L: Lab>(study: Study, seed: u64, elapsed: Duration) -> Report {
         killed: Vec::new(),
         counterexample: Vec::new(),
         places: Vec::new(),
+        began: true,
         lines: study.lines,
     }
 }
@@ -265,12 +287,19 @@ fn latency(text: &str) -> Result<Latency, String> {
     Ok(Latency(milliseconds(from)?..=milliseconds(to.trim_start_matches('='))?))
 }
 
+/// No run lasts for a day of virtual time.
+const CRASH_MAX: Duration = Duration::from_secs(86_400);
+
 fn crash(text: &str) -> Result<(u32, Duration), String> {
     let (process, at) = text.split_once('@').unwrap_or((text, "0"));
     let process = process.strip_prefix('p').unwrap_or(process);
     let process =
         process.parse().map_err(|_| format!("{process:?} is not the number of a process"))?;
-    Ok((process, milliseconds(at)?))
+    let at = milliseconds(at)?;
+    if at > CRASH_MAX {
+        return Err(format!("{at:?} is after the end of every run: at most {CRASH_MAX:?}"));
+    }
+    Ok((process, at))
 }
 
 fn milliseconds(text: &str) -> Result<Duration, String> {

@@ -7,14 +7,14 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::{self, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
 use super::journal::Events;
 use crate::process::ProcessId;
-use crate::trace::{Header, TraceEvent, What, format};
+use crate::trace::{Header, Note, TraceEvent, What, format};
 use crate::verdict::{End, Judge, StreamError, StreamJudge, Verdict};
 
 /// The journal of one participant, in a file of this machine.
@@ -34,6 +34,37 @@ pub(super) struct Judged {
     pub(super) verdicts: Vec<Verdict>,
     /// Where the events of a participant are missing, and why.
     pub(super) gaps: Vec<String>,
+    /// Why the trace could not be written, if it could not.
+    pub(super) trace_problem: Option<String>,
+}
+
+/// A trace that is written as long as that succeeds: a full disk is no reason to lose the verdicts.
+struct TraceFile<'a> {
+    path: &'a Path,
+    writer: io::Result<format::Writer<BufWriter<File>>>,
+}
+
+impl<'a> TraceFile<'a> {
+    fn create(path: &'a Path, header: &Header) -> Self {
+        let file = File::create(path);
+        let writer = file.and_then(|file| format::Writer::new(header, BufWriter::new(file)));
+        Self { path, writer }
+    }
+
+    fn write(&mut self, event: &TraceEvent) {
+        if let Ok(writer) = &mut self.writer
+            && let Err(error) = writer.write(event)
+        {
+            self.writer = Err(error);
+        }
+    }
+
+    /// What went wrong, if something did.
+    fn finish(self) -> Option<String> {
+        let error = self.writer.and_then(format::Writer::finish).err()?;
+        let path = self.path.display();
+        Some(format!("the trace could not be written to {path}: {error}; name another place"))
+    }
 }
 
 /// Merges the journals, has them judged, shows every event to `watch`, and writes the trace if asked.
@@ -44,21 +75,17 @@ pub(super) fn judge(
     trace: Option<&Path>,
     mut watch: impl FnMut(&TraceEvent),
 ) -> anyhow::Result<Judged> {
-    let mut writer = match trace {
-        Some(path) => {
-            let file = File::create(path)
-                .with_context(|| format!("cannot write the trace to {}", path.display()))?;
-            Some(format::Writer::new(header, BufWriter::new(file))?)
-        }
-        None => None,
-    };
+    let mut writer = trace.map(|path| TraceFile::create(path, header));
     let gaps = gaps(journals);
     let mut stream = StreamJudge::new(&header.properties, header.processes);
     let mut judging = true;
     for event in Merge::new(journals, trace.is_some())? {
-        let event = event?;
+        let mut event = event?;
+        if let What::Stop(how) = &mut event.what {
+            *how = Some(Note::of(end));
+        }
         if let Some(writer) = &mut writer {
-            writer.write(&event)?;
+            writer.write(&event);
         }
         watch(&event);
         if judging && let Err(error) = stream.observe(&event) {
@@ -68,9 +95,7 @@ pub(super) fn judge(
             judging = false;
         }
     }
-    if let Some(writer) = writer {
-        writer.finish()?;
-    }
+    let trace_problem = writer.and_then(TraceFile::finish);
     let mut verdicts = stream.judge().verdicts(end);
     if !gaps.is_empty() {
         for verdict in verdicts.iter_mut().filter(|verdict| verdict.holds != Some(false)) {
@@ -78,7 +103,7 @@ pub(super) fn judge(
             verdict.detail = format!("not judged to the end: {}", gaps.join("; "));
         }
     }
-    Ok(Judged { judge: stream.judge().clone(), verdicts, gaps })
+    Ok(Judged { judge: stream.judge().clone(), verdicts, gaps, trace_problem })
 }
 
 fn gaps(journals: &[Collected]) -> Vec<String> {

@@ -4,17 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::thread;
 
+use log::warn;
 use netkit::Signal;
 use netkit::hosts::Host;
 
 use super::collect::{self, Collected, Judged};
-use super::launcher::{Conductor, Member};
-use super::plan::{Finished, Participant};
+use super::launcher::{Conductor, Loss, Member};
+use super::plan::{Finished, Participant, host_label};
 use super::visit::visit;
 use crate::process::ProcessId;
+use crate::report::NEVER_BEGAN;
 use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
 use crate::trace::{Header, TraceEvent};
 use crate::verdict::End;
+
+/// How many machines are visited at once: several lines of the host file may name one server, and a usual
+/// one drops connections beyond ten.
+const VISITS_AT_ONCE: usize = 8;
 
 impl Conductor<'_> {
     pub(super) fn conclude(mut self, watch: impl FnMut(&TraceEvent)) -> anyhow::Result<Finished> {
@@ -27,10 +33,10 @@ impl Conductor<'_> {
                     .journal
                     .as_ref()
                     .filter(|_| member.is_collected)
-                    .map(|(path, _)| path.clone())
+                    .cloned()
                     .or_else(|| fetched.get(&process).cloned()),
                 truncated: member.truncated,
-                died: member.died,
+                died: member.loss == Some(Loss::Died),
             })
             .collect();
         let mut problems = self.gone();
@@ -55,12 +61,20 @@ impl Conductor<'_> {
             Some(_) => collect::judge(&header, &journals, &end, plan.trace.as_deref(), watch)?,
             None => not_started(&header, &end),
         };
-        if !judged.gaps.is_empty() {
+        problems.extend(judged.trace_problem);
+        let has_gaps = !judged.gaps.is_empty();
+        if has_gaps {
             let gaps = judged.gaps.join("; ");
             problems.push(match plan.trace {
                 Some(_) => gaps,
                 None => format!("{gaps}: with --trace they are kept on disk, and can be judged"),
             });
+        }
+        // What was collected has been judged, and stands in the trace if there is one.
+        for path in self.members.iter().filter_map(|member| member.journal.as_ref()) {
+            if let Err(error) = std::fs::remove_file(path) {
+                warn!("cannot remove {}: {error}", path.display());
+            }
         }
         let participants = self
             .members
@@ -77,6 +91,8 @@ impl Conductor<'_> {
             problems,
             judge: judged.judge,
             verdicts: judged.verdicts,
+            began: self.started_at.is_some(),
+            has_gaps,
             killed,
         })
     }
@@ -85,7 +101,9 @@ impl Conductor<'_> {
     fn cut_short_by(&self, problems: &[String]) -> Option<String> {
         let gone = (0..).map(ProcessId).zip(&self.members).find(|(_, m)| m.gone.is_some());
         match gone {
-            Some((process, member)) if member.died => Some(format!("{process} died")),
+            Some((process, member)) if member.loss == Some(Loss::Died) => {
+                Some(format!("{process} died"))
+            }
             Some((process, _)) => Some(format!("{process} is gone")),
             None if self.interrupted => Some("interrupted".to_owned()),
             None if self.timed_out => Some("time-out".to_owned()),
@@ -115,7 +133,7 @@ impl Conductor<'_> {
     }
 
     /// Ends what is left on all machines, and fetches the traces of those who died. Machines on which
-    /// everyone took leave are not visited again.
+    /// everyone took leave, or on which nothing was started, are not visited.
     fn clean_up(&mut self) -> (Vec<String>, BTreeMap<ProcessId, PathBuf>) {
         let mut killed = Vec::new();
         let mut fetched = BTreeMap::new();
@@ -123,6 +141,7 @@ impl Conductor<'_> {
             .members
             .iter()
             .filter(|m| m.gone.is_some() || m.connection.is_some() || m.hello.is_none())
+            .filter(|m| m.was_tried)
             .map(|member| member.host)
             .collect();
         let is_local = |index: usize| self.plan.hosts.get(index).is_some_and(Host::is_local);
@@ -155,19 +174,22 @@ impl Conductor<'_> {
                     .filter(|(_, at, _)| *at == index)
                     .map(|(process, _, path)| (*process, path.clone()))
                     .collect();
-                let (plan, folder) = (self.plan, self.folder);
-                Some((host, traces, plan, folder))
+                Some((host, traces))
             })
             .collect();
-        let results = thread::scope(|scope| {
-            let threads: Vec<_> = visits
-                .into_iter()
-                .map(|(host, traces, plan, folder)| {
-                    scope.spawn(move || (host.to_string(), visit(&host, &traces, plan, folder)))
-                })
-                .collect();
-            threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
-        });
+        let mut results = Vec::new();
+        for some in visits.chunks(VISITS_AT_ONCE) {
+            results.extend(thread::scope(|scope| {
+                let threads: Vec<_> = some
+                    .iter()
+                    .map(|(host, traces)| {
+                        let (plan, folder) = (self.plan, self.folder);
+                        scope.spawn(move || (host_label(host), visit(host, traces, plan, folder)))
+                    })
+                    .collect();
+                threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
+            }));
+        }
         for (host, result) in results {
             match result {
                 Ok(visit) => {
@@ -195,7 +217,7 @@ fn not_started(header: &Header, end: &End) -> Judged {
     let mut verdicts = judge.verdicts(end);
     for verdict in &mut verdicts {
         verdict.holds = None;
-        verdict.detail = "the run never began".to_owned();
+        verdict.detail = NEVER_BEGAN.to_owned();
     }
-    Judged { judge, verdicts, gaps: Vec::new() }
+    Judged { judge, verdicts, gaps: Vec::new(), trace_problem: None }
 }

@@ -161,7 +161,7 @@ fn traced(stamper: &Stamper, entry: &Entry<'_>) -> What {
             let id = MessageId { process: from, n };
             What::Receive { peer: from, message: note(id, message, bytes) }
         }
-        Entry::Stop => What::Stop,
+        Entry::Stop => What::Stop(None),
     }
 }
 
@@ -223,7 +223,7 @@ impl<R: BufRead> Events<R> {
                 let id = MessageId { process: from, n };
                 What::Receive { peer: from, message: MessageNote { id, kind, text: text(), bytes } }
             }
-            RecordedWhat::Stop => What::Stop,
+            RecordedWhat::Stop => What::Stop(None),
         };
         let (process, n, clock) = (self.process, self.n, None::<Vector>);
         TraceEvent { process, n, clock, lamport: record.lamport, at_us: record.at_us, what }

@@ -18,14 +18,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use log::{debug, info, warn};
-use netkit::launch::{LaunchEvent, Program};
+use netkit::launch::{LaunchEvent, Program, Stage as LaunchStage};
 use netkit::logs::RunFolder;
 use netkit::membership::{Membership, Secret};
 use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Signal, TimerId};
 
 use super::config::{Chain, Config};
 use super::participant::{SILENCE_MAX, WATCH_INTERVAL, trace_name};
-use super::plan::{Finished, Launch, Plan};
+use super::plan::{Finished, Launch, Plan, host_label};
 use super::routes::{launcher_addresses, listen_address};
 use super::wire::{LAUNCHER, ToLauncher, ToParticipant};
 use super::{FOLDER, participant_job};
@@ -43,8 +43,14 @@ const NOTICE_PAUSE: Duration = Duration::from_millis(400);
 /// How long a journal may make no progress before the run is judged without it.
 const COLLECT_MAX: Duration = Duration::from_secs(5);
 
+/// The same after Ctrl-C.
+const COLLECT_INTERRUPTED_MAX: Duration = Duration::from_secs(1);
+
 /// How long participants get to end after they were told to.
 const STOP_MAX: Duration = Duration::from_secs(2);
+
+/// What interrupts a run: Ctrl-C, a plain `kill`, a terminal that is closed.
+const SIGNALS: [i32; 3] = [Signal::SIGINT as i32, Signal::SIGTERM as i32, Signal::SIGHUP as i32];
 
 /// Runs a plan to its end, showing each event of the run to `watch` at the end, and what goes on to
 /// `progress` meanwhile.
@@ -60,7 +66,7 @@ pub fn run(
 ) -> anyhow::Result<Finished> {
     let folder = RunFolder::create(FOLDER, &plan.run)?;
     let mut net = Net::new(netkit::Limits { max_frame: plan.max_frame, ..Default::default() })?;
-    net.watch_signals(&[Signal::SIGINT as i32, Signal::SIGTERM as i32])?;
+    net.watch_signals(&SIGNALS)?;
     let secret = Secret::random()?;
     let membership = Membership { run: plan.run.to_string(), secret: secret.clone(), me: LAUNCHER };
     let (_, listening) = net.listen(listen_address(&plan), Admission::Members(membership))?;
@@ -78,6 +84,7 @@ pub fn run(
         elapsed: Duration::ZERO,
         deadline: Some(net.start_timer(LAUNCH_MAX)),
         tick: net.start_timer(WATCH_INTERVAL),
+        last_tick: now(),
         interrupted: false,
         timed_out: false,
         folder: &folder,
@@ -93,6 +100,8 @@ pub fn run(
     };
     start_launching(&plan, placement, secret, listening.port(), report);
     net.run(&mut conductor)?;
+    // Cleaning up and judging are bounded, but a long trace takes its time: Ctrl-C shall end that too.
+    net.unwatch_signals(&SIGNALS)?;
     conductor.conclude(watch)
 }
 
@@ -174,14 +183,21 @@ pub(super) struct Member {
     pub(super) started: Option<u32>,
     pub(super) is_ready: bool,
     pub(super) is_finished: bool,
+    /// Something of it may be on its machine: the launch got as far as starting it, or that is not
+    /// known.
+    pub(super) was_tried: bool,
     /// Why it takes no part any more.
     pub(super) gone: Option<String>,
-    /// Its process has died, as against not answering.
-    pub(super) died: bool,
+    /// How it is gone.
+    pub(super) loss: Option<Loss>,
+    /// It was asked for its journal.
+    pub(super) is_asked: bool,
     /// Who lost it, and how.
     pub(super) lost_by: Vec<(ProcessId, String)>,
     pub(super) last_word: Instant,
-    pub(super) journal: Option<(PathBuf, File)>,
+    /// Where its journal is collected.
+    pub(super) journal: Option<PathBuf>,
+    journal_file: Option<File>,
     pub(super) journal_length: u64,
     pub(super) is_collected: bool,
     pub(super) truncated: bool,
@@ -194,7 +210,23 @@ pub(super) struct Hello {
     pub(super) log: String,
 }
 
+/// How a participant is gone; the later explains more.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Loss {
+    /// It takes no part any more, but still answers.
+    Talks,
+    /// It does not answer.
+    Silent,
+    /// Its process has ended.
+    Died,
+}
+
 impl Member {
+    /// Its journal is here, or is not to be had.
+    fn owes_nothing(&self) -> bool {
+        self.is_collected || !self.is_asked || self.loss > Some(Loss::Talks)
+    }
+
     fn new(host: usize) -> Self {
         Self {
             host,
@@ -203,11 +235,14 @@ impl Member {
             started: None,
             is_ready: false,
             is_finished: false,
+            was_tried: true,
             gone: None,
-            died: false,
+            loss: None,
+            is_asked: false,
             lost_by: Vec::new(),
             last_word: now(),
             journal: None,
+            journal_file: None,
             journal_length: 0,
             is_collected: false,
             truncated: false,
@@ -235,6 +270,8 @@ pub(super) struct Conductor<'a> {
     pub(super) deadline: Option<TimerId>,
     /// Watching.
     pub(super) tick: TimerId,
+    /// When the launcher last looked at who is silent.
+    pub(super) last_tick: Instant,
     pub(super) interrupted: bool,
     pub(super) timed_out: bool,
     pub(super) progress: &'a mut dyn FnMut(&str),
@@ -251,6 +288,9 @@ impl Conductor<'_> {
                 let whom: Vec<_> = ranks.iter().map(|&rank| ProcessId(rank).to_string()).collect();
                 self.problems.push(format!("{} not started: {error}", whom.join(", ")));
                 for rank in ranks {
+                    if let Some(member) = self.members.get_mut(rank as usize) {
+                        member.was_tried = error.stage >= LaunchStage::Start;
+                    }
                     self.on_started(rank, Err(()));
                 }
             }
@@ -333,7 +373,8 @@ impl Conductor<'_> {
             if self.plan.stay {
                 self.stage = Stage::Staying;
                 self.clear_deadline(net);
-                self.say(format!(
+                // Whoever asked for this must learn how to end it, in a pipe too.
+                crate::report::say(&format!(
                     "finished; the processes stay until you press Ctrl-C or end process {}",
                     std::process::id()
                 ));
@@ -344,15 +385,15 @@ impl Conductor<'_> {
     }
 
     /// A participant is gone, or as good as gone. The run ends.
-    fn lose(&mut self, net: &mut Net, process: ProcessId, why: String, died: bool) {
+    fn lose(&mut self, net: &mut Net, process: ProcessId, why: String, loss: Loss) {
         let member = &mut self.members[process.index()];
-        if member.gone.is_some() && (member.died || !died) {
+        if member.loss >= Some(loss) {
             return;
         }
         warn!("{process} is gone: {why}");
         // That it died explains what was noticed before.
         member.gone = Some(why);
-        member.died = died;
+        member.loss = Some(loss);
         match self.stage {
             Stage::Launching | Stage::Connecting | Stage::Running | Stage::Staying => {
                 self.elapsed = self.started_at.map_or(Duration::ZERO, |at| at.elapsed());
@@ -372,16 +413,17 @@ impl Conductor<'_> {
             // If it died, its connection to the launcher ends in a moment. If it does not, perhaps only
             // the two cannot reach each other: the algorithm cannot go on all the same.
             let is_deaf = member.last_word.elapsed() > WATCH_INTERVAL * 2;
-            let why = match is_deaf {
-                true => "it does not answer",
-                false => "it answers the launcher, but its neighbours lost it",
+            let (why, loss) = match is_deaf {
+                true => ("it does not answer", Loss::Silent),
+                false => ("it answers the launcher, but its neighbours lost it", Loss::Talks),
             };
-            self.lose(net, peer, why.to_owned(), false);
+            self.lose(net, peer, why.to_owned(), loss);
         }
     }
 
     fn watch(&mut self, net: &mut Net) {
         self.tick = net.start_timer(WATCH_INTERVAL);
+        self.notice_own_stop();
         self.tell_all(net, &ToParticipant::Ping);
         if self.stage >= Stage::Noticing {
             return;
@@ -395,7 +437,7 @@ impl Conductor<'_> {
             .collect();
         for process in silent {
             let why = format!("it does not answer for {:.1} s", SILENCE_MAX.as_secs_f64());
-            self.lose(net, process, why, false);
+            self.lose(net, process, why, Loss::Silent);
         }
         if let (Stage::Running, Some(at)) = (self.stage, self.started_at) {
             let finished = self.members.iter().filter(|member| member.is_finished).count();
@@ -404,14 +446,34 @@ impl Conductor<'_> {
         }
     }
 
+    /// If this program itself was stopped (Ctrl-Z, a closed lid), the participants heard nothing for so
+    /// long and have ended, as they must: that is nobody's fault but ours.
+    fn notice_own_stop(&mut self) {
+        let late = self.last_tick.elapsed();
+        self.last_tick = now();
+        if late > SILENCE_MAX && self.stage < Stage::Noticing {
+            self.problems.push(format!(
+                "the launcher itself was stopped for {:.0} s (Ctrl-Z, suspend?): processes that hear \
+                 nothing from it for {:.0} s end",
+                late.as_secs_f64(),
+                SILENCE_MAX.as_secs_f64()
+            ));
+            self.members.iter_mut().for_each(|member| member.last_word = now());
+        }
+    }
+
     // Handing over.
 
     fn collect(&mut self, net: &mut Net) {
         self.stage = Stage::Collecting;
-        self.set_deadline(net, COLLECT_MAX);
+        self.set_deadline(net, self.patience());
         for rank in 0..self.plan.processes {
             let process = ProcessId(rank);
-            if self.members[process.index()].gone.is_none() {
+            let member = &mut self.members[process.index()];
+            // Who failed, or was lost by its neighbours only, can still tell what it knows.
+            let answers = member.loss.is_none_or(|loss| loss == Loss::Talks);
+            member.is_asked = answers && member.connection.is_some();
+            if member.is_asked {
                 self.tell(net, process, &ToParticipant::Collect { offset: 0 });
             }
         }
@@ -433,10 +495,14 @@ impl Conductor<'_> {
             self.problems.push(format!("the journal of {process} cannot be written: {error:#}"));
             return self.stop(net);
         }
-        self.set_deadline(net, COLLECT_MAX);
+        self.set_deadline(net, self.patience());
         let member = &mut self.members[process.index()];
         member.journal_length += bytes.len() as u64;
         member.is_collected = is_last;
+        if is_last {
+            // An open file each would be too many in a large run.
+            member.journal_file = None;
+        }
         member.truncated = truncated;
         let offset = member.journal_length;
         if is_last {
@@ -448,17 +514,20 @@ impl Conductor<'_> {
 
     fn write_journal(&mut self, process: ProcessId, bytes: &[u8]) -> anyhow::Result<()> {
         let member = &mut self.members[process.index()];
-        if member.journal.is_none() {
-            let name = format!("journal-{}", process.0);
-            let file = self.folder.file(&name)?;
-            member.journal = Some((self.folder.path().join(name), file));
-        }
-        let (_, file) = member.journal.as_mut().expect("made above");
+        let file = match &mut member.journal_file {
+            Some(file) => file,
+            none => {
+                let name = format!("journal-{}", process.0);
+                let file = self.folder.file(&name)?;
+                member.journal = Some(self.folder.path().join(name));
+                none.insert(file)
+            }
+        };
         Ok(file.write_all(bytes)?)
     }
 
     fn check_collected(&mut self, net: &mut Net) {
-        let all = self.members.iter().all(|m| m.is_collected || m.gone.is_some());
+        let all = self.members.iter().all(Member::owes_nothing);
         if self.stage == Stage::Collecting && all {
             self.stop(net);
         }
@@ -476,7 +545,8 @@ impl Conductor<'_> {
 
     fn check_stopped(&mut self, net: &mut Net) {
         // Who is gone will not take leave.
-        let waits = self.connections.values().any(|p| self.members[p.index()].gone.is_none());
+        let answers = |loss: Option<Loss>| loss.is_none_or(|loss| loss == Loss::Talks);
+        let waits = self.connections.values().any(|p| answers(self.members[p.index()].loss));
         if self.stage == Stage::Stopping && !waits {
             net.stop();
         }
@@ -485,7 +555,7 @@ impl Conductor<'_> {
     fn on_deadline(&mut self, net: &mut Net) {
         self.deadline = None;
         let timeout = self.plan.timeout.as_secs_f64();
-        self.timed_out = self.stage <= Stage::Running;
+        self.timed_out |= self.stage <= Stage::Running;
         match self.stage {
             Stage::Launching => {
                 let whom = self.unless(|member| member.hello.is_some());
@@ -509,9 +579,11 @@ impl Conductor<'_> {
                 ));
                 self.collect(net);
             }
+            // Of a run that never began there is nothing to collect.
+            Stage::Noticing if self.started_at.is_none() => self.stop(net),
             Stage::Noticing => self.collect(net),
             Stage::Collecting => {
-                let whom = self.unless(|member| member.is_collected || member.gone.is_some());
+                let whom = self.unless(Member::owes_nothing);
                 self.problems.push(format!("{whom} did not hand over their journals"));
                 self.stop(net);
             }
@@ -537,6 +609,11 @@ impl Conductor<'_> {
         }
     }
 
+    /// How long a journal may make no progress. Who pressed Ctrl-C does not want to wait.
+    fn patience(&self) -> Duration {
+        if self.interrupted { COLLECT_INTERRUPTED_MAX } else { COLLECT_MAX }
+    }
+
     // Helpers.
 
     fn unless(&self, done: impl Fn(&Member) -> bool) -> String {
@@ -550,7 +627,7 @@ impl Conductor<'_> {
     }
 
     pub(super) fn host(&self, index: usize) -> String {
-        self.plan.hosts.get(index).map_or_else(String::new, |host| host.to_string())
+        self.plan.hosts.get(index).map_or_else(String::new, host_label)
     }
 
     fn say(&mut self, message: String) {
@@ -619,12 +696,8 @@ impl Service for Conductor<'_> {
         let word = match netkit::codec::decode(body) {
             Ok(word) => word,
             Err(error) => {
-                return self.lose(
-                    net,
-                    process,
-                    format!("it sent a malformed frame: {error}"),
-                    false,
-                );
+                let why = format!("it sent a malformed frame: {error}");
+                return self.lose(net, process, why, Loss::Talks);
             }
         };
         match word {
@@ -642,7 +715,7 @@ impl Service for Conductor<'_> {
             ToLauncher::Ready => self.on_ready(net, process),
             ToLauncher::Finished => self.on_finished(net, process),
             ToLauncher::PeerLost { peer, why } => self.on_peer_lost(net, process, peer, why),
-            ToLauncher::Failed { why } => self.lose(net, process, why, false),
+            ToLauncher::Failed { why } => self.lose(net, process, why, Loss::Talks),
             ToLauncher::Pong => {}
             ToLauncher::Journal { bytes, is_last, truncated } => {
                 self.on_journal(net, process, &bytes, is_last, truncated);
@@ -656,7 +729,7 @@ impl Service for Conductor<'_> {
         if self.stage == Stage::Stopping {
             self.check_stopped(net);
         } else {
-            self.lose(net, process, format!("it died ({reason})"), true);
+            self.lose(net, process, format!("it died ({reason})"), Loss::Died);
         }
     }
 

@@ -16,6 +16,8 @@ mod launcher;
 mod participant;
 mod plan;
 mod routes;
+#[cfg(test)]
+mod tests;
 mod visit;
 mod wire;
 
@@ -28,7 +30,7 @@ use netkit::run_id::RunId;
 use self::config::Config;
 use self::journal::Journal;
 pub use self::launcher::run;
-pub use self::plan::{Finished, Launch, Participant, Plan};
+pub use self::plan::{Finished, Launch, Participant, Plan, host_label};
 use crate::lab::Lab;
 
 /// The folder of all runs of a user: `/tmp/labs-<user>`.

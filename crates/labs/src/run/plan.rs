@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use netkit::hosts::Hosts;
+use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 use netkit::run_id::RunId;
 
@@ -84,6 +84,15 @@ pub struct Finished {
     pub judge: crate::verdict::Judge,
     /// The verdicts.
     pub verdicts: Vec<crate::verdict::Verdict>,
+    /// Whether the algorithm began at all.
+    pub began: bool,
+    /// Events are missing, so that not everything was seen.
+    pub has_gaps: bool,
     /// What was killed at the end because it could not end by itself.
     pub killed: Vec<String>,
+}
+
+/// A machine as reports name it: as the host file does, its slots apart.
+pub fn host_label(host: &Host) -> String {
+    Host { slots: 1, ..host.clone() }.to_string()
 }

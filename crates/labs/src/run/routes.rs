@@ -1,9 +1,10 @@
 //! At which address the participants find the launcher, and each other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use netkit::hosts::Host;
+use netkit::launch::LaunchOptions;
 
 use super::plan::Plan;
 
@@ -30,7 +31,7 @@ pub(super) fn launcher_addresses(plan: &Plan, placement: &[usize], port: u16) ->
         .into_iter()
         .filter_map(|&index| {
             let host = plan.hosts.get(index)?;
-            let route = if host.is_local() { None } else { address_towards(&host.name) };
+            let route = if host.is_local() { None } else { address_towards(host, &plan.launch) };
             route.map(|address| (index, address))
         })
         .collect();
@@ -49,8 +50,8 @@ pub(super) fn launcher_addresses(plan: &Plan, placement: &[usize], port: u16) ->
 }
 
 /// The address that this machine would use to reach `host`. Connecting a UDP socket sends nothing.
-fn address_towards(host: &str) -> Option<IpAddr> {
-    let target = (host, 22).to_socket_addrs().ok()?.next()?;
+fn address_towards(host: &Host, options: &LaunchOptions) -> Option<IpAddr> {
+    let target = netkit::ssh::resolve(host, options).ok()?;
     let any: IpAddr = match target {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),

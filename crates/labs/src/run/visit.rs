@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -21,6 +21,9 @@ const CLEAN_UP_MAX: Duration = Duration::from_secs(4);
 
 /// The largest trace that is fetched from a machine whose participant died, in bytes.
 const FETCH_MAX: u64 = 1 << 30;
+
+/// How much of a trace is fetched at once, in bytes.
+const PART: u64 = 8 << 20;
 
 /// What a visit brought.
 pub(super) struct Visit {
@@ -53,16 +56,31 @@ pub(super) fn visit(
         .collect();
     let mut fetched = BTreeMap::new();
     for (process, path) in traces {
-        let bytes = match remote.read_file(&path.to_string_lossy(), 0, FETCH_MAX) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                warn!("the trace of {process} could not be fetched: {error}");
-                continue;
-            }
-        };
-        let name = format!("fetched-{}", process.0);
-        folder.file(&name)?.write_all(&bytes).context("cannot write a fetched trace")?;
-        fetched.insert(*process, folder.path().join(name));
+        match fetch(&mut remote, path, *process, folder) {
+            Ok(path) => drop(fetched.insert(*process, path)),
+            Err(error) => warn!("the trace of {process} could not be fetched: {error:#}"),
+        }
     }
     Ok(Visit { killed, fetched })
+}
+
+/// Brings a trace here, part by part.
+fn fetch(
+    remote: &mut Remote,
+    path: &Path,
+    process: ProcessId,
+    folder: &RunFolder,
+) -> anyhow::Result<PathBuf> {
+    let name = format!("fetched-{}", process.0);
+    let mut file = folder.file(&name)?;
+    let mut length = 0;
+    loop {
+        let part = remote.read_file(&path.to_string_lossy(), length, PART)?;
+        file.write_all(&part).context("cannot write it here")?;
+        length += part.len() as u64;
+        anyhow::ensure!(length <= FETCH_MAX, "it is longer than {FETCH_MAX} bytes");
+        if (part.len() as u64) < PART {
+            return Ok(folder.path().join(name));
+        }
+    }
 }

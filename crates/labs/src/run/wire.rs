@@ -114,3 +114,85 @@ pub(super) enum ToParticipant {
     /// End.
     Stop,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    enum Message {
+        #[expect(dead_code, reason = "so that Token is not the first variant")]
+        Roll(Vec<String>),
+        Token {
+            lap: u64,
+        },
+    }
+
+    fn header(clock: Option<Vector>) -> MessageHeader {
+        let (from, to) = (ProcessId(2), ProcessId(1));
+        MessageHeader { from, to, n: 17, lamport: 31, kind: kind_field("TOKEN"), clock }
+    }
+
+    fn encoded(header: &MessageHeader) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let frame = PeerFrameRef::Message(header, &Message::Token { lap: 3 });
+        netkit::codec::encode(&frame, &mut bytes).unwrap();
+        bytes
+    }
+
+    /// The bytes that `docs/wire-format.md` shows, and what stands in them.
+    #[rustfmt::skip]
+    const WITH_CLOCK: &[u8] = &[
+        0, 0, 0, 0,                                                           // tag: a message
+        0, 0, 0, 2,                                                           // from p2
+        0, 0, 0, 1,                                                           // to p1
+        0, 0, 0, 0, 0, 0, 0, 17,                                              // n
+        0, 0, 0, 0, 0, 0, 0, 31,                                              // lamport
+        b'T', b'O', b'K', b'E', b'N', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,        // kind
+        1,                                                                    // a clock follows
+        0, 0, 0, 0, 0, 0, 0, 3,                                               // of three entries
+        0, 0, 0, 0, 0, 0, 0, 9,
+        0, 0, 0, 0, 0, 0, 0, 8,
+        0, 0, 0, 0, 0, 0, 0, 17,
+        0, 0, 0, 1,                                                           // Token
+        0, 0, 0, 0, 0, 0, 0, 3,                                               // lap
+    ];
+
+    #[test]
+    fn the_message_frame_of_the_documentation() {
+        let clock = Some(Vector::from(vec![9, 8, 17]));
+        assert_eq!(encoded(&header(clock)), WITH_CLOCK);
+    }
+
+    /// Without a clock the frame is the same but for its last byte before the message.
+    #[test]
+    fn a_frame_without_a_clock() {
+        let bytes = encoded(&header(None));
+        assert_eq!(bytes[..44], WITH_CLOCK[..44]);
+        assert_eq!(bytes[44], 0);
+        assert_eq!(bytes[45..], WITH_CLOCK[WITH_CLOCK.len() - 12..]);
+    }
+
+    #[test]
+    fn the_length_of_a_header_is_what_stands_before_the_message() {
+        const MESSAGE: usize = 4 + 8;
+        for clock in [None, Some(Vector::new(1)), Some(Vector::from(vec![9, 8, 17]))] {
+            let header = header(clock);
+            assert_eq!(header.length(), encoded(&header).len() - MESSAGE, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn pings_and_pongs_are_their_tags() {
+        for (frame, tag) in [(PeerFrameRef::<()>::Ping, 1), (PeerFrameRef::Pong, 2)] {
+            let mut bytes = Vec::new();
+            netkit::codec::encode(&frame, &mut bytes).unwrap();
+            assert_eq!(bytes, [0, 0, 0, tag]);
+        }
+    }
+
+    #[test]
+    fn a_long_kind_is_cut_off() {
+        assert_eq!(&kind_field("ABCDEFGHIJKLMNOPQRST"), b"ABCDEFGHIJKLMNOP");
+    }
+}

@@ -135,7 +135,7 @@ impl Observer for Scribe {
                 self.processes = self.processes.max(process.0 + 1);
                 return;
             }
-            Happening::Indication(_) | Happening::Stop => return,
+            Happening::Indication(_) | Happening::Stop(_) => return,
             Happening::Request(request) => {
                 Entry::Command(format!("request {process} {:?}", request.text()))
             }

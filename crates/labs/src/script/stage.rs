@@ -280,7 +280,7 @@ impl Observer for Log {
             Happening::Timeout(value) => What::Timeout(Note::of(value)),
             Happening::Crash => What::Crash,
             Happening::Recover => What::Recover,
-            Happening::Stop => What::Stop,
+            Happening::Stop(end) => What::Stop(end.map(Note::of)),
         };
         self.write(process, what);
     }

@@ -377,10 +377,18 @@ impl<P: Process, O: Observer> Simulation<P, O> {
 
     /// Ends the simulation: every process that is up stops. Returns the observer.
     pub fn into_observer(mut self) -> O {
+        let end = match self.queue.len() {
+            0 => End::Complete,
+            _ => End::CutShort("the simulation was ended before it came to rest".to_owned()),
+        };
         if self.started {
             for (rank, crashed) in (0..).zip(&self.crashed) {
                 if !crashed {
-                    self.observer.on_happening(self.now, ProcessId(rank), Happening::Stop);
+                    self.observer.on_happening(
+                        self.now,
+                        ProcessId(rank),
+                        Happening::Stop(Some(&end)),
+                    );
                 }
             }
         }

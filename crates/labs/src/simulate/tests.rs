@@ -392,7 +392,7 @@ impl Observer for Diary {
             Happening::Timeout(timer) => format!("⏰ {}", timer.text()),
             Happening::Crash => "crashes".to_owned(),
             Happening::Recover => "recovers".to_owned(),
-            Happening::Stop => "stops".to_owned(),
+            Happening::Stop(_) => "stops".to_owned(),
         };
         self.0.push(format!("{process} {what}"));
     }

@@ -100,8 +100,9 @@ pub enum What {
     Crash,
     /// The process started again.
     Recover,
-    /// The process ended because the run did.
-    Stop,
+    /// The process ended because the run did, and how that ended, where it is known: what
+    /// [`End`](crate::verdict::End) says.
+    Stop(Option<Note>),
 }
 
 /// A message in a trace.

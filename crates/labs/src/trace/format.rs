@@ -8,7 +8,7 @@
 //!
 //! (The second is one line in the file.) The events of one process stand in order; those of several
 //! interleave in any order that respects causality. `request`, `indication` and `timeout` carry
-//! `"value":{"kind":..,"text":..}`. Fields that a reader does not know are passed over.
+//! `"value":{"kind":..,"text":..}`; `stop` may carry one that says how the run ended. Fields that a reader does not know are passed over.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -18,6 +18,7 @@ use super::event::{FORMAT, Header, MessageNote, TraceEvent, What};
 use super::note::Note;
 use crate::clocks::Vector;
 use crate::process::ProcessId;
+use crate::verdict::Monitors;
 
 /// The longest line that is read, in bytes: a text at its limit, escaped, and a vector clock with
 /// its 256 largest entries fit ten times. A file that is no trace must not fill memory.
@@ -133,6 +134,12 @@ pub enum ReadError {
     /// The header names more processes than any run has.
     #[error("the trace names {0} processes, and the limit is {PROCESSES_MAX}")]
     TooManyProcesses(u32),
+    /// The header names no process.
+    #[error("the trace is of no process at all")]
+    NoProcesses,
+    /// Nobody can judge what the header demands.
+    #[error("the properties that the trace names cannot be judged: {0}")]
+    Properties(String),
     /// A line is not an event.
     #[error("line {line}: {what}")]
     Malformed {
@@ -166,6 +173,12 @@ impl<R: BufRead> Reader<R> {
             .map_err(|error| ReadError::NoHeader(error.to_string()))?;
         if header.trace != FORMAT {
             return Err(ReadError::Format(header.trace));
+        }
+        if header.processes == 0 {
+            return Err(ReadError::NoProcesses);
+        }
+        if let Err(why) = Monitors::check(&header.properties) {
+            return Err(ReadError::Properties(why));
         }
         if header.processes > PROCESSES_MAX {
             return Err(ReadError::TooManyProcesses(header.processes));
@@ -232,7 +245,7 @@ impl From<TraceEvent> for Line {
             What::Timeout(value) => (Name::Timeout, None, None, Some(value)),
             What::Crash => (Name::Crash, None, None, None),
             What::Recover => (Name::Recover, None, None, None),
-            What::Stop => (Name::Stop, None, None, None),
+            What::Stop(end) => (Name::Stop, None, None, end),
         };
         Self {
             process: event.process,
@@ -267,7 +280,7 @@ impl TryFrom<Line> for TraceEvent {
             Name::Timeout => What::Timeout(value?),
             Name::Crash => What::Crash,
             Name::Recover => What::Recover,
-            Name::Stop => What::Stop,
+            Name::Stop => What::Stop(value.ok()),
         };
         Ok(Self {
             process: line.process,

@@ -27,7 +27,7 @@ impl fmt::Display for TraceEvent {
             What::Timeout(value) => write!(f, "{me} ⏰ {}", value.text),
             What::Crash => write!(f, "{me} crashes"),
             What::Recover => write!(f, "{me} recovers"),
-            What::Stop => write!(f, "{me} stops"),
+            What::Stop(_) => write!(f, "{me} stops"),
         }
     }
 }

@@ -29,8 +29,8 @@ pub enum Happening<'a> {
     Crash,
     /// The process started again.
     Recover,
-    /// The process ended because the run did.
-    Stop,
+    /// The process ended because the run did, and how that ended, where it is known.
+    Stop(Option<&'a dyn Noted>),
 }
 
 /// Who watches a run.
@@ -242,7 +242,7 @@ impl Observer for Recorder {
             Happening::Timeout(value) => What::Timeout(Note::of(value)),
             Happening::Crash => What::Crash,
             Happening::Recover => What::Recover,
-            Happening::Stop => What::Stop,
+            Happening::Stop(end) => What::Stop(end.map(Note::of)),
         });
     }
 }

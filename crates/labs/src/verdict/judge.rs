@@ -14,6 +14,9 @@ use crate::trace::{Happening, MessageId, Noted, TraceEvent, What};
 /// fixed number keeps a message's tags out of the heap.
 pub const TAGS: usize = 4;
 
+/// How many properties a run may be judged by: no lab has half as many, and each looks at each event.
+pub(super) const PROPERTIES_MAX: usize = 32;
+
 /// What a message carries on behalf of the monitors.
 pub type Tags = [u64; TAGS];
 
@@ -104,10 +107,29 @@ impl Monitors {
     /// If more than [`TAGS`] of them let messages carry a tag: a lab demands what it demands at
     /// compile time.
     pub fn new(specs: &[Spec], processes: u32) -> Self {
+        if let Err(why) = Self::check(specs) {
+            panic!("{why}");
+        }
         let monitors: Vec<_> = specs.iter().map(|spec| Monitor::new(spec, processes)).collect();
-        let tags = monitors.iter().filter(|monitor| monitor.watch().uses_tags()).count();
-        assert!(tags <= TAGS, "{tags} properties want tags, and a message carries {TAGS}");
         Self(monitors)
+    }
+
+    /// Whether these properties can be judged together.
+    ///
+    /// # Errors
+    ///
+    /// Says why not.
+    pub fn check(specs: &[Spec]) -> Result<(), String> {
+        if specs.len() > PROPERTIES_MAX {
+            return Err(format!("{} properties, and the limit is {PROPERTIES_MAX}", specs.len()));
+        }
+        let uses_tags = |spec: &&Spec| Monitor::new(spec, 1).watch().uses_tags();
+        match specs.iter().filter(uses_tags).count() {
+            tags if tags > TAGS => {
+                Err(format!("{tags} properties want tags, and a message carries {TAGS}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A message is sent. Returns what it carries.
@@ -270,6 +292,7 @@ pub struct StreamJudge {
     /// How many events of each process were seen.
     seen: Vec<u64>,
     under_way: BTreeMap<MessageId, Sent>,
+    end: Option<End>,
 }
 
 #[derive(Clone, Debug)]
@@ -318,6 +341,7 @@ impl StreamJudge {
             processes,
             seen: vec![0; processes as usize],
             under_way: BTreeMap::new(),
+            end: None,
         }
     }
 
@@ -336,7 +360,10 @@ impl StreamJudge {
             What::Timeout(note) => self.judge.on_event(process, Happening::Timeout(note), n),
             What::Crash => self.judge.on_event(process, Happening::Crash, n),
             What::Recover => self.judge.on_event(process, Happening::Recover, n),
-            What::Stop => self.judge.on_event(process, Happening::Stop, n),
+            What::Stop(end) => {
+                self.end = end.as_ref().and_then(End::from_note).or(self.end.take());
+                self.judge.on_event(process, Happening::Stop(None), n);
+            }
             What::Send { peer, message } => {
                 let kind = message.kind.clone();
                 let tags = self.judge.on_send(process, *peer, &Named(&kind), n);
@@ -357,6 +384,13 @@ impl StreamJudge {
     /// The judge, with what it has seen so far.
     pub fn judge(&self) -> &Judge {
         &self.judge
+    }
+
+    /// How the run ended, as far as its events say.
+    pub fn end(&self) -> End {
+        let unknown =
+            || End::CutShort("the trace does not say that the run came to its end".into());
+        self.end.clone().unwrap_or_else(unknown)
     }
 
     fn check_place(&mut self, event: &TraceEvent) -> Result<(), StreamError> {

@@ -34,6 +34,7 @@ mod ring;
 mod tests;
 mod true_count;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -55,7 +56,7 @@ pub use self::right_leader::RightLeader;
 pub use self::ring::SingleRing;
 pub use self::true_count::TrueCount;
 use crate::process::ProcessId;
-use crate::trace::{Happening, Noted};
+use crate::trace::{Happening, Note, Noted};
 
 /// A property that a lab demands of its runs.
 ///
@@ -197,6 +198,37 @@ pub enum End {
     Complete,
     /// It was cut short, for the reason that stands here.
     CutShort(String),
+}
+
+impl End {
+    /// Reads what the end of a trace says.
+    pub fn from_note(note: &Note) -> Option<Self> {
+        match note.kind.as_str() {
+            COMPLETE => Some(Self::Complete),
+            CUT_SHORT => Some(Self::CutShort(note.text.clone())),
+            _ => None,
+        }
+    }
+}
+
+const COMPLETE: &str = "complete";
+const CUT_SHORT: &str = "cut short";
+
+/// As the end of a trace says it.
+impl Noted for End {
+    fn kind(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
+            Self::Complete => COMPLETE,
+            Self::CutShort(_) => CUT_SHORT,
+        })
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Complete => String::new(),
+            Self::CutShort(why) => why.clone(),
+        }
+    }
 }
 
 /// The event that breaks a property.

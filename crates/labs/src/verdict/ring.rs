@@ -29,6 +29,9 @@ impl SingleRing {
 
     /// How many processes one meets, starting at p0, before meeting p0 again.
     fn round_trip(&self) -> Result<usize, ProcessId> {
+        if self.successor.is_empty() {
+            return Ok(0);
+        }
         let mut at = ProcessId(0);
         for met in 1..=self.successor.len() {
             at = self.successor[at.index()].ok_or(at)?;

@@ -37,7 +37,10 @@ impl Copy {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let name: String = name.chars().map(|c| if plain(c) { c } else { '_' }).take(100).collect();
-        Ok(Copy { file: file.to_owned(), size, name: format!("{name}-{hash}") })
+        // A copy that copies itself, as a launcher on one machine does for the next, keeps its name.
+        let suffix = format!("-{hash}");
+        let name = if name.ends_with(&suffix) { name } else { name + &suffix };
+        Ok(Copy { file: file.to_owned(), size, name })
     }
 
     /// Brings the program there unless it is there already. Returns its path and whether it was
@@ -202,5 +205,25 @@ impl Write for HashWriter<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_copy_of_a_copy_has_the_same_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let original = folder.path().join("a program");
+        std::fs::write(&original, "one version").unwrap();
+        let copy = Copy::of(&original).unwrap();
+        assert!(copy.name.starts_with("a_program-"), "{}", copy.name);
+        let there = folder.path().join(&copy.name);
+        std::fs::write(&there, "one version").unwrap();
+        assert_eq!(Copy::of(&there).unwrap().name, copy.name);
+        std::fs::write(&there, "another version").unwrap();
+        assert!(Copy::of(&there).unwrap().name.starts_with(&copy.name));
+        assert_ne!(Copy::of(&there).unwrap().name, copy.name);
     }
 }

@@ -7,6 +7,8 @@
 //! * `give-up`: becomes a daemon and ends without a word.
 //! * `linger`: says that it is ready, and neither detaches nor ends.
 
+#![forbid(unsafe_code)]
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::{env, io, process};

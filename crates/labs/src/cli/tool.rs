@@ -1,0 +1,100 @@
+//! The command line of the tool `labs`, which knows no lab: it looks at what runs left.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+use super::progress::Progress;
+use super::{COULD_NOT_RUN, finish, one_line};
+use crate::report::{Report, say};
+use crate::trace::format::Reader;
+use crate::verdict::{End, StreamJudge};
+
+/// Look at what runs of the labs left
+#[derive(Debug, Parser)]
+#[command(name = "labs", version, max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Judge a trace again, from the file alone
+    Verify {
+        /// A file that a lab wrote with --trace
+        trace: PathBuf,
+        /// Print the report as one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// The program `labs`.
+pub fn main() -> ExitCode {
+    let Verb::Verify { trace, json } = CommandLine::parse().verb;
+    match verify(&trace).and_then(|report| finish(&report, json)) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            say(&format!("labs: {}", one_line(&error)));
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+fn verify(path: &Path) -> anyhow::Result<Report> {
+    let place = path.display();
+    let file = File::open(path).with_context(|| format!("cannot open {place}"))?;
+    let mut reader = Reader::new(BufReader::new(file)).with_context(|| format!("{place}"))?;
+    let header = reader.header().clone();
+    let mut judge = StreamJudge::new(&header.properties, header.processes);
+    let mut progress = Progress::new();
+    let mut last_us = 0;
+    while let Some(event) = reader.next() {
+        let event = event.with_context(|| format!("{place}"))?;
+        last_us = event.at_us.max(last_us);
+        let line = reader.line();
+        judge.observe(&event).with_context(|| format!("{place}, line {line}"))?;
+        if line % (1 << 16) == 0 {
+            progress.say(&format!("{line} lines"));
+        }
+    }
+    let elapsed = progress.elapsed();
+    drop(progress);
+    let end = judge.end();
+    let judge = judge.judge();
+    Ok(Report {
+        lab: header.lab,
+        verb: format!("verify {}", header.verb),
+        run: header.run,
+        processes: header.processes,
+        seed: header.seed,
+        elapsed_s: elapsed.as_secs_f64(),
+        virtual_s: None,
+        states: None,
+        hosts: Vec::new(),
+        messages: Report::count(judge.messages(), &BTreeMap::new()),
+        properties: judge.verdicts(&end),
+        result: serde_json::json!({ "events": judge.events() }),
+        trace: Some(place.to_string()),
+        logs: Vec::new(),
+        problems: match &end {
+            End::Complete => Vec::new(),
+            End::CutShort(why) => vec![format!("the run was cut short: {why}")],
+        },
+        killed: Vec::new(),
+        counterexample: Vec::new(),
+        places: Vec::new(),
+        began: true,
+        lines: vec![format!(
+            "{} events in {:.6} s of the run",
+            judge.events(),
+            last_us as f64 / 1_000_000.0
+        )],
+    })
+}

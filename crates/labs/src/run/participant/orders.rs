@@ -1,0 +1,207 @@
+//! What passes between a participant and the launcher: joining, orders, and noticing that it is gone.
+
+use std::net::SocketAddr;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use log::{debug, error, info, warn};
+use netkit::{Admission, ConnectionId, Net, Peer};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{
+    Driver, GRACE, IndicationOf, Phase, RequestOf, SILENCE_MAX, TimerUse, WATCH_INTERVAL, next_job,
+    now,
+};
+use crate::lab::{Lab, Place};
+use crate::process::Process;
+use crate::run::journal::Entry;
+use crate::run::wire::{PeerFrameRef, ToLauncher, ToParticipant};
+
+impl<L, P> Driver<L, P>
+where
+    L: Lab,
+    P: Process<
+            Request = RequestOf<L>,
+            Indication = IndicationOf<L>,
+            Message: Serialize + DeserializeOwned,
+        >,
+{
+    pub(super) fn join(&mut self, net: &mut Net, peer: &Peer) {
+        let admission = Admission::Members(self.membership.clone());
+        // Where the launcher is reached from, the other participants can reach back to.
+        let address = match net.listen(SocketAddr::new(peer.local.ip(), 0), admission) {
+            Ok((_, address)) => address,
+            Err(error) => {
+                let why = format!("cannot listen on {}: {error}", peer.local.ip());
+                return self.fail(net, why);
+            }
+        };
+        info!(
+            "joined the run {} as p{}, listening on {address}",
+            self.config.run, self.config.rank
+        );
+        let place = Place {
+            me: self.env.me,
+            processes: self.env.processes,
+            host: self.host.clone(),
+            pid: std::process::id(),
+            address: address.to_string(),
+        };
+        match L::application(&self.options, &place) {
+            Ok(application) => self.application = Some(application),
+            Err(error) => return self.fail(net, error.to_string()),
+        }
+        self.process = self.build.take().map(|build| build(&place));
+        let hello = ToLauncher::Hello {
+            host: self.host.clone(),
+            pid: place.pid,
+            address: place.address,
+            log: self.log_path.clone(),
+        };
+        self.tell(net, &hello);
+        if let Some(ready) = self.ready.take() {
+            ready.ok();
+        }
+        self.launch_next();
+    }
+
+    /// Starts the next participant, in a thread: SSH takes its time, and the launcher wants answers
+    /// meanwhile.
+    pub(super) fn launch_next(&mut self) {
+        let rank = self.config.rank + 1;
+        let Some(chain) = self.config.chain.clone().filter(|_| rank < self.config.processes) else {
+            return;
+        };
+        let job = next_job(&self.config, rank);
+        let (launched, waker) = (self.launched.clone(), self.waker.clone());
+        thread::spawn(move || {
+            let result = job.and_then(|job| {
+                let host = chain
+                    .placement
+                    .get(rank as usize)
+                    .and_then(|&host| chain.hosts.get(host))
+                    .context("no machine is planned for it")?;
+                let mut launch = chain.launch;
+                launch.program = std::env::current_exe()?;
+                Ok(netkit::launch::launch_one(host, &launch, |_| job)?)
+            });
+            // Nobody receives any more if the run has ended meanwhile.
+            let _ = launched.send((rank, result.map_err(|error| format!("{error:#}"))));
+            let _ = waker.wake();
+        });
+    }
+
+    pub(super) fn on_control(&mut self, net: &mut Net, body: &[u8]) {
+        self.last_word = now();
+        match netkit::codec::decode(body) {
+            Ok(ToParticipant::Release { opens, accepts }) => self.release(net, opens, accepts),
+            Ok(ToParticipant::Go) => self.start(net),
+            Ok(ToParticipant::Ping) => self.tell(net, &ToLauncher::Pong),
+            Ok(ToParticipant::Collect { offset }) => self.hand_over(net, offset),
+            Ok(ToParticipant::Stop) => {
+                info!("stopped by the launcher");
+                net.stop();
+            }
+            Err(error) => self.fail(net, format!("the launcher sent a malformed frame: {error}")),
+        }
+    }
+
+    pub(super) fn hand_over(&mut self, net: &mut Net, offset: u64) {
+        if self.phase != Phase::HandingOver {
+            if self.phase == Phase::Running {
+                self.record(net, &Entry::Stop);
+            }
+            self.phase = Phase::HandingOver;
+        }
+        match self.journal.part(offset) {
+            Ok((bytes, is_last, truncated)) => {
+                self.tell(net, &ToLauncher::Journal { bytes, is_last, truncated });
+            }
+            Err(error) => self.fail(net, format!("cannot read the journal: {error}")),
+        }
+    }
+
+    pub(super) fn tell(&mut self, net: &mut Net, word: &ToLauncher) {
+        let control = self.control;
+        self.send_frame(net, control, word);
+    }
+
+    pub(super) fn send_frame<T: Serialize>(
+        &mut self,
+        net: &mut Net,
+        connection: ConnectionId,
+        value: &T,
+    ) {
+        if let Err(error) = net.send_value(connection, value) {
+            debug!("a frame was not sent: {error}");
+        }
+    }
+
+    /// This participant cannot go on. The launcher ends the run.
+    pub(super) fn fail(&mut self, net: &mut Net, why: String) {
+        error!("{why}");
+        self.phase = Phase::HandingOver;
+        self.tell(net, &ToLauncher::Failed { why: why.clone() });
+        match self.ready.take() {
+            Some(ready) => ready.fail(&why),
+            None => self.failure = Some(why),
+        }
+    }
+
+    /// The launcher is gone. Others of this run on this machine may be stopped and cannot notice: after
+    /// a while they are killed.
+    pub(super) fn orphaned(&mut self, net: &mut Net, why: &str) {
+        if self.phase == Phase::Orphaned {
+            return;
+        }
+        if let Some(ready) = self.ready.take() {
+            let address =
+                self.config.launcher_address().map_or_else(String::new, |a| a.to_string());
+            ready.fail(&format!(
+                "cannot join the launcher at {address}: {why}; can this machine reach that address \
+                 (--advertise sets it), or does a firewall drop it?"
+            ));
+        }
+        warn!("the launcher is gone ({why}): this process ends");
+        self.phase = Phase::Orphaned;
+        let timer = net.start_timer(GRACE);
+        self.timers.insert(timer, TimerUse::Grace);
+    }
+
+    pub(super) fn watch(&mut self, net: &mut Net) {
+        let timer = net.start_timer(WATCH_INTERVAL);
+        self.timers.insert(timer, TimerUse::Watch);
+        let silent = |last: Instant| last.elapsed() > SILENCE_MAX;
+        // Before the launcher has answered once, netkit's own deadlines apply.
+        if self.ready.is_none() && silent(self.last_word) {
+            net.close(self.control);
+            return self.orphaned(net, "it is silent");
+        }
+        if !self.config.watch || self.phase != Phase::Running {
+            return;
+        }
+        let neighbours: Vec<_> = self
+            .neighbours
+            .iter()
+            .filter(|(_, neighbour)| neighbour.is_open)
+            .map(|(&process, neighbour)| (process, neighbour.connection, neighbour.last_word))
+            .collect();
+        for (process, connection, last_word) in neighbours {
+            if silent(last_word) {
+                self.lose(
+                    net,
+                    process,
+                    format!("no answer for {:.1} s", SILENCE_MAX.as_secs_f64()),
+                );
+            } else if let Some(connection) = connection {
+                self.send_frame(net, connection, &PeerFrameRef::<()>::Ping);
+            }
+        }
+    }
+
+    pub(super) fn at_us(&self) -> u64 {
+        self.started_at.elapsed().as_micros().try_into().unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,198 @@
+use std::io::{BufReader, Write};
+
+use proptest::prelude::*;
+
+use super::collect::{Collected, judge};
+use super::config::Config;
+use super::journal::{Entry, Events, JOURNAL_MAX, Journal};
+use super::wire::{PeerFrame, ToLauncher, ToParticipant};
+use crate::process::ProcessId;
+use crate::trace::event::FORMAT;
+use crate::trace::{Header, Note, Stamper, TraceEvent, What};
+use crate::verdict::{End, Spec};
+
+const P0: ProcessId = ProcessId(0);
+const P1: ProcessId = ProcessId(1);
+
+fn note(kind: &str) -> Note {
+    Note { kind: kind.to_owned(), text: kind.to_owned() }
+}
+
+/// What p0 writes down: it starts, enters and leaves, and passes the token to p1.
+fn write_p0(journal: &mut Journal, stamper: &mut Stamper) {
+    let (entered, left, token) = (note("Entered"), note("Left"), note("TOKEN"));
+    for entry in [
+        Entry::Init,
+        Entry::Indication(&entered),
+        Entry::Indication(&left),
+        Entry::Send { to: P1, message: &token, bytes: 12 },
+    ] {
+        stamper.tick();
+        journal.append(stamper, 7, &entry).unwrap();
+    }
+}
+
+/// What p1 writes down: it starts, receives the token as p0's `n`-th event, enters and leaves.
+fn write_p1(journal: &mut Journal, stamper: &mut Stamper, n: u64) {
+    let (entered, left, token) = (note("Entered"), note("Left"), note("TOKEN"));
+    stamper.tick();
+    journal.append(stamper, 1, &Entry::Init).unwrap();
+    stamper.receive(n, None);
+    let receipt = Entry::Receive { from: P0, n, message: &token, bytes: 12 };
+    journal.append(stamper, 8, &receipt).unwrap();
+    for entry in [Entry::Indication(&entered), Entry::Indication(&left), Entry::Stop] {
+        stamper.tick();
+        journal.append(stamper, 9, &entry).unwrap();
+    }
+}
+
+fn whole(journal: &mut Journal) -> Vec<u8> {
+    let mut all = Vec::new();
+    loop {
+        let (part, is_last, truncated) = journal.part(all.len() as u64).unwrap();
+        assert!(!truncated);
+        all.extend(part);
+        if is_last {
+            return all;
+        }
+    }
+}
+
+fn read(process: ProcessId, bytes: &[u8], is_trace: bool) -> Vec<TraceEvent> {
+    Events::new(process, BufReader::new(bytes), is_trace).map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_journal_in_memory_is_read_back() {
+    let mut journal = Journal::in_memory();
+    write_p0(&mut journal, &mut Stamper::new(P0, 2, false));
+    let events = read(P0, &whole(&mut journal), false);
+    assert_eq!(events.iter().map(|event| event.n).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    let What::Send { peer, message } = &events[3].what else { panic!("{events:?}") };
+    assert_eq!((*peer, message.id.to_string().as_str()), (P1, "0-4"));
+    assert_eq!((message.kind.as_str(), message.bytes), ("TOKEN", 12));
+}
+
+#[test]
+fn a_journal_on_disk_is_read_back_up_to_the_line_that_was_cut_off() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let open = || std::fs::OpenOptions::new().read(true).append(true).open(file.path()).unwrap();
+    let mut journal = Journal::File(open());
+    write_p0(&mut journal, &mut Stamper::new(P0, 2, true));
+    // A `kill -9` in the middle of a write.
+    open().write_all(br#"{"process":0,"n":5,"clo"#).unwrap();
+    let events = read(P0, &whole(&mut journal), true);
+    assert_eq!(events.len(), 4);
+    assert_eq!(events[3].clock.as_ref().unwrap().entries(), [4, 0]);
+}
+
+#[test]
+fn a_journal_in_memory_has_a_limit() {
+    let mut journal = Journal::in_memory();
+    let mut stamper = Stamper::new(P0, 1, false);
+    let long = Note { kind: "Long".to_owned(), text: "x".repeat(1 << 20) };
+    for _ in 0..64 {
+        stamper.tick();
+        journal.append(&stamper, 0, &Entry::Indication(&long)).unwrap();
+    }
+    let Journal::Memory { bytes, .. } = &journal else { unreachable!() };
+    assert!(bytes.len() < JOURNAL_MAX + (2 << 20), "{} bytes", bytes.len());
+    let (_, _, truncated) = journal.part(0).unwrap();
+    assert!(truncated);
+}
+
+fn collected(bytes: &[u8]) -> (tempfile::NamedTempFile, Collected) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    let journal = Some(file.path().to_owned());
+    (file, Collected { journal, truncated: false, died: false })
+}
+
+fn header() -> Header {
+    Header {
+        trace: FORMAT,
+        lab: "any".to_owned(),
+        verb: "run".to_owned(),
+        run: "r".to_owned(),
+        processes: 2,
+        seed: 0,
+        arguments: Vec::new(),
+        clocks: false,
+        properties: vec![
+            Spec::MutualExclusion { enter: "Entered".to_owned(), exit: "Left".to_owned() },
+            Spec::Entries { enter: "Entered".to_owned(), times: 1 },
+        ],
+    }
+}
+
+fn two_journals(n: u64) -> [Vec<u8>; 2] {
+    let (mut one, mut other) = (Journal::in_memory(), Journal::in_memory());
+    write_p0(&mut one, &mut Stamper::new(P0, 2, false));
+    write_p1(&mut other, &mut Stamper::new(P1, 2, false), n);
+    [whole(&mut one), whole(&mut other)]
+}
+
+#[test]
+fn journals_are_merged_in_an_order_that_respects_causality() {
+    let [one, other] = two_journals(4);
+    let ((_one, one), (_other, other)) = (collected(&one), collected(&other));
+    let mut order = Vec::new();
+    let judged = judge(&header(), &[one, other], &End::Complete, None, |event| {
+        order.push(event.to_string());
+    })
+    .unwrap();
+    assert!(judged.verdicts.iter().all(|verdict| verdict.holds == Some(true)));
+    let place = |what: &str| order.iter().position(|event| event == what).unwrap();
+    assert!(place("p0 ! Left") < place("p1 ! Entered"), "{order:?}");
+}
+
+#[test]
+fn what_a_lost_journal_leaves_open_is_open() {
+    let [_, other] = two_journals(4);
+    let (_file, other) = collected(&other);
+    let lost = Collected { journal: None, truncated: false, died: true };
+    let end = End::CutShort("p0 died".to_owned());
+    let judged = judge(&header(), &[lost, other], &end, None, |_| ()).unwrap();
+    assert!(judged.verdicts.iter().all(|verdict| verdict.holds.is_none()), "{:?}", judged.verdicts);
+    assert!(judged.gaps[0].contains("the events of p0 are lost"), "{:?}", judged.gaps);
+}
+
+#[test]
+fn journals_that_contradict_each_other_are_refused() {
+    // p1 says that it received what p0 sent as its second event, which was no sending.
+    let [one, other] = two_journals(2);
+    let ((_one, one), (_other, other)) = (collected(&one), collected(&other));
+    let error = judge(&header(), &[one, other], &End::Complete, None, |_| ()).err().unwrap();
+    assert!(error.to_string().contains("contradict"), "{error}");
+}
+
+#[test]
+fn a_process_that_died_crashes_at_the_end_of_its_journal() {
+    let [one, other] = two_journals(4);
+    let ((_one, one), (_other, mut other)) = (collected(&one), collected(&other));
+    other.died = true;
+    let mut last = None;
+    let end = End::CutShort("p1 died".to_owned());
+    judge(&header(), &[one, other], &end, None, |event| {
+        if event.process == P1 {
+            last = Some(event.clone());
+        }
+    })
+    .unwrap();
+    let last = last.unwrap();
+    assert_eq!((last.what, last.n), (What::Crash, 6));
+}
+
+proptest! {
+    /// Whatever arrives in a frame, on standard input or in a file is an error at worst.
+    #[test]
+    fn no_bytes_make_a_decoder_panic(bytes: Vec<u8>) {
+        let _ = netkit::codec::decode::<PeerFrame<Vec<String>>>(&bytes);
+        let _ = netkit::codec::decode::<ToLauncher>(&bytes);
+        let _ = netkit::codec::decode::<ToParticipant>(&bytes);
+        let _ = Config::read(bytes.as_slice());
+        for is_trace in [false, true] {
+            let _ = Events::new(P0, BufReader::new(bytes.as_slice()), is_trace).take(100).count();
+        }
+    }
+}
