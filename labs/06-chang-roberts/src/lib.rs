@@ -4,6 +4,8 @@
 //! mistakes are in [`broken`]; [`identities`] says who is called what and who starts, [`theory`] what it
 //! costs, [`lab`] what is demanded. [`sweep`] measures many runs and draws them with [`plot`].
 
+#![forbid(unsafe_code)]
+
 pub mod broken;
 pub mod election;
 pub mod identities;
