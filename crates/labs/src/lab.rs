@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::overlay::{Contact, Overlay};
 use crate::process::{Process, ProcessId};
+use crate::simulate::Network;
 use crate::trace::Noted;
-use crate::verdict::Spec;
+use crate::verdict::{Spec, Verdict};
 
 /// One exercise with an algorithm.
 pub trait Lab: Sized + 'static {
@@ -65,6 +66,18 @@ pub trait Lab: Sized + 'static {
     ///
     /// One line that says what is wrong and what to do.
     fn prepare(options: &mut Self::Options, verb: Verb, processes: u32) -> Result<(), String>;
+
+    /// Takes the seed of the run, for what the options leave to chance: called once, after
+    /// [`prepare`](Self::prepare). Every process of a real run is given the options as they are then.
+    fn draw(options: &mut Self::Options, seed: u64) {
+        let _ = (options, seed);
+    }
+
+    /// Many simulated runs instead of one, if the options ask for them.
+    fn study(options: &Self::Options) -> Option<Runs> {
+        let _ = options;
+        None
+    }
 
     /// The process at `place`.
     fn process(options: &Self::Options, place: &Place) -> Self::Process;
@@ -125,7 +138,7 @@ pub trait Lab: Sized + 'static {
         processes: u32,
         complete: bool,
         one_machine: bool,
-    ) -> Vec<crate::verdict::Verdict> {
+    ) -> Vec<Verdict> {
         let _ = (options, processes, complete, one_machine);
         Vec::new()
     }
@@ -138,6 +151,33 @@ pub type BoxedApplication<L> = Box<
             <<L as Lab>::Process as Process>::Request,
         >,
 >;
+
+/// An application that wants nothing of its process, and does nothing with what it is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+impl<I, R> Application<I, R> for Silent {
+    fn on_indication(&mut self, _: &I) -> io::Result<Vec<R>> {
+        Ok(Vec::new())
+    }
+}
+
+/// Many simulated runs, from a seed on a network. They fail if they cannot be run, or if what came of
+/// them cannot be written.
+pub type Runs = Box<dyn FnOnce(u64, &Network) -> io::Result<Study>>;
+
+/// What many simulated runs showed: see [`Lab::study`].
+#[derive(Clone, Debug)]
+pub struct Study {
+    /// How many processes the largest run had.
+    pub processes: u32,
+    /// The lines of the report for people.
+    pub lines: Vec<String>,
+    /// The same for programs.
+    pub result: serde_json::Value,
+    /// Whether each property held in all runs.
+    pub verdicts: Vec<Verdict>,
+}
 
 /// Which world a lab runs in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -215,6 +255,13 @@ pub trait Findings {
 
     /// The same for programs.
     fn json(&self, summary: &Summary) -> serde_json::Value;
+
+    /// What the result knows of one process, each under a title: columns of the report's table of
+    /// processes. The same titles for all.
+    fn of_process(&self, process: ProcessId) -> Vec<(&'static str, serde_json::Value)> {
+        let _ = process;
+        Vec::new()
+    }
 }
 
 /// What every run measures.

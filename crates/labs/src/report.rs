@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::lab::Prediction;
+use crate::lab::{Findings, Prediction};
+use crate::process::ProcessId;
 use crate::verdict::{PropertyKind, Verdict, counted};
 
 /// The detail of every verdict on a run that never began.
@@ -76,7 +77,8 @@ pub struct Report {
     /// The shortest run that breaks a property, in the notation; only in `check`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub counterexample: Vec<String>,
-    /// The processes of a real run: rank, machine, process id.
+    /// The processes of a real run: rank, machine, process id, and what the result knows of each. Of a
+    /// simulated one, if the result knows something; of many, the first and the last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<PlaceOf>,
     /// Whether the algorithm began at all.
@@ -103,8 +105,34 @@ pub struct PlaceOf {
     pub process: u32,
     /// Its machine, as the host file names it.
     pub host: String,
-    /// Its process id there.
+    /// Its process id there; in the simulator its rank.
     pub pid: u32,
+    /// What the lab's result knows of it, each under a title.
+    #[serde(flatten, skip_serializing_if = "Vec::is_empty", serialize_with = "as_map")]
+    pub known: Vec<(&'static str, serde_json::Value)>,
+}
+
+fn as_map<S: Serializer>(
+    known: &[(&'static str, serde_json::Value)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(known.iter().map(|(title, value)| (title, value)))
+}
+
+impl PlaceOf {
+    /// The processes of a simulated run of which the findings know something: of more than are listed
+    /// for people, the first and the last.
+    pub fn simulated(processes: u32, findings: &impl Findings) -> Vec<Self> {
+        let half = LISTED_MAX as u32 / 2;
+        let is_listed =
+            |rank: u32| processes as usize <= LISTED_MAX || rank < half || rank >= processes - half;
+        let place = |process| {
+            let known = findings.of_process(ProcessId(process));
+            let host = "sim".to_owned();
+            (!known.is_empty()).then_some(Self { process, host, pid: process, known })
+        };
+        (0..processes).filter(|&rank| is_listed(rank)).filter_map(place).collect()
+    }
 }
 
 impl Report {
@@ -187,15 +215,21 @@ impl Report {
         if self.places.is_empty() {
             return Ok(());
         }
-        writeln!(out, "\n{:<9}{:<20}pid", "process", "host")?;
-        for place in shown(&self.places) {
-            match place {
-                Some(place) => {
-                    let process = format!("p{}", place.process);
-                    writeln!(out, "{process:<9}{:<20}{}", place.host, place.pid)?;
-                }
-                None => writeln!(out, "...")?,
+        let titles = self.places[0].known.iter().map(|(title, _)| format!("  {title:>10}"));
+        let titles: String = titles.collect();
+        let head = format!("{:<9}{:<20}{:<8}{titles}", "process", "host", "pid");
+        writeln!(out, "\n{}", head.trim_end())?;
+        let mut next = 0;
+        for place in shown(&self.places).into_iter().flatten() {
+            if place.process != next {
+                writeln!(out, "...")?;
             }
+            next = place.process + 1;
+            let process = format!("p{}", place.process);
+            let known = place.known.iter().map(|(_, value)| format!("  {:>10}", cell(value)));
+            let known: String = known.collect();
+            let line = format!("{process:<9}{:<20}{:<8}{known}", place.host, place.pid);
+            writeln!(out, "{}", line.trim_end())?;
         }
         if self.lines.is_empty() { Ok(()) } else { writeln!(out) }
     }
@@ -249,6 +283,15 @@ impl Report {
             writeln!(out, "  {}", log.map_or("...", String::as_str))?;
         }
         Ok(())
+    }
+}
+
+/// A value as it stands in a table.
+fn cell(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Null => "-".to_owned(),
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 

@@ -63,6 +63,7 @@ where
     let Arguments { common, search, broken, mut options } = arguments;
     let processes = common.processes::<L>(Verb::Check)?;
     L::prepare(&mut options, Verb::Check, processes).map_err(anyhow::Error::msg)?;
+    L::draw(&mut options, common.seed.unwrap_or(1));
     let build = |rank| L::process(&options, &Place::simulated(rank, processes));
     match broken {
         None => {

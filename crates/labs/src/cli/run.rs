@@ -12,6 +12,7 @@ use netkit::launch::LaunchOptions;
 use super::progress::Progress;
 use super::{Common, arguments_after_verb, finish};
 use crate::lab::{Findings, Lab, Summary, Verb};
+use crate::process::ProcessId;
 use crate::report::{PlaceOf, Report};
 use crate::run::{Launch, Plan, host_label};
 use crate::trace::What;
@@ -90,6 +91,7 @@ pub(super) fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     }
     let run = crate::run::new_run_id();
     let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
+    L::draw(&mut options, seed);
     let plan = Plan {
         lab: L::NAME,
         run: run.clone(),
@@ -175,7 +177,12 @@ pub(super) fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         counterexample: Vec::new(),
         places: (0..)
             .zip(&finished.participants)
-            .map(|(process, p)| PlaceOf { process, host: p.host.clone(), pid: p.pid })
+            .map(|(process, p)| PlaceOf {
+                process,
+                host: p.host.clone(),
+                pid: p.pid,
+                known: findings.of_process(ProcessId(process)),
+            })
             .collect(),
         lines: match finished.has_gaps {
             true => vec!["the result is not known: events are missing".to_owned()],

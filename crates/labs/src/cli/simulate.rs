@@ -10,9 +10,9 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{Common, arguments_after_verb, finish};
-use crate::lab::{Findings, Lab, Place, Summary, Verb};
+use crate::lab::{Findings, Lab, Place, Study, Summary, Verb};
 use crate::process::{Process, ProcessId};
-use crate::report::Report;
+use crate::report::{PlaceOf, Report};
 use crate::simulate::{Chance, Ended, Limits, Network, Simulation};
 use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
 use crate::trace::{Header, Recorder};
@@ -67,12 +67,28 @@ pub(super) fn simulate<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     let Arguments { common, network, broken, mut options } = arguments;
     let processes = common.processes::<L>(Verb::Simulate)?;
     L::prepare(&mut options, Verb::Simulate, processes).map_err(anyhow::Error::msg)?;
+    let seed = seed(&common);
+    L::draw(&mut options, seed);
     for (process, _) in &network.crash {
         anyhow::ensure!(
             *process < processes,
             "--crash {process}: processes are numbered 0 to {}",
             processes - 1
         );
+    }
+    let started = Progress::new();
+    if let Some(runs) = L::study(&options) {
+        let of_one_run = [
+            ("--processes", common.processes.is_some()),
+            ("--trace", common.trace.is_some()),
+            ("--broken", broken.is_some()),
+            ("--crash", !network.crash.is_empty()),
+        ];
+        if let Some((option, _)) = of_one_run.iter().find(|(_, given)| *given) {
+            anyhow::bail!("{option} is for one run, and many were asked for: leave it out");
+        }
+        let study = runs(seed, &network.into_network())?;
+        return finish(&study_report::<L>(study, seed, started.elapsed()), common.json);
     }
     let build = |rank| L::process(&options, &Place::simulated(rank, processes));
     match broken {
@@ -102,7 +118,7 @@ where
         >,
 {
     let processes = u32::try_from(all.len())?;
-    let seed = common.seed.unwrap_or(1);
+    let seed = seed(common);
     let crashes = network.crash.clone();
     let recorder = recorder::<L>(common, options, processes, seed)?;
     let mut simulation = Simulation::new(seed, network.into_network(), all, recorder)?;
@@ -174,11 +190,41 @@ where
         problems,
         killed: Vec::new(),
         counterexample: Vec::new(),
-        places: Vec::new(),
+        places: PlaceOf::simulated(processes, &findings),
         began: true,
         lines: findings.lines(&summary),
     };
     finish(&report, common.json)
+}
+
+/// The report on many runs.
+fn study_report<L: Lab>(study: Study, seed: u64, elapsed: Duration) -> Report {
+    Report {
+        lab: L::NAME.to_owned(),
+        verb: Verb::Simulate.name().to_owned(),
+        run: run_name(seed),
+        processes: study.processes,
+        seed,
+        elapsed_s: elapsed.as_secs_f64(),
+        virtual_s: None,
+        states: None,
+        hosts: Vec::new(),
+        messages: std::collections::BTreeMap::new(),
+        properties: study.verdicts,
+        result: study.result,
+        trace: None,
+        logs: Vec::new(),
+        problems: Vec::new(),
+        killed: Vec::new(),
+        counterexample: Vec::new(),
+        places: Vec::new(),
+        began: true,
+        lines: study.lines,
+    }
+}
+
+fn seed(common: &Common) -> u64 {
+    common.seed.unwrap_or(1)
 }
 
 fn run_name(seed: u64) -> String {

@@ -136,6 +136,8 @@ impl Process for Ring {
     fn on_message(&mut self, ctx: &mut Context<Self>, _: ProcessId, message: Message) {
         let Message::Address(last) = message;
         match self.successor {
+            // A copy, where the network makes them: the first process has the address already.
+            Some(_) if last.process == self.me.process => {}
             Some(parent) => ctx.send(parent, Message::Address(last)),
             None => {
                 self.successor = Some(last.process);

@@ -19,6 +19,13 @@ pub trait Noted {
 
     /// What it says, for people: its `Debug` form.
     fn text(&self) -> String;
+
+    /// The number in it, if it is a kind and a number: 42 in `Elected(42)`.
+    fn number(&self) -> Option<u64> {
+        let text = self.text();
+        let (_, number) = text.strip_suffix(')')?.split_once('(')?;
+        number.parse().ok()
+    }
 }
 
 impl<T: Kind> Noted for T {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    End, Entries, ExactlyOnce, Fifo, MutualExclusion, OneMessageAHop, OneToken, SingleRing, Spec,
-    TagsUnderWay, Verdict, Violation, Watch,
+    AsPredicted, End, Entries, EveryoneLearns, ExactlyOnce, Fifo, MutualExclusion, OneLeader,
+    OneMessageAHop, OneToken, Ranks, RightLeader, SingleRing, Spec, TagsUnderWay, TrueCount,
+    Verdict, Violation, Watch,
 };
 use crate::process::ProcessId;
 use crate::trace::{Happening, MessageId, Noted, TraceEvent, What};
@@ -41,7 +42,21 @@ macro_rules! monitors {
     };
 }
 
-monitors!(Entries, ExactlyOnce, Fifo, MutualExclusion, OneMessageAHop, OneToken, SingleRing);
+monitors!(
+    AsPredicted,
+    Entries,
+    EveryoneLearns,
+    ExactlyOnce,
+    Fifo,
+    MutualExclusion,
+    OneLeader,
+    OneMessageAHop,
+    OneToken,
+    Ranks,
+    RightLeader,
+    SingleRing,
+    TrueCount
+);
 
 impl Monitor {
     /// The monitor of `spec` before a run of so many processes.
@@ -60,6 +75,20 @@ impl Monitor {
             Spec::SingleRing { message } => Self::SingleRing(SingleRing::new(message, processes)),
             Spec::Fifo => Self::Fifo(Fifo::default()),
             Spec::ExactlyOnce => Self::ExactlyOnce(ExactlyOnce::default()),
+            Spec::OneLeader { won, learned } => Self::OneLeader(OneLeader::new(won, learned)),
+            Spec::RightLeader { won, which, process, identity } => {
+                Self::RightLeader(RightLeader::new(won, which, process, identity))
+            }
+            Spec::EveryoneLearns { learned } => {
+                Self::EveryoneLearns(EveryoneLearns::new(learned, processes))
+            }
+            Spec::Ranks { numbered, message } => {
+                Self::Ranks(Ranks::new(numbered, message, processes))
+            }
+            Spec::TrueCount { counted } => Self::TrueCount(TrueCount::new(counted, processes)),
+            Spec::AsPredicted { message, times } => {
+                Self::AsPredicted(AsPredicted::new(message, times))
+            }
         }
     }
 }

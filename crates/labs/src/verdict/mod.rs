@@ -16,24 +16,32 @@
 //! **liveness** property says that something good happens in the end: a run that was cut short cannot
 //! break it, and the verdict says "not yet".
 
+mod as_predicted;
 mod entries;
+mod everyone_learns;
 mod exactly_once;
 mod fifo;
 mod hops;
 mod judge;
 mod mutual_exclusion;
 mod name;
+mod one_leader;
 mod one_token;
+mod ranks;
+mod right_leader;
 mod ring;
 #[cfg(test)]
 mod tests;
+mod true_count;
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::as_predicted::AsPredicted;
 pub use self::entries::Entries;
+pub use self::everyone_learns::EveryoneLearns;
 pub use self::exactly_once::ExactlyOnce;
 pub use self::fifo::Fifo;
 pub use self::hops::OneMessageAHop;
@@ -41,14 +49,19 @@ pub use self::judge::{
     AllTagsUnderWay, Judge, Monitor, Monitors, StreamError, StreamJudge, TAGS, Tags,
 };
 pub use self::mutual_exclusion::MutualExclusion;
+pub use self::one_leader::OneLeader;
 pub use self::one_token::OneToken;
+pub use self::ranks::Ranks;
+pub use self::right_leader::RightLeader;
 pub use self::ring::SingleRing;
+pub use self::true_count::TrueCount;
 use crate::process::ProcessId;
 use crate::trace::{Happening, Note, Noted};
 
 /// A property that a lab demands of its runs.
 ///
-/// The strings are kinds: of indications for `enter`, `exit` and `created`, of messages for `message`.
+/// The strings are kinds: of messages for `message`, of indications for the others. Where an indication
+/// says a number, it is read from its text: see [`Noted::number`].
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case", tag = "property")]
 pub enum Spec {
@@ -89,6 +102,48 @@ pub enum Spec {
     Fifo,
     /// Every message arrives, once: see [`ExactlyOnce`].
     ExactlyOnce,
+    /// Exactly one process leads, and all name the same: see [`OneLeader`].
+    OneLeader {
+        /// Says that a process leads, with its identity.
+        won: String,
+        /// Says that a process knows the leader, with the leader's identity.
+        learned: String,
+    },
+    /// The process leads that must: see [`RightLeader`].
+    RightLeader {
+        /// Says that a process leads, with its identity.
+        won: String,
+        /// What is right about it: it has the `greatest` or the `smallest` identity.
+        which: String,
+        /// Who must lead.
+        process: ProcessId,
+        /// Its identity.
+        identity: u64,
+    },
+    /// Every process learns the leader: see [`EveryoneLearns`].
+    EveryoneLearns {
+        /// Says that a process knows the leader, with the leader's identity.
+        learned: String,
+    },
+    /// The processes are numbered in the order of the ring: see [`Ranks`].
+    Ranks {
+        /// Says that a process has a rank, and which.
+        numbered: String,
+        /// The message that goes round and carries the next rank.
+        message: String,
+    },
+    /// Who counts the processes counts right: see [`TrueCount`].
+    TrueCount {
+        /// Says that a process counted all, and how many there are.
+        counted: String,
+    },
+    /// Exactly as many messages of a kind are sent as predicted: see [`AsPredicted`].
+    AsPredicted {
+        /// The kind.
+        message: String,
+        /// How many.
+        times: u64,
+    },
 }
 
 /// What kind of claim a property makes.
@@ -279,4 +334,12 @@ fn not_yet(end: &End, missing: String) -> (Option<bool>, String) {
 
 fn is_indication(happening: Happening<'_>, kind: &str) -> bool {
     matches!(happening, Happening::Indication(value) if Noted::kind(value) == kind)
+}
+
+/// The number that an indication of this kind tells, if this is one.
+fn number_told(happening: Happening<'_>, kind: &str) -> Option<u64> {
+    match happening {
+        Happening::Indication(value) if Noted::kind(value) == kind => value.number(),
+        _ => None,
+    }
 }

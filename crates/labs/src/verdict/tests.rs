@@ -31,6 +31,11 @@ impl Story {
         })
     }
 
+    fn tells(self, process: u32, kind: &str, number: u64) -> Self {
+        let note = Note { kind: kind.to_owned(), text: format!("{kind}({number})") };
+        self.event(process, |_| What::Indication(note))
+    }
+
     fn sends(self, from: u32, to: u32, kind: &str) -> Self {
         let message = |n| message(from, n, kind);
         self.event(from, |n| What::Send { peer: ProcessId(to), message: message(n) })
@@ -217,6 +222,81 @@ fn exactly_once_notices_loss_and_duplication() {
         (late.holds, late.detail.as_str()),
         (None, "not yet: 1 message did not arrive (time-out)")
     );
+}
+
+#[test]
+fn one_leader_is_one_process_and_one_name_for_it() {
+    let text = str::to_owned;
+    let story = || Story::of(3, Spec::OneLeader { won: text("Won"), learned: text("Elected") });
+    let led = || story().tells(1, "Won", 7).tells(1, "Elected", 7).tells(0, "Elected", 7);
+    assert_eq!(led().holds(), Some(true));
+    assert_eq!(led().verdict(&End::Complete).detail, "p1 with identity 7");
+    assert_eq!(led().tells(2, "Won", 7).holds(), Some(false));
+    assert_eq!(led().tells(2, "Elected", 8).holds(), Some(false));
+    assert_eq!(story().tells(1, "Won", 7).tells(0, "Elected", 8).holds(), Some(false));
+    assert_eq!(story().holds(), Some(false));
+    let late = story().verdict(&End::CutShort("time-out".to_owned()));
+    assert_eq!((late.holds, late.detail.as_str()), (None, "not yet: nobody leads (time-out)"));
+}
+
+#[test]
+fn the_right_leader_is_the_process_with_the_identity() {
+    let story = || {
+        let (won, which) = ("Won".to_owned(), "greatest".to_owned());
+        Story::of(3, Spec::RightLeader { won, which, process: ProcessId(1), identity: 7 })
+    };
+    assert_eq!(story().tells(1, "Won", 7).holds(), Some(true));
+    assert_eq!(story().tells(1, "Won", 6).holds(), Some(false));
+    assert_eq!(story().tells(0, "Won", 7).holds(), Some(false));
+    assert_eq!(story().tells(1, "Won", 7).tells(0, "Won", 7).holds(), Some(false));
+    assert_eq!(story().holds(), Some(false));
+}
+
+#[test]
+fn everyone_learns_the_leader_or_not_yet() {
+    let story = || Story::of(2, Spec::EveryoneLearns { learned: "Elected".to_owned() });
+    let one = || story().tells(1, "Elected", 7);
+    assert_eq!(one().tells(0, "Elected", 7).holds(), Some(true));
+    assert_eq!(one().verdict(&End::Complete).detail, "p0 does not know the leader");
+    assert_eq!(one().holds(), Some(false));
+    assert_eq!(one().verdict(&End::CutShort("time-out".to_owned())).holds, None);
+    // A text without a number says no leader.
+    assert_eq!(one().says(0, "Elected").holds(), Some(false));
+}
+
+#[test]
+fn ranks_follow_the_message_that_carries_them() {
+    let story = || {
+        let (numbered, message) = ("Numbered".to_owned(), "NUMBER".to_owned());
+        Story::of(2, Spec::Ranks { numbered, message }).tells(1, "Numbered", 0)
+    };
+    let passed = || story().sends(1, 0, "NUMBER").receives(0, 1, 2, "NUMBER");
+    assert_eq!(passed().tells(0, "Numbered", 1).holds(), Some(true));
+    let detail = |story: Story| story.verdict(&End::Complete).detail;
+    assert_eq!(detail(story()), "p0 has no rank");
+    let gap = "p0 takes rank 2, and p1 in front of it has rank 0";
+    assert_eq!(detail(passed().tells(0, "Numbered", 2)), gap);
+    assert_eq!(detail(passed().tells(1, "Numbered", 1)), "p1 takes rank 1, and has 0 already");
+    assert_eq!(detail(story().tells(0, "Numbered", 0)), "p0 begins with rank 0, and p1 began");
+    assert_eq!(passed().tells(0, "Numbered", u64::MAX).holds(), Some(false));
+}
+
+#[test]
+fn a_count_is_true_or_not() {
+    let story = || Story::of(3, Spec::TrueCount { counted: "Counted".to_owned() });
+    assert_eq!(story().tells(0, "Counted", 3).holds(), Some(true));
+    assert_eq!(story().tells(0, "Counted", 5).holds(), Some(false));
+    assert_eq!(story().holds(), Some(false));
+}
+
+#[test]
+fn messages_are_as_many_as_predicted() {
+    let story = || Story::of(2, Spec::AsPredicted { message: "A".to_owned(), times: 2 });
+    let two = || story().sends(0, 1, "A").sends(0, 1, "B").sends(1, 0, "A");
+    assert_eq!(two().holds(), Some(true));
+    assert_eq!(two().sends(1, 0, "A").holds(), Some(false));
+    assert_eq!(story().sends(0, 1, "A").verdict(&End::Complete).detail, "1 of 2 predicted");
+    assert_eq!(story().verdict(&End::CutShort("time-out".to_owned())).holds, None);
 }
 
 #[test]

@@ -1,0 +1,240 @@
+//! Who is called what, and who starts the election.
+//!
+//! A real run's processes are on many machines, a simulated run has a million of them: nobody holds a
+//! table. A random order is a permutation that can be computed at any place from the seed ([`shuffled`]).
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use labs::process::{ProcessId, split_mix};
+use serde::{Deserialize, Serialize};
+
+/// How identities lie on the ring, as asked for.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Order {
+    /// At random, from 1 to [`SPREAD`] times N.
+    #[default]
+    Random,
+    /// From 1 to N, growing in the direction of the messages.
+    Sorted,
+    /// From N to 1, shrinking in the direction of the messages.
+    Reverse,
+    /// As they stand in this file, that of p0 first.
+    File(PathBuf),
+}
+
+/// Out of how many times N random identities are taken, so that none looks like a rank.
+pub const SPREAD: u32 = 10;
+
+impl FromStr for Order {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "random" => Self::Random,
+            "sorted" => Self::Sorted,
+            "reverse" => Self::Reverse,
+            path => Self::File(path.into()),
+        })
+    }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Random => f.write_str("random"),
+            Self::Sorted => f.write_str("sorted"),
+            Self::Reverse => f.write_str("reverse"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// How many processes start the election.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Initiators {
+    /// Everyone.
+    #[default]
+    All,
+    /// So many, chosen at random.
+    Some(u32),
+}
+
+impl FromStr for Initiators {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match (text, text.parse()) {
+            ("all", _) => Ok(Self::All),
+            (_, Ok(count)) if count > 0 => Ok(Self::Some(count)),
+            _ => Err("a number of processes from 1, or `all`".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Initiators {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Some(count) => count.fmt(f),
+        }
+    }
+}
+
+/// The identities of a run's processes, and which of them initiate.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Identities {
+    /// How they lie on the ring.
+    pub order: Order,
+    /// Those that stood in the file, by rank; empty if there was none.
+    pub given: Vec<u64>,
+    /// How many initiate.
+    pub initiators: Initiators,
+    /// What the order and the initiators are drawn from.
+    pub seed: u64,
+}
+
+impl Identities {
+    /// The identity of a process, among so many. Messages travel from a process to the one before it.
+    ///
+    /// # Panics
+    ///
+    /// If identities were given, but none to this process: [`read`] sees to it.
+    pub fn identity(&self, process: ProcessId, processes: u32) -> u64 {
+        let rank = process.0;
+        match self.order {
+            Order::Random => 1 + u64::from(shuffled(self.seed, SPREAD * processes, rank)),
+            Order::Sorted => u64::from(processes - rank),
+            Order::Reverse => 1 + u64::from(rank),
+            Order::File(_) => self.given[process.index()],
+        }
+    }
+
+    /// Whether a process starts an election.
+    pub fn initiates(&self, process: ProcessId, processes: u32) -> bool {
+        /// Makes the choice of initiators another than that of identities.
+        const INITIATORS: u64 = 0x1217_1A70_125E_ED00;
+        match self.initiators {
+            Initiators::All => true,
+            Initiators::Some(count) => {
+                shuffled(self.seed ^ INITIATORS, processes, process.0) < count
+            }
+        }
+    }
+
+    /// Identity and initiative of all, in the direction of the messages: from the last to the first.
+    pub fn round_the_ring(&self, processes: u32) -> impl Iterator<Item = (u64, bool)> + '_ {
+        (0..processes).rev().map(ProcessId).map(move |process| {
+            (self.identity(process, processes), self.initiates(process, processes))
+        })
+    }
+}
+
+/// Where `place` is after a random permutation of `0..n`: the same for the same seed, another for
+/// another, and for each place another.
+///
+/// Adding a key, multiplying with an odd number and folding the upper half onto the lower are each
+/// reversible on numbers of so many bits, so rounds of them permute these numbers. What falls outside of
+/// `0..n` is permuted again until it falls inside, which keeps a permutation one (Black and Rogaway,
+/// *Ciphers with arbitrary finite domains*, 2002).
+///
+/// # Panics
+///
+/// If `place` is not one of them.
+pub fn shuffled(seed: u64, n: u32, place: u32) -> u32 {
+    /// So many rounds that each bit of the place and the key reaches all others several times.
+    const ROUNDS: u32 = 6;
+    assert!(place < n, "{place} is not below {n}");
+    let bits = (u32::BITS - (n - 1).leading_zeros()).max(1);
+    let mask = (1_u64 << bits) - 1;
+    let fold = bits.div_ceil(2);
+    let mut x = u64::from(place);
+    loop {
+        let mut state = seed;
+        for _ in 0..ROUNDS {
+            x = x.wrapping_add(split_mix(&mut state)) & mask;
+            x = x.wrapping_mul(split_mix(&mut state) | 1) & mask;
+            x ^= x >> fold;
+        }
+        // The mask is below 2^32.
+        if x < u64::from(n) {
+            return x as u32;
+        }
+    }
+}
+
+/// Reads the identities of `processes` processes: whole numbers, one for each, all different.
+///
+/// # Errors
+///
+/// One line that says what is wrong with the text.
+pub fn read(text: &str, processes: u32) -> Result<Vec<u64>, String> {
+    let number = |word: &str| {
+        word.parse().map_err(|_| format!("{word:?} is not a whole number of 64 bits without sign"))
+    };
+    let given: Vec<u64> = text.split_whitespace().map(number).collect::<Result<_, _>>()?;
+    if given.len() != processes as usize {
+        return Err(format!("{} identities for {processes} processes", given.len()));
+    }
+    let mut sorted = given.clone();
+    sorted.sort_unstable();
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(format!("{} stands in it twice: identities are distinct", pair[0])),
+        None => Ok(given),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_place_is_another_after_a_permutation() {
+        for n in (1..70).chain([1_000, 4_096, 10_007]) {
+            for seed in 0..5 {
+                let mut places: Vec<_> = (0..n).map(|place| shuffled(seed, n, place)).collect();
+                places.sort_unstable();
+                assert_eq!(places, (0..n).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    /// All orders of three are about equally likely: of 6,000 seeds each has about a thousand.
+    #[test]
+    fn all_permutations_come_up() {
+        let mut counts = std::collections::BTreeMap::new();
+        for seed in 0..6_000 {
+            *counts.entry([0, 1, 2].map(|place| shuffled(seed, 3, place))).or_insert(0) += 1;
+        }
+        assert_eq!(counts.len(), 6);
+        assert!(counts.values().all(|count| (850..1_150).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn so_many_initiate_as_asked() {
+        for count in 1..=9 {
+            let initiators = Initiators::Some(count);
+            let identities = Identities { initiators, seed: 3, ..Identities::default() };
+            assert_eq!(identities.round_the_ring(9).filter(|one| one.1).count(), count as usize);
+        }
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_messages() {
+        let of = |order| -> Vec<u64> {
+            let identities = Identities { order, ..Identities::default() };
+            identities.round_the_ring(4).map(|one| one.0).collect()
+        };
+        assert_eq!(of(Order::Sorted), [1, 2, 3, 4]);
+        assert_eq!(of(Order::Reverse), [4, 3, 2, 1]);
+    }
+
+    #[test]
+    fn a_file_has_one_number_for_each_and_none_twice() {
+        assert_eq!(read("7 8\n9\n", 3), Ok(vec![7, 8, 9]));
+        assert_eq!(read("7 8", 3), Err("2 identities for 3 processes".to_owned()));
+        assert!(read("7 8 7", 3).unwrap_err().starts_with("7 stands in it twice"));
+        assert!(read("7 -8 9", 3).unwrap_err().starts_with("\"-8\" is not a whole number"));
+    }
+}

@@ -1,0 +1,178 @@
+//! Many runs of rings of several sizes: the mean number of ELECTION messages beside N·H(N).
+//!
+//! Each run has a random order of its own, and is judged like any other.
+
+use std::io;
+use std::path::Path;
+
+use labs::lab::{Lab, Place, Study};
+use labs::process::split_mix;
+use labs::simulate::{Limits, Network, Simulation};
+use labs::trace::Recorder;
+use labs::verdict::{Judge, Verdict};
+use serde_json::json;
+
+use crate::identities::Identities;
+use crate::lab::{ChangRobertsLab, Options};
+use crate::plot::{Plot, Point};
+use crate::theory;
+
+/// What the runs of one size showed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Row {
+    /// The size.
+    pub n: u32,
+    /// The mean number of ELECTION messages.
+    pub mean: f64,
+    /// Their standard deviation, over the sample.
+    pub deviation: f64,
+    /// The fewest.
+    pub min: u64,
+    /// The most.
+    pub max: u64,
+    /// N·H(N).
+    pub predicted: f64,
+}
+
+/// Runs, writes the plot, and says what came of it. `options` makes the options of one run.
+///
+/// # Errors
+///
+/// If the network is none, or the plot cannot be written.
+pub fn sweep(
+    sizes: &[u32],
+    runs: u32,
+    seed: u64,
+    network: &Network,
+    options: &dyn Fn(Identities) -> Options,
+    plot: &Path,
+) -> io::Result<Study> {
+    let mut seeds = seed;
+    let mut tally = Tally::default();
+    let mut rows = Vec::new();
+    for &n in sizes {
+        let mut counts = Vec::new();
+        for _ in 0..runs {
+            let seed = split_mix(&mut seeds);
+            let options = options(Identities { seed, ..Identities::default() });
+            counts.push(tally.run(n, seed, network, &options)?);
+        }
+        rows.push(row(n, &counts));
+    }
+    let points = rows.iter().map(|row| Point {
+        x: f64::from(row.n),
+        measured: row.mean,
+        deviation: row.deviation,
+        predicted: row.predicted,
+    });
+    let drawing = Plot {
+        title: format!("ELECTION messages, mean of {runs} random orders"),
+        x: "processes N".to_owned(),
+        y: "messages".to_owned(),
+        measured: "measured, with standard deviation".to_owned(),
+        predicted: "N·H(N)".to_owned(),
+        points: points.collect(),
+    };
+    std::fs::write(plot, drawing.to_svg()).map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("cannot write the plot to {}: {error}", plot.display()),
+        )
+    })?;
+    let mut lines = table(&rows, runs);
+    lines.push(format!("plot: {}", plot.display()));
+    Ok(Study {
+        processes: sizes.iter().copied().max().unwrap_or(0),
+        lines,
+        result: json!({
+            "runs": runs,
+            "plot": plot.display().to_string(),
+            "sizes": rows.iter().copied().map(Row::to_json).collect::<Vec<_>>(),
+        }),
+        verdicts: tally.verdicts,
+    })
+}
+
+impl Row {
+    fn to_json(self) -> serde_json::Value {
+        json!({
+            "processes": self.n,
+            "mean": self.mean,
+            "deviation": self.deviation,
+            "min": self.min,
+            "max": self.max,
+            "predicted": self.predicted,
+        })
+    }
+}
+
+fn row(n: u32, counts: &[u64]) -> Row {
+    let runs = counts.len() as f64;
+    let mean = counts.iter().sum::<u64>() as f64 / runs;
+    let squares: f64 = counts.iter().map(|&count| (count as f64 - mean).powi(2)).sum();
+    Row {
+        n,
+        mean,
+        deviation: (squares / (runs - 1.0).max(1.0)).sqrt(),
+        min: counts.iter().copied().min().unwrap_or(0),
+        max: counts.iter().copied().max().unwrap_or(0),
+        predicted: theory::mean(n, n),
+    }
+}
+
+fn table(rows: &[Row], runs: u32) -> Vec<String> {
+    let head = format!(
+        "{:>10}{:>14}{:>14}{:>12}{:>12}{:>14}{:>9}",
+        "processes", "mean", "deviation", "fewest", "most", "N·H(N)", "ratio"
+    );
+    let line = |row: &Row| {
+        let ratio = row.mean / row.predicted;
+        let Row { n, mean, deviation, min, max, predicted } = row;
+        format!(
+            "{n:>10}{mean:>14.1}{deviation:>14.1}{min:>12}{max:>12}{predicted:>14.1}{ratio:>9.3}"
+        )
+    };
+    let title = format!("ELECTION messages over {runs} random orders of each size:");
+    [title, head].into_iter().chain(rows.iter().map(line)).collect()
+}
+
+/// Of each property, in how many runs it held, or the first run in which it did not.
+#[derive(Default)]
+struct Tally {
+    runs: u64,
+    verdicts: Vec<Verdict>,
+}
+
+impl Tally {
+    /// One run, judged. Returns how many ELECTION messages it took.
+    fn run(&mut self, n: u32, seed: u64, network: &Network, options: &Options) -> io::Result<u64> {
+        let process = |rank| ChangRobertsLab::process(options, &Place::simulated(rank, n));
+        let judge = Judge::new(&ChangRobertsLab::properties(options, n), n);
+        let all = (0..n).map(process).collect();
+        let recorder = Recorder::new(n, judge);
+        let mut simulation = Simulation::new(seed, network.clone(), all, recorder)
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        let ended = simulation.run(Limits::default()).end();
+        let judge = simulation.into_observer().finish()?;
+        self.count(n, seed, judge.verdicts(&ended));
+        Ok(judge.messages().get("ELECTION").copied().unwrap_or(0))
+    }
+
+    fn count(&mut self, n: u32, seed: u64, verdicts: Vec<Verdict>) {
+        self.runs += 1;
+        if self.verdicts.is_empty() {
+            self.verdicts.clone_from(&verdicts);
+        }
+        for (all, one) in self.verdicts.iter_mut().zip(verdicts) {
+            let first_to_fail = one.holds != Some(true) && all.holds == Some(true);
+            if first_to_fail || self.runs == 1 {
+                all.holds = one.holds;
+                all.detail = format!("with {n} processes and the seed {seed}: {}", one.detail);
+                all.witnesses = one.witnesses;
+            }
+            if all.holds == Some(true) {
+                all.detail = format!("in all {} runs", self.runs);
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What the election costs.
+//!
+//! An identity travels from its initiator to the next initiator with a better one; the best, all round.
+//! Chang and Roberts give the mean for N initiators: N·H(N), where H(N) = 1 + 1/2 + ... + 1/N. For K
+//! initiators at random places it is N·H(K): the gaps between them are N/K wide on average.
+
+use crate::election::Elect;
+
+/// The exact number of ELECTION messages, for identities and initiators in the direction of the messages.
+///
+/// Takes time and space proportional to their number: those still under way are kept on a stack, the
+/// best at the bottom, and each is removed when a better one stops it.
+pub fn elections(ring: &[(u64, bool)], elect: Elect) -> u64 {
+    let n = ring.len();
+    let initiators = |&place: &usize| ring[place].1;
+    let best = (0..n).filter(initiators).reduce(|best, place| {
+        if elect.prefers(ring[place].0, ring[best].0) { place } else { best }
+    });
+    let Some(best) = best else { return 0 };
+    let mut under_way: Vec<usize> = vec![0];
+    let mut total = n as u64;
+    // From the best one on, once round to itself: nobody's identity gets past it.
+    for steps in (1..=n).filter(|steps| initiators(&((best + steps) % n))) {
+        let identity = ring[(best + steps) % n].0;
+        while let Some(&start) = under_way.last().filter(|&&start| start > 0) {
+            if !elect.prefers(identity, ring[(best + start) % n].0) {
+                break;
+            }
+            total += (steps - start) as u64;
+            under_way.pop();
+        }
+        under_way.push(steps);
+    }
+    total
+}
+
+/// The fewest ELECTION messages of `n` processes, `initiators` of them initiating: sorted, side by side.
+pub fn best(n: u32, initiators: u32) -> u64 {
+    u64::from(n) + u64::from(initiators) - 1
+}
+
+/// The most: initiators side by side, in reverse order.
+pub fn worst(n: u32, initiators: u32) -> u64 {
+    let (n, k) = (u64::from(n), u64::from(initiators));
+    n * k - k * (k - 1) / 2
+}
+
+/// The mean over all orders and all places of the initiators: N·H(K).
+pub fn mean(n: u32, initiators: u32) -> f64 {
+    // The small ones first, so that none is lost in the sum.
+    f64::from(n) * (1..=initiators).rev().map(|i| 1.0 / f64::from(i)).sum::<f64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// By definition: each initiator's identity, hop by hop.
+    fn by_walking(ring: &[(u64, bool)], elect: Elect) -> u64 {
+        let n = ring.len();
+        let hops = |from: usize| {
+            let stops = |hop: &usize| {
+                let (identity, initiates) = ring[(from + hop) % n];
+                initiates && elect.prefers(identity, ring[from].0)
+            };
+            (1..n).find(stops).unwrap_or(n) as u64
+        };
+        (0..n).filter(|&from| ring[from].1).map(hops).sum()
+    }
+
+    /// All orders of the numbers below `n`.
+    fn orders(n: u64) -> Vec<Vec<u64>> {
+        if n == 0 {
+            return vec![Vec::new()];
+        }
+        let inserted = orders(n - 1).into_iter().flat_map(|order| {
+            (0..=order.len()).map(move |place| {
+                let mut longer = order.clone();
+                longer.insert(place, n - 1);
+                longer
+            })
+        });
+        inserted.collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_stack_counts_as_walking_does(
+            identities in proptest::collection::btree_set(any::<u64>(), 2..40),
+            order in any::<prop::sample::Index>(),
+            initiators in any::<u64>(),
+            min in any::<bool>(),
+        ) {
+            let n = identities.len() as u32;
+            let elect = if min { Elect::Min } else { Elect::Max };
+            let mut sorted: Vec<u64> = identities.into_iter().collect();
+            let seed = order.index(1 << 20) as u64;
+            sorted.sort_by_key(|identity| (identity ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let ring: Vec<_> = (0..).zip(sorted).map(|(i, id)| (id, initiators >> i & 1 == 1)).collect();
+            let k = ring.iter().filter(|one| one.1).count() as u32;
+            prop_assert_eq!(elections(&ring, elect), by_walking(&ring, elect));
+            if k > 0 {
+                prop_assert!((best(n, k)..=worst(n, k)).contains(&elections(&ring, elect)));
+            }
+        }
+    }
+
+    /// Best, worst and mean over really all orders of seven, all or some of them initiating.
+    #[test]
+    fn bounds_and_mean_are_those_of_all_orders() {
+        let (n, orders) = (7_u32, orders(7));
+        for k in 1..=n {
+            let (mut count, mut sum, mut least, mut most) = (0, 0, u64::MAX, 0);
+            for places in (0_u32..1 << n).filter(|places| places.count_ones() == k) {
+                for order in &orders {
+                    let ring: Vec<_> =
+                        (0..).zip(order).map(|(i, &id)| (id, places >> i & 1 == 1)).collect();
+                    let elections = elections(&ring, Elect::Max);
+                    (count, sum) = (count + 1, sum + elections);
+                    (least, most) = (least.min(elections), most.max(elections));
+                }
+            }
+            assert_eq!((least, most), (best(n, k), worst(n, k)), "{k} initiators");
+            let measured = sum as f64 / f64::from(count);
+            assert!((measured - mean(n, k)).abs() < 1e-9, "{k}: {measured} {}", mean(n, k));
+        }
+    }
+}
