@@ -22,9 +22,22 @@ use crate::verdict::End;
 /// one drops connections beyond ten.
 const VISITS_AT_ONCE: usize = 8;
 
+/// What was left of a run on the machines.
+pub(super) struct Remains {
+    /// What could not end by itself.
+    killed: Vec<String>,
+    /// The traces of those who died.
+    fetched: BTreeMap<ProcessId, PathBuf>,
+}
+
 impl Conductor<'_> {
-    pub(super) fn conclude(mut self, watch: impl FnMut(&TraceEvent)) -> anyhow::Result<Finished> {
-        let (killed, fetched) = self.clean_up();
+    /// Judges the run, once it is cleaned up.
+    pub(super) fn conclude(
+        mut self,
+        remains: Remains,
+        watch: impl FnMut(&TraceEvent),
+    ) -> anyhow::Result<Finished> {
+        let Remains { killed, fetched } = remains;
         let journals: Vec<_> = (0..)
             .map(ProcessId)
             .zip(&self.members)
@@ -134,7 +147,7 @@ impl Conductor<'_> {
 
     /// Ends what is left on all machines, and fetches the traces of those who died. Machines on which
     /// everyone took leave, or on which nothing was started, are not visited.
-    fn clean_up(&mut self) -> (Vec<String>, BTreeMap<ProcessId, PathBuf>) {
+    pub(super) fn clean_up(&mut self) -> Remains {
         let mut killed = Vec::new();
         let mut fetched = BTreeMap::new();
         let unclean: BTreeSet<usize> = self
@@ -202,7 +215,7 @@ impl Conductor<'_> {
                 )),
             }
         }
-        (killed, fetched)
+        Remains { killed, fetched }
     }
 
     /// Whether this process of this machine had not taken leave when it was killed.

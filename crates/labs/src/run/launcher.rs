@@ -100,9 +100,10 @@ pub fn run(
     };
     start_launching(&plan, placement, secret, listening.port(), report);
     net.run(&mut conductor)?;
-    // Cleaning up and judging are bounded, but a long trace takes its time: Ctrl-C shall end that too.
+    let remains = conductor.clean_up();
+    // Nothing is left any more; judging a long trace takes its time, and Ctrl-C shall end that.
     net.unwatch_signals(&SIGNALS)?;
-    conductor.conclude(watch)
+    conductor.conclude(remains, watch)
 }
 
 /// Starts the threads that launch.
