@@ -10,8 +10,10 @@ use std::io;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::faults::Assumption;
 use crate::overlay::{Contact, Overlay};
 use crate::process::{Process, ProcessId};
+use crate::run::Launch;
 use crate::simulate::Network;
 use crate::trace::Noted;
 use crate::verdict::{Spec, Verdict};
@@ -32,6 +34,18 @@ pub trait Lab: Sized + 'static {
 
     /// The fewest processes that the algorithm is defined for.
     const PROCESSES_MIN: u32 = 2;
+
+    /// What the algorithm assumes of its world. A plan of faults may take it away; then the report says so,
+    /// and what fails is not the algorithm's fault.
+    const ASSUMES: &'static [Assumption] =
+        &[Assumption::Fifo, Assumption::Reliable, Assumption::NoDuplicates, Assumption::NoCrash];
+
+    /// Whether processes may die or fall silent, and the others go on. Otherwise a real run ends when one
+    /// does, and names it.
+    const CRASHES: bool = false;
+
+    /// Who starts whom in a real run, unless told otherwise.
+    const LAUNCH: Launch = Launch::Star;
 
     /// The algorithm.
     type Process: Process<Message: Serialize + DeserializeOwned>;

@@ -68,6 +68,9 @@ pub struct Report {
     pub trace: Option<String>,
     /// Where the logs are, `host:path`.
     pub logs: Vec<String>,
+    /// What the algorithm assumes and the run did not grant, each with what took it away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assumptions_broken: Vec<String>,
     /// Why the run did not come to its end.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
@@ -255,6 +258,9 @@ impl Report {
 
     fn write_properties(&self, out: &mut String, paint: Paint) -> std::fmt::Result {
         writeln!(out)?;
+        for broken in &self.assumptions_broken {
+            writeln!(out, "{} {broken}", paint.yellow("assumption broken:"))?;
+        }
         for verdict in &self.properties {
             let word = match verdict.holds {
                 Some(true) => paint.green("holds   "),
@@ -266,6 +272,10 @@ impl Report {
                 PropertyKind::Liveness => "liveness",
             };
             writeln!(out, "{word} {} ({kind}): {}", verdict.name, verdict.detail)?;
+            if verdict.holds == Some(false) && !self.assumptions_broken.is_empty() {
+                let broken = self.assumptions_broken.join(", ");
+                writeln!(out, "         the run broke an assumption: {broken}")?;
+            }
             if !verdict.witnesses.is_empty() {
                 let events: Vec<_> = verdict.witnesses.iter().map(ToString::to_string).collect();
                 writeln!(out, "         shown by the events {}", events.join(", "))?;

@@ -37,9 +37,10 @@ struct Machines {
     /// The machines, one a line: [user@]host[:port] [slots=N] [default: this machine]
     #[arg(long, value_name = "FILE")]
     hosts: Option<PathBuf>,
-    /// Who starts whom: the launcher all, or each process the next from its own machine
-    #[arg(long, value_enum, default_value_t)]
-    launch: Launch,
+    /// Who starts whom: the launcher all, each process the next from its own machine, or each those below it
+    /// [default: what the lab is about, else star]
+    #[arg(long, value_enum)]
+    launch: Option<Launch>,
     /// Copy this program to the machines, if they do not have it at the same path
     #[arg(long)]
     push: bool,
@@ -87,6 +88,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     init_log();
     let processes = common.processes::<L>(&options, Verb::Run)?;
     L::prepare(&mut options, Verb::Run, processes).map_err(anyhow::Error::msg)?;
+    let faults = common.faults(processes)?;
     let hosts = match &machines.hosts {
         Some(path) => Hosts::read(path)?,
         None => Hosts::localhost(),
@@ -114,7 +116,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
             ..LaunchOptions::default()
         },
         hosts: hosts.clone(),
-        mode: machines.launch,
+        mode: machines.launch.unwrap_or(L::LAUNCH),
         advertise: machines.advertise,
         overlay: L::overlay(&options),
         properties: L::properties(&options, processes),
@@ -125,7 +127,8 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         timeout: Duration::from_secs_f64(common.timeout),
         stay: machines.stay,
         max_frame: machines.max_frame,
-        watch: true,
+        faults: faults.clone(),
+        survives_crashes: L::CRASHES,
     };
 
     let mut findings = L::findings(&options, processes);
@@ -179,6 +182,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
             .filter(|participant| !participant.log.is_empty())
             .map(|participant| format!("{}:{}", participant.host, participant.log))
             .collect(),
+        assumptions_broken: faults.broken(L::ASSUMES),
         problems: finished.problems,
         killed: finished.killed,
         began: finished.began,

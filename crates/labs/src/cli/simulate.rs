@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{Common, arguments_after_verb, finish};
+use crate::faults::{Assumption, Plan};
 use crate::lab::{Findings, Lab, Place, Study, Summary, Verb};
 use crate::process::{Process, ProcessId};
 use crate::report::{PlaceOf, Report};
@@ -76,9 +77,11 @@ pub(super) fn simulate<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
             processes - 1
         );
     }
+    let faults = common.faults(processes)?;
     let started = Progress::new();
     if let Some(runs) = L::study(&options) {
         let of_one_run = [
+            ("--faults", !faults.is_empty()),
             ("--processes", common.processes.is_some()),
             ("--trace", common.trace.is_some()),
             ("--broken", broken.is_some()),
@@ -94,11 +97,11 @@ pub(super) fn simulate<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     match broken {
         None => {
             let all = (0..processes).map(build).collect();
-            simulate_processes::<L, _>(&common, network, &options, all)
+            simulate_processes::<L, _>(&common, network, &faults, &options, all)
         }
         Some(how) => {
             let all = (0..processes).map(|rank| L::broken(build(rank), &how)).collect();
-            simulate_processes::<L, _>(&common, network, &options, all)
+            simulate_processes::<L, _>(&common, network, &faults, &options, all)
         }
     }
 }
@@ -106,6 +109,7 @@ pub(super) fn simulate<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
 fn simulate_processes<L, P>(
     common: &Common,
     network: NetworkArguments,
+    faults: &Plan,
     options: &L::Options,
     all: Vec<P>,
 ) -> anyhow::Result<u8>
@@ -120,6 +124,7 @@ where
     let processes = u32::try_from(all.len())?;
     let seed = seed(common);
     let crashes = network.crash.clone();
+    let assumptions_broken = assumptions_broken::<L>(&network, faults);
     let recorder = recorder::<L>(common, options, processes, seed)?;
     let mut simulation = Simulation::new(seed, network.into_network(), all, recorder)?;
     if common.trace.is_some() {
@@ -134,6 +139,7 @@ where
     for (process, at) in crashes {
         simulation.crash_at(at, ProcessId(process));
     }
+    simulation = simulation.with_faults(faults, seed)?;
 
     let mut findings = L::findings(options, processes);
     let mut progress = Progress::new();
@@ -187,6 +193,7 @@ where
         result: findings.json(&summary),
         trace: common.trace.as_ref().map(|path| path.display().to_string()),
         logs: Vec::new(),
+        assumptions_broken,
         problems,
         killed: Vec::new(),
         counterexample: Vec::new(),
@@ -214,6 +221,7 @@ fn study_report<L: Lab>(study: Study, seed: u64, elapsed: Duration) -> Report {
         result: study.result,
         trace: None,
         logs: Vec::new(),
+        assumptions_broken: Vec::new(),
         problems: Vec::new(),
         killed: Vec::new(),
         counterexample: Vec::new(),
@@ -221,6 +229,23 @@ fn study_report<L: Lab>(study: Study, seed: u64, elapsed: Duration) -> Report {
         began: true,
         lines: study.lines,
     }
+}
+
+/// What the lab's algorithm assumes and this network or the plan do not grant.
+fn assumptions_broken<L: Lab>(network: &NetworkArguments, faults: &Plan) -> Vec<String> {
+    let unordered = network.unordered || network.reordering != Chance::NEVER;
+    let by_network = [
+        (Assumption::Fifo, unordered, "--unordered"),
+        (Assumption::Reliable, network.loss != Chance::NEVER, "--loss"),
+        (Assumption::NoDuplicates, network.duplication != Chance::NEVER, "--duplication"),
+        (Assumption::NoCrash, !network.crash.is_empty(), "--crash"),
+    ];
+    by_network
+        .iter()
+        .filter(|(assumption, is_broken, _)| *is_broken && L::ASSUMES.contains(assumption))
+        .map(|(assumption, _, option)| format!("{assumption} ({option})"))
+        .chain(faults.broken(L::ASSUMES))
+        .collect()
 }
 
 fn seed(common: &Common) -> u64 {

@@ -23,7 +23,7 @@ use netkit::logs::RunFolder;
 use netkit::membership::{Membership, Secret};
 use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Signal, TimerId};
 
-use super::config::{Chain, Config};
+use super::config::{Config, Relay};
 use super::participant::{SILENCE_MAX, WATCH_INTERVAL, trace_name};
 use super::plan::{Finished, Launch, Plan, host_label};
 use super::routes::{launcher_addresses, listen_address};
@@ -122,15 +122,16 @@ fn start_launching(
         processes: plan.processes,
         launcher: routes,
         seed: plan.seed,
-        trace: plan.trace.is_some(),
-        watch: plan.watch,
+        trace: plan.journals_on_disk(),
+        watch: !plan.survives_crashes,
         max_frame: plan.max_frame,
         broken: plan.broken.clone(),
         options: plan.options.clone(),
-        chain: None,
+        relay: None,
+        faults: plan.faults.to_string(),
     };
-    let (hosts, launch, mode, advertise) =
-        (plan.hosts.clone(), plan.launch.clone(), plan.mode, plan.advertise);
+    let (hosts, launch) = (plan.hosts.clone(), plan.launch.clone());
+    let (mode, overlay, advertise) = (plan.mode, plan.overlay, plan.advertise);
     let program = Program::Here(launch.program.clone());
     thread::spawn(move || match mode {
         Launch::Star => {
@@ -145,10 +146,11 @@ fn start_launching(
             };
             netkit::launch::launch_all(&hosts, &placement, &launch, &job, &report);
         }
-        Launch::Chain => {
+        Launch::Chain | Launch::Tree => {
             let first = placement[0];
-            let chain = Chain { hosts: hosts.clone(), placement, launch: launch.clone() };
-            let config = Config { chain: Some(chain), ..config };
+            let tree = (mode == Launch::Tree).then_some(overlay);
+            let relay = Relay { hosts: hosts.clone(), placement, launch: launch.clone(), tree };
+            let config = Config { relay: Some(relay), ..config };
             let host = hosts.get(first).expect("the placement names machines of the list");
             let job = participant_job(&config, program);
             report(match netkit::launch::launch_one(host, &launch, |_| job) {
@@ -314,8 +316,8 @@ impl Conductor<'_> {
     /// All attempts are made, and some failed: there will be no run.
     fn check_launched(&mut self, net: &mut Net) {
         let failed = self.members.iter().any(|member| member.gone.is_some());
-        // In a chain, those behind the failed one are never tried.
-        let tried = self.launches_left == 0 || self.plan.mode == Launch::Chain;
+        // In a chain or a tree, those behind the failed one are never tried.
+        let tried = self.launches_left == 0 || self.plan.mode != Launch::Star;
         if self.stage == Stage::Launching && failed && tried {
             self.stop(net);
         }

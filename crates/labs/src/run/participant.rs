@@ -26,7 +26,6 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use log::warn;
 use netkit::daemon::Ready;
-use netkit::launch::{Job, Program};
 use netkit::membership::Membership;
 use netkit::{CloseReason, ConnectionId, Net, Outgoing, Peer, Service, TimerId, Waker};
 use serde::Serialize;
@@ -302,12 +301,6 @@ where
             self.tell(net, &ToLauncher::Launched { rank, result });
         }
     }
-}
-
-/// What starts the participant `rank` from the machine of its predecessor.
-fn next_job(config: &Config, rank: u32) -> anyhow::Result<Job> {
-    let config = Config { rank, ..config.clone() };
-    Ok(super::participant_job(&config, Program::Here(std::env::current_exe()?)))
 }
 
 /// The clock of this machine: watching who is silent is a matter of real time.

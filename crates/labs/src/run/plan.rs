@@ -8,6 +8,7 @@ use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 use netkit::run_id::RunId;
 
+use crate::faults;
 use crate::overlay::Overlay;
 use crate::verdict::Spec;
 
@@ -19,6 +20,8 @@ pub enum Launch {
     Star,
     /// The launcher starts the first, and each starts the next from its own machine.
     Chain,
+    /// The launcher starts the first, and each starts those below it in the overlay.
+    Tree,
 }
 
 /// Everything that a run needs to know.
@@ -57,8 +60,18 @@ pub struct Plan {
     pub stay: bool,
     /// The largest body of a frame, in bytes.
     pub max_frame: usize,
-    /// Whether participants watch their neighbours.
-    pub watch: bool,
+    /// What goes wrong.
+    pub faults: faults::Plan,
+    /// Whether the others go on when a participant dies or falls silent. Then nobody watches his
+    /// neighbours.
+    pub survives_crashes: bool,
+}
+
+impl Plan {
+    /// Whether participants keep their journals on disk, so that they survive `kill -9`.
+    pub(super) fn journals_on_disk(&self) -> bool {
+        self.trace.is_some() || self.survives_crashes || self.faults.kills()
+    }
 }
 
 /// What is known of one participant.

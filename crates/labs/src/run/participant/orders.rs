@@ -1,22 +1,24 @@
 //! What passes between a participant and the launcher: joining, orders, and noticing that it is gone.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::Context as _;
 use log::{debug, error, info, warn};
+use netkit::launch::{LaunchEvent, LaunchOptions, Program};
 use netkit::{Admission, ConnectionId, Net, Peer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Driver, GRACE, IndicationOf, Phase, RequestOf, SILENCE_MAX, TimerUse, WATCH_INTERVAL, next_job,
-    now,
+    Driver, GRACE, IndicationOf, Phase, RequestOf, SILENCE_MAX, TimerUse, WATCH_INTERVAL, now,
 };
 use crate::lab::{Lab, Place};
 use crate::process::Process;
+use crate::run::config::{Config, Relay};
 use crate::run::journal::Entry;
+use crate::run::participant_job;
 use crate::run::wire::{PeerFrameRef, ToLauncher, ToParticipant};
 
 impl<L, P> Driver<L, P>
@@ -64,32 +66,27 @@ where
         if let Some(ready) = self.ready.take() {
             ready.ok();
         }
-        self.launch_next();
+        self.launch_below();
     }
 
-    /// Starts the next participant, in a thread: SSH takes its time, and the launcher wants answers
-    /// meanwhile.
-    pub(super) fn launch_next(&mut self) {
-        let rank = self.config.rank + 1;
-        let Some(chain) = self.config.chain.clone().filter(|_| rank < self.config.processes) else {
+    /// Starts the participants below this one, in a thread: SSH takes its time, and the launcher wants
+    /// answers meanwhile.
+    pub(super) fn launch_below(&mut self) {
+        let Some(relay) = self.config.relay.clone() else { return };
+        let below = relay.below(self.config.rank);
+        if below.is_empty() {
             return;
-        };
-        let job = next_job(&self.config, rank);
-        let (launched, waker) = (self.launched.clone(), self.waker.clone());
-        thread::spawn(move || {
-            let result = job.and_then(|job| {
-                let host = chain
-                    .placement
-                    .get(rank as usize)
-                    .and_then(|&host| chain.hosts.get(host))
-                    .context("no machine is planned for it")?;
-                let mut launch = chain.launch;
-                launch.program = std::env::current_exe()?;
-                Ok(netkit::launch::launch_one(host, &launch, |_| job)?)
-            });
+        }
+        let (config, launched, waker) =
+            (self.config.clone(), self.launched.clone(), self.waker.clone());
+        let report = move |rank: u32, result: Result<u32, String>| {
             // Nobody receives any more if the run has ended meanwhile.
-            let _ = launched.send((rank, result.map_err(|error| format!("{error:#}"))));
+            let _ = launched.send((rank, result));
             let _ = waker.wake();
+        };
+        thread::spawn(move || match std::env::current_exe() {
+            Ok(program) => launch_all(&config, &relay, &below, program, &report),
+            Err(error) => below.iter().for_each(|&rank| report(rank, Err(error.to_string()))),
         });
     }
 
@@ -204,4 +201,28 @@ where
     pub(super) fn at_us(&self) -> u64 {
         self.started_at.elapsed().as_micros().try_into().unwrap_or(u64::MAX)
     }
+}
+
+/// Starts the participants of these ranks, and reports on each.
+fn launch_all(
+    config: &Config,
+    relay: &Relay,
+    ranks: &[u32],
+    program: PathBuf,
+    report: &(impl Fn(u32, Result<u32, String>) + Sync),
+) {
+    let launch = LaunchOptions { program: program.clone(), ..relay.launch.clone() };
+    let placement: Vec<_> = ranks.iter().map(|&rank| relay.placement[rank as usize]).collect();
+    let rank_of = |place: u32| ranks[place as usize];
+    let job = |place: u32, _| {
+        let config = Config { rank: rank_of(place), ..config.clone() };
+        participant_job(&config, Program::Here(program.clone()))
+    };
+    netkit::launch::launch_all(&relay.hosts, &placement, &launch, &job, &|event| match event {
+        LaunchEvent::Started { rank, pid, .. } => report(rank_of(rank), Ok(pid)),
+        LaunchEvent::Failed { ranks, error, .. } => {
+            ranks.iter().for_each(|&rank| report(rank_of(rank), Err(error.to_string())));
+        }
+        LaunchEvent::Progress { .. } => {}
+    });
 }
