@@ -17,5 +17,7 @@ pub mod report;
 pub mod run;
 pub mod script;
 pub mod simulate;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod trace;
 pub mod verdict;
