@@ -12,6 +12,7 @@ pub mod clocks;
 pub mod lab;
 pub mod overlay;
 mod peers;
+pub mod plot;
 pub mod process;
 pub mod report;
 pub mod run;
