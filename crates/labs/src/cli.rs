@@ -13,6 +13,7 @@ mod run;
 mod simulate;
 pub mod tool;
 
+use std::fmt::Debug;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,6 +47,8 @@ enum Command<L: Lab> {
     Simulate(simulate::Arguments<L>),
     /// Try every order of deliveries and timeouts, for few processes
     Check(check::Arguments<L>),
+    #[command(flatten)]
+    Tool(L::Tools),
     /// One process of a run, started by its launcher
     #[command(hide = true)]
     Participant {
@@ -61,6 +64,31 @@ enum Command<L: Lab> {
         run: String,
     },
 }
+
+/// Subcommands of one lab beside the three verbs: see [`Lab::Tools`].
+pub trait Tool: Subcommand + Debug {
+    /// Does it, and returns the exit status.
+    ///
+    /// # Errors
+    ///
+    /// If it could not be done: the error says why, and what to do, and is shown on one line.
+    fn run(self) -> anyhow::Result<u8>;
+}
+
+/// No subcommands beside the three verbs.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum NoTools {}
+
+impl Tool for NoTools {
+    fn run(self) -> anyhow::Result<u8> {
+        match self {}
+    }
+}
+
+/// The options of `run`, for a lab's own subcommand that is a run too.
+pub use self::run::Arguments as RunArguments;
+/// What the verb `run` does. Returns the exit status.
+pub use self::run::run;
 
 /// What every verb takes.
 #[derive(Args, Clone, Debug)]
@@ -91,13 +119,21 @@ const CHECK_PROCESSES_MAX: u32 = 16;
 
 impl Common {
     /// The number of processes, if the verb can have so many.
-    fn processes<L: Lab>(&self, verb: Verb) -> anyhow::Result<u32> {
+    fn processes<L: Lab>(&self, options: &L::Options, verb: Verb) -> anyhow::Result<u32> {
         let (default, max) = match verb {
             Verb::Run => (L::PROCESSES, RUN_PROCESSES_MAX),
             Verb::Simulate => (L::PROCESSES, crate::simulate::PROCESSES_MAX),
             Verb::Check => (L::CHECK_PROCESSES, CHECK_PROCESSES_MAX),
         };
-        let processes = self.processes.unwrap_or(default);
+        let meant = L::processes(options, verb);
+        if let (Some(given), Some(meant)) = (self.processes, meant)
+            && given != meant
+        {
+            anyhow::bail!(
+                "--processes {given}: the other options mean {meant}; leave one of them out"
+            );
+        }
+        let processes = self.processes.or(meant).unwrap_or(default);
         let (min, verb) = (L::PROCESSES_MIN, verb.name());
         anyhow::ensure!(
             (min..=max).contains(&processes),
@@ -129,9 +165,10 @@ impl<L: Lab> CommandLine<L> {
 
 fn dispatch<L: Lab>(command: Command<L>) -> anyhow::Result<u8> {
     match command {
-        Command::Run(arguments) => run::run(arguments),
+        Command::Run(arguments) => run(arguments),
         Command::Simulate(arguments) => simulate::simulate(arguments),
         Command::Check(arguments) => check::check(arguments),
+        Command::Tool(tool) => tool.run(),
         Command::Participant { .. } => crate::run::participant::<L>().map(|()| 0),
         Command::Reap { run } => {
             for pid in crate::run::reap(&run)? {

@@ -60,6 +60,15 @@ pub trait Lab: Sized + 'static {
     /// What the lab's result is made from.
     type Findings: Findings;
 
+    /// The lab's own subcommands beside the three verbs: [`NoTools`](crate::cli::NoTools) if there are none.
+    type Tools: crate::cli::Tool;
+
+    /// How many processes the options mean, if they say it: then `--processes` must not say otherwise.
+    fn processes(options: &Self::Options, verb: Verb) -> Option<u32> {
+        let _ = (options, verb);
+        None
+    }
+
     /// Checks the options before anything starts, and completes them.
     ///
     /// # Errors

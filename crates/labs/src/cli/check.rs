@@ -61,7 +61,7 @@ where
     L: Lab,
 {
     let Arguments { common, search, broken, mut options } = arguments;
-    let processes = common.processes::<L>(Verb::Check)?;
+    let processes = common.processes::<L>(&options, Verb::Check)?;
     L::prepare(&mut options, Verb::Check, processes).map_err(anyhow::Error::msg)?;
     L::draw(&mut options, common.seed.unwrap_or(1));
     let build = |rank| L::process(&options, &Place::simulated(rank, processes));

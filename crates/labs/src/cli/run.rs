@@ -17,8 +17,9 @@ use crate::report::{PlaceOf, Report};
 use crate::run::{Launch, Plan, host_label};
 use crate::trace::What;
 
+/// The options of `run`.
 #[derive(Args, Debug)]
-pub(super) struct Arguments<L: Lab> {
+pub struct Arguments<L: Lab> {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
@@ -26,8 +27,9 @@ pub(super) struct Arguments<L: Lab> {
     /// Put a mistake into the algorithm, and see which property notices
     #[arg(long, value_name = "MISTAKE")]
     broken: Option<L::Broken>,
+    /// The lab's own.
     #[command(flatten)]
-    options: L::Options,
+    pub options: L::Options,
 }
 
 #[derive(Args, Debug)]
@@ -74,10 +76,16 @@ fn max_frame(text: &str) -> Result<usize, String> {
     }
 }
 
-pub(super) fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
+/// Starts real processes, judges what they did, and prints the report. Returns the exit status that it
+/// means.
+///
+/// # Errors
+///
+/// If nothing could be started, or the result not be judged.
+pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     let Arguments { common, machines, broken, mut options } = arguments;
     init_log();
-    let processes = common.processes::<L>(Verb::Run)?;
+    let processes = common.processes::<L>(&options, Verb::Run)?;
     L::prepare(&mut options, Verb::Run, processes).map_err(anyhow::Error::msg)?;
     let hosts = match &machines.hosts {
         Some(path) => Hosts::read(path)?,

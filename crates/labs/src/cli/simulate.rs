@@ -65,7 +65,7 @@ struct Latency(RangeInclusive<Duration>);
 
 pub(super) fn simulate<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     let Arguments { common, network, broken, mut options } = arguments;
-    let processes = common.processes::<L>(Verb::Simulate)?;
+    let processes = common.processes::<L>(&options, Verb::Simulate)?;
     L::prepare(&mut options, Verb::Simulate, processes).map_err(anyhow::Error::msg)?;
     let seed = seed(&common);
     L::draw(&mut options, seed);
