@@ -14,10 +14,13 @@ pub mod faults;
 pub mod lab;
 pub mod overlay;
 mod peers;
+pub mod plot;
 pub mod process;
 pub mod report;
 pub mod run;
 pub mod script;
 pub mod simulate;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod trace;
 pub mod verdict;
