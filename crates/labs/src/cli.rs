@@ -10,6 +10,7 @@
 mod check;
 mod progress;
 mod run;
+mod show;
 mod simulate;
 pub mod tool;
 
@@ -64,6 +65,16 @@ enum Command<L: Lab> {
     Reap {
         #[arg(long)]
         run: String,
+    },
+    /// Send a signal to a process of a run on this machine
+    #[command(hide = true)]
+    Signal {
+        #[arg(long)]
+        run: String,
+        #[arg(long)]
+        pid: u32,
+        #[arg(long)]
+        signal: String,
     },
 }
 
@@ -192,6 +203,10 @@ fn dispatch<L: Lab>(command: Command<L>) -> anyhow::Result<u8> {
             }
             Ok(0)
         }
+        Command::Signal { run, pid, signal } => match crate::run::signal(&run, pid, &signal)? {
+            true => Ok(0),
+            false => anyhow::bail!("no process {pid} of the run {run} is here"),
+        },
     }
 }
 

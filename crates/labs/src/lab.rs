@@ -15,7 +15,7 @@ use crate::overlay::{Contact, Overlay};
 use crate::process::{Process, ProcessId};
 use crate::run::Launch;
 use crate::simulate::Network;
-use crate::trace::Noted;
+use crate::trace::{Noted, TraceEvent};
 use crate::verdict::{Spec, Verdict};
 
 /// One exercise with an algorithm.
@@ -154,6 +154,12 @@ pub trait Lab: Sized + 'static {
     /// Collects what the result is made from.
     fn findings(options: &Self::Options, processes: u32) -> Self::Findings;
 
+    /// What is shown of a real run while it goes on, if the lab has something to show.
+    fn screen(options: &Self::Options, processes: u32) -> Option<Box<dyn Screen>> {
+        let _ = (options, processes);
+        None
+    }
+
     /// Judges what a real run left outside the program, once it has ended. `complete` says whether the
     /// run came to its end, `one_machine` whether all its processes were on this machine.
     fn judge_remains(
@@ -266,6 +272,16 @@ pub trait Application<I, R> {
     ///
     /// If it cannot be done, and the run must end.
     fn on_indication(&mut self, indication: &I) -> io::Result<Vec<R>>;
+}
+
+/// What is shown of a real run while it goes on: a picture on a terminal, lines in a pipe.
+pub trait Screen {
+    /// Something happened. The events of one process come in order, those of several as they arrive. Returns
+    /// what is said of it in a pipe.
+    fn on_event(&mut self, event: &TraceEvent) -> Option<String>;
+
+    /// The picture as it is now, on a terminal of so many columns and lines.
+    fn lines(&self, width: usize, height: usize) -> Vec<String>;
 }
 
 /// What a lab's result is made from.

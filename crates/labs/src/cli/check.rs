@@ -148,6 +148,7 @@ where
         hosts: Vec::new(),
         messages: std::collections::BTreeMap::new(),
         assumptions_broken,
+        faults: Vec::new(),
         problems,
         properties: outcome.verdicts,
         result: serde_json::json!({ "max_depth": outcome.max_depth }),

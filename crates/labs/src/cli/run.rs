@@ -9,12 +9,12 @@ use clap::Args;
 use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 
-use super::progress::Progress;
+use super::show::Show;
 use super::{Common, arguments_after_verb, finish};
 use crate::lab::{Findings, Lab, Summary, Verb};
 use crate::process::ProcessId;
-use crate::report::{PlaceOf, Report};
-use crate::run::{Launch, Plan, host_label};
+use crate::report::{PlaceOf, Report, Struck};
+use crate::run::{Audience as _, Launch, Plan, host_label};
 use crate::trace::What;
 
 /// The options of `run`.
@@ -102,6 +102,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     let run = crate::run::new_run_id();
     let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
     L::draw(&mut options, seed);
+    let mut show = Show::new(L::screen(&options, processes));
     let plan = Plan {
         lab: L::NAME,
         run: run.clone(),
@@ -127,12 +128,12 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         timeout: Duration::from_secs_f64(common.timeout),
         stay: machines.stay,
         max_frame: machines.max_frame,
+        follow: show.follows(),
         faults: faults.clone(),
         survives_crashes: L::CRASHES,
     };
 
     let mut findings = L::findings(&options, processes);
-    let mut progress = Progress::new();
     let finished = crate::run::run(
         plan,
         |event| {
@@ -140,9 +141,9 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
                 findings.on_indication(event.process, note, event.at_us);
             }
         },
-        &mut |message| progress.say(message),
+        &mut show,
     )?;
-    drop(progress);
+    drop(show);
 
     let complete = finished.problems.is_empty();
     let one_machine = hosts.iter().all(Host::is_local);
@@ -182,7 +183,8 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
             .filter(|participant| !participant.log.is_empty())
             .map(|participant| format!("{}:{}", participant.host, participant.log))
             .collect(),
-        assumptions_broken: faults.broken(L::ASSUMES),
+        assumptions_broken: faults.broken(L::ASSUMES, &finished.toll),
+        faults: Struck::all(&faults, &finished.toll),
         problems: finished.problems,
         killed: finished.killed,
         began: finished.began,
@@ -198,7 +200,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
             .collect(),
         lines: match finished.has_gaps {
             true => vec!["the result is not known: events are missing".to_owned()],
-            false => findings.lines(&summary),
+            false => [finished.deaths, findings.lines(&summary)].concat(),
         },
     };
     finish(&report, common.json)

@@ -13,7 +13,7 @@ use super::{Common, arguments_after_verb, finish};
 use crate::faults::{Assumption, Plan};
 use crate::lab::{Findings, Lab, Place, Study, Summary, Verb};
 use crate::process::{Process, ProcessId};
-use crate::report::{PlaceOf, Report};
+use crate::report::{PlaceOf, Report, Struck};
 use crate::simulate::{Chance, Ended, Limits, Network, Simulation};
 use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
 use crate::trace::{Header, Recorder};
@@ -124,7 +124,7 @@ where
     let processes = u32::try_from(all.len())?;
     let seed = seed(common);
     let crashes = network.crash.clone();
-    let assumptions_broken = assumptions_broken::<L>(&network, faults);
+    let by_network = broken_by_network::<L>(&network);
     let recorder = recorder::<L>(common, options, processes, seed)?;
     let mut simulation = Simulation::new(seed, network.into_network(), all, recorder)?;
     if common.trace.is_some() {
@@ -170,6 +170,7 @@ where
     };
     let elapsed = progress.elapsed();
     let virtual_time = simulation.now();
+    let toll = simulation.toll();
     drop(progress);
     let judge = simulation.into_observer().finish().with_context(|| match &common.trace {
         Some(path) => format!("the trace could not be written to {}", path.display()),
@@ -193,7 +194,8 @@ where
         result: findings.json(&summary),
         trace: common.trace.as_ref().map(|path| path.display().to_string()),
         logs: Vec::new(),
-        assumptions_broken,
+        assumptions_broken: [by_network, faults.broken(L::ASSUMES, &toll)].concat(),
+        faults: Struck::all(faults, &toll),
         problems,
         killed: Vec::new(),
         counterexample: Vec::new(),
@@ -222,6 +224,7 @@ fn study_report<L: Lab>(study: Study, seed: u64, elapsed: Duration) -> Report {
         trace: None,
         logs: Vec::new(),
         assumptions_broken: Vec::new(),
+        faults: Vec::new(),
         problems: Vec::new(),
         killed: Vec::new(),
         counterexample: Vec::new(),
@@ -231,8 +234,8 @@ fn study_report<L: Lab>(study: Study, seed: u64, elapsed: Duration) -> Report {
     }
 }
 
-/// What the lab's algorithm assumes and this network or the plan do not grant.
-fn assumptions_broken<L: Lab>(network: &NetworkArguments, faults: &Plan) -> Vec<String> {
+/// What the lab's algorithm assumes and this network does not grant.
+fn broken_by_network<L: Lab>(network: &NetworkArguments) -> Vec<String> {
     let unordered = network.unordered || network.reordering != Chance::NEVER;
     let by_network = [
         (Assumption::Fifo, unordered, "--unordered"),
@@ -244,7 +247,6 @@ fn assumptions_broken<L: Lab>(network: &NetworkArguments, faults: &Plan) -> Vec<
         .iter()
         .filter(|(assumption, is_broken, _)| *is_broken && L::ASSUMES.contains(assumption))
         .map(|(assumption, _, option)| format!("{assumption} ({option})"))
-        .chain(faults.broken(L::ASSUMES))
         .collect()
 }
 

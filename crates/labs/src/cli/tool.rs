@@ -84,6 +84,7 @@ fn verify(path: &Path) -> anyhow::Result<Report> {
         trace: Some(place.to_string()),
         logs: Vec::new(),
         assumptions_broken: Vec::new(),
+        faults: Vec::new(),
         problems: match &end {
             End::Complete => Vec::new(),
             End::CutShort(why) => vec![format!("the run was cut short: {why}")],

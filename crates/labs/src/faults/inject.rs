@@ -1,10 +1,11 @@
 //! What becomes of each message under a plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Fault, Plan, Rule, When};
-use crate::chance::below;
+use super::{Fault, Plan, Rule, Toll, When};
+use crate::chance::{Chance, below};
 use crate::process::{ProcessId, split_mix};
 
 /// What becomes of a message.
@@ -24,7 +25,9 @@ pub struct Fate {
 /// meet the same fates whatever the others do.
 #[derive(Clone, Debug)]
 pub struct Injector {
-    rules: Vec<Rule>,
+    /// With their numbers in the plan.
+    rules: Vec<(usize, Rule)>,
+    toll: Toll,
     seed: u64,
     senders: BTreeMap<ProcessId, Sender>,
 }
@@ -34,14 +37,16 @@ struct Sender {
     random: u64,
     /// How many messages that it waits for each rule has seen.
     seen: Vec<u64>,
+    /// To whom the last message was held back: the next one overtakes it, and is not held back too.
+    holding: BTreeSet<ProcessId>,
 }
 
 impl Injector {
     /// What becomes of messages under `plan`, where it is left to chance by `seed`.
     pub fn new(plan: &Plan, seed: u64) -> Self {
-        let concerns_messages = |rule: &&Rule| !matches!(rule.fault, Fault::Process(..));
-        let rules = plan.rules.iter().filter(concerns_messages).cloned().collect();
-        Self { rules, seed, senders: BTreeMap::new() }
+        let rules = plan.rules.iter().cloned().enumerate();
+        let rules = rules.filter(|(_, rule)| !matches!(rule.fault, Fault::Process(..))).collect();
+        Self { rules, toll: Toll::default(), seed, senders: BTreeMap::new() }
     }
 
     /// What becomes of a message that is sent now.
@@ -49,15 +54,28 @@ impl Injector {
         let (seed, rules) = (self.seed, self.rules.len());
         let sender = self.senders.entry(from).or_insert_with(|| {
             let mut seed = seed ^ (u64::from(from.0) << 32);
-            Sender { random: split_mix(&mut seed), seen: vec![0; rules] }
+            Sender { random: split_mix(&mut seed), seen: vec![0; rules], holding: BTreeSet::new() }
         });
         let mut fate = Fate::default();
-        for (rule, seen) in self.rules.iter().zip(&mut sender.seen) {
-            if rule.fault.concerns(from, to) && is_active(&rule.when, seen, now, kind) {
-                strike(&rule.fault, &mut sender.random, &mut fate);
+        let overtakes = sender.holding.remove(&to);
+        for ((number, rule), seen) in self.rules.iter().zip(&mut sender.seen) {
+            if rule.fault.concerns(from, to)
+                && is_active(&rule.when, seen, now, kind)
+                && !(overtakes && matches!(rule.fault, Fault::Reorder(..)))
+                && strike(&rule.fault, &mut sender.random, &mut fate)
+            {
+                self.toll.add(*number, 1);
             }
         }
+        if fate.is_overtaken {
+            sender.holding.insert(to);
+        }
         fate
+    }
+
+    /// How many messages each rule has struck so far.
+    pub fn toll(&self) -> &Toll {
+        &self.toll
     }
 }
 
@@ -75,20 +93,30 @@ fn is_active(when: &When, seen: &mut u64, now: Duration, kind: &str) -> bool {
     }
 }
 
-fn strike(fault: &Fault, random: &mut u64, fate: &mut Fate) {
-    match fault {
+/// Whether the fault strikes this message, and how.
+fn strike(fault: &Fault, random: &mut u64, fate: &mut Fate) -> bool {
+    let (chance, struck) = match fault {
         Fault::Delay(_, by) => {
-            let (least, greatest) = (by.start().as_micros() as u64, by.end().as_micros() as u64);
-            let extra = match greatest - least {
-                0 => 0,
-                span => below(split_mix(random), span + 1),
-            };
-            fate.delay += Duration::from_micros(least + extra);
+            fate.delay += drawn(by, random);
+            return true;
         }
-        Fault::Drop(_, chance) => fate.is_lost |= chance.happens(random),
-        Fault::Duplicate(_, chance) => fate.is_doubled |= chance.happens(random),
-        Fault::Reorder(_, chance) => fate.is_overtaken |= chance.happens(random),
-        Fault::Partition(_) => fate.is_lost = true,
-        Fault::Process(..) => {}
-    }
+        Fault::Drop(_, chance) => (*chance, &mut fate.is_lost),
+        Fault::Duplicate(_, chance) => (*chance, &mut fate.is_doubled),
+        Fault::Reorder(_, chance) => (*chance, &mut fate.is_overtaken),
+        Fault::Partition(_) => (Chance::ALWAYS, &mut fate.is_lost),
+        Fault::Process(..) => return false,
+    };
+    let happens = chance.happens(random);
+    *struck |= happens;
+    happens
+}
+
+/// A time from a range, in whole microseconds.
+fn drawn(range: &RangeInclusive<Duration>, random: &mut u64) -> Duration {
+    let (least, greatest) = (range.start().as_micros() as u64, range.end().as_micros() as u64);
+    let extra = match greatest - least {
+        0 => 0,
+        span => below(split_mix(random), span + 1),
+    };
+    Duration::from_micros(least + extra)
 }

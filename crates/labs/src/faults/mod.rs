@@ -11,7 +11,7 @@
 //! | `delay 0->1 200ms`, `delay 50ms..200ms` | messages take so much longer; their order stays | bounded delay |
 //! | `drop 0->1 10%` | messages are lost | reliable channels |
 //! | `duplicate 0->1 10%` | messages arrive twice | no duplicates |
-//! | `reorder 0->1 10%` | messages are held back, and overtaken by the next | FIFO |
+//! | `reorder 0->1 10%` | messages are held back until the next has overtaken them | FIFO |
 //! | `partition 0,1\|2,3` | nothing passes from one side to the other: it is lost | reliable channels |
 //! | `stop 3` | the process stands still, as after SIGSTOP | bounded delay |
 //! | `continue 3` | it goes on, as after SIGCONT | |
@@ -42,6 +42,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 pub use self::inject::{Fate, Injector};
 pub use self::parse::PlanError;
@@ -157,6 +159,8 @@ pub struct Timed {
     pub process: ProcessId,
     /// What.
     pub action: Action,
+    /// By which rule of the plan, counted from 0.
+    pub rule: usize,
 }
 
 /// What happens to a process when messages reach it.
@@ -171,6 +175,8 @@ struct Trigger {
     kind: String,
     /// What happens then.
     action: Action,
+    /// By which rule of the plan.
+    rule: usize,
 }
 
 impl Triggers {
@@ -179,13 +185,15 @@ impl Triggers {
         self.0.is_empty()
     }
 
-    /// Counts a message that reaches the process. Returns what happens to the process at that.
-    pub fn count(&mut self, kind: &str) -> Option<Action> {
+    /// Counts a message that reaches the process. Returns what happens to the process at that, and by which
+    /// rule of the plan.
+    pub fn count(&mut self, kind: &str) -> Option<(Action, usize)> {
         for trigger in self.0.iter_mut().filter(|trigger| trigger.kind == kind) {
             trigger.left = trigger.left.saturating_sub(1);
         }
         let struck = self.0.iter().position(|trigger| trigger.left == 0)?;
-        Some(self.0.remove(struck).action)
+        let Trigger { action, rule, .. } = self.0.remove(struck);
+        Some((action, rule))
     }
 
     /// Whether one of them stops the process.
@@ -217,20 +225,22 @@ impl Plan {
 
     /// What happens to processes at a time, in the order of time.
     pub fn timed(&self) -> Vec<Timed> {
-        let mut all: Vec<_> = self.rules.iter().flat_map(Rule::timed).collect();
+        let rules = self.rules.iter().enumerate();
+        let mut all: Vec<_> = rules.flat_map(|(number, rule)| rule.timed(number)).collect();
         all.sort();
         all
     }
 
     /// What happens to a process when messages reach it.
     pub fn triggers(&self, me: ProcessId) -> Triggers {
-        let trigger = |rule: &Rule| match (&rule.fault, &rule.when) {
+        let trigger = |(number, rule): (usize, &Rule)| match (&rule.fault, &rule.when) {
             (Fault::Process(action, process), When::After(count, kind)) if *process == me => {
-                Some(Trigger { left: *count, kind: kind.clone(), action: *action })
+                let (left, kind, action) = (*count, kind.clone(), *action);
+                Some(Trigger { left, kind, action, rule: number })
             }
             _ => None,
         };
-        Triggers(self.rules.iter().filter_map(trigger).collect())
+        Triggers(self.rules.iter().enumerate().filter_map(trigger).collect())
     }
 
     /// Whether it stops the process for a while.
@@ -239,10 +249,11 @@ impl Plan {
         self.rules.iter().any(|rule| rule.fault == stop)
     }
 
-    /// Whether it kills the process.
-    pub fn kills_process(&self, process: ProcessId) -> bool {
+    /// The rule that kills the process, counted from 0, and whether at a time.
+    pub fn killer_of(&self, process: ProcessId) -> Option<(usize, bool)> {
         let kill = Fault::Process(Action::Kill, process);
-        self.rules.iter().any(|rule| rule.fault == kill)
+        let number = self.rules.iter().position(|rule| rule.fault == kill)?;
+        Some((number, !matches!(self.rules[number].when, When::After(..))))
     }
 
     /// Whether somebody is stopped for a while.
@@ -255,22 +266,54 @@ impl Plan {
         self.rules.iter().any(|rule| matches!(rule.fault, Fault::Process(Action::Kill, _)))
     }
 
-    /// What of `assumed` the plan takes away, each with the rules that do it.
-    pub fn broken(&self, assumed: &[Assumption]) -> Vec<String> {
-        assumed.iter().filter_map(|&assumption| self.breaking(assumption)).collect()
+    /// What of `assumed` the plan took away, each with the rules that did it. A rule that never struck
+    /// did not.
+    pub fn broken(&self, assumed: &[Assumption], toll: &Toll) -> Vec<String> {
+        assumed.iter().filter_map(|&assumption| self.breaking(assumption, toll)).collect()
     }
 
-    fn breaking(&self, assumption: Assumption) -> Option<String> {
-        let rules = self.rules.iter().filter(|rule| rule.fault.breaks() == Some(assumption));
-        let rules: Vec<_> = rules.map(ToString::to_string).collect();
+    fn breaking(&self, assumption: Assumption, toll: &Toll) -> Option<String> {
+        let rules = self.rules.iter().enumerate();
+        let rules = rules.filter(|(number, _)| toll.of(*number) > 0);
+        let rules = rules.filter(|(_, rule)| rule.fault.breaks() == Some(assumption));
+        let rules: Vec<_> = rules.map(|(_, rule)| rule.to_string()).collect();
         (!rules.is_empty()).then(|| format!("{assumption} ({})", rules.join("; ")))
     }
 }
 
+/// How many times each rule of a plan struck: messages, or a process.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Toll(Vec<u64>);
+
+impl Toll {
+    /// A rule struck so many times more.
+    pub fn add(&mut self, rule: usize, times: u64) {
+        if rule >= RULES_MAX {
+            return;
+        }
+        if self.0.len() <= rule {
+            self.0.resize(rule + 1, 0);
+        }
+        self.0[rule] = self.0[rule].saturating_add(times);
+    }
+
+    /// Adds those of another part of the run.
+    pub fn merge(&mut self, other: &Self) {
+        for (rule, times) in other.0.iter().enumerate() {
+            self.add(rule, *times);
+        }
+    }
+
+    /// How many times a rule struck.
+    pub fn of(&self, rule: usize) -> u64 {
+        self.0.get(rule).copied().unwrap_or(0)
+    }
+}
+
 impl Rule {
-    fn timed(&self) -> Vec<Timed> {
+    fn timed(&self, rule: usize) -> Vec<Timed> {
         let Fault::Process(action, process) = self.fault else { return Vec::new() };
-        let timed = |at, action| Timed { at, process, action };
+        let timed = |at, action| Timed { at, process, action, rule };
         match self.when {
             When::Always => vec![timed(Duration::ZERO, action)],
             When::From(at) => vec![timed(at, action)],

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Action, Assumption, Fate, Injector, Plan, Timed};
+use super::{Action, Assumption, Fate, Injector, Plan, Timed, Toll};
 use crate::process::ProcessId;
 
 const fn ms(ms: u64) -> Duration {
@@ -94,14 +94,15 @@ fn what_cannot_be_is_refused() {
 
 #[test]
 fn what_happens_to_processes_is_in_the_order_of_time() {
-    let timed = |at, process, action| Timed { at: ms(at), process: ProcessId(process), action };
+    let timed =
+        |at, process, action, rule| Timed { at: ms(at), process: ProcessId(process), action, rule };
     assert_eq!(
         plan("kill 1 at 3s; stop 3 from 2s to 5s; drop; kill 0 after 3 TOKEN; stop 2").timed(),
         [
-            timed(0, 2, Action::Stop),
-            timed(2_000, 3, Action::Stop),
-            timed(3_000, 1, Action::Kill),
-            timed(5_000, 3, Action::Continue),
+            timed(0, 2, Action::Stop, 4),
+            timed(2_000, 3, Action::Stop, 1),
+            timed(3_000, 1, Action::Kill, 0),
+            timed(5_000, 3, Action::Continue, 1),
         ]
     );
 }
@@ -112,18 +113,22 @@ fn a_process_is_struck_when_the_message_reaches_it() {
     let mut triggers = plan.triggers(ProcessId(0));
     assert!(plan.triggers(ProcessId(1)).is_empty() && !triggers.is_empty());
     assert_eq!((triggers.count("TOKEN"), triggers.count("OTHER")), (None, None));
-    assert_eq!(triggers.count("TOKEN"), Some(Action::Stop));
+    assert_eq!(triggers.count("TOKEN"), Some((Action::Stop, 0)));
     triggers.uncount("TOKEN");
     assert_eq!((triggers.count("TOKEN"), triggers.count("TOKEN")), (None, None));
-    assert_eq!(triggers.count("TOKEN"), Some(Action::Kill));
+    assert_eq!(triggers.count("TOKEN"), Some((Action::Kill, 1)));
     assert!(triggers.is_empty());
 }
 
 #[test]
 fn the_broken_assumptions_are_named_with_what_breaks_them() {
-    let plan = plan("reorder 1->2; drop 10%; partition 0|1; stop 3 from 1s to 2s");
+    let plan = plan("reorder 1->2; drop 10%; partition 0|1; drop; stop 3 from 1s to 2s");
+    let mut toll = Toll::default();
+    toll.add(0, 3);
+    toll.add(1, 1);
+    toll.add(2, 7);
     assert_eq!(
-        plan.broken(&[Assumption::Fifo, Assumption::Reliable, Assumption::NoCrash]),
+        plan.broken(&[Assumption::Fifo, Assumption::Reliable, Assumption::BoundedDelay], &toll),
         ["FIFO (reorder 1->2)", "reliable channels (drop 10%; partition 0|1)"]
     );
 }
@@ -146,6 +151,8 @@ fn rules_strike_their_channels_in_their_time() {
     assert_eq!(to_2, Fate { delay: ms(20), is_doubled: true, ..Fate::default() });
     let from_2 = fate(&mut injector, 0, 2, 1);
     assert_eq!(from_2, Fate { delay: ms(20), is_overtaken: true, ..Fate::default() });
+    let toll = [0, 1, 2, 3].map(|rule| injector.toll().of(rule));
+    assert_eq!(toll, [2, 2, 1, 1]);
 }
 
 #[test]
@@ -180,4 +187,11 @@ fn chances_and_delays_are_drawn_from_the_seed() {
     assert!((150..250).contains(&lost), "{lost} of 1000");
     assert!(fates(7).iter().all(|fate| fate.delay <= ms(10)));
     assert!(fates(7).iter().any(|fate| fate.delay > ms(9)));
+}
+
+#[test]
+fn who_overtakes_is_not_overtaken_in_turn() {
+    let mut injector = Injector::new(&plan("reorder"), 7);
+    let mut held = |to| fate(&mut injector, 0, 0, to).is_overtaken;
+    assert_eq!([held(1), held(1), held(2), held(1), held(1)], [true, false, true, true, false]);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::network::{Network, NetworkError};
 use super::wheel::{Key, Wheel};
 use crate::chance::below;
-use crate::faults::{Action, Fate, Injector, Plan, PlanError, Timed, Triggers};
+use crate::faults::{Action, Fate, Injector, Plan, PlanError, Timed, Toll, Triggers};
 use crate::peers::Peers;
 use crate::process::{Choices, Effect, Env, Event, Kind, Process, ProcessId, split_mix, step_into};
 use crate::trace::note::TimerName;
@@ -108,6 +108,9 @@ enum Scheduled<P: Process, C> {
 #[derive(Debug)]
 struct Faults<P: Process, C> {
     injector: Injector,
+    timed: Vec<Timed>,
+    /// What struck processes when messages reached them.
+    toll: Toll,
     /// Of the processes that stop or die when messages reach them.
     triggers: BTreeMap<ProcessId, Triggers>,
     /// What waits for the processes that stand still.
@@ -249,7 +252,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         if plan.is_empty() {
             return Ok(self);
         }
-        for Timed { at, process, action } in plan.timed() {
+        for Timed { at, process, action, .. } in plan.timed() {
             let what = match action {
                 Action::Stop => Scheduled::Stop { process },
                 Action::Continue => Scheduled::Continue { process },
@@ -260,6 +263,8 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         let triggers = (0..n).map(ProcessId).map(|process| (process, plan.triggers(process)));
         self.faults = Some(Box::new(Faults {
             injector: Injector::new(plan, seed),
+            timed: plan.timed(),
+            toll: Toll::default(),
             triggers: triggers.filter(|(_, triggers)| !triggers.is_empty()).collect(),
             waiting: BTreeMap::new(),
         }));
@@ -386,6 +391,17 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             (0, _) => Ended::Stopped,
             _ => Ended::TimeLimit(limits.time),
         }
+    }
+
+    /// How many times each rule of the plan of faults struck so far.
+    pub fn toll(&self) -> Toll {
+        let Some(faults) = &self.faults else { return Toll::default() };
+        let mut toll = faults.toll.clone();
+        toll.merge(faults.injector.toll());
+        for timed in faults.timed.iter().filter(|timed| microseconds(timed.at) <= self.now) {
+            toll.add(timed.rule, 1);
+        }
+        toll
     }
 
     /// Virtual time since the start.
@@ -730,7 +746,8 @@ impl<P: Process, C> Faults<P, C> {
     /// Counts a message that reaches a process. Returns what happens to the process at that.
     fn struck(&mut self, process: ProcessId, kind: &str) -> Option<Action> {
         let triggers = self.triggers.get_mut(&process)?;
-        let action = triggers.count(kind)?;
+        let (action, rule) = triggers.count(kind)?;
+        self.toll.add(rule, 1);
         if action == Action::Stop {
             triggers.uncount(kind); // It reaches the process once more when that is continued.
         }

@@ -12,7 +12,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Driver, GRACE, IndicationOf, Phase, RequestOf, SILENCE_MAX, TimerUse, WATCH_INTERVAL, now,
+    Driver, FOLLOW_INTERVAL, GRACE, IndicationOf, Phase, RequestOf, SILENCE_MAX, TimerUse,
+    WATCH_INTERVAL, now,
 };
 use crate::lab::{Lab, Place};
 use crate::process::Process;
@@ -95,6 +96,10 @@ where
         match netkit::codec::decode(body) {
             Ok(ToParticipant::Release { opens, accepts }) => self.release(net, opens, accepts),
             Ok(ToParticipant::Go) => self.start(net),
+            Ok(ToParticipant::Follow) => {
+                self.followed = Some(0);
+                self.follow(net);
+            }
             Ok(ToParticipant::Ping) => self.tell(net, &ToLauncher::Pong),
             Ok(ToParticipant::Collect { offset }) => self.hand_over(net, offset),
             Ok(ToParticipant::Stop) => {
@@ -111,13 +116,34 @@ where
                 self.record(net, &Entry::Stop);
             }
             self.phase = Phase::HandingOver;
+            if let Some(injector) = &self.injector {
+                self.toll.merge(injector.toll());
+                let toll = ToLauncher::Toll(self.toll.clone());
+                self.tell(net, &toll);
+            }
         }
         match self.journal.part(offset) {
             Ok((bytes, is_last, truncated)) => {
-                self.tell(net, &ToLauncher::Journal { bytes, is_last, truncated });
+                self.tell(net, &ToLauncher::Journal { offset, bytes, is_last, truncated });
             }
             Err(error) => self.fail(net, format!("cannot read the journal: {error}")),
         }
+    }
+
+    /// Hands over what has happened since the last time.
+    pub(super) fn follow(&mut self, net: &mut Net) {
+        let Some(offset) = self.followed.filter(|_| self.phase <= Phase::Running) else { return };
+        match self.journal.part(offset) {
+            Ok((bytes, ..)) if bytes.is_empty() => {}
+            Ok((bytes, _, truncated)) => {
+                self.followed = Some(offset + bytes.len() as u64);
+                let part = ToLauncher::Journal { offset, bytes, is_last: false, truncated };
+                self.tell(net, &part);
+            }
+            Err(error) => return self.fail(net, format!("cannot read the journal: {error}")),
+        }
+        let timer = net.start_timer(FOLLOW_INTERVAL);
+        self.timers.insert(timer, TimerUse::Follow);
     }
 
     pub(super) fn tell(&mut self, net: &mut Net, word: &ToLauncher) {
@@ -170,6 +196,7 @@ where
     pub(super) fn watch(&mut self, net: &mut Net) {
         let timer = net.start_timer(WATCH_INTERVAL);
         self.timers.insert(timer, TimerUse::Watch);
+        self.notice_own_stop();
         let silent = |last: Instant| last.elapsed() > SILENCE_MAX;
         // Before the launcher has answered once, netkit's own deadlines apply.
         if self.ready.is_none() && silent(self.last_word) {
@@ -195,6 +222,17 @@ where
             } else if let Some(connection) = connection {
                 self.send_frame(net, connection, &PeerFrameRef::<()>::Ping);
             }
+        }
+    }
+
+    /// Who was stopped himself heard nothing, and that is nobody's silence.
+    fn notice_own_stop(&mut self) {
+        let late = self.last_tick.elapsed();
+        self.last_tick = now();
+        if late > SILENCE_MAX {
+            warn!("this process stood still for {:.1} s", late.as_secs_f64());
+            self.last_word = now();
+            self.neighbours.values_mut().for_each(|neighbour| neighbour.last_word = now());
         }
     }
 
