@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AsPredicted, End, Entries, EveryoneLearns, ExactlyOnce, Fifo, MutualExclusion, OneLeader,
+    AsPredicted, End, Entries, EveryRequestServed, EveryoneLearns, ExactlyOnce, Fifo,
+    FirstComeFirstServed, GrowingTokens, LeasedExclusion, MessagesEach, MutualExclusion, OneLeader,
     OneMessageAHop, OneToken, Ranks, RightLeader, SingleRing, Spec, TagsUnderWay, TrueCount,
     Verdict, Violation, Watch,
 };
@@ -45,9 +46,14 @@ macro_rules! monitors {
 monitors!(
     AsPredicted,
     Entries,
+    EveryRequestServed,
     EveryoneLearns,
     ExactlyOnce,
     Fifo,
+    FirstComeFirstServed,
+    GrowingTokens,
+    LeasedExclusion,
+    MessagesEach,
     MutualExclusion,
     OneLeader,
     OneMessageAHop,
@@ -88,6 +94,21 @@ impl Monitor {
             Spec::TrueCount { counted } => Self::TrueCount(TrueCount::new(counted, processes)),
             Spec::AsPredicted { message, times } => {
                 Self::AsPredicted(AsPredicted::new(message, times))
+            }
+            Spec::LeasedExclusion { enter, exits, revoked } => {
+                Self::LeasedExclusion(LeasedExclusion::new(enter, exits, revoked, processes))
+            }
+            Spec::GrowingTokens { enter } => {
+                Self::GrowingTokens(GrowingTokens::new(enter, processes))
+            }
+            Spec::FirstComeFirstServed { queued, granted, dropped } => {
+                Self::FirstComeFirstServed(FirstComeFirstServed::new(queued, granted, dropped))
+            }
+            Spec::EveryRequestServed { asked, served } => {
+                Self::EveryRequestServed(EveryRequestServed::new(asked, served))
+            }
+            Spec::MessagesEach { asked, left, messages, disturbed } => {
+                Self::MessagesEach(MessagesEach::new(asked, left, messages, disturbed))
             }
         }
     }
