@@ -19,6 +19,7 @@ pub mod process;
 pub mod report;
 pub mod run;
 pub mod script;
+pub mod shared_file;
 pub mod simulate;
 #[cfg(feature = "testing")]
 pub mod testing;
