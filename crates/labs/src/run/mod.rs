@@ -6,16 +6,21 @@
 //! (`wire`). At the end the launcher collects what the participants wrote down (`journal`), puts
 //! it in an order that respects causality, and has it judged (`collect`).
 //!
+//! A process can also be a program of its own, which people start by hand, without a launcher: see
+//! [`solo`].
+//!
 //! This module and no other of this crate names netkit.
 
 mod collect;
 mod conclude;
 mod config;
 mod journal;
+mod key;
 mod launcher;
 mod participant;
 mod plan;
 mod routes;
+pub mod solo;
 mod strikes;
 #[cfg(test)]
 mod tests;
@@ -30,6 +35,7 @@ use netkit::run_id::RunId;
 
 use self::config::Config;
 use self::journal::Journal;
+pub use self::key::{Key, KeyError};
 pub use self::launcher::run;
 pub use self::plan::{Audience, Finished, Launch, Participant, Plan, host_label};
 use crate::lab::{Lab, Place};
