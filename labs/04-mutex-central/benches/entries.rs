@@ -1,1 +1,3 @@
+//! Entries per second, against a lock in Redis.
+
 fn main() {}

@@ -62,9 +62,9 @@ impl BrokenMutex {
     /// What the process makes of a message before it handles it as it should; nothing if it ends here.
     fn before(&mut self, message: Message) -> Option<Message> {
         match (&mut self.mutex, self.broken, message) {
-            (Mutex::Client(client), Broken::NoFencing, Message::Grant { ask, .. }) => {
+            (Mutex::Client(client), Broken::NoFencing, Message::Grant { ask, lease, .. }) => {
                 client.forget_token();
-                Some(Message::Grant { ask, token: SAME })
+                Some(Message::Grant { ask, token: SAME, lease })
             }
             (Mutex::Coordinator(coordinator), Broken::NoFencing, Message::Release { .. }) => {
                 Some(Message::Release { token: coordinator.book_mut().token })

@@ -69,6 +69,10 @@ enum World {
     Check,
 }
 
+/// How many times in a row a client of a run asks again and hears nothing before it gives up: with the usual
+/// pause of half a second, ten seconds. A coordinator that lives answers each time.
+const RETRIES_MAX: u32 = 20;
+
 /// More entries of each client than anybody waits for, and far from where counting messages overflows.
 const ENTRIES_MAX: u64 = 1 << 32;
 
@@ -100,6 +104,7 @@ impl Options {
             work: ms(self.work),
             lease: ms(self.lease.unwrap_or(0)),
             retry: ms(self.retry.unwrap_or(0)),
+            retries: RETRIES_MAX,
         }
     }
 
