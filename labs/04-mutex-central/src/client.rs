@@ -27,8 +27,8 @@ enum State {
     Idle,
     /// It asked, and so many times again without an answer.
     Waiting(u32),
-    /// It is in its critical section.
-    Inside,
+    /// It is in its critical section, with this token.
+    Inside(u64),
 }
 
 impl Client {
@@ -85,7 +85,7 @@ impl Client {
         self.token = token;
         match self.state {
             State::Waiting(_) if ask == self.ask => {
-                self.state = State::Inside;
+                self.state = State::Inside(token);
                 ctx.stop_timer(Timer::Retry);
                 ctx.indicate(Indication::Entered(token));
                 ctx.start_timer(Timer::Work, self.times.work);
@@ -100,8 +100,8 @@ impl Client {
 
     pub(crate) fn on_timeout(&mut self, ctx: &mut Context<Mutex>, timer: Timer) {
         match (timer, &self.state) {
-            (Timer::Work, State::Inside) => self.leave(ctx),
-            (Timer::Lease, State::Inside) => self.abandon(ctx),
+            (Timer::Work, &State::Inside(token)) => self.leave(ctx, token),
+            (Timer::Lease, &State::Inside(token)) => self.abandon(ctx, token),
             (Timer::Retry, &State::Waiting(tries)) if tries < self.times.retries => {
                 self.state = State::Waiting(tries + 1);
                 ctx.send(COORDINATOR, Message::Retry { ask: self.ask });
@@ -117,22 +117,22 @@ impl Client {
         }
     }
 
-    fn leave(&mut self, ctx: &mut Context<Mutex>) {
+    fn leave(&mut self, ctx: &mut Context<Mutex>, token: u64) {
         ctx.stop_timer(Timer::Lease);
         self.left -= 1;
         // What the application does in the section it does now, before the coordinator hears that it is
         // over.
-        ctx.indicate(Indication::Left(self.token));
-        ctx.send(COORDINATOR, Message::Release { token: self.token });
+        ctx.indicate(Indication::Left(token));
+        ctx.send(COORDINATOR, Message::Release { token });
         self.go_on(ctx);
     }
 
     /// The section is over, and its work is not done: it is wanted once more.
-    fn abandon(&mut self, ctx: &mut Context<Mutex>) {
+    fn abandon(&mut self, ctx: &mut Context<Mutex>, token: u64) {
         ctx.stop_timer(Timer::Work);
         ctx.stop_timer(Timer::Lease);
-        ctx.indicate(Indication::Expired(self.token));
-        ctx.send(COORDINATOR, Message::Release { token: self.token });
+        ctx.indicate(Indication::Expired(token));
+        ctx.send(COORDINATOR, Message::Release { token });
         self.ask(ctx);
     }
 
@@ -140,7 +140,7 @@ impl Client {
     /// thought to last.
     pub(crate) fn on_refused(&mut self, ctx: &mut Context<Mutex>, token: u64) {
         match self.state {
-            State::Inside if token == self.token => self.abandon(ctx),
+            State::Inside(inside) if token == inside => self.abandon(ctx, token),
             State::Idle => {
                 self.left += 1;
                 ctx.stop_timer(Timer::Rest);
@@ -154,7 +154,7 @@ impl Client {
     pub(crate) fn on_stop(&mut self, ctx: &mut Context<Mutex>) {
         self.is_stopped = true;
         match self.state {
-            State::Inside => self.left = 1,
+            State::Inside(_) => self.left = 1,
             State::Idle | State::Waiting(_) => {
                 self.state = State::Idle;
                 ctx.indicate(Indication::Stopped);

@@ -101,6 +101,7 @@ impl Coordinator {
     /// A client that has a new wish does not stand in the line with an old one, nor is it inside any more.
     fn forget(&mut self, ctx: &mut Context<Mutex>, client: ProcessId) {
         if self.book.inside.is_some_and(|wish| wish.client == client) {
+            ctx.indicate(Indication::Over(self.book.token));
             self.end(ctx);
         }
         self.leave_line(ctx, client);

@@ -201,7 +201,8 @@ impl Lab for MutexCentralLab {
         let mut demanded = vec![
             Spec::LeasedExclusion {
                 enter: text("Entered"),
-                exits: ["Left", "Expired", "Declined"].map(text).into(),
+                exits: ["Left", "Expired"].map(text).into(),
+                unused: ["Declined", "Over"].map(text).into(),
                 revoked: text("Revoked"),
             },
             Spec::GrowingTokens { enter: text("Entered") },

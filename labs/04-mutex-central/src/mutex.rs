@@ -144,6 +144,8 @@ pub enum Indication {
     Dropped(u32),
     /// The grant with this token is void.
     Revoked(u64),
+    /// The grant with this token is over: its client asks anew, so it left, or never entered.
+    Over(u64),
     /// This is to be stored, before anything else happens.
     Stored(Book),
     /// A client wants to enter; which wish.
@@ -279,6 +281,7 @@ impl Kind for Indication {
             Self::Granted(_) => "Granted",
             Self::Dropped(_) => "Dropped",
             Self::Revoked(_) => "Revoked",
+            Self::Over(_) => "Over",
             Self::Stored(_) => "Stored",
             Self::Asked(_) => "Asked",
             Self::Entered(_) => "Entered",

@@ -165,6 +165,9 @@ where
 
 /// Lets the checker try what a rule says: it may happen once, at any moment.
 fn allow(options: &mut Options, rule: &Rule) -> Result<(), String> {
+    if let Fault::Process(Action::Restart, _) = rule.fault {
+        return Err("`check` starts nobody again: leave it out".to_owned());
+    }
     if rule.when != When::Always {
         return Err("`check` knows no time, and tries every moment: leave out when".to_owned());
     }
@@ -188,9 +191,6 @@ fn allow(options: &mut Options, rule: &Rule) -> Result<(), String> {
         Fault::Process(Action::Kill, process) => {
             options.crashes += 1;
             options.mortal.insert(*process);
-        }
-        Fault::Process(Action::Restart, _) => {
-            return Err("`check` starts nobody again: leave it out".to_owned());
         }
         Fault::Partition(_) => {
             return Err("`check` loses messages one by one: write `drop 0->1`".to_owned());

@@ -95,9 +95,9 @@ impl Monitor {
             Spec::AsPredicted { message, times } => {
                 Self::AsPredicted(AsPredicted::new(message, times))
             }
-            Spec::LeasedExclusion { enter, exits, revoked } => {
-                Self::LeasedExclusion(LeasedExclusion::new(enter, exits, revoked, processes))
-            }
+            Spec::LeasedExclusion { enter, exits, unused, revoked } => Self::LeasedExclusion(
+                LeasedExclusion::new(enter, exits, unused, revoked, processes),
+            ),
             Spec::GrowingTokens { enter } => {
                 Self::GrowingTokens(GrowingTokens::new(enter, processes))
             }

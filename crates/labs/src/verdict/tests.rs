@@ -323,7 +323,8 @@ fn what_no_run_can_do_is_refused() {
 fn leased(processes: u32) -> Story {
     let spec = Spec::LeasedExclusion {
         enter: "Entered".to_owned(),
-        exits: vec!["Left".to_owned(), "Declined".to_owned()],
+        exits: vec!["Left".to_owned()],
+        unused: vec!["Declined".to_owned()],
         revoked: "Revoked".to_owned(),
     };
     Story::of(processes, spec)
@@ -350,6 +351,15 @@ fn entering_before_the_section_before_is_known_to_be_over_is_a_violation() {
 fn a_grant_that_was_not_wanted_is_over() {
     let story = leased(2).tells(1, "Declined", 1).tells(1, "Entered", 2);
     assert_eq!(story.holds(), Some(true));
+}
+
+#[test]
+fn leaving_a_section_of_another_is_a_violation() {
+    let story = leased(2).tells(1, "Entered", 1).tells(1, "Left", 2);
+    let verdict = story.verdict(&End::Complete);
+    assert_eq!(verdict.detail, "p1 leaves section 2, and was not in it");
+    let story = leased(2).tells(1, "Entered", 1).tells(1, "Left", 1).tells(1, "Left", 1);
+    assert_eq!(story.holds(), Some(false));
 }
 
 #[test]
