@@ -19,3 +19,4 @@ pub mod script;
 pub mod simulate;
 pub mod trace;
 pub mod verdict;
+pub mod view;
