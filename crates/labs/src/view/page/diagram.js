@@ -53,7 +53,8 @@ class Diagram {
     }
     this.layRows();
     if (first || this.isWhole) this.home();
-    this.repaint();
+    // At once: a canvas is empty after its size was set.
+    this.paintNow();
   }
 
   layRows() {
@@ -90,7 +91,8 @@ class Diagram {
     return [Math.max(0, Math.floor(row(AXIS)) - 1), Math.min(this.rows.length, Math.ceil(row(this.height)) + 1)];
   }
 
-  get room() { return this.width - GUTTER - 14 - 30; }
+  /** Behind the last event there is room for what it says. */
+  get room() { return Math.max(100, this.width - GUTTER - 14 - 74); }
 
   /** The whole run. */
   fit() {

@@ -194,6 +194,13 @@ addEventListener('afterprint', () => {
   setTheme(diagram.theme);
 });
 
+/** `#2-17` in the address chooses the event 17 of p2: a place to link to. */
+function chooseFromAddress() {
+  const parts = /^#(\d+)-(\d+)$/.exec(location.hash);
+  const event = parts === null ? NONE : trace.at(Number(parts[1]), Number(parts[2]));
+  if (event !== NONE) diagram.select(event);
+}
+
 // ------------------------------------------------------------------------------------------------- live
 
 /** Follows a run in progress. After an interruption everything comes again, and the page begins anew. */
@@ -226,10 +233,12 @@ function follow() {
 
 take(page.chunks);
 page.chunks = [];
+panel.chooseFirst();
 panel.verdicts();
 setTheme(memory.read() ?? (prefersDark.matches ? 'dark' : 'light'));
 diagram.resize();
-diagram.paintNow();
+addEventListener('hashchange', chooseFromAddress);
+chooseFromAddress();
 if (page.live) {
   page.status.running = true;
   follow();

@@ -11,13 +11,13 @@ const COLOURS = {
     paper: '#ffffff', ink: '#1b1f24', soft: '#5b6470', line: '#aab1bb', grid: '#edeff2', halo: '#ffffff',
     section: '#e69f00', token: '#56b4e9', bad: '#d55e00', good: '#009e73', past: '#0072b2', future: '#e69f00',
     hit: '#f0e442', hitEdge: '#8a7f00', doubt: '#a0457a',
-    kinds: ['#0072b2', '#00805d', '#a0457a', '#3a8fc4', '#7a6a00'],
+    kinds: ['#0072b2', '#00805d', '#a0457a', '#8a6500', '#3c4450'],
   },
   dark: {
     paper: '#14171b', ink: '#e8eaed', soft: '#a0a8b3', line: '#59616c', grid: '#20242a', halo: '#14171b',
     section: '#e69f00', token: '#56b4e9', bad: '#ff8a4a', good: '#2fc79a', past: '#56b4e9', future: '#e69f00',
     hit: '#f0e442', hitEdge: '#f0e442', doubt: '#e29bc4',
-    kinds: ['#6cbfee', '#2fc79a', '#e29bc4', '#a5d8f6', '#f0e442'],
+    kinds: ['#6cbfee', '#2fc79a', '#e29bc4', '#f0e442', '#c9ced6'],
   },
 };
 
@@ -51,8 +51,8 @@ class Painter {
       this.cones();
       this.lines();
       this.holdings();
-      this.bars(this.scene.sections, 0.44, colours.section, 0.75);
-      this.bars(this.scene.waits, 0.16, colours.doubt, 0.8);
+      this.bars(this.scene.sections, 0.42, 34, colours.section, 0.66);
+      this.bars(this.scene.waits, 0.14, 8, colours.doubt, 0.8);
       this.messages();
       this.cuts();
       this.events();
@@ -227,11 +227,11 @@ class Painter {
     return to < GUTTER - 20 || from > this.view.width + 20 ? null : [from, Math.max(to, from + 2), over];
   }
 
-  bars(lists, height, colour, alpha) {
+  bars(lists, height, most, colour, alpha) {
     const { s, view } = this;
     s.fillStyle = colour;
     for (let row = this.firstRow; row < this.lastRow; row++) {
-      const h = Math.max(4, Math.min(22, view.rowHeight * height));
+      const h = Math.max(4, Math.min(most, view.rowHeight * height));
       const y = view.yOfRow(row) - h / 2;
       for (const bar of this.inSight(lists[view.rows[row]])) {
         const span = this.span(bar);
@@ -282,7 +282,7 @@ class Painter {
     s.strokeStyle = colours.token;
     s.lineWidth = Math.max(3, Math.min(15, view.rowHeight * 0.26));
     s.lineCap = 'round';
-    s.globalAlpha = view.focus === NONE ? 0.42 : 0.22;
+    s.globalAlpha = view.focus === NONE ? 0.38 : 0.2;
     s.setLineDash([]);
     s.beginPath();
     for (let row = this.firstRow; row < this.lastRow; row++) {
@@ -403,11 +403,22 @@ class Painter {
     for (const [from, to] of pairs) this.head(this.x(from), this.y(from), this.x(to), this.y(to), size);
     s.fill();
     if (!dim && !this.manyMessages) {
-      for (const [from, to] of pairs) {
-        const [x0, y0, x1, y1] = [this.x(from), this.y(from), this.x(to), this.y(to)];
-        this.label(this.view.shortOf(from), (x0 + x1) / 2, (y0 + y1) / 2, colour, Math.hypot(x1 - x0, y1 - y0) - 26);
-      }
+      for (const [from, to] of pairs) this.messageLabel(from, to, colour);
     }
+  }
+
+  /** Beside the middle of an arrow, and between two lines. */
+  messageLabel(from, to, colour) {
+    const { s, view, trace } = this;
+    const [x0, y0, x1, y1] = [this.x(from), this.y(from), this.x(to), this.y(to)];
+    if (Math.hypot(x1 - x0, y1 - y0) < 40 || this.small) return;
+    const middle = (view.rowOf[trace.process.data[from]] + view.rowOf[trace.process.data[to]]) / 2;
+    const y = view.yOfRow(Math.floor(middle) + 0.5);
+    const x = y1 === y0 ? (x0 + x1) / 2 : x0 + ((x1 - x0) * (y - y0)) / (y1 - y0);
+    const text = view.shortOf(from);
+    s.font = `12px ${FONT}`;
+    const room = s.measureText(text).width / 2 + (this.scene.tokens.has(trace.kindOf(from)) ? 11 : 6);
+    void (this.label(text, x + room, y, colour, Infinity) || this.label(text, x - room, y, colour, Infinity));
   }
 
   head(x0, y0, x1, y1, size) {
@@ -655,7 +666,9 @@ class Painter {
     for (const event of this.special) {
       const what = trace.what.data[event];
       if (what !== INDICATION && what !== REQUEST && what !== CRASH && what !== RECOVER) continue;
-      if (this.dims(event)) continue;
+      const kind = trace.kindOf(event);
+      // The bar says so already.
+      if (this.dims(event) || this.scene.enters.has(kind) || this.scene.ends.has(kind)) continue;
       const text = what === CRASH || what === RECOVER ? LIFE[what] : view.shortOf(event);
       const colour = what === CRASH ? colours.bad : colours.ink;
       // Two heights, so that what follows at once has a second chance.

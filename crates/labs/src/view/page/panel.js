@@ -34,8 +34,9 @@ class Panel {
     document.title = `${header.lab} ${header.verb} – space-time diagram`;
     const parts = [
       { run: 'real run', simulate: 'simulation', check: 'counterexample' }[header.verb] ?? header.verb,
-      count(header.processes, 'process', 'processes'), count(this.trace.count, 'event'), `seed ${header.seed}`,
+      count(header.processes, 'process', 'processes'), count(this.trace.count, 'event'),
     ];
+    if (header.verb !== 'check') parts.push(`seed ${header.seed}`);
     if (status.cut_short) parts.push(`cut short: ${status.cut_short}`);
     const about = byId('about');
     about.replaceChildren(parts.join(' · '));
@@ -55,7 +56,7 @@ class Panel {
       },
       element('span', { className: 'sign', ariaHidden: 'true' }, signs[state]),
       element('span', { className: 'name' }, verdict.name, element('span', { className: 'unseen' }, ` (${state})`)),
-      element('span', { className: 'detail', hidden: state === 'holds' && this.chosenVerdict !== i }, verdict.detail));
+      element('span', { className: 'detail' }, verdict.detail));
       button.addEventListener('click', () => this.chooseVerdict(i));
       return { rank: { violated: 0, unknown: 1, holds: 2 }[state], item: element('li', { className: state }, button) };
     });
@@ -68,8 +69,7 @@ class Panel {
   chooseVerdict(i) {
     const { diagram, trace } = this;
     this.chosenVerdict = this.chosenVerdict === i ? NONE : i;
-    const witnesses = this.chosenVerdict === NONE ? [] : this.page.status.verdicts[i].witnesses ?? [];
-    diagram.witnesses = witnesses.map(({ process, n }) => trace.at(process, n)).filter((event) => event !== NONE);
+    this.markWitnesses();
     this.verdicts();
     if (diagram.witnesses.length > 0) {
       diagram.unfolds = false;
@@ -83,6 +83,17 @@ class Panel {
       announce(`${count(diagram.witnesses.length, 'witness', 'witnesses')}: ${diagram.witnesses.map((e) => trace.notation(e)).join(', ')}`);
     }
     diagram.repaint();
+  }
+
+  /** The first that is violated is chosen from the begin; the view stays where it is. */
+  chooseFirst() {
+    this.chosenVerdict = this.page.status.verdicts.findIndex((verdict) => verdict.holds === false);
+    this.markWitnesses();
+  }
+
+  markWitnesses() {
+    const witnesses = this.page.status.verdicts[this.chosenVerdict]?.witnesses ?? [];
+    this.diagram.witnesses = witnesses.map(({ process, n }) => this.trace.at(process, n)).filter((event) => event !== NONE);
   }
 
   // ------------------------------------------------------------------------------------------ one event
