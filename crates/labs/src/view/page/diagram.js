@@ -444,7 +444,7 @@ class Diagram {
   paintOverview() {
     const s = this.overview.getContext('2d');
     const colours = COLOURS[this.theme];
-    const { scene, trace } = this;
+    const { scene } = this;
     const [width, height] = [this.overview.clientWidth, this.overview.clientHeight];
     s.setTransform(this.density, 0, 0, this.density, 0, 0);
     s.fillStyle = colours.paper;
@@ -477,7 +477,6 @@ class Diagram {
     s.lineWidth = 1.5;
     s.strokeRect(Math.max(GUTTER, a), 1, Math.max(3, Math.min(width - 1, b) - Math.max(GUTTER, a)), height - 2);
     s.globalAlpha = 1;
-    void trace;
   }
 
   histogram(size) {

@@ -414,8 +414,12 @@ class Painter {
     if (Math.hypot(x1 - x0, y1 - y0) < 40 || this.small) return;
     const middle = (view.rowOf[trace.process.data[from]] + view.rowOf[trace.process.data[to]]) / 2;
     const y = view.yOfRow(Math.floor(middle) + 0.5);
-    const x = y1 === y0 ? (x0 + x1) / 2 : x0 + ((x1 - x0) * (y - y0)) / (y1 - y0);
     const text = view.shortOf(from);
+    if (y1 === y0) {
+      this.label(text, (x0 + x1) / 2, y0 - view.rowHeight * 0.45, colour, Infinity);
+      return;
+    }
+    const x = x0 + ((x1 - x0) * (y - y0)) / (y1 - y0);
     s.font = `12px ${FONT}`;
     const room = s.measureText(text).width / 2 + (this.scene.tokens.has(trace.kindOf(from)) ? 11 : 6);
     void (this.label(text, x + room, y, colour, Infinity) || this.label(text, x - room, y, colour, Infinity));
@@ -444,7 +448,8 @@ class Painter {
         const [x0, y0] = [this.x(from), this.y(from)];
         const y1 = view.yOfRow(view.rowOf[trace.peer.data[from]]);
         const reach = Math.max(18, Math.min(60, 3 * view.scale));
-        const [x, y] = [x0 + reach, y0 + (y1 - y0) * Math.min(0.5, (1.2 * view.rowHeight) / Math.max(1, Math.abs(y1 - y0)))];
+        // Between two lines: on one of them it would seem to be that process's.
+        const [x, y] = [x0 + reach, y0 + (Math.sign(y1 - y0) || -1) * view.rowHeight * 0.5];
         s.globalAlpha = this.isApart(from, to) ? 0.2 : 1;
         s.strokeStyle = colour;
         s.lineWidth = 1.5;
@@ -488,12 +493,15 @@ class Painter {
     s.strokeStyle = colours.bad;
     s.fillStyle = colours.bad;
     s.lineWidth = 2.5;
-    const number = (event) => (event === undefined ? Infinity : this.trace.n.data[event]);
+    const { process, n, what } = this.trace;
+    const goesBack = (from, to) => (cut) => {
+      const [left, right] = [cut.get(process.data[from]), cut.get(process.data[to])];
+      return left !== undefined && right !== undefined && n.data[from] > n.data[left] &&
+        n.data[to] < scene.stepOf(right);
+    };
     this.eachMessage((message, from, to) => {
-      if (to === NONE || this.trace.what.data[to] !== RECEIVE) return;
-      const isLate = cuts.some((cut) => this.trace.n.data[from] > number(cut.get(this.trace.process.data[from])) &&
-        this.trace.n.data[to] <= number(cut.get(this.trace.process.data[to])) &&
-        cut.has(this.trace.process.data[to]));
+      if (to === NONE || what.data[to] !== RECEIVE || this.isApart(from, to)) return;
+      const isLate = cuts.some(goesBack(from, to));
       if (!isLate) return;
       s.beginPath();
       s.moveTo(this.x(from), this.y(from));
@@ -507,7 +515,7 @@ class Painter {
 
   /** Each cut as a line through its events, from the top to the bottom. */
   cuts() {
-    const { s, scene, view, trace, colours } = this;
+    const { s, scene, view, colours } = this;
     s.lineJoin = 'round';
     for (const [name, cut] of scene.cuts) {
       const points = [];
@@ -527,7 +535,6 @@ class Painter {
       s.stroke();
       s.setLineDash([]);
       this.label(`cut ${name}`, points[0][0] + 4, points[0][1] - half + 8, colours.ink, Infinity, 'left');
-      void trace;
     }
   }
 

@@ -92,6 +92,21 @@ class Scene {
     if (!cut.has(process)) cut.set(process, event);
   }
 
+  /**
+   * The number of the event with which the step began that an event belongs to: what arrives, runs out or is
+   * asked for begins one. The marker on which a process records its state does not lie before its cut.
+   */
+  stepOf(event) {
+    const { trace } = this;
+    const process = trace.process.data[event];
+    let n = trace.n.data[event];
+    for (; n > 1; n--) {
+      const what = trace.what.data[trace.at(process, n)];
+      if (what === RECEIVE || what === TIMEOUT || what === REQUEST) return n;
+    }
+    return n;
+  }
+
   /** Gives each event its place on the axis. */
   layOut() {
     const { trace } = this;
