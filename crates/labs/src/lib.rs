@@ -9,6 +9,7 @@
 pub mod check;
 pub mod cli;
 pub mod clocks;
+pub mod export;
 pub mod lab;
 pub mod overlay;
 mod peers;

@@ -1,5 +1,6 @@
 //! The command line of the tool `labs`, which knows no lab: it looks at what runs left.
 
+mod export;
 mod view;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,8 @@ enum Verb {
     },
     /// Draw a trace as a space-time diagram, a page for the browser
     View(view::Arguments),
+    /// Write a trace in the format of another tool, to standard output or a file
+    Export(export::Arguments),
 }
 
 /// The program `labs`.
@@ -44,6 +47,7 @@ pub fn main() -> ExitCode {
     let done = match CommandLine::parse().verb {
         Verb::Verify { trace, json } => verify(&trace).and_then(|report| finish(&report, json)),
         Verb::View(arguments) => view::view(&arguments),
+        Verb::Export(arguments) => export::export(&arguments),
     };
     match done {
         Ok(status) => ExitCode::from(status),

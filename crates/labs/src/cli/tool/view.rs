@@ -47,7 +47,7 @@ pub(super) fn view(arguments: &Arguments) -> anyhow::Result<u8> {
     }
 }
 
-fn open_trace(path: &Path) -> anyhow::Result<File> {
+pub(super) fn open_trace(path: &Path) -> anyhow::Result<File> {
     check_regular(path).with_context(|| format!("cannot read {}", path.display()))?;
     File::open(path).with_context(|| format!("cannot open {}", path.display()))
 }
