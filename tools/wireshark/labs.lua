@@ -135,7 +135,7 @@ dissect[PONG] = function() return "pong" end
 local function of_launcher(names, before, after)
   return function(body, _, tree)
     tree:add(field.tag, body(0, 4))
-    tree:add(field.body, body)
+    tree:add(field.body, body())
     return before .. (names[body(0, 4):uint()] or "unknown") .. after
   end
 end
@@ -143,7 +143,7 @@ dissect[TO_LAUNCHER] = of_launcher(TO_LAUNCHER_NAMES, "", " → launcher")
 dissect[TO_PROCESS] = of_launcher(TO_PROCESS_NAMES, "launcher → ", "")
 
 dissect[UNKNOWN] = function(body, _, tree)
-  if body:len() > 0 then tree:add(field.body, body) end
+  tree:add(field.body, body())
   return "frame of " .. body:len() .. " bytes"
 end
 
@@ -190,8 +190,11 @@ local function frame(tvb, pinfo, tree)
   if length > FRAME_MAX then
     branch:add_proto_expert_info(expert.too_long)
     said = "too long"
+  elseif length == 0 then
+    branch:add(field.type, UNKNOWN):set_generated()
+    said = "empty frame"
   else
-    local body = length > 0 and tvb(HEADER, length):tvb() or ByteArray.new():tvb()
+    local body = tvb(HEADER, length):tvb()
     local kind = type_of(body, pinfo)
     branch:add(field.type, kind):set_generated()
     said = dissect[kind](body, pinfo, branch)
