@@ -190,6 +190,8 @@ local function frame(tvb, pinfo, tree)
   if length > FRAME_MAX then
     branch:add_proto_expert_info(expert.too_long)
     said = "too long"
+  elseif tvb:len() < HEADER + length then
+    said = "cut off by the capture"
   elseif length == 0 then
     branch:add(field.type, UNKNOWN):set_generated()
     said = "empty frame"
@@ -208,7 +210,7 @@ local function frame(tvb, pinfo, tree)
   return tvb:len()
 end
 
-function netkit.dissector(tvb, pinfo, tree)
+local function dissect_all(tvb, pinfo, tree)
   pinfo.private["netkit"] = "0"
   if pinfo.port_type == 2 then -- TCP
     dissect_tcp_pdus(tvb, tree, HEADER, frame_length, frame)
@@ -217,6 +219,8 @@ function netkit.dissector(tvb, pinfo, tree)
   if tvb:len() < HEADER or tvb(0, HEADER):uint() ~= tvb:len() - HEADER then return 0 end
   return frame(tvb, pinfo, tree)
 end
+
+netkit.dissector = dissect_all
 
 -- Whether a message begins here, as far as its header tells.
 local function is_message(tvb)
@@ -237,7 +241,8 @@ end
 local function guess(tvb, pinfo, tree)
   if not is_hello(tvb) and not is_message(tvb) then return false end
   pinfo.conversation = netkit
-  netkit.dissector(tvb, pinfo, tree)
+  -- Not through `netkit.dissector`: what one dissector calls through another may not ask for more segments.
+  dissect_all(tvb, pinfo, tree)
   return true
 end
 

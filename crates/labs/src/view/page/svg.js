@@ -83,9 +83,12 @@ class SvgSurface {
   text(text, x, y, paint) {
     const anchor = { center: 'middle', right: 'end', end: 'end' }[this.textAlign] ?? 'start';
     const down = this.textBaseline === 'middle' ? ' dy="0.35em"' : '';
-    const style = SvgSurface.escape(this.font);
+    // As attributes and not as a style, which the policy of the page would forbid where it is printed.
+    const [, weight, size, family] = /^(?:(\w+) )?([\d.]+)px (.*)$/.exec(this.font);
+    const font = `font-size="${size}" font-family="${SvgSurface.escape(family)}"` +
+      (weight === undefined ? '' : ` font-weight="${weight}"`);
     this.parts.push(`<text x="${SvgSurface.number(x)}" y="${SvgSurface.number(y)}"${down} ` +
-      `text-anchor="${anchor}" style="font:${style}" ${paint}${this.opacity()}>${SvgSurface.escape(text)}</text>`);
+      `text-anchor="${anchor}" ${font} ${paint}${this.opacity()}>${SvgSurface.escape(text)}</text>`);
   }
 
   fillText(text, x, y) { this.text(text, x, y, `fill="${this.fillStyle}"`); }
