@@ -17,5 +17,6 @@ pub mod report;
 pub mod run;
 pub mod script;
 pub mod simulate;
+pub mod snapshot;
 pub mod trace;
 pub mod verdict;
