@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AsPredicted, End, Entries, EveryoneLearns, ExactlyOnce, Fifo, MutualExclusion, OneLeader,
-    OneMessageAHop, OneToken, Ranks, RightLeader, SingleRing, Spec, TagsUnderWay, TrueCount,
-    Verdict, Violation, Watch,
+    AsPredicted, Blocked, ChannelStates, Conservation, ConsistentCut, End, Entries, EveryWave,
+    EveryoneLearns, ExactlyOnce, Fifo, Markers, MutualExclusion, OneLeader, OneMessageAHop,
+    OneToken, Ranks, RightLeader, SingleRing, Spec, TagsUnderWay, TrueCount, Verdict, Violation,
+    Watch,
 };
 use crate::process::ProcessId;
 use crate::trace::{Happening, MessageId, Noted, TraceEvent, What};
 
-/// How many monitors of one run can let messages carry a tag. The lab with the most has three; a
+/// How many monitors of one run can let messages carry a tag. The lab with the most has four; a
 /// fixed number keeps a message's tags out of the heap.
 pub const TAGS: usize = 4;
 
@@ -44,10 +45,16 @@ macro_rules! monitors {
 
 monitors!(
     AsPredicted,
+    Blocked,
+    ChannelStates,
+    Conservation,
+    ConsistentCut,
     Entries,
+    EveryWave,
     EveryoneLearns,
     ExactlyOnce,
     Fifo,
+    Markers,
     MutualExclusion,
     OneLeader,
     OneMessageAHop,
@@ -88,6 +95,24 @@ impl Monitor {
             Spec::TrueCount { counted } => Self::TrueCount(TrueCount::new(counted, processes)),
             Spec::AsPredicted { message, times } => {
                 Self::AsPredicted(AsPredicted::new(message, times))
+            }
+            Spec::ConsistentCut { cut, message } => {
+                Self::ConsistentCut(ConsistentCut::new(cut, message, processes))
+            }
+            Spec::ChannelStates { cut, recorded, message } => {
+                Self::ChannelStates(ChannelStates::new(cut, recorded, message, processes))
+            }
+            Spec::Conservation { recorded, total } => {
+                Self::Conservation(Conservation::new(recorded, total, processes))
+            }
+            Spec::Markers { cut, message, waves } => {
+                Self::Markers(Markers::new(cut, message, waves, processes))
+            }
+            Spec::EveryWave { recorded, waves } => {
+                Self::EveryWave(EveryWave::new(recorded, waves, processes))
+            }
+            Spec::Blocked { cut, recorded, message } => {
+                Self::Blocked(Blocked::new(cut, recorded, message, processes))
             }
         }
     }
