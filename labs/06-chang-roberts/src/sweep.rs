@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use labs::lab::{Lab, Place, Study};
+use labs::plot::{Axis, Curve, Mark, Plot, Point, Scale};
 use labs::process::split_mix;
 use labs::simulate::{Limits, Network, Simulation};
 use labs::trace::Recorder;
@@ -14,7 +15,6 @@ use serde_json::json;
 
 use crate::identities::Identities;
 use crate::lab::{ChangRobertsLab, Options};
-use crate::plot::{Plot, Point};
 use crate::theory;
 
 /// What the runs of one size showed.
@@ -59,20 +59,7 @@ pub fn sweep(
         }
         rows.push(row(n, &counts));
     }
-    let points = rows.iter().map(|row| Point {
-        x: f64::from(row.n),
-        measured: row.mean,
-        deviation: row.deviation,
-        predicted: row.predicted,
-    });
-    let drawing = Plot {
-        title: format!("ELECTION messages, mean of {runs} random orders"),
-        x: "processes N".to_owned(),
-        y: "messages".to_owned(),
-        measured: "measured, with standard deviation".to_owned(),
-        predicted: "N·H(N)".to_owned(),
-        points: points.collect(),
-    };
+    let drawing = drawing(&rows, runs);
     std::fs::write(plot, drawing.to_svg()).map_err(|error| {
         io::Error::new(
             error.kind(),
@@ -117,6 +104,30 @@ fn row(n: u32, counts: &[u64]) -> Row {
         min: counts.iter().copied().min().unwrap_or(0),
         max: counts.iter().copied().max().unwrap_or(0),
         predicted: theory::mean(n, n),
+    }
+}
+
+fn drawing(rows: &[Row], runs: u32) -> Plot {
+    let axis = |name: &str| Axis { name: name.to_owned(), scale: Scale::Logarithmic };
+    let measured = |row: &Row| Point { x: f64::from(row.n), y: row.mean, deviation: row.deviation };
+    let predicted = |row: &Row| Point { x: f64::from(row.n), y: row.predicted, deviation: 0.0 };
+    let measured = Curve {
+        name: "measured, with standard deviation".to_owned(),
+        mark: Mark::Dots,
+        colour: 0,
+        points: rows.iter().map(measured).collect(),
+    };
+    let predicted = Curve {
+        name: "N·H(N)".to_owned(),
+        mark: Mark::Line,
+        colour: 1,
+        points: rows.iter().map(predicted).collect(),
+    };
+    Plot {
+        title: format!("ELECTION messages, mean of {runs} random orders"),
+        x: axis("processes N"),
+        y: axis("messages"),
+        curves: vec![measured, predicted],
     }
 }
 
