@@ -50,7 +50,7 @@ impl Watch for Markers {
         if *sent > cuts {
             self.violation = Some(Violation {
                 what: format!(
-                    "{from} sends {to} its marker number {sent}, and {} has cut it",
+                    "{from} sends {to} its marker number {sent}, and was cut by {}",
                     counted(cuts, "wave")
                 ),
                 witnesses: vec![Witness { process: from, n }],
