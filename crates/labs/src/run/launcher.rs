@@ -401,14 +401,15 @@ impl Conductor<'_> {
         let Some(started_at) = self.started_at.filter(|_| self.stage == Stage::Running) else {
             return;
         };
-        while let Some(&Timed { at, process, action, rule }) = self.strikes.to_come.front() {
+        while let Some(&Timed { at, process, action, rule, is_end }) = self.strikes.to_come.front()
+        {
             let left = at.saturating_sub(started_at.elapsed());
             if left > Duration::ZERO {
                 self.strikes.timer = Some(net.start_timer(left));
                 return;
             }
             self.strikes.to_come.pop_front();
-            self.strikes.toll.add(rule, 1);
+            self.strikes.toll.add(rule, u64::from(!is_end));
             let member = &self.members[process.index()];
             let (host, pid) = (member.host, member.pid());
             self.strikes.send(self.plan, host, pid, signal_of(action));
