@@ -6,9 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+mod chance;
 pub mod check;
 pub mod cli;
 pub mod clocks;
+pub mod faults;
 pub mod lab;
 pub mod overlay;
 mod peers;
