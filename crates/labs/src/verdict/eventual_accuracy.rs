@@ -4,7 +4,7 @@
 //! process that is stopped, cut off, or too slow is suspected rightly, though it did not die: no detector
 //! could know better.
 
-use super::two_levels::{Lists, Said, TwoLevels, Words};
+use super::two_levels::{Said, TwoLevels, Words};
 use super::{End, PropertyKind, TagsUnderWay, Violation, Watch, counted, not_yet};
 use crate::process::ProcessId;
 use crate::trace::Happening;
@@ -14,23 +14,21 @@ use crate::trace::Happening;
 pub struct EventualAccuracy {
     seen: TwoLevels,
     threshold: u64,
-    /// How many times a process was suspected by the detector that watches it, in states that count.
+    /// How many times a process was suspected by the detector that watches it.
     suspicions: u64,
-    /// Whether a suspicion happened in this state or before it, for the checker.
-    tested: bool,
 }
 
 impl EventualAccuracy {
     pub(super) fn new(words: Words, threshold: u64, processes: u32) -> Self {
         let seen = TwoLevels::new(words, 0, processes);
-        Self { seen, threshold, suspicions: 0, tested: false }
+        Self { seen, threshold, suspicions: 0 }
     }
 
     /// A process that a living detector suspects though it answers.
     fn wronged(&self) -> Option<(ProcessId, ProcessId)> {
         let seen = &self.seen;
         let is_wronged = |detector: ProcessId, process: &ProcessId| {
-            seen.on(detector, *process) != Lists::ALIVE
+            seen.on(detector, *process).are_dead()
                 && seen.behind(detector, *process) <= self.threshold
         };
         seen.living_detectors().find_map(|detector| {
@@ -55,11 +53,10 @@ impl Watch for EventualAccuracy {
 
     fn on_event(&mut self, process: ProcessId, happening: Happening<'_>, _: u64) {
         if let Some(Said::Listed(other, on)) = self.seen.on_event(process, happening)
-            && on == Lists::DEAD
+            && on.are_dead()
             && self.seen.watched_by(process).any(|watched| watched == other)
         {
             self.suspicions += 1;
-            self.tested = true;
         }
     }
 
@@ -86,12 +83,11 @@ impl Watch for EventualAccuracy {
     }
 
     fn is_put_to_the_test(&self) -> bool {
-        self.tested
+        self.seen.someone_is_not_alive()
     }
 
     fn forget_history(&mut self, tags: &mut TagsUnderWay<'_>) {
         self.seen.forget_history(tags);
         self.suspicions = 0;
-        self.tested = false;
     }
 }

@@ -5,7 +5,7 @@
 //! ago. A suspicion of the last moment need not have arrived. While one detector suspects the other, its lists
 //! say "unknown" of the other's processes, and are not compared.
 
-use super::two_levels::{Lists, Said, TwoLevels, Words, first_of, watcher};
+use super::two_levels::{Lists, TwoLevels, Words, first_of, watcher};
 use super::{End, PropertyKind, TagsUnderWay, Violation, Watch, counted, not_yet};
 use crate::process::ProcessId;
 use crate::trace::Happening;
@@ -14,8 +14,6 @@ use crate::trace::Happening;
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ListsAgree {
     seen: TwoLevels,
-    /// Whether anything changed yet.
-    tested: bool,
 }
 
 impl ListsAgree {
@@ -23,7 +21,7 @@ impl ListsAgree {
     pub fn new(round: String, settle: u64, processes: u32) -> Self {
         // Messages do not matter: what was told must have arrived.
         let words = Words { heartbeat: String::new(), answer: String::new(), round };
-        Self { seen: TwoLevels::new(words, settle, processes), tested: false }
+        Self { seen: TwoLevels::new(words, settle, processes) }
     }
 
     /// Whether the two can be compared; if not, why not.
@@ -52,9 +50,7 @@ impl Watch for ListsAgree {
     }
 
     fn on_event(&mut self, process: ProcessId, happening: Happening<'_>, _: u64) {
-        if let Some(Said::Listed(..)) = self.seen.on_event(process, happening) {
-            self.tested = true;
-        }
+        self.seen.on_event(process, happening);
     }
 
     /// No event breaks it: who does not know yet may be told.
@@ -88,11 +84,10 @@ impl Watch for ListsAgree {
     }
 
     fn is_put_to_the_test(&self) -> bool {
-        self.tested
+        self.seen.someone_is_not_alive()
     }
 
     fn forget_history(&mut self, tags: &mut TagsUnderWay<'_>) {
         self.seen.forget_history(tags);
-        self.tested = false;
     }
 }

@@ -90,7 +90,7 @@ impl Watch for OneList {
     }
 
     fn is_put_to_the_test(&self) -> bool {
-        self.looks > 0
+        self.on.iter().flatten().any(|&on| on != Lists::ALIVE)
     }
 
     fn forget_history(&mut self, _: &mut TagsUnderWay<'_>) {

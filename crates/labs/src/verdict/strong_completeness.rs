@@ -18,25 +18,21 @@ use crate::trace::Happening;
 pub struct StrongCompleteness {
     seen: TwoLevels,
     threshold: u64,
-    /// Whether some process was silent for longer than it may be.
-    tested: bool,
     violation: Option<Violation>,
 }
 
 impl StrongCompleteness {
     pub(super) fn new(words: Words, threshold: u64, settle: u64, processes: u32) -> Self {
         let seen = TwoLevels::new(words, settle, processes);
-        Self { seen, threshold, tested: false, violation: None }
+        Self { seen, threshold, violation: None }
     }
 
     /// At the end of a round, all that are silent must be suspected.
     fn look(&mut self, detector: ProcessId, n: u64) {
         let seen = &self.seen;
-        let silent = |&p: &ProcessId| seen.behind(detector, p) > self.threshold;
-        let missed = |&p: &ProcessId| seen.on(detector, p) != Lists::DEAD;
-        let mut silent = seen.watched_by(detector).filter(silent).peekable();
-        self.tested |= silent.peek().is_some();
-        if let Some(process) = silent.find(missed) {
+        let missed =
+            |&p: &ProcessId| self.is_silent(detector, p) && !seen.on(detector, p).are_dead();
+        if let Some(process) = seen.watched_by(detector).find(missed) {
             let behind = seen.behind(detector, process);
             self.violation.get_or_insert(Violation {
                 what: format!(
@@ -49,25 +45,29 @@ impl StrongCompleteness {
         }
     }
 
+    fn is_silent(&self, detector: ProcessId, process: ProcessId) -> bool {
+        self.seen.behind(detector, process) > self.threshold
+    }
+
     /// What a living detector must know at the end of a process that died: nothing if it knows it,
     /// else whether there was time enough to find it out, and what is wrong.
     fn missing(&self, detector: ProcessId, process: ProcessId) -> Option<(bool, String)> {
         let seen = &self.seen;
         let on = seen.on(detector, process);
         let owner = watcher(process);
-        if on == Lists::DEAD {
+        if on.are_dead() {
             return None;
         }
         if owner == detector {
             // That it is suspected as soon as it must be is demanded in every round.
             return Some((false, format!("{process} died, and {detector} has not missed it")));
         }
-        if seen.on(detector, owner) == Lists::DEAD {
+        if seen.on(detector, owner).are_dead() {
             let what = format!("{detector} says of {process} that it is {}", on.name());
             return (on != Lists::UNKNOWN).then_some((true, what));
         }
         let told = seen.living_detectors().any(|living| living == owner)
-            && seen.on(owner, process) == Lists::DEAD
+            && seen.on(owner, process).are_dead()
             && seen.is_settled(owner, process)
             && seen.on(owner, detector) == Lists::ALIVE
             && seen.is_settled(owner, detector);
@@ -130,12 +130,13 @@ impl Watch for StrongCompleteness {
     }
 
     fn is_put_to_the_test(&self) -> bool {
-        self.tested
+        let someone_is_silent = |detector| {
+            self.seen.watched_by(detector).any(|process| self.is_silent(detector, process))
+        };
+        self.seen.living_detectors().any(someone_is_silent)
     }
 
     fn forget_history(&mut self, tags: &mut TagsUnderWay<'_>) {
         self.seen.forget_history(tags);
-        // Once is enough to be noted, and two states that differ in this alone are one.
-        self.tested = false;
     }
 }

@@ -63,6 +63,11 @@ impl Lists {
         Self(bits.sum())
     }
 
+    /// Whether the dead are among them.
+    pub(super) fn are_dead(self) -> bool {
+        self.0 & Self::DEAD.0 != 0
+    }
+
     /// Whether it is one list.
     pub(super) fn is_one(self) -> bool {
         self.0.count_ones() == 1
@@ -157,8 +162,13 @@ impl TwoLevels {
         view.rounds.saturating_sub(view.answered[process.index()])
     }
 
+    /// Whether some detector has a process elsewhere than among the living.
+    pub(super) fn someone_is_not_alive(&self) -> bool {
+        self.views.iter().flat_map(|view| &view.on).any(|&on| on != Lists::ALIVE)
+    }
+
     /// How many rounds a detector has ended.
-    pub(super) fn rounds(&self, detector: ProcessId) -> u64 {
+    fn rounds(&self, detector: ProcessId) -> u64 {
         self.view(detector).rounds
     }
 
