@@ -289,6 +289,12 @@ pub trait Findings {
     /// A process told its application something, so many microseconds after the start.
     fn on_indication(&mut self, process: ProcessId, indication: &dyn Noted, at_us: u64);
 
+    /// A process died, so many microseconds after the start: in a real run, when its launcher noticed. Told
+    /// after all indications, or among them.
+    fn on_crash(&mut self, process: ProcessId, at_us: u64) {
+        let _ = (process, at_us);
+    }
+
     /// The lab's own lines of the report.
     fn lines(&self, summary: &Summary) -> Vec<String>;
 
