@@ -45,7 +45,7 @@ const NOTICE_PAUSE: Duration = Duration::from_millis(400);
 /// How long a journal may make no progress before the run is judged without it.
 const COLLECT_MAX: Duration = Duration::from_secs(5);
 
-/// The same after Ctrl-C.
+/// The same after Ctrl-C, and before those are continued who may stand still.
 const COLLECT_INTERRUPTED_MAX: Duration = Duration::from_secs(1);
 
 /// How long participants get to end after they were told to.
@@ -88,6 +88,7 @@ pub fn run(
         tick: net.start_timer(WATCH_INTERVAL),
         last_tick: now(),
         interrupted: false,
+        is_nudged: false,
         timed_out: false,
         folder: &folder,
         audience,
@@ -293,6 +294,8 @@ pub(super) struct Conductor<'a> {
     /// When the launcher last looked at who is silent.
     pub(super) last_tick: Instant,
     pub(super) interrupted: bool,
+    /// Who may stand still was continued at the end.
+    is_nudged: bool,
     pub(super) timed_out: bool,
     pub(super) audience: &'a mut dyn Audience,
     /// What the plan does to processes.
@@ -384,6 +387,7 @@ impl Conductor<'_> {
             self.stage = Stage::Running;
             self.started_at = Some(now());
             self.set_deadline(net, self.plan.timeout);
+            self.audience.on_start(&self.participants());
             self.tell_all(net, &ToParticipant::Go);
             if self.plan.follow {
                 self.tell_all(net, &ToParticipant::Follow);
@@ -398,14 +402,15 @@ impl Conductor<'_> {
         let Some(started_at) = self.started_at.filter(|_| self.stage == Stage::Running) else {
             return;
         };
-        while let Some(&Timed { at, process, action, rule }) = self.strikes.to_come.front() {
+        while let Some(&Timed { at, process, action, rule, is_end }) = self.strikes.to_come.front()
+        {
             let left = at.saturating_sub(started_at.elapsed());
             if left > Duration::ZERO {
                 self.strikes.timer = Some(net.start_timer(left));
                 return;
             }
             self.strikes.to_come.pop_front();
-            self.strikes.toll.add(rule, 1);
+            self.strikes.toll.add(rule, u64::from(!is_end));
             let member = &self.members[process.index()];
             let (host, pid) = (member.host, member.pid());
             self.strikes.send(self.plan, host, pid, signal_of(action));
@@ -534,8 +539,9 @@ impl Conductor<'_> {
 
     fn collect(&mut self, net: &mut Net) {
         self.stage = Stage::Collecting;
+        self.is_nudged = false;
         self.set_deadline(net, self.patience());
-        self.wake();
+        self.wake(|member| member.last_word.elapsed() > WATCH_INTERVAL * 2);
         for rank in 0..self.plan.processes {
             let process = ProcessId(rank);
             let member = &mut self.members[process.index()];
@@ -550,16 +556,29 @@ impl Conductor<'_> {
         self.check_collected(net);
     }
 
-    /// Continues those who may stand still, so that they can tell what they know.
-    fn wake(&mut self) {
-        for rank in 0..self.plan.processes {
-            let member = &self.members[rank as usize];
-            let is_silent = member.last_word.elapsed() > WATCH_INTERVAL * 2;
-            if is_silent && member.connection.is_some() && self.may_be_silent(ProcessId(rank)) {
+    /// Continues those who may stand still and of whom that is thought, so that they can tell what they
+    /// know. Returns whether there was somebody.
+    fn wake(&mut self, stands_still: impl Fn(&Member) -> bool) -> bool {
+        let mut woken = false;
+        for (rank, member) in (0..).zip(&self.members) {
+            let may_stand_still = self.may_be_silent(ProcessId(rank)) && stands_still(member);
+            if may_stand_still && member.connection.is_some() {
                 let (host, pid) = (member.host, member.pid());
                 self.strikes.send(self.plan, host, pid, Signal::SIGCONT);
+                woken = true;
             }
         }
+        woken
+    }
+
+    /// Nobody has handed over anything for a while: perhaps they were stopped a moment before the end.
+    fn nudge(&mut self, net: &mut Net) -> bool {
+        let nudged = !std::mem::replace(&mut self.is_nudged, true)
+            && self.wake(|member| !member.owes_nothing());
+        if nudged {
+            self.set_deadline(net, self.patience());
+        }
+        nudged
     }
 
     fn on_journal(&mut self, net: &mut Net, process: ProcessId, part: JournalPart) {
@@ -683,6 +702,9 @@ impl Conductor<'_> {
             Stage::Noticing if self.started_at.is_none() => self.stop(net),
             Stage::Noticing => self.collect(net),
             Stage::Collecting => {
+                if self.nudge(net) {
+                    return;
+                }
                 let whom = self.unless(Member::owes_nothing);
                 self.problems.push(format!("{whom} did not hand over their journals"));
                 self.stop(net);
@@ -709,9 +731,14 @@ impl Conductor<'_> {
         }
     }
 
-    /// How long a journal may make no progress. Who pressed Ctrl-C does not want to wait.
+    /// How long a journal may make no progress. Who pressed Ctrl-C does not want to wait, and who stands still
+    /// will not move by itself.
     fn patience(&self) -> Duration {
-        if self.interrupted { COLLECT_INTERRUPTED_MAX } else { COLLECT_MAX }
+        let may_stand_still = self.plan.survives_crashes || self.plan.faults.stops_any();
+        match (self.interrupted, may_stand_still && !self.is_nudged) {
+            (false, false) => COLLECT_MAX,
+            _ => COLLECT_INTERRUPTED_MAX,
+        }
     }
 
     // Helpers.

@@ -398,7 +398,8 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         let Some(faults) = &self.faults else { return Toll::default() };
         let mut toll = faults.toll.clone();
         toll.merge(faults.injector.toll());
-        for timed in faults.timed.iter().filter(|timed| microseconds(timed.at) <= self.now) {
+        let is_over = |timed: &&Timed| !timed.is_end && microseconds(timed.at) <= self.now;
+        for timed in faults.timed.iter().filter(is_over) {
             toll.add(timed.rule, 1);
         }
         toll

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::two_levels::Words;
 use super::{
-    AsPredicted, Blocked, ChannelStates, Conservation, ConsistentCut, End, Entries, EveryWave,
-    EveryoneLearns, ExactlyOnce, Fifo, Markers, MutualExclusion, OneLeader, OneMessageAHop,
-    OneToken, Ranks, RightLeader, SingleRing, Spec, TagsUnderWay, TrueCount, Verdict, Violation,
-    Watch,
+    AsPredicted, Blocked, ChannelStates, Conservation, ConsistentCut, End, Entries,
+    EventualAccuracy, EveryWave, EveryoneLearns, ExactlyOnce, Fifo, ListsAgree, Markers,
+    MutualExclusion, OneLeader, OneList, OneMessageAHop, OneToken, Ranks, RightLeader, SingleRing,
+    Spec, StrongCompleteness, TagsUnderWay, TrueCount, Verdict, Violation, Watch,
 };
 use crate::process::ProcessId;
 use crate::trace::{Happening, MessageId, Noted, TraceEvent, What};
@@ -50,18 +51,22 @@ monitors!(
     Conservation,
     ConsistentCut,
     Entries,
+    EventualAccuracy,
     EveryWave,
     EveryoneLearns,
     ExactlyOnce,
     Fifo,
+    ListsAgree,
     Markers,
     MutualExclusion,
     OneLeader,
+    OneList,
     OneMessageAHop,
     OneToken,
     Ranks,
     RightLeader,
     SingleRing,
+    StrongCompleteness,
     TrueCount
 );
 
@@ -96,6 +101,19 @@ impl Monitor {
             Spec::AsPredicted { message, times } => {
                 Self::AsPredicted(AsPredicted::new(message, times))
             }
+            Spec::StrongCompleteness { heartbeat, answer, round, threshold, settle } => {
+                let words = Words { heartbeat, answer, round };
+                let new = StrongCompleteness::new(words, threshold, settle, processes);
+                Self::StrongCompleteness(new)
+            }
+            Spec::EventualAccuracy { heartbeat, answer, round, threshold } => {
+                let words = Words { heartbeat, answer, round };
+                Self::EventualAccuracy(EventualAccuracy::new(words, threshold, processes))
+            }
+            Spec::ListsAgree { round, settle } => {
+                Self::ListsAgree(ListsAgree::new(round, settle, processes))
+            }
+            Spec::OneList { round } => Self::OneList(OneList::new(round, processes)),
             Spec::ConsistentCut { cut, message } => {
                 Self::ConsistentCut(ConsistentCut::new(cut, message, processes))
             }
