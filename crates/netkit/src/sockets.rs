@@ -213,7 +213,7 @@ pub enum SocketError {
         error: io::Error,
     },
     /// A foreign address cannot be reached.
-    #[error("cannot reach {transport} {address}: {}; {}", reason(error), connect_advice(error))]
+    #[error("cannot reach {transport} {address}: {}; {}", reason(error), connect_advice(*transport, error))]
     Connect {
         /// The kind of socket.
         transport: Transport,
@@ -269,8 +269,12 @@ fn bind_advice(transport: Transport, address: SocketAddr, error: &io::Error) -> 
     }
 }
 
-fn connect_advice(error: &io::Error) -> &'static str {
+fn connect_advice(transport: Transport, error: &io::Error) -> &'static str {
     match error.kind() {
+        ErrorKind::ConnectionRefused if transport == Transport::Udp => {
+            "that machine says by ICMP that nobody listens on that port; start the server there, or \
+             check the port"
+        }
         ErrorKind::ConnectionRefused => {
             "nobody listens on that port; start the server there, or check the port"
         }
