@@ -19,6 +19,7 @@ use std::convert::Infallible;
 use std::io;
 use std::process::ExitCode;
 
+use labs::cli::NoTools;
 use labs::lab::{Application, BoxedApplication, Findings, Lab, Place, Prediction, Summary, Verb};
 use labs::overlay::{Contact, Overlay};
 use labs::process::{Context, Kind, Process, ProcessId};
@@ -154,6 +155,7 @@ impl Lab for GreetLab {
     type Broken = Broken;
     type Options = Options;
     type Findings = Nothing;
+    type Tools = NoTools;
 
     fn prepare(_: &mut Options, _: Verb, _: u32) -> Result<(), String> {
         Ok(())

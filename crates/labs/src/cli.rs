@@ -10,15 +10,19 @@
 mod check;
 mod progress;
 mod run;
+mod show;
 mod simulate;
 pub mod tool;
 
-use std::io::{IsTerminal, Write};
+use std::fmt::Debug;
+use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::faults::{Plan, PlanError};
 use crate::lab::{Lab, Verb};
 use crate::report::{Report, say};
 
@@ -46,6 +50,8 @@ enum Command<L: Lab> {
     Simulate(simulate::Arguments<L>),
     /// Try every order of deliveries and timeouts, for few processes
     Check(check::Arguments<L>),
+    #[command(flatten)]
+    Tool(L::Tools),
     /// One process of a run, started by its launcher
     #[command(hide = true)]
     Participant {
@@ -60,7 +66,42 @@ enum Command<L: Lab> {
         #[arg(long)]
         run: String,
     },
+    /// Send a signal to a process of a run on this machine
+    #[command(hide = true)]
+    Signal {
+        #[arg(long)]
+        run: String,
+        #[arg(long)]
+        pid: u32,
+        #[arg(long)]
+        signal: String,
+    },
 }
+
+/// Subcommands of one lab beside the three verbs: see [`Lab::Tools`].
+pub trait Tool: Subcommand + Debug {
+    /// Does it, and returns the exit status.
+    ///
+    /// # Errors
+    ///
+    /// If it could not be done: the error says why, and what to do, and is shown on one line.
+    fn run(self) -> anyhow::Result<u8>;
+}
+
+/// No subcommands beside the three verbs.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum NoTools {}
+
+impl Tool for NoTools {
+    fn run(self) -> anyhow::Result<u8> {
+        match self {}
+    }
+}
+
+/// The options of `run`, for a lab's own subcommand that is a run too.
+pub use self::run::Arguments as RunArguments;
+/// What the verb `run` does. Returns the exit status.
+pub use self::run::run;
 
 /// What every verb takes.
 #[derive(Args, Clone, Debug)]
@@ -75,6 +116,10 @@ struct Common {
     /// Write every event to FILE, one JSON object a line
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// What goes wrong, and when: `drop 0->1 10%; kill 3 at 2s` (also delay, duplicate, reorder,
+    /// partition, stop, continue; docs/faults.md). `@FILE` reads it from a file; may be repeated
+    #[arg(long, value_name = "PLAN", value_parser = faults)]
+    faults: Vec<Plan>,
     /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
@@ -90,14 +135,32 @@ const RUN_PROCESSES_MAX: u32 = 1_024;
 const CHECK_PROCESSES_MAX: u32 = 16;
 
 impl Common {
+    /// What goes wrong, if that can be among so many processes.
+    fn faults(&self, processes: u32) -> anyhow::Result<Plan> {
+        let mut all = Plan::default();
+        for rule in self.faults.iter().flat_map(Plan::rules) {
+            all.push(rule.clone());
+        }
+        all.validate(processes).context("--faults")?;
+        Ok(all)
+    }
+
     /// The number of processes, if the verb can have so many.
-    fn processes<L: Lab>(&self, verb: Verb) -> anyhow::Result<u32> {
+    fn processes<L: Lab>(&self, options: &L::Options, verb: Verb) -> anyhow::Result<u32> {
         let (default, max) = match verb {
             Verb::Run => (L::PROCESSES, RUN_PROCESSES_MAX),
             Verb::Simulate => (L::PROCESSES, crate::simulate::PROCESSES_MAX),
             Verb::Check => (L::CHECK_PROCESSES, CHECK_PROCESSES_MAX),
         };
-        let processes = self.processes.unwrap_or(default);
+        let meant = L::processes(options, verb);
+        if let (Some(given), Some(meant)) = (self.processes, meant)
+            && given != meant
+        {
+            anyhow::bail!(
+                "--processes {given}: the other options mean {meant}; leave one of them out"
+            );
+        }
+        let processes = self.processes.or(meant).unwrap_or(default);
         let (min, verb) = (L::PROCESSES_MIN, verb.name());
         anyhow::ensure!(
             (min..=max).contains(&processes),
@@ -129,9 +192,10 @@ impl<L: Lab> CommandLine<L> {
 
 fn dispatch<L: Lab>(command: Command<L>) -> anyhow::Result<u8> {
     match command {
-        Command::Run(arguments) => run::run(arguments),
+        Command::Run(arguments) => run(arguments),
         Command::Simulate(arguments) => simulate::simulate(arguments),
         Command::Check(arguments) => check::check(arguments),
+        Command::Tool(tool) => tool.run(),
         Command::Participant { .. } => crate::run::participant::<L>().map(|()| 0),
         Command::Reap { run } => {
             for pid in crate::run::reap(&run)? {
@@ -139,6 +203,10 @@ fn dispatch<L: Lab>(command: Command<L>) -> anyhow::Result<u8> {
             }
             Ok(0)
         }
+        Command::Signal { run, pid, signal } => match crate::run::signal(&run, pid, &signal)? {
+            true => Ok(0),
+            false => anyhow::bail!("no process {pid} of the run {run} is here"),
+        },
     }
 }
 
@@ -171,6 +239,25 @@ fn one_line(error: &anyhow::Error) -> String {
 /// The command line after the verb.
 fn arguments_after_verb() -> Vec<String> {
     std::env::args().skip(2).collect()
+}
+
+/// The largest file with a plan that is read, in bytes: far more than its rules may take.
+const PLAN_MAX: u64 = 64 << 10;
+
+/// Reads a plan, or the file that holds it.
+fn faults(text: &str) -> Result<Plan, String> {
+    let Some(path) = text.strip_prefix('@') else {
+        return text.parse().map_err(|error: PlanError| error.to_string());
+    };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(|error| format!("{path}: {error}"))?;
+    file.take(PLAN_MAX + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| format!("{path}: {error}"))?;
+    if text.len() as u64 > PLAN_MAX {
+        return Err(format!("{path} is longer than {PLAN_MAX} bytes"));
+    }
+    text.parse().map_err(|error: PlanError| format!("{path}: {error}"))
 }
 
 /// Reads a positive number of seconds.

@@ -6,16 +6,21 @@
 
 #![forbid(unsafe_code)]
 
+mod chance;
 pub mod check;
 pub mod cli;
 pub mod clocks;
+pub mod faults;
 pub mod lab;
 pub mod overlay;
 mod peers;
+pub mod plot;
 pub mod process;
 pub mod report;
 pub mod run;
 pub mod script;
 pub mod simulate;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod trace;
 pub mod verdict;

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use labs::cli::NoTools;
 use labs::lab::{BoxedApplication, Findings, Lab, Place, Prediction, Summary, Verb};
 use labs::overlay::ring::Closing;
 use labs::overlay::{Contact, Overlay};
@@ -69,6 +70,7 @@ impl Lab for TokenRingLab {
     type Broken = Broken;
     type Options = Options;
     type Findings = TokenRingFindings;
+    type Tools = NoTools;
 
     fn prepare(options: &mut Options, verb: Verb, _: u32) -> Result<(), String> {
         let default = if verb == Verb::Check { 2 } else { 5 };

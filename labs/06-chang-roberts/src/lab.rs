@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use labs::cli::NoTools;
 use labs::lab::{BoxedApplication, Findings, Lab, Place, Prediction, Runs, Silent, Summary, Verb};
 use labs::overlay::ring::{Closing, Ring};
 use labs::overlay::{Contact, Overlay};
@@ -145,6 +146,7 @@ impl Lab for ChangRobertsLab {
     type Broken = Broken;
     type Options = Options;
     type Findings = ElectionFindings;
+    type Tools = NoTools;
 
     fn prepare(options: &mut Options, verb: Verb, processes: u32) -> Result<(), String> {
         options.check_sweep(verb)?;

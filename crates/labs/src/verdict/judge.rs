@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::two_levels::Words;
 use super::{
-    AsPredicted, End, Entries, EveryoneLearns, ExactlyOnce, Fifo, MutualExclusion, OneLeader,
-    OneMessageAHop, OneToken, Ranks, RightLeader, SingleRing, Spec, TagsUnderWay, TrueCount,
-    Verdict, Violation, Watch,
+    AsPredicted, End, Entries, EventualAccuracy, EveryoneLearns, ExactlyOnce, Fifo, ListsAgree,
+    MutualExclusion, OneLeader, OneList, OneMessageAHop, OneToken, Ranks, RightLeader, SingleRing,
+    Spec, StrongCompleteness, TagsUnderWay, TrueCount, Verdict, Violation, Watch,
 };
 use crate::process::ProcessId;
 use crate::trace::{Happening, MessageId, Noted, TraceEvent, What};
@@ -45,16 +46,20 @@ macro_rules! monitors {
 monitors!(
     AsPredicted,
     Entries,
+    EventualAccuracy,
     EveryoneLearns,
     ExactlyOnce,
     Fifo,
+    ListsAgree,
     MutualExclusion,
     OneLeader,
+    OneList,
     OneMessageAHop,
     OneToken,
     Ranks,
     RightLeader,
     SingleRing,
+    StrongCompleteness,
     TrueCount
 );
 
@@ -89,6 +94,19 @@ impl Monitor {
             Spec::AsPredicted { message, times } => {
                 Self::AsPredicted(AsPredicted::new(message, times))
             }
+            Spec::StrongCompleteness { heartbeat, answer, round, threshold, settle } => {
+                let words = Words { heartbeat, answer, round };
+                let new = StrongCompleteness::new(words, threshold, settle, processes);
+                Self::StrongCompleteness(new)
+            }
+            Spec::EventualAccuracy { heartbeat, answer, round, threshold } => {
+                let words = Words { heartbeat, answer, round };
+                Self::EventualAccuracy(EventualAccuracy::new(words, threshold, processes))
+            }
+            Spec::ListsAgree { round, settle } => {
+                Self::ListsAgree(ListsAgree::new(round, settle, processes))
+            }
+            Spec::OneList { round } => Self::OneList(OneList::new(round, processes)),
         }
     }
 }

@@ -18,21 +18,27 @@
 
 mod as_predicted;
 mod entries;
+mod eventual_accuracy;
 mod everyone_learns;
 mod exactly_once;
 mod fifo;
 mod hops;
 mod judge;
+mod lists_agree;
 mod mutual_exclusion;
 mod name;
 mod one_leader;
+mod one_list;
 mod one_token;
 mod ranks;
 mod right_leader;
 mod ring;
+mod strong_completeness;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod true_count;
+mod two_levels;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -41,6 +47,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::as_predicted::AsPredicted;
 pub use self::entries::Entries;
+pub use self::eventual_accuracy::EventualAccuracy;
 pub use self::everyone_learns::EveryoneLearns;
 pub use self::exactly_once::ExactlyOnce;
 pub use self::fifo::Fifo;
@@ -48,12 +55,16 @@ pub use self::hops::OneMessageAHop;
 pub use self::judge::{
     AllTagsUnderWay, Judge, Monitor, Monitors, StreamError, StreamJudge, TAGS, Tags,
 };
+pub use self::lists_agree::ListsAgree;
 pub use self::mutual_exclusion::MutualExclusion;
 pub use self::one_leader::OneLeader;
+pub use self::one_list::OneList;
 pub use self::one_token::OneToken;
 pub use self::ranks::Ranks;
 pub use self::right_leader::RightLeader;
 pub use self::ring::SingleRing;
+pub use self::strong_completeness::StrongCompleteness;
+pub use self::tally::Tally;
 pub use self::true_count::TrueCount;
 use crate::process::ProcessId;
 use crate::trace::{Happening, Note, Noted};
@@ -143,6 +154,43 @@ pub enum Spec {
         message: String,
         /// How many.
         times: u64,
+    },
+    /// Who died is suspected by both failure detectors, and whoever is silent at once: see
+    /// [`StrongCompleteness`].
+    StrongCompleteness {
+        /// The message that a detector sends to all it watches.
+        heartbeat: String,
+        /// The message that answers it.
+        answer: String,
+        /// Says that a detector has sent the heartbeats of a round.
+        round: String,
+        /// By how many heartbeats a process may be behind.
+        threshold: u64,
+        /// After how many rounds the other detector must know.
+        settle: u64,
+    },
+    /// Who answers is not suspected in the end: see [`EventualAccuracy`].
+    EventualAccuracy {
+        /// The message that a detector sends to all it watches.
+        heartbeat: String,
+        /// The message that answers it.
+        answer: String,
+        /// Says that a detector has sent the heartbeats of a round.
+        round: String,
+        /// By how many heartbeats a process may be behind.
+        threshold: u64,
+    },
+    /// Both failure detectors say the same of every process: see [`ListsAgree`].
+    ListsAgree {
+        /// Says that a detector has sent the heartbeats of a round.
+        round: String,
+        /// After how many rounds the other detector must know.
+        settle: u64,
+    },
+    /// No process is on two lists of a failure detector, or on none: see [`OneList`].
+    OneList {
+        /// Says that a detector has sent the heartbeats of a round, and how many are on each list.
+        round: String,
     },
 }
 
