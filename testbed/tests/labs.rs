@@ -66,7 +66,9 @@ fn a_process_is_killed_by_plan() {
     let plan = "stop 5 at 100ms; kill 5 at 1s";
     let arguments = ["--processes", "8", "--work", "5", "--laps", "1000", "--faults", plan];
     let outcome = run("token-ring", &arguments);
-    outcome.assert_problem(2, &["p5 on lab03", "it died", "as the plan of faults says"]);
+    // If it held the token, that is lost.
+    let status = if verdict(&outcome, "exactly one token at any time") == false { 1 } else { 2 };
+    outcome.assert_problem(status, &["p5 on lab03", "it died", "as the plan of faults says"]);
     assert_eq!(struck(&outcome), [1, 1]);
     // Its journal was fetched from its machine.
     assert_eq!(verdict(&outcome, "mutual exclusion"), true, "{outcome:#?}");

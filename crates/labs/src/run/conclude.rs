@@ -104,15 +104,7 @@ impl Conductor<'_> {
                 warn!("cannot remove {}: {error}", path.display());
             }
         }
-        let participants = self
-            .members
-            .iter()
-            .map(|member| Participant {
-                host: self.host(member.host),
-                pid: member.pid(),
-                log: member.hello.as_ref().map(|hello| hello.log.clone()).unwrap_or_default(),
-            })
-            .collect();
+        let participants = self.participants();
         Ok(Finished {
             participants,
             elapsed: self.elapsed,
@@ -125,6 +117,16 @@ impl Conductor<'_> {
             deaths,
             toll,
         })
+    }
+
+    /// What is known of all, by rank.
+    pub(super) fn participants(&self) -> Vec<Participant> {
+        let participant = |member: &Member| Participant {
+            host: self.host(member.host),
+            pid: member.pid(),
+            log: member.hello.as_ref().map(|hello| hello.log.clone()).unwrap_or_default(),
+        };
+        self.members.iter().map(participant).collect()
     }
 
     /// What cut the run short, in a word or two: the report says it at length.

@@ -387,6 +387,7 @@ impl Conductor<'_> {
             self.stage = Stage::Running;
             self.started_at = Some(now());
             self.set_deadline(net, self.plan.timeout);
+            self.audience.on_start(&self.participants());
             self.tell_all(net, &ToParticipant::Go);
             if self.plan.follow {
                 self.tell_all(net, &ToParticipant::Follow);
