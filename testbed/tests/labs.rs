@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
-use testbed::{Outcome, Room, tests, tests_main};
+use testbed::{Found, Launcher, Outcome, Room, tests, tests_main};
 
 /// A run that is not waited upon takes less than a second on an idle machine; this one compiles.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -14,6 +16,8 @@ const FOUR: &str = "lab[01-04] slots=2\n";
 fn main() {
     tests_main(tests![
         chang_roberts_elects,
+        failure_detectors_notice_who_is_stopped_continued_and_killed,
+        failure_detectors_of_which_both_die,
         a_process_stands_still_by_plan_and_goes_on,
         a_process_is_killed_by_plan,
         messages_are_lost_by_plan,
@@ -46,6 +50,57 @@ fn chang_roberts_elects() {
         outcome.assert_holds();
         assert_eq!(outcome.report["result"]["count"], 8, "{outcome:#?}");
     }
+}
+
+/// The daemons of a run, by rank.
+fn daemons(room: &Room, launcher: &mut Launcher, count: usize) -> Vec<Found> {
+    let mut all = launcher.while_running("all daemons", PATIENCE, || {
+        let all: Vec<_> =
+            room.processes().into_iter().filter(|found| found.rank().is_some()).collect();
+        (all.len() == count).then_some(all)
+    });
+    all.sort_by_key(Found::rank);
+    all
+}
+
+fn signal(found: &Found, signal: Signal) {
+    kill(Pid::from_raw(found.pid), signal).expect("it runs");
+}
+
+/// Waits until the launcher says so on standard error.
+fn wait_until_said(launcher: &mut Launcher, what: &str) {
+    launcher.until_said(what, PATIENCE);
+}
+
+/// By hand, as a student does it: p4 is stopped and continued, p5 killed.
+fn failure_detectors_notice_who_is_stopped_continued_and_killed() {
+    let room = Room::up(4);
+    let program = room.share("failure-detector");
+    let arguments = ["--watched", "4", "--duration", "20s", "--interval", "200ms"];
+    let mut launcher = room.launch(&program, "lab[01-04] slots=3\n", &arguments);
+    wait_until_said(&mut launcher, "p9 runs on lab04, process");
+    let daemons = daemons(&room, &mut launcher, 10);
+
+    signal(&daemons[4], Signal::SIGSTOP);
+    signal(&daemons[5], Signal::SIGKILL);
+    for line in ["p0: p4 is suspected", "p1: p5 is suspected", "p0: p5 is suspected, says p1"] {
+        wait_until_said(&mut launcher, line);
+    }
+    signal(&daemons[4], Signal::SIGCONT);
+    wait_until_said(&mut launcher, "p1: p4 lives, says p0");
+    let outcome = launcher.outcome(PATIENCE);
+    assert_eq!(room.processes(), [], "when the launcher has ended, all has ended");
+    assert_eq!(outcome.status, Some(0), "{outcome:#?}");
+    assert_eq!(verdict(&outcome, "strong completeness"), true);
+}
+
+/// Nobody is left to watch anyone, and one of the watched stands still: all end all the same.
+fn failure_detectors_of_which_both_die() {
+    let plan = "kill 0 at 1s; kill 1 at 2s; stop 5 at 1s";
+    let arguments = ["--duration", "20s", "--interval", "200ms", "--faults", plan];
+    let outcome = run("failure-detector", &arguments);
+    assert_eq!(struck(&outcome), [1, 1, 1], "{outcome:#?}");
+    assert_eq!(outcome.report.get("problems"), None, "{outcome:#?}");
 }
 
 // -----------------------------------------------------------------------------------------------

@@ -59,8 +59,12 @@ impl Audience for Show {
     }
 
     fn on_start(&mut self, participants: &[Participant]) {
-        if let Some(screen) = &mut self.screen {
-            screen.on_start(participants);
+        let Some(screen) = &mut self.screen else { return };
+        screen.on_start(participants);
+        if !self.on_terminal {
+            for (rank, Participant { host, pid, .. }) in participants.iter().enumerate() {
+                say(&format!("p{rank} runs on {host}, process {pid}"));
+            }
         }
     }
 
