@@ -10,6 +10,7 @@ mod chance;
 pub mod check;
 pub mod cli;
 pub mod clocks;
+pub mod export;
 pub mod faults;
 pub mod lab;
 pub mod overlay;
@@ -20,7 +21,9 @@ pub mod report;
 pub mod run;
 pub mod script;
 pub mod simulate;
+pub mod snapshot;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod trace;
 pub mod verdict;
+pub mod view;

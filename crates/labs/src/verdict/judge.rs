@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use super::two_levels::Words;
 use super::{
-    AsPredicted, End, Entries, EventualAccuracy, EveryoneLearns, ExactlyOnce, Fifo, ListsAgree,
+    AsPredicted, Blocked, ChannelStates, Conservation, ConsistentCut, End, Entries,
+    EventualAccuracy, EveryWave, EveryoneLearns, ExactlyOnce, Fifo, ListsAgree, Markers,
     MutualExclusion, OneLeader, OneList, OneMessageAHop, OneToken, Ranks, RightLeader, SingleRing,
     Spec, StrongCompleteness, TagsUnderWay, TrueCount, Verdict, Violation, Watch,
 };
 use crate::process::ProcessId;
 use crate::trace::{Happening, MessageId, Noted, TraceEvent, What};
 
-/// How many monitors of one run can let messages carry a tag. The lab with the most has three; a
+/// How many monitors of one run can let messages carry a tag. The lab with the most has four; a
 /// fixed number keeps a message's tags out of the heap.
 pub const TAGS: usize = 4;
 
@@ -45,12 +46,18 @@ macro_rules! monitors {
 
 monitors!(
     AsPredicted,
+    Blocked,
+    ChannelStates,
+    Conservation,
+    ConsistentCut,
     Entries,
     EventualAccuracy,
+    EveryWave,
     EveryoneLearns,
     ExactlyOnce,
     Fifo,
     ListsAgree,
+    Markers,
     MutualExclusion,
     OneLeader,
     OneList,
@@ -107,6 +114,24 @@ impl Monitor {
                 Self::ListsAgree(ListsAgree::new(round, settle, processes))
             }
             Spec::OneList { round } => Self::OneList(OneList::new(round, processes)),
+            Spec::ConsistentCut { cut, message } => {
+                Self::ConsistentCut(ConsistentCut::new(cut, message, processes))
+            }
+            Spec::ChannelStates { cut, recorded, message } => {
+                Self::ChannelStates(ChannelStates::new(cut, recorded, message, processes))
+            }
+            Spec::Conservation { recorded, total } => {
+                Self::Conservation(Conservation::new(recorded, total, processes))
+            }
+            Spec::Markers { cut, message, waves } => {
+                Self::Markers(Markers::new(cut, message, waves, processes))
+            }
+            Spec::EveryWave { recorded, waves } => {
+                Self::EveryWave(EveryWave::new(recorded, waves, processes))
+            }
+            Spec::Blocked { cut, recorded, message } => {
+                Self::Blocked(Blocked::new(cut, recorded, message, processes))
+            }
         }
     }
 }

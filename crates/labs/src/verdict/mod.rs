@@ -17,14 +17,20 @@
 //! break it, and the verdict says "not yet".
 
 mod as_predicted;
+mod blocked;
+mod channel_states;
+mod conservation;
+mod consistent_cut;
 mod entries;
 mod eventual_accuracy;
+mod every_wave;
 mod everyone_learns;
 mod exactly_once;
 mod fifo;
 mod hops;
 mod judge;
 mod lists_agree;
+mod markers;
 mod mutual_exclusion;
 mod name;
 mod one_leader;
@@ -42,12 +48,18 @@ mod two_levels;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::as_predicted::AsPredicted;
+pub use self::blocked::Blocked;
+pub use self::channel_states::ChannelStates;
+pub use self::conservation::Conservation;
+pub use self::consistent_cut::ConsistentCut;
 pub use self::entries::Entries;
 pub use self::eventual_accuracy::EventualAccuracy;
+pub use self::every_wave::EveryWave;
 pub use self::everyone_learns::EveryoneLearns;
 pub use self::exactly_once::ExactlyOnce;
 pub use self::fifo::Fifo;
@@ -56,6 +68,7 @@ pub use self::judge::{
     AllTagsUnderWay, Judge, Monitor, Monitors, StreamError, StreamJudge, TAGS, Tags,
 };
 pub use self::lists_agree::ListsAgree;
+pub use self::markers::Markers;
 pub use self::mutual_exclusion::MutualExclusion;
 pub use self::one_leader::OneLeader;
 pub use self::one_list::OneList;
@@ -191,6 +204,54 @@ pub enum Spec {
     OneList {
         /// Says that a detector has sent the heartbeats of a round, and how many are on each list.
         round: String,
+    },
+    /// No message crosses a cut from behind: see [`ConsistentCut`].
+    ConsistentCut {
+        /// Says that a wave cuts a process here, and which wave.
+        cut: String,
+        /// The message of the application.
+        message: String,
+    },
+    /// What is recorded of each channel is what was in transit: see [`ChannelStates`].
+    ChannelStates {
+        /// Says that a wave cuts a process here, and which wave.
+        cut: String,
+        /// Says what a process [recorded](crate::snapshot::Recorded).
+        recorded: String,
+        /// The message of the application.
+        message: String,
+    },
+    /// Every recorded global state has the same total: see [`Conservation`].
+    Conservation {
+        /// Says what a process [recorded](crate::snapshot::Recorded).
+        recorded: String,
+        /// What there is in all.
+        total: u64,
+    },
+    /// One marker a channel and wave: see [`Markers`].
+    Markers {
+        /// Says that a wave cuts a process here, and which wave.
+        cut: String,
+        /// The message that the marker is.
+        message: String,
+        /// How many waves there are.
+        waves: u64,
+    },
+    /// Every wave is recorded by all: see [`EveryWave`].
+    EveryWave {
+        /// Says what a process [recorded](crate::snapshot::Recorded).
+        recorded: String,
+        /// How many waves there are.
+        waves: u64,
+    },
+    /// Who records a wave sends nothing for the application meanwhile: see [`Blocked`].
+    Blocked {
+        /// Says that a wave cuts a process here.
+        cut: String,
+        /// Says what a process recorded.
+        recorded: String,
+        /// The message of the application.
+        message: String,
     },
 }
 
@@ -390,4 +451,21 @@ fn number_told(happening: Happening<'_>, kind: &str) -> Option<u64> {
         Happening::Indication(value) if Noted::kind(value) == kind => value.number(),
         _ => None,
     }
+}
+
+/// What stands between the parentheses of an indication of this kind, if this is one.
+fn told<T: FromStr>(happening: Happening<'_>, kind: &str) -> Option<Result<T, T::Err>> {
+    match happening {
+        Happening::Indication(value) if Noted::kind(value) == kind => {
+            let text = value.text();
+            let rest = text.strip_prefix(kind).and_then(|rest| rest.strip_prefix('('));
+            Some(rest.and_then(|rest| rest.strip_suffix(')')).unwrap_or_default().parse())
+        }
+        _ => None,
+    }
+}
+
+/// Why a property could not be judged.
+fn unreadable(times: u64) -> String {
+    format!("not judged: {} what was recorded cannot be read in the trace", counted(times, "time"))
 }

@@ -1,5 +1,7 @@
 //! Each monitor against traces written by hand: one that is right, and each way to be wrong.
 
+mod snapshots;
+
 use super::{End, Spec, StreamJudge, Verdict};
 use crate::process::ProcessId;
 use crate::trace::{MessageId, MessageNote, Note, TraceEvent, What};
