@@ -14,6 +14,9 @@ use tempfile::TempDir;
 /// How long anything may take on a busy machine before it counts as not happening.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a server may take to end when a test does.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_fingerd");
 
 /// A program of this folder that takes the place of `finger`.
@@ -39,7 +42,7 @@ pub(crate) fn run(arguments: &[&str]) -> Ran {
     }
 }
 
-/// A server that runs, with its files in a folder of its own. Dropping it kills it.
+/// A server that runs, with its files in a folder of its own. Dropping it ends it.
 pub(crate) struct Server {
     child: Child,
     pub(crate) folder: TempDir,
@@ -121,7 +124,14 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It has most often ended.
+        // It has most often ended. If not, it is asked first: a server that is killed leaves its children.
+        if let Ok(None) = self.child.try_wait() {
+            let _ = kill(Pid::from_raw(self.pid()), Signal::SIGTERM);
+            let begin = Instant::now();
+            while matches!(self.child.try_wait(), Ok(None)) && begin.elapsed() < LAST_WORDS {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
