@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::mails::MAILS_MAX;
 use super::{
-    AsPredicted, End, Entries, EveryoneLearns, ExactlyOnce, Fifo, MutualExclusion, OneLeader,
-    OneMessageAHop, OneToken, Ranks, RightLeader, SingleRing, Spec, TagsUnderWay, TrueCount,
-    Verdict, Violation, Watch,
+    AsPredicted, CausalDelivery, End, Entries, EveryoneLearns, ExactlyOnce, Fifo, MutualExclusion,
+    NotHeld, OneLeader, OneMessageAHop, OneToken, Ranks, ReadOnce, RightLeader, SingleRing, Spec,
+    TagsUnderWay, TrueCount, Verdict, Violation, Watch,
 };
 use crate::process::ProcessId;
 use crate::trace::{Happening, MessageId, Noted, TraceEvent, What};
@@ -44,15 +45,18 @@ macro_rules! monitors {
 
 monitors!(
     AsPredicted,
+    CausalDelivery,
     Entries,
     EveryoneLearns,
     ExactlyOnce,
     Fifo,
     MutualExclusion,
+    NotHeld,
     OneLeader,
     OneMessageAHop,
     OneToken,
     Ranks,
+    ReadOnce,
     RightLeader,
     SingleRing,
     TrueCount
@@ -89,7 +93,26 @@ impl Monitor {
             Spec::AsPredicted { message, times } => {
                 Self::AsPredicted(AsPredicted::new(message, times))
             }
+            Spec::CausalDelivery { wrote, read, addressees } => {
+                Self::CausalDelivery(CausalDelivery::new(wrote, read, addressees, processes))
+            }
+            Spec::NotHeld { wrote, arrived, read, addressees } => {
+                Self::NotHeld(NotHeld::new(wrote, arrived, read, addressees, processes))
+            }
+            Spec::ReadOnce { read, addressees } => {
+                Self::ReadOnce(ReadOnce::new(read, addressees, processes))
+            }
         }
+    }
+}
+
+/// How many mails a property is about, if it is about mails.
+fn mails(spec: &Spec) -> Option<usize> {
+    match spec {
+        Spec::CausalDelivery { addressees, .. }
+        | Spec::NotHeld { addressees, .. }
+        | Spec::ReadOnce { addressees, .. } => Some(addressees.len()),
+        _ => None,
     }
 }
 
@@ -122,6 +145,9 @@ impl Monitors {
     pub fn check(specs: &[Spec]) -> Result<(), String> {
         if specs.len() > PROPERTIES_MAX {
             return Err(format!("{} properties, and the limit is {PROPERTIES_MAX}", specs.len()));
+        }
+        if let Some(mails) = specs.iter().filter_map(mails).find(|&mails| mails > MAILS_MAX) {
+            return Err(format!("{mails} mails, and the limit is {MAILS_MAX}"));
         }
         let uses_tags = |spec: &&Spec| Monitor::new(spec, 1).watch().uses_tags();
         match specs.iter().filter(uses_tags).count() {

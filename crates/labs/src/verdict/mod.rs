@@ -17,17 +17,21 @@
 //! break it, and the verdict says "not yet".
 
 mod as_predicted;
+mod causal_delivery;
 mod entries;
 mod everyone_learns;
 mod exactly_once;
 mod fifo;
 mod hops;
 mod judge;
+mod mails;
 mod mutual_exclusion;
 mod name;
+mod not_held;
 mod one_leader;
 mod one_token;
 mod ranks;
+mod read_once;
 mod right_leader;
 mod ring;
 #[cfg(test)]
@@ -40,6 +44,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use self::as_predicted::AsPredicted;
+pub use self::causal_delivery::CausalDelivery;
 pub use self::entries::Entries;
 pub use self::everyone_learns::EveryoneLearns;
 pub use self::exactly_once::ExactlyOnce;
@@ -49,9 +54,11 @@ pub use self::judge::{
     AllTagsUnderWay, Judge, Monitor, Monitors, StreamError, StreamJudge, TAGS, Tags,
 };
 pub use self::mutual_exclusion::MutualExclusion;
+pub use self::not_held::NotHeld;
 pub use self::one_leader::OneLeader;
 pub use self::one_token::OneToken;
 pub use self::ranks::Ranks;
+pub use self::read_once::ReadOnce;
 pub use self::right_leader::RightLeader;
 pub use self::ring::SingleRing;
 pub use self::true_count::TrueCount;
@@ -143,6 +150,33 @@ pub enum Spec {
         message: String,
         /// How many.
         times: u64,
+    },
+    /// Nobody reads a mail before another that happened before it: see [`CausalDelivery`].
+    CausalDelivery {
+        /// Says that a process wrote a mail, with its number.
+        wrote: String,
+        /// Says that a process read a mail, with its number.
+        read: String,
+        /// Whom each mail is addressed to, by its number.
+        addressees: Vec<Vec<ProcessId>>,
+    },
+    /// A mail that need not wait is read at once: see [`NotHeld`].
+    NotHeld {
+        /// Says that a process wrote a mail, with its number.
+        wrote: String,
+        /// Says that a mail has arrived where it is read, with its number.
+        arrived: String,
+        /// Says that a process read a mail, with its number.
+        read: String,
+        /// Whom each mail is addressed to, by its number.
+        addressees: Vec<Vec<ProcessId>>,
+    },
+    /// Every mail is read exactly once by each of its addressees: see [`ReadOnce`].
+    ReadOnce {
+        /// Says that a process read a mail, with its number.
+        read: String,
+        /// Whom each mail is addressed to, by its number.
+        addressees: Vec<Vec<ProcessId>>,
     },
 }
 
