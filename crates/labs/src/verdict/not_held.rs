@@ -113,7 +113,11 @@ impl Watch for NotHeld {
         match (needless, end) {
             (None, _) => {
                 let arrivals = counted(self.arrivals, "arrival");
-                (Some(true), format!("{arrivals}, {}", counted(self.held, "need to wait")))
+                let waiting = match self.held {
+                    0 => "nobody held one back".to_owned(),
+                    n => format!("{} in which one was held", counted(n, "step")),
+                };
+                (Some(true), format!("{arrivals}, {waiting}"))
             }
             (Some((process, mail)), End::Complete) => (Some(false), held(process, mail)),
             // The step in which it is read may have been cut off.
