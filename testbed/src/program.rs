@@ -5,25 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-/// The name of the package and of its program.
+/// The program of most tests: its package and its name.
 pub const NAME: &str = "token-ring";
 
-/// Where the program is. The first call builds it, which takes no time if nothing has changed: an old one
+/// Where the program of a package is that has the package's name. The first call builds it, which takes no time if nothing has changed: an old one
 /// would make the tests worthless.
 ///
 /// # Panics
 ///
 /// If it cannot be built.
-pub fn path() -> PathBuf {
-    of(NAME)
-}
-
-/// The same for the program of another package that has the package's name.
-///
-/// # Panics
-///
-/// If it cannot be built.
-pub fn of(package: &str) -> PathBuf {
+pub fn path(package: &str) -> PathBuf {
     static PATHS: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut paths = PATHS.lock().unwrap_or_else(PoisonError::into_inner);
     paths.entry(package.to_owned()).or_insert_with(|| build(package)).clone()
@@ -35,7 +26,7 @@ pub fn of(package: &str) -> PathBuf {
 ///
 /// If it cannot be run, or has another exit status.
 pub fn run(package: &str, arguments: &[&str], folder: &Path, status: i32) -> Vec<u8> {
-    let mut command = Command::new(of(package));
+    let mut command = Command::new(path(package));
     let output = command.args(arguments).current_dir(folder).output().expect("it can be run");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(status), "{command:?}: {said}");

@@ -435,7 +435,7 @@ struct Server {
 
 impl Server {
     fn start(trace: &Path) -> Server {
-        let mut child = Command::new(program::of("labs"))
+        let mut child = Command::new(program::path("labs"))
             .args(["view", "--serve", "--no-open"])
             .arg(trace)
             .stdout(Stdio::piped())

@@ -10,16 +10,19 @@
 mod check;
 mod progress;
 mod run;
+mod show;
 mod simulate;
 pub mod tool;
 
 use std::fmt::Debug;
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::faults::{Plan, PlanError};
 use crate::lab::{Lab, Verb};
 use crate::report::{Report, say};
 
@@ -63,6 +66,16 @@ enum Command<L: Lab> {
         #[arg(long)]
         run: String,
     },
+    /// Send a signal to a process of a run on this machine
+    #[command(hide = true)]
+    Signal {
+        #[arg(long)]
+        run: String,
+        #[arg(long)]
+        pid: u32,
+        #[arg(long)]
+        signal: String,
+    },
 }
 
 /// Subcommands of one lab beside the three verbs: see [`Lab::Tools`].
@@ -103,6 +116,10 @@ struct Common {
     /// Write every event to FILE, one JSON object a line
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// What goes wrong, and when: `drop 0->1 10%; kill 3 at 2s` (also delay, duplicate, reorder,
+    /// partition, stop, continue; docs/faults.md). `@FILE` reads it from a file; may be repeated
+    #[arg(long, value_name = "PLAN", value_parser = faults)]
+    faults: Vec<Plan>,
     /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
@@ -118,6 +135,16 @@ const RUN_PROCESSES_MAX: u32 = 1_024;
 const CHECK_PROCESSES_MAX: u32 = 16;
 
 impl Common {
+    /// What goes wrong, if that can be among so many processes.
+    fn faults(&self, processes: u32) -> anyhow::Result<Plan> {
+        let mut all = Plan::default();
+        for rule in self.faults.iter().flat_map(Plan::rules) {
+            all.push(rule.clone());
+        }
+        all.validate(processes).context("--faults")?;
+        Ok(all)
+    }
+
     /// The number of processes, if the verb can have so many.
     fn processes<L: Lab>(&self, options: &L::Options, verb: Verb) -> anyhow::Result<u32> {
         let (default, max) = match verb {
@@ -176,6 +203,10 @@ fn dispatch<L: Lab>(command: Command<L>) -> anyhow::Result<u8> {
             }
             Ok(0)
         }
+        Command::Signal { run, pid, signal } => match crate::run::signal(&run, pid, &signal)? {
+            true => Ok(0),
+            false => anyhow::bail!("no process {pid} of the run {run} is here"),
+        },
     }
 }
 
@@ -208,6 +239,25 @@ fn one_line(error: &anyhow::Error) -> String {
 /// The command line after the verb.
 fn arguments_after_verb() -> Vec<String> {
     std::env::args().skip(2).collect()
+}
+
+/// The largest file with a plan that is read, in bytes: far more than its rules may take.
+const PLAN_MAX: u64 = 64 << 10;
+
+/// Reads a plan, or the file that holds it.
+fn faults(text: &str) -> Result<Plan, String> {
+    let Some(path) = text.strip_prefix('@') else {
+        return text.parse().map_err(|error: PlanError| error.to_string());
+    };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(|error| format!("{path}: {error}"))?;
+    file.take(PLAN_MAX + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| format!("{path}: {error}"))?;
+    if text.len() as u64 > PLAN_MAX {
+        return Err(format!("{path} is longer than {PLAN_MAX} bytes"));
+    }
+    text.parse().map_err(|error: PlanError| format!("{path}: {error}"))
 }
 
 /// Reads a positive number of seconds.

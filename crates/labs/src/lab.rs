@@ -10,10 +10,12 @@ use std::io;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::faults::Assumption;
 use crate::overlay::{Contact, Overlay};
 use crate::process::{Process, ProcessId};
+use crate::run::{Launch, Participant};
 use crate::simulate::Network;
-use crate::trace::Noted;
+use crate::trace::{Noted, TraceEvent};
 use crate::verdict::{Spec, Verdict};
 
 /// One exercise with an algorithm.
@@ -32,6 +34,18 @@ pub trait Lab: Sized + 'static {
 
     /// The fewest processes that the algorithm is defined for.
     const PROCESSES_MIN: u32 = 2;
+
+    /// What the algorithm assumes of its world. A plan of faults may take it away; then the report says so,
+    /// and what fails is not the algorithm's fault.
+    const ASSUMES: &'static [Assumption] =
+        &[Assumption::Fifo, Assumption::Reliable, Assumption::NoDuplicates, Assumption::NoCrash];
+
+    /// Whether processes may die or fall silent, and the others go on. Otherwise a real run ends when one
+    /// does, and names it.
+    const CRASHES: bool = false;
+
+    /// Who starts whom in a real run, unless told otherwise.
+    const LAUNCH: Launch = Launch::Star;
 
     /// The algorithm.
     type Process: Process<Message: Serialize + DeserializeOwned>;
@@ -139,6 +153,12 @@ pub trait Lab: Sized + 'static {
 
     /// Collects what the result is made from.
     fn findings(options: &Self::Options, processes: u32) -> Self::Findings;
+
+    /// What is shown of a real run while it goes on, if the lab has something to show.
+    fn screen(options: &Self::Options, processes: u32) -> Option<Box<dyn Screen>> {
+        let _ = (options, processes);
+        None
+    }
 
     /// Judges what a real run left outside the program, once it has ended. `complete` says whether the
     /// run came to its end, `one_machine` whether all its processes were on this machine.
@@ -254,10 +274,31 @@ pub trait Application<I, R> {
     fn on_indication(&mut self, indication: &I) -> io::Result<Vec<R>>;
 }
 
+/// What is shown of a real run while it goes on: a picture on a terminal, lines in a pipe.
+pub trait Screen {
+    /// The algorithm starts on these processes, by rank.
+    fn on_start(&mut self, participants: &[Participant]) {
+        let _ = participants;
+    }
+
+    /// Something happened. The events of one process come in order, those of several as they arrive. Returns
+    /// what is said of it in a pipe.
+    fn on_event(&mut self, event: &TraceEvent) -> Option<String>;
+
+    /// The picture as it is now, on a terminal of so many columns and lines.
+    fn lines(&self, width: usize, height: usize) -> Vec<String>;
+}
+
 /// What a lab's result is made from.
 pub trait Findings {
     /// A process told its application something, so many microseconds after the start.
     fn on_indication(&mut self, process: ProcessId, indication: &dyn Noted, at_us: u64);
+
+    /// A process died, so many microseconds after the start: in a real run, when its launcher noticed. Told
+    /// after all indications, or among them.
+    fn on_crash(&mut self, process: ProcessId, at_us: u64) {
+        let _ = (process, at_us);
+    }
 
     /// The lab's own lines of the report.
     fn lines(&self, summary: &Summary) -> Vec<String>;

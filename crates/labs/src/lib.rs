@@ -6,18 +6,24 @@
 
 #![forbid(unsafe_code)]
 
+mod chance;
 pub mod check;
 pub mod cli;
 pub mod clocks;
 pub mod export;
+pub mod faults;
 pub mod lab;
 pub mod overlay;
 mod peers;
+pub mod plot;
 pub mod process;
 pub mod report;
 pub mod run;
 pub mod script;
 pub mod simulate;
+pub mod snapshot;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod trace;
 pub mod verdict;
 pub mod view;

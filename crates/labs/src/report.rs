@@ -6,6 +6,7 @@ use std::io::Write as _;
 
 use serde::{Serialize, Serializer};
 
+use crate::faults::{Plan, Toll};
 use crate::lab::{Findings, Prediction};
 use crate::process::ProcessId;
 use crate::verdict::{PropertyKind, Verdict, counted};
@@ -68,6 +69,12 @@ pub struct Report {
     pub trace: Option<String>,
     /// Where the logs are, `host:path`.
     pub logs: Vec<String>,
+    /// What the algorithm assumes and the run did not grant, each with what took it away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assumptions_broken: Vec<String>,
+    /// What went wrong by plan.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Struck>,
     /// Why the run did not come to its end.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
@@ -87,6 +94,23 @@ pub struct Report {
     /// The lab's own lines, for people.
     #[serde(skip)]
     pub lines: Vec<String>,
+}
+
+/// A rule of the plan of faults, and how many messages it struck; of a process, how many times.
+#[derive(Clone, Debug, Serialize)]
+pub struct Struck {
+    /// The rule, as plans are written.
+    pub rule: String,
+    /// How many times.
+    pub struck: u64,
+}
+
+impl Struck {
+    /// All rules of a plan.
+    pub fn all(plan: &Plan, toll: &Toll) -> Vec<Self> {
+        let rules = plan.rules().iter().enumerate();
+        rules.map(|(n, rule)| Self { rule: rule.to_string(), struck: toll.of(n) }).collect()
+    }
 }
 
 /// The messages of one kind.
@@ -255,6 +279,16 @@ impl Report {
 
     fn write_properties(&self, out: &mut String, paint: Paint) -> std::fmt::Result {
         writeln!(out)?;
+        for Struck { rule, struck } in &self.faults {
+            match struck {
+                0 => writeln!(out, "fault {rule}: {}", paint.yellow("never struck"))?,
+                1 => writeln!(out, "fault {rule}: struck once")?,
+                n => writeln!(out, "fault {rule}: struck {n} times")?,
+            }
+        }
+        for broken in &self.assumptions_broken {
+            writeln!(out, "{} {broken}", paint.yellow("assumption broken:"))?;
+        }
         for verdict in &self.properties {
             let word = match verdict.holds {
                 Some(true) => paint.green("holds   "),
@@ -265,7 +299,11 @@ impl Report {
                 PropertyKind::Safety => "safety",
                 PropertyKind::Liveness => "liveness",
             };
-            writeln!(out, "{word} {} ({kind}): {}", verdict.name, verdict.detail)?;
+            let excuse = match verdict.holds {
+                Some(false) if !self.assumptions_broken.is_empty() => ", assumption broken",
+                _ => "",
+            };
+            writeln!(out, "{word} {} ({kind}{excuse}): {}", verdict.name, verdict.detail)?;
             if !verdict.witnesses.is_empty() {
                 let events: Vec<_> = verdict.witnesses.iter().map(ToString::to_string).collect();
                 writeln!(out, "         shown by the events {}", events.join(", "))?;

@@ -1,4 +1,4 @@
-//! Ending what is left of a run on this machine.
+//! Signals to the processes of a run, and ending what is left of it on this machine.
 //!
 //! Participants end by themselves when their launcher is gone, but one that was stopped (SIGSTOP)
 //! or hangs in a loop cannot. Every process of a run has the argument `--run RUN` on its command
@@ -36,6 +36,22 @@ pub fn reap(run: &RunId, how: Signal) -> Vec<u32> {
         .filter(|pid| !own.contains(pid))
         .filter(|&pid| signal_if_of_run(pid, run, how))
         .collect()
+}
+
+/// Sends a signal to the calling process itself. SIGKILL does not return; SIGSTOP does when the process is
+/// continued.
+///
+/// # Errors
+///
+/// As the system says.
+pub fn raise(how: Signal) -> io::Result<()> {
+    Ok(nix::sys::signal::raise(how)?)
+}
+
+/// Sends a signal to one process of this machine if it is this user's and has the arguments `--run RUN`.
+/// Returns whether it did: the number may be another's by now.
+pub fn signal(run: &RunId, pid: u32, how: Signal) -> bool {
+    signal_if_of_run(pid, run, how)
 }
 
 /// Signals the process if it belongs to the run, and says whether it did.
@@ -141,6 +157,18 @@ mod tests {
             assert_eq!(child.wait().unwrap().code(), Some(3), "left alone, it ended by itself");
         }
         assert_eq!(reap(&run, Signal::SIGKILL), [0; 0]);
+    }
+
+    #[test]
+    fn one_process_is_signalled_if_it_is_of_the_run() {
+        let run = RunId::new();
+        let mut ours = waiting(&["--run", run.as_str()]);
+        let mut other = waiting(&["--run", RunId::new().as_str()]);
+        assert!(!signal(&run, other.id(), Signal::SIGKILL));
+        assert!(signal(&run, ours.id(), Signal::SIGKILL));
+        assert_eq!(ours.wait().unwrap().signal(), Some(9));
+        drop(other.stdin.take());
+        assert_eq!(other.wait().unwrap().code(), Some(3));
     }
 
     #[test]

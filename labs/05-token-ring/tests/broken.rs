@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::{CLOSINGS, broken_ring, simulate, specs, violated};
+use common::{CLOSINGS, broken_ring, simulate, specs};
 use labs::check::{Options as Search, check};
 use labs::simulate::Network;
+use labs::testing::violated;
 use labs::trace::Header;
 use labs::trace::format::Reader;
 use labs::verdict::{End, StreamJudge};

@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::{CLOSINGS, ring, simulate, specs, violated};
+use common::{CLOSINGS, ring, simulate, specs};
 use labs::lab::{Lab, Prediction};
 use labs::simulate::{Chance, Network};
+use labs::testing::violated;
 use token_ring::lab::{Options, TokenRingLab};
 
 #[test]

@@ -7,7 +7,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use common::{Ran, Running, assert_nothing_left, program, ran, sockets, wait_until};
+use common::{PROGRAM, circulating, wait_until_circulating};
+use labs::testing::{Ran, Running, assert_nothing_left, connections, sockets, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -24,7 +25,7 @@ fn all_ways_to_launch_and_close_hold() {
         for launch in ["star", "chain"] {
             let folder = tempfile::tempdir().unwrap();
             let file = folder.path().join("shared");
-            let ran = ran(&[
+            let ran = PROGRAM.ran(&[
                 "run",
                 "--processes",
                 "8",
@@ -65,14 +66,14 @@ fn assert_forty_pairs(text: &str) {
 #[test]
 fn two_processes_are_a_ring() {
     for closing in ["forward", "first"] {
-        let ran = ran(&["run", "--processes", "2", "--closing", closing]);
+        let ran = PROGRAM.ran(&["run", "--processes", "2", "--closing", closing]);
         assert!(ran.holds(), "{closing}: {}", ran.report);
     }
 }
 
 #[test]
 fn the_report_is_as_published() {
-    let ran = ran(&["run", "--processes", "3", "--seed", "7"]);
+    let ran = PROGRAM.ran(&["run", "--processes", "3", "--seed", "7"]);
     let report = &ran.report;
     assert_eq!(report["lab"], "token-ring");
     assert_eq!(report["verb"], "run");
@@ -95,7 +96,7 @@ fn the_report_is_as_published() {
 #[test]
 fn participants_are_daemons() {
     let folder = tempfile::tempdir().unwrap();
-    let running = Running::start(&folder.path().join("shared"), &["--processes", "3"]);
+    let running = circulating(&folder.path().join("shared"), &["--processes", "3"]);
     let own = session(std::process::id());
     for pid in running.pids() {
         let stat = stat(pid);
@@ -135,7 +136,7 @@ fn end_of(running: Running) -> (Ran, String) {
 #[test]
 fn a_killed_process_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let running = Running::start(&folder.path().join("shared"), &["--processes", "5"]);
+    let running = circulating(&folder.path().join("shared"), &["--processes", "5"]);
     let pid = running.pids()[2];
     signal(pid, Signal::SIGKILL);
     let (ran, _) = end_of(running);
@@ -149,7 +150,7 @@ fn a_killed_process_is_named() {
 fn a_killed_process_leaves_its_trace() {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("trace.jsonl");
-    let running = Running::start(
+    let running = circulating(
         &folder.path().join("shared"),
         &["--processes", "4", "--trace", trace.to_str().unwrap()],
     );
@@ -170,7 +171,7 @@ fn a_killed_process_leaves_its_trace() {
 #[test]
 fn a_stopped_process_is_named_and_killed() {
     let folder = tempfile::tempdir().unwrap();
-    let running = Running::start(&folder.path().join("shared"), &["--processes", "4"]);
+    let running = circulating(&folder.path().join("shared"), &["--processes", "4"]);
     let pid = running.pids()[3];
     signal(pid, Signal::SIGSTOP);
     let (ran, _) = end_of(running);
@@ -184,7 +185,7 @@ fn a_stopped_process_is_named_and_killed() {
 fn an_interrupted_run_stops_everything_and_says_so() {
     for how in [Signal::SIGINT, Signal::SIGTERM] {
         let folder = tempfile::tempdir().unwrap();
-        let running = Running::start(&folder.path().join("shared"), &["--processes", "3"]);
+        let running = circulating(&folder.path().join("shared"), &["--processes", "3"]);
         signal(running.launcher.id(), how);
         let (ran, _) = end_of(running);
         assert_eq!(ran.status, 2);
@@ -196,7 +197,7 @@ fn an_interrupted_run_stops_everything_and_says_so() {
 #[expect(clippy::disallowed_methods, reason = "the deadline is one of real time")]
 fn a_killed_launcher_leaves_nobody_not_even_who_is_stopped() {
     let folder = tempfile::tempdir().unwrap();
-    let mut running = Running::start(&folder.path().join("shared"), &["--processes", "4"]);
+    let mut running = circulating(&folder.path().join("shared"), &["--processes", "4"]);
     let run = running.run().to_owned();
     signal(running.pids()[1], Signal::SIGSTOP);
     signal(running.launcher.id(), Signal::SIGKILL);
@@ -221,14 +222,9 @@ impl HalfLaunched {
         let hosts = folder.path().join("hosts.txt");
         let port = silent.local_addr().unwrap().port();
         std::fs::write(&hosts, format!("localhost slots=2\n127.0.0.1:{port}\n")).unwrap();
-        let launcher = program()
-            .args(["run", "--processes", "3", "--json", "--advertise", "127.0.0.1", "--hosts"])
-            .arg(&hosts)
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut running = Running { launcher, folder: std::path::PathBuf::new() };
+        let mut arguments = vec!["run", "--processes", "3", "--advertise", "127.0.0.1", "--hosts"];
+        arguments.push(hosts.to_str().unwrap());
+        let running = PROGRAM.start(&arguments);
         let joined = |pid: u32| {
             std::fs::read_to_string(log_of(pid)).is_ok_and(|log| log.contains("joined the run"))
         };
@@ -236,7 +232,6 @@ impl HalfLaunched {
             let pids = running.pids();
             pids.len() == 2 && pids.into_iter().all(joined)
         });
-        running.folder = log_of(running.pids()[0]).parent().unwrap().to_owned();
         Self { running, _silent: silent, _folder: folder }
     }
 }
@@ -272,7 +267,7 @@ fn a_process_that_dies_while_others_are_launched_ends_the_run_at_once() {
 #[test]
 fn a_process_that_is_ended_by_kill_hands_its_journal_over() {
     let folder = tempfile::tempdir().unwrap();
-    let running = Running::start(&folder.path().join("shared"), &["--processes", "3"]);
+    let running = circulating(&folder.path().join("shared"), &["--processes", "3"]);
     signal(running.pids()[1], Signal::SIGTERM);
     let (ran, _) = end_of(running);
     assert_eq!(ran.status, 2, "{}", ran.report);
@@ -286,7 +281,7 @@ fn a_process_that_is_ended_by_kill_hands_its_journal_over() {
 #[test]
 fn what_was_not_seen_is_not_said_to_be_zero() {
     let folder = tempfile::tempdir().unwrap();
-    let running = Running::start(&folder.path().join("shared"), &["--processes", "3"]);
+    let running = circulating(&folder.path().join("shared"), &["--processes", "3"]);
     signal(running.pids()[0], Signal::SIGKILL);
     let (ran, _) = end_of(running);
     assert!(ran.report["messages"]["TOKEN"]["measured"].is_null(), "{}", ran.report);
@@ -299,7 +294,8 @@ fn a_trace_harms_no_other_file() {
     let hosts = folder.path().join("hosts.txt");
     std::fs::write(&hosts, "localhost\n").unwrap();
     let hosts_text = hosts.to_str().unwrap();
-    let output = program().args(["run", "--hosts", hosts_text, "--trace", hosts_text]).output();
+    let output =
+        PROGRAM.command().args(["run", "--hosts", hosts_text, "--trace", hosts_text]).output();
     let output = output.unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("for something else"));
@@ -308,7 +304,7 @@ fn a_trace_harms_no_other_file() {
     let pipe = folder.path().join("pipe");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
     for option in ["--trace", "--file"] {
-        let output = program().args(["run", option]).arg(&pipe).output().unwrap();
+        let output = PROGRAM.command().args(["run", option]).arg(&pipe).output().unwrap();
         assert_eq!(output.status.code(), Some(2));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("not an ordinary file"), "{said}");
@@ -317,7 +313,7 @@ fn a_trace_harms_no_other_file() {
 
 #[test]
 fn a_run_that_takes_too_long_ends() {
-    let ran = ran(&["run", "--laps", "1000000", "--work", "1", "--timeout", "1"]);
+    let ran = PROGRAM.ran(&["run", "--laps", "1000000", "--work", "1", "--timeout", "1"]);
     assert_eq!(ran.status, 2);
     assert!(ran.problems().contains("time-out: p0, p1, p2, p3, p4 had not finished after 1 s"));
     let verdicts = ran.report["properties"].as_array().unwrap();
@@ -332,7 +328,7 @@ fn a_mistake_shows_in_a_real_run() {
         ("enters-without-token", "mutual exclusion"),
         ("sends-both-ways", "exactly one token at any time"),
     ] {
-        let ran = ran(&["run", "--broken", mistake, "--timeout", "3"]);
+        let ran = PROGRAM.ran(&["run", "--broken", mistake, "--timeout", "3"]);
         assert_eq!(ran.status, 1, "{mistake}: {}", ran.report);
         let verdicts = ran.report["properties"].as_array().unwrap();
         let verdict = verdicts.iter().find(|verdict| verdict["name"] == property).unwrap();
@@ -346,17 +342,10 @@ fn a_mistake_shows_in_a_real_run() {
 fn strangers_disturb_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("shared");
-    let launcher = program()
-        .args(["run", "--processes", "3", "--laps", "600", "--work", "2", "--json", "--file"])
-        .arg(&file)
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let running = Running { launcher, folder: std::path::PathBuf::new() };
-    wait_until("the token circulates", || {
-        std::fs::read_to_string(&file).is_ok_and(|text| text.lines().count() > 20)
-    });
+    let path = file.to_str().unwrap();
+    let running =
+        PROGRAM.start(&["run", "--processes", "3", "--laps", "600", "--work", "2", "--file", path]);
+    wait_until_circulating(&file);
     let mut ports = listening_ports(running.launcher.id());
     let pids = running.pids();
     assert_eq!(pids.len(), 3);
@@ -406,7 +395,7 @@ fn log_of(pid: u32) -> std::path::PathBuf {
 }
 
 fn listening_ports(pid: u32) -> Vec<u16> {
-    let all = common::connections(pid);
+    let all = connections(pid);
     let ports: Vec<u16> =
         all.iter().filter(|(_, peer)| *peer == 0).map(|(port, _)| *port).collect();
     assert!(ports.iter().all(|port| sockets(pid).contains(port)));
@@ -417,7 +406,7 @@ fn listening_ports(pid: u32) -> Vec<u16> {
 #[test]
 fn a_replayed_hello_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let running = Running::start(&folder.path().join("shared"), &["--processes", "3"]);
+    let running = circulating(&folder.path().join("shared"), &["--processes", "3"]);
     let port = listening_ports(running.pids()[0])[0];
     // The first frame of a handshake, for p0, as p1 would send it: whoever overhears one has its bytes.
     let membership = netkit::Membership {
@@ -470,7 +459,7 @@ fn nonsense_gets_one_line_and_status_2() {
         (&["participant", "--run", "x", "--rank", "0"], "for the launcher to use"),
         (&["reap", "--run", "../x"], "run"),
     ] {
-        let output = program().args(arguments).output().unwrap();
+        let output = PROGRAM.command().args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
         let said = String::from_utf8_lossy(&output.stderr);
@@ -482,7 +471,7 @@ fn nonsense_gets_one_line_and_status_2() {
 #[test]
 fn help_teaches() {
     let help = |arguments: &[&str]| {
-        let output = program().args(arguments).output().unwrap();
+        let output = PROGRAM.command().args(arguments).output().unwrap();
         assert!(output.status.success());
         String::from_utf8_lossy(&output.stdout).into_owned()
     };

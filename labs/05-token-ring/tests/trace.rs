@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::ran;
+use common::PROGRAM;
 use serde_json::Value;
 
 /// The events of a trace, in the order of the file.
@@ -50,7 +50,7 @@ fn traced(arguments: &[&str], processes: usize) -> Vec<Value> {
     let path = folder.path().join("trace.jsonl");
     let mut all = arguments.to_vec();
     all.extend(["--trace", path.to_str().unwrap()]);
-    let ran = ran(&all);
+    let ran = PROGRAM.ran(&all);
     assert!(ran.holds(), "{}", ran.report);
     assert_eq!(ran.report["trace"].as_str(), path.to_str());
     let events = events(&path);
@@ -80,7 +80,7 @@ fn the_same_seed_writes_the_same_file() {
     let write = |name: &str, seed: &str| {
         let path = folder.path().join(name);
         let path_text = path.to_str().unwrap().to_owned();
-        ran(&[
+        PROGRAM.ran(&[
             "simulate",
             "--processes",
             "100",
@@ -103,7 +103,7 @@ fn a_check_writes_its_counterexample() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("trace.jsonl");
     let path = path.to_str().unwrap();
-    let ran = ran(&["check", "--broken", "second-token", "--trace", path]);
+    let ran = PROGRAM.ran(&["check", "--broken", "second-token", "--trace", path]);
     assert_eq!(ran.status, 1);
     let events = events(path.as_ref());
     assert_exact(&events, 3);

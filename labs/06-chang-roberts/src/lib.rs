@@ -2,7 +2,7 @@
 //!
 //! Two algorithms, one on top of the other: [`election`] on the ring, [`numbering`] on the election. Their
 //! mistakes are in [`broken`]; [`identities`] says who is called what and who starts, [`theory`] what it
-//! costs, [`lab`] what is demanded. [`sweep`] measures many runs and draws them with [`plot`].
+//! costs, [`lab`] what is demanded. [`sweep`] measures many runs and draws them.
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +11,5 @@ pub mod election;
 pub mod identities;
 pub mod lab;
 pub mod numbering;
-pub mod plot;
 pub mod sweep;
 pub mod theory;

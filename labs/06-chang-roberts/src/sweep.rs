@@ -6,15 +6,15 @@ use std::io;
 use std::path::Path;
 
 use labs::lab::{Lab, Place, Study};
+use labs::plot::{Axis, Curve, Mark, Plot, Point, Scale};
 use labs::process::split_mix;
 use labs::simulate::{Limits, Network, Simulation};
 use labs::trace::Recorder;
-use labs::verdict::{Judge, Verdict};
+use labs::verdict::{Judge, Tally};
 use serde_json::json;
 
 use crate::identities::Identities;
 use crate::lab::{ChangRobertsLab, Options};
-use crate::plot::{Plot, Point};
 use crate::theory;
 
 /// What the runs of one size showed.
@@ -55,24 +55,11 @@ pub fn sweep(
         for _ in 0..runs {
             let seed = split_mix(&mut seeds);
             let options = options(Identities { seed, ..Identities::default() });
-            counts.push(tally.run(n, seed, network, &options)?);
+            counts.push(run(&mut tally, n, seed, network, &options)?);
         }
         rows.push(row(n, &counts));
     }
-    let points = rows.iter().map(|row| Point {
-        x: f64::from(row.n),
-        measured: row.mean,
-        deviation: row.deviation,
-        predicted: row.predicted,
-    });
-    let drawing = Plot {
-        title: format!("ELECTION messages, mean of {runs} random orders"),
-        x: "processes N".to_owned(),
-        y: "messages".to_owned(),
-        measured: "measured, with standard deviation".to_owned(),
-        predicted: "N·H(N)".to_owned(),
-        points: points.collect(),
-    };
+    let drawing = drawing(&rows, runs);
     std::fs::write(plot, drawing.to_svg()).map_err(|error| {
         io::Error::new(
             error.kind(),
@@ -89,7 +76,7 @@ pub fn sweep(
             "plot": plot.display().to_string(),
             "sizes": rows.iter().copied().map(Row::to_json).collect::<Vec<_>>(),
         }),
-        verdicts: tally.verdicts,
+        verdicts: tally.into_verdicts(),
     })
 }
 
@@ -120,6 +107,30 @@ fn row(n: u32, counts: &[u64]) -> Row {
     }
 }
 
+fn drawing(rows: &[Row], runs: u32) -> Plot {
+    let axis = |name: &str| Axis { name: name.to_owned(), scale: Scale::Logarithmic };
+    let measured = |row: &Row| Point { x: f64::from(row.n), y: row.mean, deviation: row.deviation };
+    let predicted = |row: &Row| Point { x: f64::from(row.n), y: row.predicted, deviation: 0.0 };
+    let measured = Curve {
+        name: "measured, with standard deviation".to_owned(),
+        mark: Mark::Dots,
+        colour: 0,
+        points: rows.iter().map(measured).collect(),
+    };
+    let predicted = Curve {
+        name: "N·H(N)".to_owned(),
+        mark: Mark::Line,
+        colour: 1,
+        points: rows.iter().map(predicted).collect(),
+    };
+    Plot {
+        title: format!("ELECTION messages, mean of {runs} random orders"),
+        x: axis("processes N"),
+        y: axis("messages"),
+        curves: vec![measured, predicted],
+    }
+}
+
 fn table(rows: &[Row], runs: u32) -> Vec<String> {
     let head = format!(
         "{:>10}{:>14}{:>14}{:>12}{:>12}{:>14}{:>9}",
@@ -136,43 +147,22 @@ fn table(rows: &[Row], runs: u32) -> Vec<String> {
     [title, head].into_iter().chain(rows.iter().map(line)).collect()
 }
 
-/// Of each property, in how many runs it held, or the first run in which it did not.
-#[derive(Default)]
-struct Tally {
-    runs: u64,
-    verdicts: Vec<Verdict>,
-}
-
-impl Tally {
-    /// One run, judged. Returns how many ELECTION messages it took.
-    fn run(&mut self, n: u32, seed: u64, network: &Network, options: &Options) -> io::Result<u64> {
-        let process = |rank| ChangRobertsLab::process(options, &Place::simulated(rank, n));
-        let judge = Judge::new(&ChangRobertsLab::properties(options, n), n);
-        let all = (0..n).map(process).collect();
-        let recorder = Recorder::new(n, judge);
-        let mut simulation = Simulation::new(seed, network.clone(), all, recorder)
-            .map_err(|error| io::Error::other(error.to_string()))?;
-        let ended = simulation.run(Limits::default()).end();
-        let judge = simulation.into_observer().finish()?;
-        self.count(n, seed, judge.verdicts(&ended));
-        Ok(judge.messages().get("ELECTION").copied().unwrap_or(0))
-    }
-
-    fn count(&mut self, n: u32, seed: u64, verdicts: Vec<Verdict>) {
-        self.runs += 1;
-        if self.verdicts.is_empty() {
-            self.verdicts.clone_from(&verdicts);
-        }
-        for (all, one) in self.verdicts.iter_mut().zip(verdicts) {
-            let first_to_fail = one.holds != Some(true) && all.holds == Some(true);
-            if first_to_fail || self.runs == 1 {
-                all.holds = one.holds;
-                all.detail = format!("with {n} processes and the seed {seed}: {}", one.detail);
-                all.witnesses = one.witnesses;
-            }
-            if all.holds == Some(true) {
-                all.detail = format!("in all {} runs", self.runs);
-            }
-        }
-    }
+/// One run, judged. Returns how many ELECTION messages it took.
+fn run(
+    tally: &mut Tally,
+    n: u32,
+    seed: u64,
+    network: &Network,
+    options: &Options,
+) -> io::Result<u64> {
+    let process = |rank| ChangRobertsLab::process(options, &Place::simulated(rank, n));
+    let judge = Judge::new(&ChangRobertsLab::properties(options, n), n);
+    let all = (0..n).map(process).collect();
+    let recorder = Recorder::new(n, judge);
+    let mut simulation = Simulation::new(seed, network.clone(), all, recorder)
+        .map_err(|error| io::Error::other(error.to_string()))?;
+    let ended = simulation.run(Limits::default()).end();
+    let judge = simulation.into_observer().finish()?;
+    tally.count(&format!("with {n} processes and the seed {seed}"), judge.verdicts(&ended));
+    Ok(judge.messages().get("ELECTION").copied().unwrap_or(0))
 }

@@ -3,10 +3,11 @@
 mod common;
 
 use chang_roberts::broken::Broken;
-use common::{all_of, broken_ring, random, ring, simulate, specs, violated};
+use common::{all_of, broken_ring, random, ring, simulate, specs};
 use labs::check::{Channels, Counterexample, Options as Search, check};
 use labs::process::Process;
 use labs::simulate::Network;
+use labs::testing::{judged_again, violated};
 use labs::trace::Header;
 use labs::verdict::{End, Judge, Spec};
 
@@ -111,7 +112,7 @@ fn assert_saved_trace_shows_it<P: Process>(counterexample: &Counterexample<P>, d
     };
     let file = tempfile::NamedTempFile::new().unwrap();
     counterexample.save(&header, Box::new(file.reopen().unwrap())).unwrap();
-    let verdicts = common::judged_again(file.path());
+    let verdicts = judged_again(file.path());
     let broken = violated(&verdicts);
     assert_eq!(broken, [counterexample.property.as_str()], "{counterexample}: {verdicts:?}");
 }

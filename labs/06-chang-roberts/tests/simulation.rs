@@ -4,9 +4,10 @@ mod common;
 
 use chang_roberts::identities::{Identities, Initiators, Order};
 use chang_roberts::lab::{ChangRobertsLab, Options};
-use common::{CLOSINGS, ELECTS, all_of, random, ring, simulate, specs, violated};
+use common::{CLOSINGS, ELECTS, all_of, random, ring, simulate, specs};
 use labs::lab::{Lab, Prediction};
 use labs::simulate::{Chance, Network};
+use labs::testing::violated;
 use labs::verdict::Judge;
 use proptest::prelude::*;
 

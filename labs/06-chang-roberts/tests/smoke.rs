@@ -2,14 +2,15 @@
 
 mod common;
 
-use common::{judged_again, output, ran};
+use common::PROGRAM;
+use labs::testing::judged_again;
 use serde_json::{Value, json};
 
 #[test]
 fn all_ways_to_launch_and_close_hold() {
     for closing in ["forward", "first"] {
         for launch in ["star", "chain"] {
-            let ran = ran(&["run", "-n", "8", "--closing", closing, "--launch", launch]);
+            let ran = PROGRAM.ran(&["run", "-n", "8", "--closing", closing, "--launch", launch]);
             assert!(ran.holds(), "{closing} {launch}: {}", ran.report);
             assert_eq!(ran.status, 0);
             let messages = &ran.report["messages"];
@@ -24,7 +25,7 @@ fn all_ways_to_launch_and_close_hold() {
 
 #[test]
 fn the_result_names_process_host_pid_identity_rank_and_leader() {
-    let ran = ran(&["run", "--processes", "4", "--ids", "sorted"]);
+    let ran = PROGRAM.ran(&["run", "--processes", "4", "--ids", "sorted"]);
     assert!(ran.holds(), "{}", ran.report);
     let result = &ran.report["result"];
     assert_eq!((&result["leader"], &result["identity"]), (&json!(0), &json!(4)));
@@ -48,7 +49,8 @@ fn the_result_names_process_host_pid_identity_rank_and_leader() {
 #[test]
 fn the_same_seed_gives_the_same_identities_in_run_and_simulate() {
     let known = |verb: &str| -> Vec<Value> {
-        let ran = ran(&[verb, "-n", "5", "--seed", "11", "--initiators", "2", "--elect", "min"]);
+        let ran =
+            PROGRAM.ran(&[verb, "-n", "5", "--seed", "11", "--initiators", "2", "--elect", "min"]);
         assert!(ran.holds(), "{}", ran.report);
         let rows = ran.report["places"].as_array().unwrap();
         rows.iter().map(|row| json!([row["identity"], row["rank"], row["leader"]])).collect()
@@ -61,7 +63,7 @@ fn identities_come_from_a_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "70\n18446744073709551615\n12\n").unwrap();
     let path = file.path().to_str().unwrap();
-    let ran = ran(&["run", "--processes", "3", "--ids", path]);
+    let ran = PROGRAM.ran(&["run", "--processes", "3", "--ids", path]);
     assert!(ran.holds(), "{}", ran.report);
     assert_eq!(ran.report["result"]["identity"], json!(u64::MAX));
     assert_eq!(ran.report["result"]["leader"], 1);
@@ -71,7 +73,7 @@ fn identities_come_from_a_file() {
 fn a_real_run_is_judged_again_from_its_trace() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("trace.jsonl");
-    let ran = ran(&["run", "-n", "5", "--trace", path.to_str().unwrap()]);
+    let ran = PROGRAM.ran(&["run", "-n", "5", "--trace", path.to_str().unwrap()]);
     let verdicts = serde_json::to_value(judged_again(&path)).unwrap();
     assert_eq!(verdicts, ran.report["properties"]);
 }
@@ -84,7 +86,7 @@ fn a_mistake_shows_in_a_real_run() {
         ("numbering-skips", "ranks 0 to N-1 in ring order"),
         ("equal-identities", "exactly one leader, agreed by all"),
     ] {
-        let ran = ran(&["run", "-n", "4", "--broken", mistake, "--timeout", "3"]);
+        let ran = PROGRAM.ran(&["run", "-n", "4", "--broken", mistake, "--timeout", "3"]);
         assert_eq!(ran.status, 1, "{mistake}: {}", ran.report);
         let verdicts = ran.report["properties"].as_array().unwrap();
         let verdict = verdicts.iter().find(|verdict| verdict["name"] == property).unwrap();
@@ -94,7 +96,7 @@ fn a_mistake_shows_in_a_real_run() {
 
 #[test]
 fn of_many_processes_the_first_and_the_last_are_shown() {
-    let output = output(&["simulate", "-n", "100"]);
+    let output = PROGRAM.output(&["simulate", "-n", "100"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(
         text.contains("\np9 ") && text.contains("\n...\np90 ") && !text.contains("\np10 "),
@@ -106,8 +108,15 @@ fn of_many_processes_the_first_and_the_last_are_shown() {
 fn a_sweep_writes_a_table_and_a_plot() {
     let folder = tempfile::tempdir().unwrap();
     let plot = folder.path().join("plot.svg");
-    let ran =
-        ran(&["simulate", "--sweep", "5,50", "--runs", "40", "--plot", plot.to_str().unwrap()]);
+    let ran = PROGRAM.ran(&[
+        "simulate",
+        "--sweep",
+        "5,50",
+        "--runs",
+        "40",
+        "--plot",
+        plot.to_str().unwrap(),
+    ]);
     assert!(ran.holds(), "{}", ran.report);
     let sizes = ran.report["result"]["sizes"].as_array().unwrap();
     assert_eq!(sizes.len(), 2);
@@ -137,10 +146,24 @@ fn what_cannot_be_is_refused_with_the_reason() {
         (&["simulate", "--sweep", "9", "-n", "4"], "--processes is for one run"),
         (&["simulate", "--runs", "9"], "--sweep"),
     ] {
-        let output = output(arguments);
+        let output = PROGRAM.output(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
         assert!(stderr.contains(reason), "{arguments:?}: {stderr}");
         assert!(output.stdout.is_empty());
+    }
+}
+
+/// The same plan in both worlds: the order of a channel is lost, and Chang and Roberts do not need it.
+#[test]
+fn channels_that_reorder_are_not_fifo_and_the_election_does_not_mind() {
+    for verb in ["run", "simulate"] {
+        let ran = PROGRAM.ran(&[verb, "--processes", "6", "--seed", "7", "--faults", "reorder"]);
+        assert_eq!(ran.verdict("FIFO"), false, "{verb}: {}", ran.report);
+        assert_eq!(ran.verdict("exactly one leader, agreed by all"), true, "{verb}");
+        assert_eq!(ran.verdict("ELECTION messages as predicted"), true, "{verb}");
+        assert_eq!(ran.report["assumptions_broken"][0], "FIFO (reorder)");
+        assert!(ran.report["faults"][0]["struck"].as_u64().unwrap() > 10);
+        assert_eq!(ran.status, 1);
     }
 }

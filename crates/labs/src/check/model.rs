@@ -179,11 +179,11 @@ impl<P: Process> Model<P> {
             let Envelope { from, to, message, .. } = envelope;
             let (from, to, message) = (*from, *to, message.clone());
             let index = index as u32;
-            if state.lost < self.options.losses {
+            if state.lost < self.options.losses && self.options.may_lose(from, to) {
                 let message = message.clone();
                 self.take(state, &Step::Lose { index, from, to, message }, found);
             }
-            if state.doubled < self.options.duplicates {
+            if state.doubled < self.options.duplicates && self.options.may_double(from, to) {
                 let (message, choices) = (message.clone(), Vec::new());
                 self.take(state, &Step::Double { index, from, to, message, choices }, found);
             }
@@ -206,7 +206,7 @@ impl<P: Process> Model<P> {
                     self.take(state, &Step::Timeout { process, timer, choices }, found);
                 }
             }
-            if crashes < self.options.crashes as usize {
+            if crashes < self.options.crashes as usize && self.options.may_crash(process) {
                 self.take(state, &Step::Crash { process }, found);
             }
         }

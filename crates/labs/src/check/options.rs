@@ -1,6 +1,10 @@
 //! What the checker tries, and when it gives up.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+use crate::faults;
+use crate::process::ProcessId;
 
 /// How many states are visited at the most, unless asked otherwise: each takes some hundred bytes
 /// while it waits for its turn, so that this many fit into the memory of a lab machine.
@@ -16,10 +20,16 @@ pub struct Options {
     pub channels: Channels,
     /// How many messages may be lost in one run.
     pub losses: u32,
+    /// On which channels; on all if none is named.
+    pub lossy: Vec<faults::Channels>,
     /// How many messages may be doubled in one run.
     pub duplicates: u32,
+    /// On which channels; on all if none is named.
+    pub doubling: Vec<faults::Channels>,
     /// How many processes may crash in one run.
     pub crashes: u32,
+    /// Which; any if none is named.
+    pub mortal: BTreeSet<ProcessId>,
     /// How many times the timers of one process may run out in one run. Without a bound, a process
     /// that starts its timer again and again has no last state.
     pub timeouts: u32,
@@ -38,14 +48,38 @@ impl Default for Options {
         Self {
             channels: Channels::Fifo,
             losses: 0,
+            lossy: Vec::new(),
             duplicates: 0,
+            doubling: Vec::new(),
             crashes: 0,
+            mortal: BTreeSet::new(),
             timeouts: 2,
             states: STATES_MAX,
             time: TIMEOUT,
             threads: 1,
         }
     }
+}
+
+impl Options {
+    /// Whether messages of one process to another may be lost, as long as not too many are.
+    pub(super) fn may_lose(&self, from: ProcessId, to: ProcessId) -> bool {
+        is_named(&self.lossy, from, to)
+    }
+
+    /// Whether messages of one process to another may be doubled, as long as not too many are.
+    pub(super) fn may_double(&self, from: ProcessId, to: ProcessId) -> bool {
+        is_named(&self.doubling, from, to)
+    }
+
+    /// Whether a process may crash, as long as not too many do.
+    pub(super) fn may_crash(&self, process: ProcessId) -> bool {
+        self.mortal.is_empty() || self.mortal.contains(&process)
+    }
+}
+
+fn is_named(channels: &[faults::Channels], from: ProcessId, to: ProcessId) -> bool {
+    channels.is_empty() || channels.iter().any(|some| some.contain(from, to))
 }
 
 /// The order in which a channel delivers.

@@ -11,9 +11,11 @@ use clap::Args;
 use super::progress::Progress;
 use super::{Common, arguments_after_verb, finish};
 use crate::check::{Channels, Counterexample, Options, STATES_MAX, check as explore_all, explore};
+use crate::faults::{Action, Assumption, Fault, Rule, When};
 use crate::lab::{Lab, Place, Verb};
 use crate::process::{Process, ProcessId};
 use crate::report::{Report, say};
+use crate::simulate::Chance;
 use crate::trace::Header;
 use crate::trace::event::FORMAT;
 
@@ -88,7 +90,8 @@ where
 {
     let processes = u32::try_from(all.len())?;
     let specs = L::properties(lab_options, processes);
-    let options = Options {
+    let plan = common.faults(processes)?;
+    let mut options = Options {
         channels: if search.unordered { Channels::Unordered } else { Channels::Fifo },
         losses: search.losses,
         duplicates: search.duplicates,
@@ -98,6 +101,11 @@ where
         time: Duration::from_secs_f64(common.timeout),
         ..Options::default()
     };
+    for rule in plan.rules() {
+        allow(&mut options, rule)
+            .map_err(|why| anyhow::anyhow!("--faults: {rule:?}: {why}", rule = rule.to_string()))?;
+    }
+    let assumptions_broken = assumptions_broken::<L>(&options);
     let request = |rank| L::requests(lab_options, ProcessId(rank), processes);
     let requests = (0..processes).map(request).collect();
     if let Some(address) = search.explore {
@@ -139,6 +147,8 @@ where
         states: Some(outcome.states as u64),
         hosts: Vec::new(),
         messages: std::collections::BTreeMap::new(),
+        assumptions_broken,
+        faults: Vec::new(),
         problems,
         properties: outcome.verdicts,
         result: serde_json::json!({ "max_depth": outcome.max_depth }),
@@ -151,6 +161,55 @@ where
         lines: vec![format!("every state is reached within {} steps", outcome.max_depth)],
     };
     finish(&report, common.json)
+}
+
+/// Lets the checker try what a rule says: it may happen once, at any moment.
+fn allow(options: &mut Options, rule: &Rule) -> Result<(), String> {
+    if rule.when != When::Always {
+        return Err("`check` knows no time, and tries every moment: leave out when".to_owned());
+    }
+    let a_share = "`check` tries it with each message, once: leave out how often";
+    match &rule.fault {
+        Fault::Drop(channels, Chance::ALWAYS) => {
+            options.losses += 1;
+            options.lossy.push(channels.clone());
+        }
+        Fault::Duplicate(channels, Chance::ALWAYS) => {
+            options.duplicates += 1;
+            options.doubling.push(channels.clone());
+        }
+        Fault::Drop(..) | Fault::Duplicate(..) => return Err(a_share.to_owned()),
+        Fault::Reorder(channels, Chance::ALWAYS) if *channels == Default::default() => {
+            options.channels = Channels::Unordered;
+        }
+        Fault::Reorder(..) => {
+            return Err("`check` reorders all channels or none: leave out which".to_owned());
+        }
+        Fault::Process(Action::Kill, process) => {
+            options.crashes += 1;
+            options.mortal.insert(*process);
+        }
+        Fault::Partition(_) => {
+            return Err("`check` loses messages one by one: write `drop 0->1`".to_owned());
+        }
+        Fault::Delay(..) | Fault::Process(..) => {
+            return Err("`check` tries every delay anyway: leave it out".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// What the lab's algorithm assumes and the checker does not grant.
+fn assumptions_broken<L: Lab>(options: &Options) -> Vec<String> {
+    let broken = [
+        (Assumption::Fifo, options.channels == Channels::Unordered),
+        (Assumption::Reliable, options.losses > 0),
+        (Assumption::NoDuplicates, options.duplicates > 0),
+        (Assumption::NoCrash, options.crashes > 0),
+    ];
+    let is_broken =
+        |(assumption, broken): &(Assumption, bool)| *broken && L::ASSUMES.contains(assumption);
+    broken.into_iter().filter(is_broken).map(|(assumption, _)| assumption.to_string()).collect()
 }
 
 fn run_name(processes: u32) -> String {

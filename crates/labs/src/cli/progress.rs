@@ -26,6 +26,13 @@ impl Progress {
         }
     }
 
+    /// Takes away what is shown.
+    pub(super) fn clear(&mut self) {
+        if std::mem::take(&mut self.shown) {
+            let _ = write!(std::io::stderr(), "\r\u{1b}[K");
+        }
+    }
+
     /// How long it has taken so far.
     pub(super) fn elapsed(&self) -> Duration {
         self.started.elapsed()
@@ -34,13 +41,11 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.shown {
-            let _ = write!(std::io::stderr(), "\r\u{1b}[K");
-        }
+        self.clear();
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a person waits is a matter of real time")]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }

@@ -9,12 +9,12 @@ use clap::Args;
 use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 
-use super::progress::Progress;
+use super::show::Show;
 use super::{Common, arguments_after_verb, finish};
 use crate::lab::{Findings, Lab, Summary, Verb};
 use crate::process::ProcessId;
-use crate::report::{PlaceOf, Report};
-use crate::run::{Launch, Plan, host_label};
+use crate::report::{PlaceOf, Report, Struck};
+use crate::run::{Audience as _, Launch, Plan, host_label};
 use crate::trace::What;
 
 /// The options of `run`.
@@ -37,9 +37,10 @@ struct Machines {
     /// The machines, one a line: [user@]host[:port] [slots=N] [default: this machine]
     #[arg(long, value_name = "FILE")]
     hosts: Option<PathBuf>,
-    /// Who starts whom: the launcher all, or each process the next from its own machine
-    #[arg(long, value_enum, default_value_t)]
-    launch: Launch,
+    /// Who starts whom: the launcher all, each process the next from its own machine, or each those below it
+    /// [default: what the lab is about, else star]
+    #[arg(long, value_enum)]
+    launch: Option<Launch>,
     /// Copy this program to the machines, if they do not have it at the same path
     #[arg(long)]
     push: bool,
@@ -87,6 +88,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     init_log();
     let processes = common.processes::<L>(&options, Verb::Run)?;
     L::prepare(&mut options, Verb::Run, processes).map_err(anyhow::Error::msg)?;
+    let faults = common.faults(processes)?;
     let hosts = match &machines.hosts {
         Some(path) => Hosts::read(path)?,
         None => Hosts::localhost(),
@@ -100,6 +102,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     let run = crate::run::new_run_id();
     let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
     L::draw(&mut options, seed);
+    let mut show = Show::new(L::screen(&options, processes));
     let plan = Plan {
         lab: L::NAME,
         run: run.clone(),
@@ -114,7 +117,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
             ..LaunchOptions::default()
         },
         hosts: hosts.clone(),
-        mode: machines.launch,
+        mode: machines.launch.unwrap_or(L::LAUNCH),
         advertise: machines.advertise,
         overlay: L::overlay(&options),
         properties: L::properties(&options, processes),
@@ -125,21 +128,22 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         timeout: Duration::from_secs_f64(common.timeout),
         stay: machines.stay,
         max_frame: machines.max_frame,
-        watch: true,
+        follow: show.follows(),
+        faults: faults.clone(),
+        survives_crashes: L::CRASHES,
     };
 
     let mut findings = L::findings(&options, processes);
-    let mut progress = Progress::new();
     let finished = crate::run::run(
         plan,
-        |event| {
-            if let What::Indication(note) = &event.what {
-                findings.on_indication(event.process, note, event.at_us);
-            }
+        |event| match &event.what {
+            What::Indication(note) => findings.on_indication(event.process, note, event.at_us),
+            What::Crash => findings.on_crash(event.process, event.at_us),
+            _ => {}
         },
-        &mut |message| progress.say(message),
+        &mut show,
     )?;
-    drop(progress);
+    drop(show);
 
     let complete = finished.problems.is_empty();
     let one_machine = hosts.iter().all(Host::is_local);
@@ -179,6 +183,8 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
             .filter(|participant| !participant.log.is_empty())
             .map(|participant| format!("{}:{}", participant.host, participant.log))
             .collect(),
+        assumptions_broken: faults.broken(L::ASSUMES, &finished.toll),
+        faults: Struck::all(&faults, &finished.toll),
         problems: finished.problems,
         killed: finished.killed,
         began: finished.began,
@@ -194,7 +200,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
             .collect(),
         lines: match finished.has_gaps {
             true => vec!["the result is not known: events are missing".to_owned()],
-            false => findings.lines(&summary),
+            false => [finished.deaths, findings.lines(&summary)].concat(),
         },
     };
     finish(&report, common.json)

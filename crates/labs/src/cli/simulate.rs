@@ -10,9 +10,10 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{Common, arguments_after_verb, finish};
+use crate::faults::{Assumption, Plan};
 use crate::lab::{Findings, Lab, Place, Study, Summary, Verb};
 use crate::process::{Process, ProcessId};
-use crate::report::{PlaceOf, Report};
+use crate::report::{PlaceOf, Report, Struck};
 use crate::simulate::{Chance, Ended, Limits, Network, Simulation};
 use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
 use crate::trace::{Header, Recorder};
@@ -76,9 +77,11 @@ pub(super) fn simulate<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
             processes - 1
         );
     }
+    let faults = common.faults(processes)?;
     let started = Progress::new();
     if let Some(runs) = L::study(&options) {
         let of_one_run = [
+            ("--faults", !faults.is_empty()),
             ("--processes", common.processes.is_some()),
             ("--trace", common.trace.is_some()),
             ("--broken", broken.is_some()),
@@ -94,11 +97,11 @@ pub(super) fn simulate<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     match broken {
         None => {
             let all = (0..processes).map(build).collect();
-            simulate_processes::<L, _>(&common, network, &options, all)
+            simulate_processes::<L, _>(&common, network, &faults, &options, all)
         }
         Some(how) => {
             let all = (0..processes).map(|rank| L::broken(build(rank), &how)).collect();
-            simulate_processes::<L, _>(&common, network, &options, all)
+            simulate_processes::<L, _>(&common, network, &faults, &options, all)
         }
     }
 }
@@ -106,6 +109,7 @@ pub(super) fn simulate<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
 fn simulate_processes<L, P>(
     common: &Common,
     network: NetworkArguments,
+    faults: &Plan,
     options: &L::Options,
     all: Vec<P>,
 ) -> anyhow::Result<u8>
@@ -120,6 +124,7 @@ where
     let processes = u32::try_from(all.len())?;
     let seed = seed(common);
     let crashes = network.crash.clone();
+    let by_network = broken_by_network::<L>(&network);
     let recorder = recorder::<L>(common, options, processes, seed)?;
     let mut simulation = Simulation::new(seed, network.into_network(), all, recorder)?;
     if common.trace.is_some() {
@@ -134,6 +139,7 @@ where
     for (process, at) in crashes {
         simulation.crash_at(at, ProcessId(process));
     }
+    simulation = simulation.with_faults(faults, seed)?;
 
     let mut findings = L::findings(options, processes);
     let mut progress = Progress::new();
@@ -164,7 +170,11 @@ where
     };
     let elapsed = progress.elapsed();
     let virtual_time = simulation.now();
+    let toll = simulation.toll();
     drop(progress);
+    for &(process, at_us) in simulation.observer().crashes() {
+        findings.on_crash(process, at_us);
+    }
     let judge = simulation.into_observer().finish().with_context(|| match &common.trace {
         Some(path) => format!("the trace could not be written to {}", path.display()),
         None => "the run could not be recorded".to_owned(),
@@ -187,6 +197,8 @@ where
         result: findings.json(&summary),
         trace: common.trace.as_ref().map(|path| path.display().to_string()),
         logs: Vec::new(),
+        assumptions_broken: [by_network, faults.broken(L::ASSUMES, &toll)].concat(),
+        faults: Struck::all(faults, &toll),
         problems,
         killed: Vec::new(),
         counterexample: Vec::new(),
@@ -214,6 +226,8 @@ fn study_report<L: Lab>(study: Study, seed: u64, elapsed: Duration) -> Report {
         result: study.result,
         trace: None,
         logs: Vec::new(),
+        assumptions_broken: Vec::new(),
+        faults: Vec::new(),
         problems: Vec::new(),
         killed: Vec::new(),
         counterexample: Vec::new(),
@@ -221,6 +235,22 @@ fn study_report<L: Lab>(study: Study, seed: u64, elapsed: Duration) -> Report {
         began: true,
         lines: study.lines,
     }
+}
+
+/// What the lab's algorithm assumes and this network does not grant.
+fn broken_by_network<L: Lab>(network: &NetworkArguments) -> Vec<String> {
+    let unordered = network.unordered || network.reordering != Chance::NEVER;
+    let by_network = [
+        (Assumption::Fifo, unordered, "--unordered"),
+        (Assumption::Reliable, network.loss != Chance::NEVER, "--loss"),
+        (Assumption::NoDuplicates, network.duplication != Chance::NEVER, "--duplication"),
+        (Assumption::NoCrash, !network.crash.is_empty(), "--crash"),
+    ];
+    by_network
+        .iter()
+        .filter(|(assumption, is_broken, _)| *is_broken && L::ASSUMES.contains(assumption))
+        .map(|(assumption, _, option)| format!("{assumption} ({option})"))
+        .collect()
 }
 
 fn seed(common: &Common) -> u64 {

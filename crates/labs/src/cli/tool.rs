@@ -94,6 +94,8 @@ fn verify(path: &Path) -> anyhow::Result<Report> {
         result: serde_json::json!({ "events": judge.events() }),
         trace: Some(place.to_string()),
         logs: Vec::new(),
+        assumptions_broken: Vec::new(),
+        faults: Vec::new(),
         problems: match &end {
             End::Complete => Vec::new(),
             End::CutShort(why) => vec![format!("the run was cut short: {why}")],

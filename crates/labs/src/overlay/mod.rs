@@ -10,6 +10,7 @@
 //! | [`Overlay::Ring`] | N | each process to its parent; then the ring is closed, see [`ring`] |
 //! | [`Overlay::Star`] | N−1 | everyone to p0 |
 //! | [`Overlay::Complete`] | N(N−1)/2 | the higher rank to the lower |
+//! | [`Overlay::TwoLevels`] | N−1 | p1 to p0, the others to p0 or p1 |
 //!
 //! In all of them the processes wait for each other behind the launcher's barrier: nobody starts before
 //! everyone is connected.
@@ -34,6 +35,9 @@ pub enum Overlay {
     Star,
     /// Everyone with everyone.
     Complete,
+    /// p0 and p1 with each other, and each with half of the others: p0 with those of even rank, p1 with
+    /// those of odd rank.
+    TwoLevels,
 }
 
 /// The connections that one process makes before the start.
@@ -55,7 +59,31 @@ impl Overlay {
             Self::Complete => {
                 Links { opens: (0..me.0).map(ProcessId).collect(), accepts: processes - 1 - me.0 }
             }
+            Self::TwoLevels => Links {
+                opens: above(me).into_iter().collect(),
+                accepts: self.below(me, processes).count() as u32,
+            },
         }
+    }
+
+    /// Whom `me` starts if each process starts those below it: in a ring the next, in a star and a
+    /// complete graph p0 all, in two levels p0 starts p1 and each of them its half.
+    pub fn below(self, me: ProcessId, processes: u32) -> impl Iterator<Item = ProcessId> {
+        let is_below = move |other: &ProcessId| match self {
+            Self::Ring(_) => other.0 == me.0 + 1,
+            Self::Star | Self::Complete => me.0 == 0,
+            Self::TwoLevels => above(*other) == Some(me),
+        };
+        (1..processes).map(ProcessId).filter(is_below)
+    }
+}
+
+/// To whom a process belongs in [`Overlay::TwoLevels`].
+fn above(process: ProcessId) -> Option<ProcessId> {
+    match process.0 {
+        0 => None,
+        1 => Some(ProcessId(0)),
+        rank => Some(ProcessId(rank % 2)),
     }
 }
 

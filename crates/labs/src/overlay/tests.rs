@@ -6,11 +6,12 @@ fn all(overlay: Overlay, processes: u32) -> Vec<Links> {
     (0..processes).map(|rank| overlay.links(ProcessId(rank), processes)).collect()
 }
 
-const OVERLAYS: [Overlay; 4] = [
+const OVERLAYS: [Overlay; 5] = [
     Overlay::Ring(Closing::Forward),
     Overlay::Ring(Closing::First),
     Overlay::Star,
     Overlay::Complete,
+    Overlay::TwoLevels,
 ];
 
 #[test]
@@ -32,7 +33,7 @@ fn whatever_is_opened_is_accepted() {
 fn each_overlay_has_its_number_of_connections() {
     let connections = |overlay| -> usize { all(overlay, 7).iter().map(|l| l.opens.len()).sum() };
     // The forward ring lacks the one that closes it: it is opened when the address has come.
-    assert_eq!(OVERLAYS.map(connections), [6, 7, 6, 21]);
+    assert_eq!(OVERLAYS.map(connections), [6, 7, 6, 21, 6]);
 }
 
 #[test]
@@ -41,4 +42,24 @@ fn the_two_ends_differ_when_the_first_is_known() {
     assert_eq!((links[0].opens.len(), links[0].accepts), (0, 2));
     assert_eq!((links[4].opens.len(), links[4].accepts), (2, 0));
     assert!(links[1..4].iter().all(|l| (l.opens.len(), l.accepts) == (1, 1)));
+}
+
+/// Whoever starts whom, in the end each is started once.
+#[test]
+fn everyone_but_the_first_is_below_one_other() {
+    for overlay in OVERLAYS {
+        for processes in 2..12 {
+            let mut below: Vec<_> =
+                (0..processes).flat_map(|rank| overlay.below(ProcessId(rank), processes)).collect();
+            below.sort();
+            assert!(below.into_iter().eq((1..processes).map(ProcessId)), "{overlay:?}");
+        }
+    }
+}
+
+#[test]
+fn two_levels_halve_the_others() {
+    let below =
+        |rank| Overlay::TwoLevels.below(ProcessId(rank), 7).map(|p| p.0).collect::<Vec<_>>();
+    assert_eq!((below(0), below(1), below(2)), (vec![1, 2, 4, 6], vec![3, 5], vec![]));
 }

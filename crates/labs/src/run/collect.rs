@@ -24,8 +24,9 @@ pub(super) struct Collected {
     pub(super) journal: Option<PathBuf>,
     /// Events at its end are missing.
     pub(super) truncated: bool,
-    /// The process was killed: its last event is its crash.
-    pub(super) died: bool,
+    /// The process was killed, so many microseconds after the start as far as is known: its last event is
+    /// its crash.
+    pub(super) died: Option<u64>,
 }
 
 /// What came of the journals.
@@ -67,19 +68,21 @@ impl<'a> TraceFile<'a> {
     }
 }
 
-/// Merges the journals, has them judged, shows every event to `watch`, and writes the trace if asked.
+/// Merges the journals, which were kept on disk or in memory, has them judged, shows every event to `watch`,
+/// and writes the trace if asked.
 pub(super) fn judge(
     header: &Header,
     journals: &[Collected],
     end: &End,
     trace: Option<&Path>,
+    on_disk: bool,
     mut watch: impl FnMut(&TraceEvent),
 ) -> anyhow::Result<Judged> {
     let mut writer = trace.map(|path| TraceFile::create(path, header));
     let gaps = gaps(journals);
     let mut stream = StreamJudge::new(&header.properties, header.processes);
     let mut judging = true;
-    for event in Merge::new(journals, trace.is_some())? {
+    for event in Merge::new(journals, on_disk)? {
         let mut event = event?;
         if let What::Stop(how) = &mut event.what {
             *how = Some(Note::of(end));
@@ -133,7 +136,7 @@ struct Source {
     events: Option<Events<BufReader<File>>>,
     head: Option<TraceEvent>,
     /// To be added at the end, once.
-    dies: bool,
+    dies: Option<u64>,
 }
 
 impl Merge {
@@ -165,10 +168,7 @@ impl Merge {
             .map_err(|error| anyhow::anyhow!("the journal of p{index} is damaged: {error}"))?;
         source.head = match (next, last) {
             (Some(event), _) => Some(event),
-            (None, Some(last)) if source.dies => {
-                source.dies = false;
-                Some(crash_after(last))
-            }
+            (None, Some(last)) => source.dies.take().map(|at_us| crash_after(last, at_us)),
             _ => None,
         };
         if let Some(event) = &source.head {
@@ -186,9 +186,14 @@ impl Merge {
 }
 
 /// The crash of a process whose last event is `last`.
-fn crash_after(last: &TraceEvent) -> TraceEvent {
-    let mut crash =
-        TraceEvent { n: last.n + 1, lamport: last.lamport + 1, what: What::Crash, ..last.clone() };
+fn crash_after(last: &TraceEvent, at_us: u64) -> TraceEvent {
+    let mut crash = TraceEvent {
+        n: last.n + 1,
+        lamport: last.lamport + 1,
+        at_us: at_us.max(last.at_us),
+        what: What::Crash,
+        ..last.clone()
+    };
     if let Some(clock) = &mut crash.clock {
         clock.tick(crash.process);
     }

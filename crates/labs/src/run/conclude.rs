@@ -49,10 +49,22 @@ impl Conductor<'_> {
                     .cloned()
                     .or_else(|| fetched.get(&process).cloned()),
                 truncated: member.truncated,
-                died: member.loss == Some(Loss::Died),
+                died: (member.loss == Some(Loss::Died)).then(|| {
+                    let at = member.died_at.unwrap_or_default().as_micros();
+                    at.try_into().unwrap_or(u64::MAX)
+                }),
             })
             .collect();
-        let mut problems = self.gone();
+        let mut toll = self.strikes.toll.clone();
+        for (process, member) in (0..).map(ProcessId).zip(&self.members) {
+            // The dead do not tell that it was the plan.
+            if let (Some((rule, false)), Some(_)) =
+                (self.plan.faults.killer_of(process), member.died_at)
+            {
+                toll.add(rule, 1);
+            }
+        }
+        let (deaths, mut problems) = self.gone();
         problems.append(&mut self.problems);
         let plan = self.plan;
         let end = match self.cut_short_by(&problems) {
@@ -71,7 +83,10 @@ impl Conductor<'_> {
             properties: plan.properties.clone(),
         };
         let judged = match self.started_at {
-            Some(_) => collect::judge(&header, &journals, &end, plan.trace.as_deref(), watch)?,
+            Some(_) => {
+                let (trace, on_disk) = (plan.trace.as_deref(), plan.journals_on_disk());
+                collect::judge(&header, &journals, &end, trace, on_disk, watch)?
+            }
             None => not_started(&header, &end),
         };
         problems.extend(judged.trace_problem);
@@ -89,15 +104,7 @@ impl Conductor<'_> {
                 warn!("cannot remove {}: {error}", path.display());
             }
         }
-        let participants = self
-            .members
-            .iter()
-            .map(|member| Participant {
-                host: self.host(member.host),
-                pid: member.pid(),
-                log: member.hello.as_ref().map(|hello| hello.log.clone()).unwrap_or_default(),
-            })
-            .collect();
+        let participants = self.participants();
         Ok(Finished {
             participants,
             elapsed: self.elapsed,
@@ -107,12 +114,25 @@ impl Conductor<'_> {
             began: self.started_at.is_some(),
             has_gaps,
             killed,
+            deaths,
+            toll,
         })
+    }
+
+    /// What is known of all, by rank.
+    pub(super) fn participants(&self) -> Vec<Participant> {
+        let participant = |member: &Member| Participant {
+            host: self.host(member.host),
+            pid: member.pid(),
+            log: member.hello.as_ref().map(|hello| hello.log.clone()).unwrap_or_default(),
+        };
+        self.members.iter().map(participant).collect()
     }
 
     /// What cut the run short, in a word or two: the report says it at length.
     fn cut_short_by(&self, problems: &[String]) -> Option<String> {
-        let gone = (0..).map(ProcessId).zip(&self.members).find(|(_, m)| m.gone.is_some());
+        let is_fatal = |member: &Member| member.gone.is_some() && !self.was_survived(member);
+        let gone = (0..).map(ProcessId).zip(&self.members).find(|(_, m)| is_fatal(m));
         match gone {
             Some((process, member)) if member.loss == Some(Loss::Died) => {
                 Some(format!("{process} died"))
@@ -124,25 +144,39 @@ impl Conductor<'_> {
         }
     }
 
-    /// One line for each participant that is gone, with who noticed.
-    fn gone(&self) -> Vec<String> {
+    /// Whether the others went on without it, as they may.
+    fn was_survived(&self, member: &Member) -> bool {
+        self.plan.survives_crashes && member.loss == Some(Loss::Died) && member.died_at.is_some()
+    }
+
+    /// One line for each participant that is gone, with who noticed: first those that the others went on
+    /// without, then those that ended the run.
+    fn gone(&self) -> (Vec<String>, Vec<String>) {
         let started = |member: &&Member| member.hello.is_some() || member.started.is_some();
-        (0..)
-            .map(ProcessId)
-            .zip(&self.members)
-            .filter(|(_, member)| started(member))
-            .filter_map(|(process, member)| Some((process, member, member.gone.as_ref()?)))
-            .map(|(process, member, why)| {
-                let noticed: Vec<_> =
-                    member.lost_by.iter().map(|(by, how)| format!("{by} ({how})")).collect();
-                let noticed = match noticed.is_empty() {
-                    true => String::new(),
-                    false => format!("; noticed by {}", noticed.join(", ")),
-                };
-                let (host, pid) = (self.host(member.host), member.pid());
-                format!("{process} on {host}, process {pid}: {why}{noticed}")
-            })
-            .collect()
+        let (mut survived, mut fatal) = (Vec::new(), Vec::new());
+        let members = (0..).map(ProcessId).zip(&self.members);
+        for (process, member) in members.filter(|(_, member)| started(member)) {
+            let Some(why) = &member.gone else { continue };
+            let noticed: Vec<_> =
+                member.lost_by.iter().map(|(by, how)| format!("{by} ({how})")).collect();
+            let noticed = match noticed.is_empty() {
+                true => String::new(),
+                false => format!("; noticed by {}", noticed.join(", ")),
+            };
+            let by_plan = match self.plan.faults.killer_of(process) {
+                Some(_) => ", as the plan of faults says",
+                None => "",
+            };
+            let (host, pid) = (self.host(member.host), member.pid());
+            let who = format!("{process} on {host}, process {pid}");
+            match member.died_at.filter(|_| self.was_survived(member)) {
+                Some(at) => {
+                    survived.push(format!("{who}, died after {:.3} s{by_plan}", at.as_secs_f64()));
+                }
+                None => fatal.push(format!("{who}: {why}{by_plan}{noticed}")),
+            }
+        }
+        (survived, fatal)
     }
 
     /// Ends what is left on all machines, and fetches the traces of those who died. Machines on which
@@ -169,7 +203,7 @@ impl Conductor<'_> {
         let dead: Vec<_> = (0..)
             .map(ProcessId)
             .zip(&self.members)
-            .filter(|(_, m)| !m.is_collected && m.hello.is_some() && self.plan.trace.is_some())
+            .filter(|(_, m)| !m.is_collected && m.hello.is_some() && self.plan.journals_on_disk())
             .map(|(process, member)| (process, member.host, member.trace_path(process)))
             .collect();
         for (process, host, path) in &dead {

@@ -10,6 +10,9 @@ use netkit::membership::Secret;
 use netkit::run_id::RunId;
 use serde::{Deserialize, Serialize};
 
+use crate::overlay::Overlay;
+use crate::process::ProcessId;
+
 /// The longest configuration that is read, in bytes: thousands of hosts fit.
 const CONFIG_MAX: u64 = 4 << 20;
 
@@ -38,17 +41,32 @@ pub(crate) struct Config {
     pub(crate) broken: Option<serde_json::Value>,
     /// The lab's options, as JSON.
     pub(crate) options: serde_json::Value,
-    /// With `--launch chain`: how to start the next participant.
-    pub(crate) chain: Option<Chain>,
+    /// Unless the launcher starts all: how this participant starts those below it.
+    pub(crate) relay: Option<Relay>,
+    /// What goes wrong, as the text of a plan.
+    pub(crate) faults: String,
 }
 
-/// How each participant starts the next.
+/// How a participant starts others.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Chain {
+pub(crate) struct Relay {
     pub(crate) hosts: Hosts,
     /// The machine of each participant, an index into `hosts`.
     pub(crate) placement: Vec<usize>,
     pub(crate) launch: LaunchOptions,
+    /// Who starts whom; in a chain each the next.
+    pub(crate) tree: Option<Overlay>,
+}
+
+impl Relay {
+    /// Those whom `rank` starts.
+    pub(crate) fn below(&self, rank: u32) -> Vec<u32> {
+        let processes = self.placement.len() as u32;
+        match self.tree {
+            Some(overlay) => overlay.below(ProcessId(rank), processes).map(|p| p.0).collect(),
+            None => (rank + 1..processes).take(1).collect(),
+        }
+    }
 }
 
 impl Config {

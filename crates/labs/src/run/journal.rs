@@ -30,8 +30,24 @@ pub(super) enum Entry<'a> {
     Request(&'a dyn Noted),
     Indication(&'a dyn Noted),
     Timeout(&'a dyn Noted),
-    Send { to: ProcessId, message: &'a dyn Noted, bytes: u32 },
-    Receive { from: ProcessId, n: u64, message: &'a dyn Noted, bytes: u32 },
+    Send {
+        to: ProcessId,
+        message: &'a dyn Noted,
+        bytes: u32,
+    },
+    Receive {
+        from: ProcessId,
+        n: u64,
+        message: &'a dyn Noted,
+        bytes: u32,
+    },
+    /// A message of its own, its `n`-th event, was lost.
+    Drop {
+        to: ProcessId,
+        n: u64,
+        message: &'a dyn Noted,
+        bytes: u32,
+    },
     Stop,
 }
 
@@ -51,6 +67,7 @@ enum RecordedWhat {
     Send { to: ProcessId, kind: String, bytes: u32 },
     Receive { from: ProcessId, n: u64, kind: String, bytes: u32 },
     Stop,
+    Drop { to: ProcessId, n: u64, kind: String, bytes: u32 },
 }
 
 /// The journal of this process.
@@ -138,6 +155,9 @@ fn recorded(entry: &Entry<'_>) -> RecordedWhat {
         Entry::Receive { from, n, message, bytes } => {
             RecordedWhat::Receive { from, n, kind: kind(message), bytes }
         }
+        Entry::Drop { to, n, message, bytes } => {
+            RecordedWhat::Drop { to, n, kind: kind(message), bytes }
+        }
         Entry::Stop => RecordedWhat::Stop,
     }
 }
@@ -160,6 +180,10 @@ fn traced(stamper: &Stamper, entry: &Entry<'_>) -> What {
         Entry::Receive { from, n, message, bytes } => {
             let id = MessageId { process: from, n };
             What::Receive { peer: from, message: note(id, message, bytes) }
+        }
+        Entry::Drop { to, n, message, bytes } => {
+            let id = MessageId { n, ..stamper.message_id() };
+            What::Drop { peer: to, message: note(id, message, bytes) }
         }
         Entry::Stop => What::Stop(None),
     }
@@ -222,6 +246,10 @@ impl<R: BufRead> Events<R> {
             RecordedWhat::Receive { from, n, kind, bytes } => {
                 let id = MessageId { process: from, n };
                 What::Receive { peer: from, message: MessageNote { id, kind, text: text(), bytes } }
+            }
+            RecordedWhat::Drop { to, n, kind, bytes } => {
+                let id = MessageId { process: self.process, n };
+                What::Drop { peer: to, message: MessageNote { id, kind, text: text(), bytes } }
             }
             RecordedWhat::Stop => What::Stop(None),
         };

@@ -23,15 +23,17 @@ use netkit::logs::RunFolder;
 use netkit::membership::{Membership, Secret};
 use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Signal, TimerId};
 
-use super::config::{Chain, Config};
+use super::config::{Config, Relay};
 use super::participant::{SILENCE_MAX, WATCH_INTERVAL, trace_name};
-use super::plan::{Finished, Launch, Plan, host_label};
+use super::plan::{Audience, Finished, Launch, Plan, host_label};
 use super::routes::{launcher_addresses, listen_address};
+use super::strikes::{Strikes, signal_of};
 use super::wire::{LAUNCHER, ToLauncher, ToParticipant};
 use super::{FOLDER, participant_job};
+use crate::faults::Timed;
 use crate::overlay::Contact;
 use crate::process::ProcessId;
-use crate::trace::TraceEvent;
+use crate::trace::{TraceEvent, format};
 
 /// How long launching may take. Each step of it has a deadline of its own; this is for what is
 /// forgotten by all of them, and longer than all of them together on a slow machine.
@@ -43,7 +45,7 @@ const NOTICE_PAUSE: Duration = Duration::from_millis(400);
 /// How long a journal may make no progress before the run is judged without it.
 const COLLECT_MAX: Duration = Duration::from_secs(5);
 
-/// The same after Ctrl-C.
+/// The same after Ctrl-C, and before those are continued who may stand still.
 const COLLECT_INTERRUPTED_MAX: Duration = Duration::from_secs(1);
 
 /// How long participants get to end after they were told to.
@@ -53,7 +55,7 @@ const STOP_MAX: Duration = Duration::from_secs(2);
 const SIGNALS: [i32; 3] = [Signal::SIGINT as i32, Signal::SIGTERM as i32, Signal::SIGHUP as i32];
 
 /// Runs a plan to its end, showing each event of the run to `watch` at the end, and what goes on to
-/// `progress` meanwhile.
+/// `audience` meanwhile.
 ///
 /// # Errors
 ///
@@ -62,7 +64,7 @@ const SIGNALS: [i32; 3] = [Signal::SIGINT as i32, Signal::SIGTERM as i32, Signal
 pub fn run(
     plan: Plan,
     watch: impl FnMut(&TraceEvent),
-    progress: &mut dyn FnMut(&str),
+    audience: &mut dyn Audience,
 ) -> anyhow::Result<Finished> {
     let folder = RunFolder::create(FOLDER, &plan.run)?;
     let mut net = Net::new(netkit::Limits { max_frame: plan.max_frame, ..Default::default() })?;
@@ -86,9 +88,11 @@ pub fn run(
         tick: net.start_timer(WATCH_INTERVAL),
         last_tick: now(),
         interrupted: false,
+        is_nudged: false,
         timed_out: false,
         folder: &folder,
-        progress,
+        audience,
+        strikes: Strikes::default(),
         last_message: String::new(),
         plan: &plan,
     };
@@ -122,15 +126,16 @@ fn start_launching(
         processes: plan.processes,
         launcher: routes,
         seed: plan.seed,
-        trace: plan.trace.is_some(),
-        watch: plan.watch,
+        trace: plan.journals_on_disk(),
+        watch: plan.watches(),
         max_frame: plan.max_frame,
         broken: plan.broken.clone(),
         options: plan.options.clone(),
-        chain: None,
+        relay: None,
+        faults: plan.faults.to_string(),
     };
-    let (hosts, launch, mode, advertise) =
-        (plan.hosts.clone(), plan.launch.clone(), plan.mode, plan.advertise);
+    let (hosts, launch) = (plan.hosts.clone(), plan.launch.clone());
+    let (mode, overlay, advertise) = (plan.mode, plan.overlay, plan.advertise);
     let program = Program::Here(launch.program.clone());
     thread::spawn(move || match mode {
         Launch::Star => {
@@ -145,10 +150,11 @@ fn start_launching(
             };
             netkit::launch::launch_all(&hosts, &placement, &launch, &job, &report);
         }
-        Launch::Chain => {
+        Launch::Chain | Launch::Tree => {
             let first = placement[0];
-            let chain = Chain { hosts: hosts.clone(), placement, launch: launch.clone() };
-            let config = Config { chain: Some(chain), ..config };
+            let tree = (mode == Launch::Tree).then_some(overlay);
+            let relay = Relay { hosts: hosts.clone(), placement, launch: launch.clone(), tree };
+            let config = Config { relay: Some(relay), ..config };
             let host = hosts.get(first).expect("the placement names machines of the list");
             let job = participant_job(&config, program);
             report(match netkit::launch::launch_one(host, &launch, |_| job) {
@@ -189,10 +195,14 @@ pub(super) struct Member {
     pub(super) was_tried: bool,
     /// Why it takes no part any more.
     pub(super) gone: Option<String>,
+    /// When it died, counted from the start of the algorithm.
+    pub(super) died_at: Option<Duration>,
     /// How it is gone.
     pub(super) loss: Option<Loss>,
     /// It was asked for its journal.
     pub(super) is_asked: bool,
+    /// Seems to stand still, and is to be continued when the others have handed over their journals.
+    sleeps: bool,
     /// Who lost it, and how.
     pub(super) lost_by: Vec<(ProcessId, String)>,
     pub(super) last_word: Instant,
@@ -200,8 +210,18 @@ pub(super) struct Member {
     pub(super) journal: Option<PathBuf>,
     journal_file: Option<File>,
     pub(super) journal_length: u64,
+    /// The beginning of a line of the journal whose end is not here yet.
+    half_line: Vec<u8>,
     pub(super) is_collected: bool,
     pub(super) truncated: bool,
+}
+
+/// A part of a journal.
+struct JournalPart {
+    offset: u64,
+    bytes: Vec<u8>,
+    is_last: bool,
+    truncated: bool,
 }
 
 pub(super) struct Hello {
@@ -240,11 +260,14 @@ impl Member {
             gone: None,
             loss: None,
             is_asked: false,
+            sleeps: false,
             lost_by: Vec::new(),
             last_word: now(),
             journal: None,
             journal_file: None,
             journal_length: 0,
+            half_line: Vec::new(),
+            died_at: None,
             is_collected: false,
             truncated: false,
         }
@@ -274,8 +297,12 @@ pub(super) struct Conductor<'a> {
     /// When the launcher last looked at who is silent.
     pub(super) last_tick: Instant,
     pub(super) interrupted: bool,
+    /// Who may stand still was continued at the end.
+    is_nudged: bool,
     pub(super) timed_out: bool,
-    pub(super) progress: &'a mut dyn FnMut(&str),
+    pub(super) audience: &'a mut dyn Audience,
+    /// What the plan does to processes.
+    pub(super) strikes: Strikes,
     pub(super) last_message: String,
 }
 
@@ -314,8 +341,8 @@ impl Conductor<'_> {
     /// All attempts are made, and some failed: there will be no run.
     fn check_launched(&mut self, net: &mut Net) {
         let failed = self.members.iter().any(|member| member.gone.is_some());
-        // In a chain, those behind the failed one are never tried.
-        let tried = self.launches_left == 0 || self.plan.mode == Launch::Chain;
+        // In a chain or a tree, those behind the failed one are never tried.
+        let tried = self.launches_left == 0 || self.plan.mode != Launch::Star;
         if self.stage == Stage::Launching && failed && tried {
             self.stop(net);
         }
@@ -363,13 +390,45 @@ impl Conductor<'_> {
             self.stage = Stage::Running;
             self.started_at = Some(now());
             self.set_deadline(net, self.plan.timeout);
+            self.audience.on_start(&self.participants());
             self.tell_all(net, &ToParticipant::Go);
+            if self.plan.follow {
+                self.tell_all(net, &ToParticipant::Follow);
+            }
+            self.strikes = Strikes::new(self.plan, |rank| self.members[rank].host);
+            self.strike(net);
+        }
+    }
+
+    /// Does to processes what the plan says, as far as its time has come.
+    fn strike(&mut self, net: &mut Net) {
+        let Some(started_at) = self.started_at.filter(|_| self.stage == Stage::Running) else {
+            return;
+        };
+        while let Some(&Timed { at, process, action, rule, is_end }) = self.strikes.to_come.front()
+        {
+            let left = at.saturating_sub(started_at.elapsed());
+            if left > Duration::ZERO {
+                self.strikes.timer = Some(net.start_timer(left));
+                return;
+            }
+            self.strikes.to_come.pop_front();
+            self.strikes.toll.add(rule, u64::from(!is_end));
+            let member = &self.members[process.index()];
+            let (host, pid) = (member.host, member.pid());
+            self.strikes.send(self.plan, host, pid, signal_of(action));
         }
     }
 
     fn on_finished(&mut self, net: &mut Net, process: ProcessId) {
         self.members[process.index()].is_finished = true;
-        if self.stage == Stage::Running && self.members.iter().all(|member| member.is_finished) {
+        self.check_finished(net);
+    }
+
+    /// Everyone who is still there has done all it had to do.
+    fn check_finished(&mut self, net: &mut Net) {
+        let is_done = |member: &Member| member.is_finished || member.loss == Some(Loss::Died);
+        if self.stage == Stage::Running && self.members.iter().all(is_done) {
             self.elapsed = self.started_at.map_or(Duration::ZERO, |at| at.elapsed());
             if self.plan.stay {
                 self.stage = Stage::Staying;
@@ -395,6 +454,12 @@ impl Conductor<'_> {
         // That it died explains what was noticed before.
         member.gone = Some(why);
         member.loss = Some(loss);
+        if loss == Loss::Died {
+            member.died_at = self.started_at.map(|at| at.elapsed());
+            if self.stage == Stage::Running && self.plan.survives_crashes {
+                return self.check_finished(net);
+            }
+        }
         match self.stage {
             Stage::Launching | Stage::Connecting | Stage::Running | Stage::Staying => {
                 self.elapsed = self.started_at.map_or(Duration::ZERO, |at| at.elapsed());
@@ -410,6 +475,10 @@ impl Conductor<'_> {
         let Some(member) = self.members.get_mut(peer.index()) else { return };
         info!("{by} lost {peer}: {why}");
         member.lost_by.push((by, why));
+        if self.plan.survives_crashes {
+            return;
+        }
+        let member = &self.members[peer.index()];
         if member.gone.is_none() && self.stage <= Stage::Running {
             // If it died, its connection to the launcher ends in a moment. If it does not, perhaps only
             // the two cannot reach each other: the algorithm cannot go on all the same.
@@ -434,6 +503,7 @@ impl Conductor<'_> {
             .zip(&self.members)
             .filter(|(_, m)| m.connection.is_some() && m.gone.is_none())
             .filter(|(_, member)| member.last_word.elapsed() > SILENCE_MAX)
+            .filter(|(process, _)| !self.may_be_silent(*process))
             .map(|(process, _)| process)
             .collect();
         for process in silent {
@@ -445,6 +515,11 @@ impl Conductor<'_> {
             let (seconds, all) = (at.elapsed().as_secs(), self.members.len());
             self.say(format!("running for {seconds} s, {finished} of {all} finished"));
         }
+    }
+
+    /// Whether it is expected that a participant stands still.
+    fn may_be_silent(&self, process: ProcessId) -> bool {
+        self.started_at.is_some() && (self.plan.survives_crashes || self.plan.faults.stops(process))
     }
 
     /// If this program itself was stopped (Ctrl-Z, a closed lid), the participants heard nothing for so
@@ -467,50 +542,97 @@ impl Conductor<'_> {
 
     fn collect(&mut self, net: &mut Net) {
         self.stage = Stage::Collecting;
+        self.is_nudged = false;
         self.set_deadline(net, self.patience());
         for rank in 0..self.plan.processes {
             let process = ProcessId(rank);
+            let may_be_silent = self.may_be_silent(process);
             let member = &mut self.members[process.index()];
             // Who failed, or was lost by its neighbours only, can still tell what it knows.
             let answers = member.loss.is_none_or(|loss| loss == Loss::Talks);
             member.is_asked = answers && member.connection.is_some();
+            member.sleeps = may_be_silent && member.last_word.elapsed() > WATCH_INTERVAL * 2;
             if member.is_asked {
-                self.tell(net, process, &ToParticipant::Collect { offset: 0 });
+                let offset = self.members[process.index()].journal_length;
+                self.tell(net, process, &ToParticipant::Collect { offset });
             }
         }
         self.check_collected(net);
     }
 
-    fn on_journal(
-        &mut self,
-        net: &mut Net,
-        process: ProcessId,
-        bytes: &[u8],
-        is_last: bool,
-        truncated: bool,
-    ) {
-        if self.stage != Stage::Collecting {
+    /// Continues those who may stand still and of whom that is thought, so that they can tell what they
+    /// know. Returns whether there was somebody.
+    fn wake(&mut self, stands_still: impl Fn(&Member) -> bool) -> bool {
+        let mut woken = false;
+        for (rank, member) in (0..).zip(&self.members) {
+            let may_stand_still = self.may_be_silent(ProcessId(rank)) && stands_still(member);
+            if may_stand_still && member.connection.is_some() {
+                let (host, pid) = (member.host, member.pid());
+                self.strikes.send(self.plan, host, pid, Signal::SIGCONT);
+                woken = true;
+            }
+        }
+        woken
+    }
+
+    /// Nobody has handed over anything for a while: perhaps they were stopped a moment before the end.
+    fn nudge(&mut self, net: &mut Net) -> bool {
+        let nudged = !std::mem::replace(&mut self.is_nudged, true)
+            && self.wake(|member| !member.owes_nothing());
+        if nudged {
+            self.set_deadline(net, self.patience());
+        }
+        nudged
+    }
+
+    fn on_journal(&mut self, net: &mut Net, process: ProcessId, part: JournalPart) {
+        let JournalPart { offset, bytes, is_last, truncated } = part;
+        let is_wanted = matches!(self.stage, Stage::Running | Stage::Staying | Stage::Collecting);
+        // What was under way when this part was asked for has brought it already.
+        if !is_wanted || offset != self.members[process.index()].journal_length {
             return;
         }
-        if let Err(error) = self.write_journal(process, bytes) {
+        if let Err(error) = self.write_journal(process, &bytes) {
             self.problems.push(format!("the journal of {process} cannot be written: {error:#}"));
             return self.stop(net);
         }
-        self.set_deadline(net, self.patience());
+        if self.plan.follow {
+            self.show(process, &bytes);
+        }
         let member = &mut self.members[process.index()];
         member.journal_length += bytes.len() as u64;
         member.is_collected = is_last;
+        member.truncated = truncated;
+        if self.stage != Stage::Collecting {
+            return;
+        }
         if is_last {
             // An open file each would be too many in a large run.
             member.journal_file = None;
         }
-        member.truncated = truncated;
         let offset = member.journal_length;
+        self.set_deadline(net, self.patience());
         if is_last {
             self.check_collected(net);
         } else {
             self.tell(net, process, &ToParticipant::Collect { offset });
         }
+    }
+
+    /// Tells the audience of the events in a part of a journal.
+    fn show(&mut self, process: ProcessId, bytes: &[u8]) {
+        let member = &mut self.members[process.index()];
+        member.half_line.extend_from_slice(bytes);
+        let Some(end) = member.half_line.iter().rposition(|&byte| byte == b'\n') else { return };
+        let rest = member.half_line.split_off(end + 1);
+        let lines = std::mem::replace(&mut member.half_line, rest);
+        for event in lines.split_inclusive(|&byte| byte == b'\n').map(format::parse) {
+            match event {
+                Ok(event) => self.audience.on_event(&event),
+                Err(error) => debug!("the journal of {process} is damaged: {error}"),
+            }
+        }
+        self.audience.refresh();
     }
 
     fn write_journal(&mut self, process: ProcessId, bytes: &[u8]) -> anyhow::Result<()> {
@@ -528,9 +650,18 @@ impl Conductor<'_> {
     }
 
     fn check_collected(&mut self, net: &mut Net) {
-        let all = self.members.iter().all(Member::owes_nothing);
-        if self.stage == Stage::Collecting && all {
-            self.stop(net);
+        if self.stage != Stage::Collecting {
+            return;
+        }
+        if self.members.iter().all(Member::owes_nothing) {
+            return self.stop(net);
+        }
+        // Who stands still is continued only now: the others have handed over what they saw of the run, and
+        // that someone goes on for its end is no part of it.
+        let asleep = |member: &Member| member.sleeps && !member.owes_nothing();
+        if self.members.iter().all(|member| member.owes_nothing() || asleep(member)) {
+            self.wake(asleep);
+            self.members.iter_mut().for_each(|member| member.sleeps = false);
         }
     }
 
@@ -584,6 +715,9 @@ impl Conductor<'_> {
             Stage::Noticing if self.started_at.is_none() => self.stop(net),
             Stage::Noticing => self.collect(net),
             Stage::Collecting => {
+                if self.nudge(net) {
+                    return;
+                }
                 let whom = self.unless(Member::owes_nothing);
                 self.problems.push(format!("{whom} did not hand over their journals"));
                 self.stop(net);
@@ -610,9 +744,14 @@ impl Conductor<'_> {
         }
     }
 
-    /// How long a journal may make no progress. Who pressed Ctrl-C does not want to wait.
+    /// How long a journal may make no progress. Who pressed Ctrl-C does not want to wait, and who stands still
+    /// will not move by itself.
     fn patience(&self) -> Duration {
-        if self.interrupted { COLLECT_INTERRUPTED_MAX } else { COLLECT_MAX }
+        let may_stand_still = self.plan.survives_crashes || self.plan.faults.stops_any();
+        match (self.interrupted, may_stand_still && !self.is_nudged) {
+            (false, false) => COLLECT_MAX,
+            _ => COLLECT_INTERRUPTED_MAX,
+        }
     }
 
     // Helpers.
@@ -633,7 +772,7 @@ impl Conductor<'_> {
 
     fn say(&mut self, message: String) {
         if message != self.last_message {
-            (self.progress)(&message);
+            self.audience.progress(&message);
             self.last_message = message;
         }
     }
@@ -718,8 +857,10 @@ impl Service for Conductor<'_> {
             ToLauncher::PeerLost { peer, why } => self.on_peer_lost(net, process, peer, why),
             ToLauncher::Failed { why } => self.lose(net, process, why, Loss::Talks),
             ToLauncher::Pong => {}
-            ToLauncher::Journal { bytes, is_last, truncated } => {
-                self.on_journal(net, process, &bytes, is_last, truncated);
+            ToLauncher::Toll(toll) => self.strikes.toll.merge(&toll),
+            ToLauncher::Journal { offset, bytes, is_last, truncated } => {
+                let part = JournalPart { offset, bytes, is_last, truncated };
+                self.on_journal(net, process, part);
             }
         }
     }
@@ -739,6 +880,8 @@ impl Service for Conductor<'_> {
             self.watch(net);
         } else if Some(timer) == self.deadline {
             self.on_deadline(net);
+        } else if Some(timer) == self.strikes.timer {
+            self.strike(net);
         }
     }
 

@@ -16,6 +16,7 @@ mod launcher;
 mod participant;
 mod plan;
 mod routes;
+mod strikes;
 #[cfg(test)]
 mod tests;
 mod visit;
@@ -30,7 +31,7 @@ use netkit::run_id::RunId;
 use self::config::Config;
 use self::journal::Journal;
 pub use self::launcher::run;
-pub use self::plan::{Finished, Launch, Participant, Plan, host_label};
+pub use self::plan::{Audience, Finished, Launch, Participant, Plan, host_label};
 use crate::lab::Lab;
 
 /// The folder of all runs of a user: `/tmp/labs-<user>`.
@@ -41,6 +42,9 @@ pub const PARTICIPANT: &str = "participant";
 
 /// The subcommand that ends what is left of a run on a machine.
 pub const REAP: &str = "reap";
+
+/// The subcommand that sends a signal to a participant on a machine.
+pub const SIGNAL: &str = "signal";
 
 /// The size of an algorithm's message as it is sent, in bytes.
 pub fn message_size<M: serde::Serialize>(message: &M) -> u32 {
@@ -142,4 +146,17 @@ pub(crate) fn host_name() -> String {
 pub fn reap(run: &str) -> anyhow::Result<Vec<u32>> {
     let run: RunId = run.parse()?;
     Ok(netkit::reap::reap(&run, netkit::Signal::SIGKILL))
+}
+
+/// Sends a signal, `SIGSTOP` and the like, to one process of a run on this machine. Returns whether it is
+/// there.
+///
+/// # Errors
+///
+/// If `run` is not the name of a run, or `signal` not that of a signal.
+pub fn signal(run: &str, pid: u32, signal: &str) -> anyhow::Result<bool> {
+    let run: RunId = run.parse()?;
+    let signal: netkit::Signal =
+        signal.parse().map_err(|_| anyhow::anyhow!("{signal:?} is not the name of a signal"))?;
+    Ok(netkit::reap::signal(&run, pid, signal))
 }

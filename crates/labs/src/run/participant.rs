@@ -13,6 +13,7 @@
 //! Whenever the connection to the launcher ends, or the launcher is silent for too long, the
 //! participant ends too: nothing is left behind by a launcher that was killed.
 
+mod faults;
 mod neighbours;
 mod orders;
 mod steps;
@@ -26,15 +27,16 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use log::warn;
 use netkit::daemon::Ready;
-use netkit::launch::{Job, Program};
 use netkit::membership::Membership;
 use netkit::{CloseReason, ConnectionId, Net, Outgoing, Peer, Service, TimerId, Waker};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::faults::Link;
 use super::config::Config;
 use super::journal::{Entry, Journal};
 use super::wire::{LAUNCHER, MessageHeader, ToLauncher};
+use crate::faults::{Injector, Toll, Triggers};
 use crate::lab::{Application, Lab, Place};
 use crate::process::{Choices, Effect, Env, Event, Process, ProcessId};
 use crate::trace::Stamper;
@@ -50,6 +52,9 @@ pub(super) const SILENCE_MAX: Duration = Duration::from_secs(3);
 /// How long after the end of the launcher the others of this run on this machine get to end by
 /// themselves, before they are killed: some may be stopped and cannot.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// How often the launcher is told what happened, if it follows the run: fast enough for the eye.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How many messages may arrive before the start: each neighbour that starts earlier may send a few.
 const EARLY_MAX: usize = 10_000;
@@ -84,7 +89,8 @@ where
         >,
 {
     let mut net = Net::new(netkit::Limits { max_frame: config.max_frame, ..Default::default() })?;
-    net.watch_signals(&[netkit::Signal::SIGTERM as i32, netkit::Signal::SIGINT as i32])?;
+    let caught = [netkit::Signal::SIGINT, netkit::Signal::SIGTERM, netkit::Signal::SIGTSTP];
+    net.watch_signals(&caught.map(|signal| signal as i32))?;
     let membership =
         Membership { run: config.run.to_string(), secret: config.secret.clone(), me: config.rank };
     let launcher = config.launcher_address().context("nobody said where the launcher is")?;
@@ -92,6 +98,7 @@ where
     let control = net.connect(launcher, to)?;
     let watch = net.start_timer(WATCH_INTERVAL);
     let (launched, launches) = mpsc::channel();
+    let plan: crate::faults::Plan = config.faults.parse().context("the plan of faults")?;
     let me = ProcessId(config.rank);
     let mut driver = Driver::<L, P> {
         env: Env { me, processes: config.processes, now: None },
@@ -125,6 +132,12 @@ where
         asked: VecDeque::new(),
         timers: BTreeMap::from([(watch, TimerUse::Watch)]),
         running: BTreeMap::new(),
+        injector: (!plan.is_empty()).then(|| Injector::new(&plan, config.seed)),
+        triggers: plan.triggers(me),
+        toll: Toll::default(),
+        links: BTreeMap::new(),
+        last_tick: now(),
+        followed: None,
         launched,
         launches,
         waker: net.waker(),
@@ -157,6 +170,9 @@ enum TimerUse<T> {
     Process(T),
     Watch,
     Retry(ProcessId),
+    /// A frame to this process was kept back long enough.
+    Release(ProcessId),
+    Follow,
     Grace,
 }
 
@@ -226,6 +242,19 @@ struct Driver<L: Lab, P: Process> {
     timers: BTreeMap<TimerId, TimerUse<P::Timer>>,
     running: BTreeMap<P::Timer, TimerId>,
 
+    /// What goes wrong with messages from here.
+    injector: Option<Injector>,
+    /// What goes wrong with this process when messages reach it.
+    triggers: Triggers,
+    /// How many times what goes wrong with this process did.
+    toll: Toll,
+    /// Frames that the plan keeps back.
+    links: BTreeMap<ProcessId, Link>,
+    /// When this process last looked at who is silent.
+    last_tick: Instant,
+    /// How much of the journal the launcher has, if it follows it.
+    followed: Option<u64>,
+
     launched: mpsc::Sender<(u32, Result<u32, String>)>,
     launches: mpsc::Receiver<(u32, Result<u32, String>)>,
     waker: Waker,
@@ -278,6 +307,8 @@ where
             }
             Some(TimerUse::Watch) => self.watch(net),
             Some(TimerUse::Retry(process)) => self.open(net, process),
+            Some(TimerUse::Release(process)) => self.release_kept(net, process),
+            Some(TimerUse::Follow) => self.follow(net),
             Some(TimerUse::Grace) => {
                 let killed = netkit::reap::reap(&self.config.run, netkit::Signal::SIGKILL);
                 if !killed.is_empty() {
@@ -290,6 +321,9 @@ where
     }
 
     fn on_signal(&mut self, net: &mut Net, signal: i32) {
+        if signal == netkit::Signal::SIGTSTP as i32 {
+            return stand_still();
+        }
         if self.phase >= Phase::HandingOver {
             return net.stop();
         }
@@ -302,12 +336,6 @@ where
             self.tell(net, &ToLauncher::Launched { rank, result });
         }
     }
-}
-
-/// What starts the participant `rank` from the machine of its predecessor.
-fn next_job(config: &Config, rank: u32) -> anyhow::Result<Job> {
-    let config = Config { rank, ..config.clone() };
-    Ok(super::participant_job(&config, Program::Here(std::env::current_exe()?)))
 }
 
 /// The clock of this machine: watching who is silent is a matter of real time.
@@ -327,4 +355,12 @@ pub(super) fn trace_file(folder: &netkit::logs::RunFolder, rank: u32) -> anyhow:
 /// The name of a traced journal in the folder of its run.
 pub(super) fn trace_name(rank: u32) -> String {
     format!("trace-{rank}.jsonl")
+}
+
+/// Does what SIGTSTP asks for. The system itself ignores it in a daemon, whose process group has nobody who
+/// could continue it from a terminal; whoever sends it to one by hand means it.
+fn stand_still() {
+    if let Err(error) = netkit::reap::raise(netkit::Signal::SIGSTOP) {
+        log::warn!("SIGTSTP came, and the system does not let this process stop: {error}");
+    }
 }

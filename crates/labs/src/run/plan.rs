@@ -8,7 +8,9 @@ use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 use netkit::run_id::RunId;
 
+use crate::faults;
 use crate::overlay::Overlay;
+use crate::trace::TraceEvent;
 use crate::verdict::Spec;
 
 /// Who starts whom.
@@ -19,6 +21,8 @@ pub enum Launch {
     Star,
     /// The launcher starts the first, and each starts the next from its own machine.
     Chain,
+    /// The launcher starts the first, and each starts those below it in the overlay.
+    Tree,
 }
 
 /// Everything that a run needs to know.
@@ -57,8 +61,25 @@ pub struct Plan {
     pub stay: bool,
     /// The largest body of a frame, in bytes.
     pub max_frame: usize,
-    /// Whether participants watch their neighbours.
-    pub watch: bool,
+    /// Whether somebody follows the events while the run goes on.
+    pub follow: bool,
+    /// What goes wrong.
+    pub faults: faults::Plan,
+    /// Whether the others go on when a participant dies or falls silent. Then nobody watches his
+    /// neighbours.
+    pub survives_crashes: bool,
+}
+
+impl Plan {
+    /// Whether participants keep their journals on disk, so that they survive `kill -9`.
+    pub(super) fn journals_on_disk(&self) -> bool {
+        self.trace.is_some() || self.survives_crashes || self.faults.kills() || self.follow
+    }
+
+    /// Whether neighbours watch each other: not where silence is expected.
+    pub(super) fn watches(&self) -> bool {
+        !self.survives_crashes && !self.faults.stops_any()
+    }
 }
 
 /// What is known of one participant.
@@ -90,6 +111,34 @@ pub struct Finished {
     pub has_gaps: bool,
     /// What was killed at the end because it could not end by itself.
     pub killed: Vec<String>,
+    /// How many times each rule of the plan of faults struck.
+    pub toll: faults::Toll,
+    /// Who died, where the others go on without.
+    pub deaths: Vec<String>,
+}
+
+/// Who hears of a run while it goes on.
+pub trait Audience {
+    /// What the launcher is doing, in a few words.
+    fn progress(&mut self, message: &str);
+
+    /// The algorithm starts on these processes.
+    fn on_start(&mut self, participants: &[Participant]) {
+        let _ = participants;
+    }
+
+    /// Whether it wants to hear of each event. Then [`on_event`](Self::on_event) is called.
+    fn follows(&self) -> bool {
+        false
+    }
+
+    /// An event happened. The events of one process come in order, those of several as they arrive.
+    fn on_event(&mut self, event: &TraceEvent) {
+        let _ = event;
+    }
+
+    /// All events that have arrived so far were told: time to show them.
+    fn refresh(&mut self) {}
 }
 
 /// A machine as reports name it: as the host file does, its slots apart.

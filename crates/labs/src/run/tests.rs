@@ -105,7 +105,7 @@ fn collected(bytes: &[u8]) -> (tempfile::NamedTempFile, Collected) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     let journal = Some(file.path().to_owned());
-    (file, Collected { journal, truncated: false, died: false })
+    (file, Collected { journal, truncated: false, died: None })
 }
 
 fn header() -> Header {
@@ -137,7 +137,7 @@ fn journals_are_merged_in_an_order_that_respects_causality() {
     let [one, other] = two_journals(4);
     let ((_one, one), (_other, other)) = (collected(&one), collected(&other));
     let mut order = Vec::new();
-    let judged = judge(&header(), &[one, other], &End::Complete, None, |event| {
+    let judged = judge(&header(), &[one, other], &End::Complete, None, false, |event| {
         order.push(event.to_string());
     })
     .unwrap();
@@ -150,9 +150,9 @@ fn journals_are_merged_in_an_order_that_respects_causality() {
 fn what_a_lost_journal_leaves_open_is_open() {
     let [_, other] = two_journals(4);
     let (_file, other) = collected(&other);
-    let lost = Collected { journal: None, truncated: false, died: true };
+    let lost = Collected { journal: None, truncated: false, died: Some(0) };
     let end = End::CutShort("p0 died".to_owned());
-    let judged = judge(&header(), &[lost, other], &end, None, |_| ()).unwrap();
+    let judged = judge(&header(), &[lost, other], &end, None, false, |_| ()).unwrap();
     assert!(judged.verdicts.iter().all(|verdict| verdict.holds.is_none()), "{:?}", judged.verdicts);
     assert!(judged.gaps[0].contains("the events of p0 are lost"), "{:?}", judged.gaps);
 }
@@ -162,7 +162,7 @@ fn journals_that_contradict_each_other_are_refused() {
     // p1 says that it received what p0 sent as its second event, which was no sending.
     let [one, other] = two_journals(2);
     let ((_one, one), (_other, other)) = (collected(&one), collected(&other));
-    let error = judge(&header(), &[one, other], &End::Complete, None, |_| ()).err().unwrap();
+    let error = judge(&header(), &[one, other], &End::Complete, None, false, |_| ()).err().unwrap();
     assert!(error.to_string().contains("contradict"), "{error}");
 }
 
@@ -170,10 +170,10 @@ fn journals_that_contradict_each_other_are_refused() {
 fn a_process_that_died_crashes_at_the_end_of_its_journal() {
     let [one, other] = two_journals(4);
     let ((_one, one), (_other, mut other)) = (collected(&one), collected(&other));
-    other.died = true;
+    other.died = Some(0);
     let mut last = None;
     let end = End::CutShort("p1 died".to_owned());
-    judge(&header(), &[one, other], &end, None, |event| {
+    judge(&header(), &[one, other], &end, None, false, |event| {
         if event.process == P1 {
             last = Some(event.clone());
         }

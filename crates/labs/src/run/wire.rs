@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clocks::Vector;
+use crate::faults::Toll;
 use crate::overlay::Contact;
 use crate::process::ProcessId;
 
@@ -96,8 +97,10 @@ pub(super) enum ToLauncher {
     Failed { why: String },
     /// Still alive.
     Pong,
-    /// A part of its journal: the answer to `Collect`.
-    Journal { bytes: Vec<u8>, is_last: bool, truncated: bool },
+    /// How many times the rules of the plan of faults struck there: before the last part of its journal.
+    Toll(Toll),
+    /// A part of its journal, from a byte on: the answer to `Collect`, and after `Follow` from time to time.
+    Journal { offset: u64, bytes: Vec<u8>, is_last: bool, truncated: bool },
 }
 
 /// What the launcher tells a participant.
@@ -107,6 +110,8 @@ pub(super) enum ToParticipant {
     Release { opens: Vec<Contact>, accepts: u32 },
     /// Everyone is ready: start.
     Go,
+    /// Hand over the journal as it grows.
+    Follow,
     /// Are you alive?
     Ping,
     /// Stop the algorithm, and hand over the journal, from this byte on.

@@ -17,5 +17,6 @@ mod simulation;
 mod tests;
 mod wheel;
 
-pub use self::network::{Chance, ChanceError, LATENCY_MAX, Network, NetworkError};
+pub use self::network::{LATENCY_MAX, Network, NetworkError};
 pub use self::simulation::{Ended, Limits, PROCESSES_MAX, Simulation, SimulationError};
+pub use crate::chance::{Chance, ChanceError};

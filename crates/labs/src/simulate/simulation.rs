@@ -1,13 +1,15 @@
 //! A run in virtual time.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::time::Duration;
 
-use super::network::{Network, NetworkError, below};
+use super::network::{Network, NetworkError};
 use super::wheel::{Key, Wheel};
+use crate::chance::below;
+use crate::faults::{Action, Fate, Injector, Plan, PlanError, Timed, Toll, Triggers};
 use crate::peers::Peers;
-use crate::process::{Choices, Effect, Env, Event, Process, ProcessId, split_mix, step_into};
+use crate::process::{Choices, Effect, Env, Event, Kind, Process, ProcessId, split_mix, step_into};
 use crate::trace::note::TimerName;
 use crate::trace::{Happening, Observer};
 use crate::verdict::End;
@@ -84,6 +86,8 @@ pub struct Simulation<P: Process, O: Observer = ()> {
     timers: Vec<Vec<(P::Timer, Key)>>,
     crashed: Vec<bool>,
     indications: Option<VecDeque<(ProcessId, P::Indication)>>,
+    /// What goes wrong by plan, if there is one.
+    faults: Option<Box<Faults<P, O::Carried>>>,
     /// Used by one step after the other.
     effects: Vec<Effect<P>>,
 }
@@ -96,6 +100,21 @@ enum Scheduled<P: Process, C> {
     Request { process: ProcessId, request: P::Request },
     Crash { process: ProcessId },
     Recover { process: ProcessId, state: Box<P> },
+    Stop { process: ProcessId },
+    Continue { process: ProcessId },
+}
+
+/// What goes wrong by plan.
+#[derive(Debug)]
+struct Faults<P: Process, C> {
+    injector: Injector,
+    timed: Vec<Timed>,
+    /// What struck processes when messages reached them.
+    toll: Toll,
+    /// Of the processes that stop or die when messages reach them.
+    triggers: BTreeMap<ProcessId, Triggers>,
+    /// What waits for the processes that stand still.
+    waiting: BTreeMap<ProcessId, Vec<Scheduled<P, C>>>,
 }
 
 /// The seed's streams, one for each kind of draw, so that a network that loses messages draws the
@@ -135,6 +154,8 @@ pub enum Ended {
     TimeLimit(Duration),
     /// The limit of events is reached.
     EventLimit(u64),
+    /// What is left waits for processes that stand still and are not continued.
+    Stopped,
 }
 
 impl Ended {
@@ -145,6 +166,9 @@ impl Ended {
             Self::TimeLimit(time) => End::CutShort(format!("the run ended after {time:?}")),
             Self::EventLimit(events) => {
                 End::CutShort(format!("the run ended after {events} events"))
+            }
+            Self::Stopped => {
+                End::CutShort("what is left waits for a process that stands still".to_owned())
             }
         }
     }
@@ -159,6 +183,9 @@ pub enum SimulationError {
     /// The network is impossible.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// The plan of faults is impossible.
+    #[error(transparent)]
+    Faults(#[from] PlanError),
 }
 
 impl<P: Process, O: Observer> Simulation<P, O> {
@@ -209,8 +236,39 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             timers: Vec::new(),
             crashed: vec![false; n],
             indications: None,
+            faults: None,
             effects: Vec::new(),
         })
+    }
+
+    /// Lets go wrong what the plan says; what it leaves to chance is drawn from `seed`.
+    ///
+    /// # Errors
+    ///
+    /// If the plan cannot be carried out.
+    pub fn with_faults(mut self, plan: &Plan, seed: u64) -> Result<Self, SimulationError> {
+        let n = self.processes.len() as u32;
+        plan.validate(n)?;
+        if plan.is_empty() {
+            return Ok(self);
+        }
+        for Timed { at, process, action, .. } in plan.timed() {
+            let what = match action {
+                Action::Stop => Scheduled::Stop { process },
+                Action::Continue => Scheduled::Continue { process },
+                Action::Kill => Scheduled::Crash { process },
+            };
+            self.schedule_at(at, process, what);
+        }
+        let triggers = (0..n).map(ProcessId).map(|process| (process, plan.triggers(process)));
+        self.faults = Some(Box::new(Faults {
+            injector: Injector::new(plan, seed),
+            timed: plan.timed(),
+            toll: Toll::default(),
+            triggers: triggers.filter(|(_, triggers)| !triggers.is_empty()).collect(),
+            waiting: BTreeMap::new(),
+        }));
+        Ok(self)
     }
 
     /// Tells the observer how many bytes each message takes. Without it, 0.
@@ -328,7 +386,23 @@ impl<P: Process, O: Observer> Simulation<P, O> {
                 break;
             }
         }
-        if self.queue.len() == 0 { Ended::Quiet } else { Ended::TimeLimit(limits.time) }
+        match (self.queue.len(), self.waiting()) {
+            (0, 0) => Ended::Quiet,
+            (0, _) => Ended::Stopped,
+            _ => Ended::TimeLimit(limits.time),
+        }
+    }
+
+    /// How many times each rule of the plan of faults struck so far.
+    pub fn toll(&self) -> Toll {
+        let Some(faults) = &self.faults else { return Toll::default() };
+        let mut toll = faults.toll.clone();
+        toll.merge(faults.injector.toll());
+        let is_over = |timed: &&Timed| !timed.is_end && microseconds(timed.at) <= self.now;
+        for timed in faults.timed.iter().filter(is_over) {
+            toll.add(timed.rule, 1);
+        }
+        toll
     }
 
     /// Virtual time since the start.
@@ -344,7 +418,12 @@ impl<P: Process, O: Observer> Simulation<P, O> {
 
     /// How many messages are under way, timers run, and scheduled requests and faults are to come.
     pub fn scheduled(&self) -> usize {
-        self.queue.len()
+        self.queue.len() + self.waiting()
+    }
+
+    /// How much of it waits for processes that stand still.
+    fn waiting(&self) -> usize {
+        self.faults.as_ref().map_or(0, |faults| faults.waiting.values().map(Vec::len).sum())
     }
 
     /// One process, as it is now.
@@ -377,7 +456,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
 
     /// Ends the simulation: every process that is up stops. Returns the observer.
     pub fn into_observer(mut self) -> O {
-        let end = match self.queue.len() {
+        let end = match self.scheduled() {
             0 => End::Complete,
             _ => End::CutShort("the simulation was ended before it came to rest".to_owned()),
         };
@@ -415,6 +494,13 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         }
         let Some((time, scheduled)) = self.queue.pop(until) else { return false };
         self.now = time;
+        if let Some(scheduled) = self.unless_it_waits(scheduled) {
+            self.happen_scheduled(scheduled);
+        }
+        true
+    }
+
+    fn happen_scheduled(&mut self, scheduled: Scheduled<P, O::Carried>) {
         match scheduled {
             Scheduled::Message { from, to, bytes, message, carried } => {
                 self.deliver(from, to, bytes, message, &carried);
@@ -423,8 +509,69 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             Scheduled::Request { process, request } => self.happen_request(process, request),
             Scheduled::Crash { process } => self.happen_crash(process),
             Scheduled::Recover { process, state } => self.happen_recover(process, *state),
+            Scheduled::Stop { process } => self.happen_stop(process),
+            Scheduled::Continue { process } => self.happen_continue(process),
         }
-        true
+    }
+
+    /// Puts aside what is for a process that stands still, and lets strike what waits for a message to
+    /// reach its process.
+    fn unless_it_waits(
+        &mut self,
+        scheduled: Scheduled<P, O::Carried>,
+    ) -> Option<Scheduled<P, O::Carried>> {
+        let Some(faults) = &mut self.faults else { return Some(scheduled) };
+        let process = match &scheduled {
+            Scheduled::Message { to, .. } => *to,
+            Scheduled::Timeout { process, .. } | Scheduled::Request { process, .. } => *process,
+            _ => return Some(scheduled),
+        };
+        let mut stands_still = faults.waiting.contains_key(&process);
+        if let (Scheduled::Message { message, .. }, false) = (&scheduled, stands_still) {
+            match faults.struck(process, message.kind()) {
+                Some(Action::Kill) => self.happen_crash(process),
+                Some(Action::Stop) => {
+                    self.happen_stop(process);
+                    stands_still = true;
+                }
+                Some(Action::Continue) | None => {}
+            }
+        }
+        if !stands_still {
+            return Some(scheduled);
+        }
+        if let Scheduled::Timeout { timer, .. } = &scheduled {
+            // Its place in the queue is given up: until it is back there, nobody can stop it.
+            self.timers[process.index()].retain(|(running, _)| running != timer);
+        }
+        if let Some(faults) = &mut self.faults {
+            faults.waiting.entry(process).or_default().push(scheduled);
+        }
+        None
+    }
+
+    fn happen_stop(&mut self, process: ProcessId) {
+        if self.crashed[process.index()] {
+            return;
+        }
+        if let Some(faults) = &mut self.faults {
+            faults.waiting.entry(process).or_default();
+        }
+    }
+
+    /// What waited happens now, in its order.
+    fn happen_continue(&mut self, process: ProcessId) {
+        let Some(faults) = &mut self.faults else { return };
+        for scheduled in faults.waiting.remove(&process).unwrap_or_default() {
+            let timer = match &scheduled {
+                Scheduled::Timeout { timer, .. } => Some(timer.clone()),
+                _ => None,
+            };
+            let key = self.queue.insert(self.now, scheduled);
+            if let Some(timer) = timer {
+                self.timers[process.index()].push((timer, key));
+            }
+        }
     }
 
     fn deliver(
@@ -469,6 +616,12 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             }
         }
         self.observer.on_happening(self.now, process, Happening::Crash);
+        let waited = self.faults.as_mut().and_then(|faults| faults.waiting.remove(&process));
+        for scheduled in waited.into_iter().flatten() {
+            if let Scheduled::Message { .. } = &scheduled {
+                self.happen_scheduled(scheduled);
+            }
+        }
     }
 
     fn happen_recover(&mut self, process: ProcessId, state: P) {
@@ -514,9 +667,14 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         assert!(to.index() < n, "{from} sends to {to}, which is not one of the {n} processes");
         let bytes = self.sizes.map_or(0, |sizes| sizes(&message));
         let carried = self.observer.on_send(self.now, from, to, &message, bytes);
+        let now = Duration::from_micros(self.now);
+        let fate = match &mut self.faults {
+            Some(faults) => faults.injector.fate(now, from, to, message.kind()),
+            None => Fate::default(),
+        };
         // A lost message has its latency too, so that losing it does not change that of the next.
-        let latency = self.random.latency(&self.network);
-        if self.random.loses(&self.network) {
+        let latency = self.random.latency(&self.network) + microseconds(fate.delay);
+        if self.random.loses(&self.network) || fate.is_lost {
             self.observer.on_drop(self.now, from, to, &message, bytes, &carried);
             return;
         }
@@ -525,8 +683,19 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             let copy = Scheduled::Message { from, to, bytes, message, carried };
             self.schedule_message(from, to, latency, copy);
         }
+        if fate.is_doubled {
+            let (message, carried) = (message.clone(), carried.clone());
+            let copy = Scheduled::Message { from, to, bytes, message, carried };
+            self.schedule_message(from, to, latency, copy);
+        }
         let message = Scheduled::Message { from, to, bytes, message, carried };
-        self.schedule_message(from, to, latency, message);
+        if fate.is_overtaken {
+            let longest = microseconds(*self.network.latency.end());
+            let arrival = self.now.saturating_add(latency).saturating_add(longest);
+            self.queue.insert(arrival, message);
+        } else {
+            self.schedule_message(from, to, latency, message);
+        }
     }
 
     fn schedule_message(
@@ -571,6 +740,19 @@ impl<P: Process, O: Observer> Simulation<P, O> {
 
     fn next_indication(&mut self) -> Option<(ProcessId, P::Indication)> {
         self.indications.as_mut()?.pop_front()
+    }
+}
+
+impl<P: Process, C> Faults<P, C> {
+    /// Counts a message that reaches a process. Returns what happens to the process at that.
+    fn struck(&mut self, process: ProcessId, kind: &str) -> Option<Action> {
+        let triggers = self.triggers.get_mut(&process)?;
+        let (action, rule) = triggers.count(kind)?;
+        self.toll.add(rule, 1);
+        if action == Action::Stop {
+            triggers.uncount(kind); // It reaches the process once more when that is continued.
+        }
+        Some(action)
     }
 }
 

@@ -426,6 +426,88 @@ fn the_observer_sees_everything_and_the_dead_receive_nothing() {
     assert_eq!(simulation.into_observer().0, story);
 }
 
+/// Who receives what, and when, in milliseconds.
+fn under(plan: &str, requests: &[(u64, ProcessId, u32)]) -> (Vec<(ProcessId, u32, u128)>, Ended) {
+    let one = ms(1);
+    let network = Network { latency: one..=one, ..Network::default() };
+    let mut simulation = Simulation::new(7, network, vec![Volley::default(); 3], ())
+        .and_then(|simulation| simulation.with_faults(&plan.parse().unwrap(), 7))
+        .unwrap();
+    for &(at, process, shots) in requests {
+        simulation.request_at(ms(at), process, Shot(shots));
+    }
+    let mut seen = Vec::new();
+    let ended = simulation.run_with(Limits::default(), |simulation, process, Shot(shot)| {
+        seen.push((process, shot, simulation.now().as_millis()));
+    });
+    (seen, ended)
+}
+
+const P2: ProcessId = ProcessId(2);
+
+#[test]
+fn a_stopped_process_receives_when_it_is_continued() {
+    let (seen, ended) = under("stop 1 from 5ms to 20ms", &[(6, P0, 2)]);
+    assert_eq!(seen, [(P2, 0, 7), (P2, 1, 7), (P1, 0, 20), (P1, 1, 20)]);
+    assert_eq!(ended, Ended::Quiet);
+}
+
+#[test]
+fn a_run_that_waits_for_the_stopped_has_not_come_to_its_end() {
+    let (seen, ended) = under("stop 1 after 2 SHOT", &[(6, P0, 3)]);
+    assert_eq!(seen.iter().filter(|(process, ..)| *process == P1).count(), 1);
+    assert_eq!(ended, Ended::Stopped);
+    assert!(matches!(ended.end(), End::CutShort(_)));
+}
+
+#[test]
+fn the_stopped_can_be_killed() {
+    let (seen, ended) = under("stop 1 at 5ms; kill 1 at 8ms", &[(6, P0, 1), (9, P2, 1)]);
+    assert_eq!(seen, [(P2, 0, 7), (P0, 0, 10)]);
+    assert_eq!(ended, Ended::Quiet);
+}
+
+#[test]
+fn who_is_killed_by_a_message_does_not_receive_it() {
+    let (seen, _) = under("kill 1 after 2 SHOT", &[(0, P0, 3)]);
+    assert_eq!(seen, [(P1, 0, 1), (P2, 0, 1), (P2, 1, 1), (P2, 2, 1)]);
+}
+
+#[test]
+fn messages_are_delayed_in_their_order_and_doubled_and_cut_off() {
+    let (seen, _) = under("delay 0->1 10ms", &[(0, P0, 2)]);
+    assert_eq!(seen, [(P2, 0, 1), (P2, 1, 1), (P1, 0, 11), (P1, 1, 11)]);
+    // What is sent after the delay is over still does not overtake.
+    let (seen, _) = under("delay 0->1 10ms from 0s to 5ms", &[(0, P0, 1), (6, P0, 1)]);
+    assert_eq!(seen, [(P2, 0, 1), (P2, 0, 7), (P1, 0, 11), (P1, 0, 11)]);
+    let (seen, _) = under("duplicate 0->1; partition 0|2", &[(0, P0, 1)]);
+    assert_eq!(seen, [(P1, 0, 1), (P1, 0, 1)]);
+}
+
+#[test]
+fn a_message_that_is_held_back_is_overtaken_on_a_fifo_channel() {
+    let (seen, _) = under("reorder 0->1 from 0s to 1us", &[(0, P0, 1), (1, P0, 2)]);
+    let at_1: Vec<_> = seen.iter().filter(|(process, ..)| *process == P1).collect();
+    assert_eq!(at_1, [&(P1, 0, 2), &(P1, 0, 2), &(P1, 1, 2)]);
+}
+
+#[test]
+fn the_timers_of_the_stopped_ring_when_it_is_continued() {
+    let plan = "stop 0 from 10ms to 40ms".parse().unwrap();
+    let mut simulation = Simulation::new(7, Network::default(), vec![Alarm], ())
+        .and_then(|simulation| simulation.with_faults(&plan, 7))
+        .unwrap();
+    simulation.request(P0, Set::In(30));
+    // Asked for while it stands still, and in time: it was first.
+    simulation.request_at(ms(20), P0, Set::Off);
+    let mut rings = Vec::new();
+    simulation.run_with(Limits::default(), |s, _, _| rings.push(s.now().as_millis()));
+    assert!(rings.is_empty());
+    simulation.request(P0, Set::In(30));
+    simulation.run_with(Limits::default(), |s, _, _| rings.push(s.now().as_millis()));
+    assert_eq!(rings, [70]);
+}
+
 #[test]
 fn limits_stop_a_run_which_can_go_on() {
     let mut simulation = Simulation::new(7, FAULTY, vec![Volley::default(); 2], ()).unwrap();

@@ -1,22 +1,25 @@
 //! What passes between a participant and the launcher: joining, orders, and noticing that it is gone.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::Context as _;
 use log::{debug, error, info, warn};
+use netkit::launch::{LaunchEvent, LaunchOptions, Program};
 use netkit::{Admission, ConnectionId, Net, Peer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Driver, GRACE, IndicationOf, Phase, RequestOf, SILENCE_MAX, TimerUse, WATCH_INTERVAL, next_job,
-    now,
+    Driver, FOLLOW_INTERVAL, GRACE, IndicationOf, Phase, RequestOf, SILENCE_MAX, TimerUse,
+    WATCH_INTERVAL, now,
 };
 use crate::lab::{Lab, Place};
 use crate::process::Process;
+use crate::run::config::{Config, Relay};
 use crate::run::journal::Entry;
+use crate::run::participant_job;
 use crate::run::wire::{PeerFrameRef, ToLauncher, ToParticipant};
 
 impl<L, P> Driver<L, P>
@@ -64,32 +67,27 @@ where
         if let Some(ready) = self.ready.take() {
             ready.ok();
         }
-        self.launch_next();
+        self.launch_below();
     }
 
-    /// Starts the next participant, in a thread: SSH takes its time, and the launcher wants answers
-    /// meanwhile.
-    pub(super) fn launch_next(&mut self) {
-        let rank = self.config.rank + 1;
-        let Some(chain) = self.config.chain.clone().filter(|_| rank < self.config.processes) else {
+    /// Starts the participants below this one, in a thread: SSH takes its time, and the launcher wants
+    /// answers meanwhile.
+    pub(super) fn launch_below(&mut self) {
+        let Some(relay) = self.config.relay.clone() else { return };
+        let below = relay.below(self.config.rank);
+        if below.is_empty() {
             return;
-        };
-        let job = next_job(&self.config, rank);
-        let (launched, waker) = (self.launched.clone(), self.waker.clone());
-        thread::spawn(move || {
-            let result = job.and_then(|job| {
-                let host = chain
-                    .placement
-                    .get(rank as usize)
-                    .and_then(|&host| chain.hosts.get(host))
-                    .context("no machine is planned for it")?;
-                let mut launch = chain.launch;
-                launch.program = std::env::current_exe()?;
-                Ok(netkit::launch::launch_one(host, &launch, |_| job)?)
-            });
+        }
+        let (config, launched, waker) =
+            (self.config.clone(), self.launched.clone(), self.waker.clone());
+        let report = move |rank: u32, result: Result<u32, String>| {
             // Nobody receives any more if the run has ended meanwhile.
-            let _ = launched.send((rank, result.map_err(|error| format!("{error:#}"))));
+            let _ = launched.send((rank, result));
             let _ = waker.wake();
+        };
+        thread::spawn(move || match std::env::current_exe() {
+            Ok(program) => launch_all(&config, &relay, &below, program, &report),
+            Err(error) => below.iter().for_each(|&rank| report(rank, Err(error.to_string()))),
         });
     }
 
@@ -98,6 +96,10 @@ where
         match netkit::codec::decode(body) {
             Ok(ToParticipant::Release { opens, accepts }) => self.release(net, opens, accepts),
             Ok(ToParticipant::Go) => self.start(net),
+            Ok(ToParticipant::Follow) => {
+                self.followed = Some(0);
+                self.follow(net);
+            }
             Ok(ToParticipant::Ping) => self.tell(net, &ToLauncher::Pong),
             Ok(ToParticipant::Collect { offset }) => self.hand_over(net, offset),
             Ok(ToParticipant::Stop) => {
@@ -114,13 +116,34 @@ where
                 self.record(net, &Entry::Stop);
             }
             self.phase = Phase::HandingOver;
+            if let Some(injector) = &self.injector {
+                self.toll.merge(injector.toll());
+                let toll = ToLauncher::Toll(self.toll.clone());
+                self.tell(net, &toll);
+            }
         }
         match self.journal.part(offset) {
             Ok((bytes, is_last, truncated)) => {
-                self.tell(net, &ToLauncher::Journal { bytes, is_last, truncated });
+                self.tell(net, &ToLauncher::Journal { offset, bytes, is_last, truncated });
             }
             Err(error) => self.fail(net, format!("cannot read the journal: {error}")),
         }
+    }
+
+    /// Hands over what has happened since the last time.
+    pub(super) fn follow(&mut self, net: &mut Net) {
+        let Some(offset) = self.followed.filter(|_| self.phase <= Phase::Running) else { return };
+        match self.journal.part(offset) {
+            Ok((bytes, ..)) if bytes.is_empty() => {}
+            Ok((bytes, _, truncated)) => {
+                self.followed = Some(offset + bytes.len() as u64);
+                let part = ToLauncher::Journal { offset, bytes, is_last: false, truncated };
+                self.tell(net, &part);
+            }
+            Err(error) => return self.fail(net, format!("cannot read the journal: {error}")),
+        }
+        let timer = net.start_timer(FOLLOW_INTERVAL);
+        self.timers.insert(timer, TimerUse::Follow);
     }
 
     pub(super) fn tell(&mut self, net: &mut Net, word: &ToLauncher) {
@@ -173,6 +196,7 @@ where
     pub(super) fn watch(&mut self, net: &mut Net) {
         let timer = net.start_timer(WATCH_INTERVAL);
         self.timers.insert(timer, TimerUse::Watch);
+        self.notice_own_stop();
         let silent = |last: Instant| last.elapsed() > SILENCE_MAX;
         // Before the launcher has answered once, netkit's own deadlines apply.
         if self.ready.is_none() && silent(self.last_word) {
@@ -201,7 +225,42 @@ where
         }
     }
 
+    /// Who was stopped himself heard nothing, and that is nobody's silence.
+    fn notice_own_stop(&mut self) {
+        let late = self.last_tick.elapsed();
+        self.last_tick = now();
+        if late > SILENCE_MAX {
+            warn!("this process stood still for {:.1} s", late.as_secs_f64());
+            self.last_word = now();
+            self.neighbours.values_mut().for_each(|neighbour| neighbour.last_word = now());
+        }
+    }
+
     pub(super) fn at_us(&self) -> u64 {
         self.started_at.elapsed().as_micros().try_into().unwrap_or(u64::MAX)
     }
+}
+
+/// Starts the participants of these ranks, and reports on each.
+fn launch_all(
+    config: &Config,
+    relay: &Relay,
+    ranks: &[u32],
+    program: PathBuf,
+    report: &(impl Fn(u32, Result<u32, String>) + Sync),
+) {
+    let launch = LaunchOptions { program: program.clone(), ..relay.launch.clone() };
+    let placement: Vec<_> = ranks.iter().map(|&rank| relay.placement[rank as usize]).collect();
+    let rank_of = |place: u32| ranks[place as usize];
+    let job = |place: u32, _| {
+        let config = Config { rank: rank_of(place), ..config.clone() };
+        participant_job(&config, Program::Here(program.clone()))
+    };
+    netkit::launch::launch_all(&relay.hosts, &placement, &launch, &job, &|event| match event {
+        LaunchEvent::Started { rank, pid, .. } => report(rank_of(rank), Ok(pid)),
+        LaunchEvent::Failed { ranks, error, .. } => {
+            ranks.iter().for_each(|&rank| report(rank_of(rank), Err(error.to_string())));
+        }
+        LaunchEvent::Progress { .. } => {}
+    });
 }

@@ -42,6 +42,9 @@ where
         bytes: u32,
     ) {
         let MessageHeader { from, n, lamport, .. } = header;
+        if !self.triggers.is_empty() {
+            self.be_struck(message.kind());
+        }
         self.stamper.receive(lamport, header.clock.as_ref());
         let entry = Entry::Receive { from, n, message: &message, bytes };
         if let Err(error) = self.journal.append(&self.stamper, self.at_us(), &entry) {
@@ -117,7 +120,10 @@ where
         if to == self.env.me {
             return self.to_self.push_back((header, message, bytes));
         }
-        self.transmit(net, to);
+        match self.injector {
+            None => self.transmit(net, to),
+            Some(_) => self.transmit_by_plan(net, to, header.n, &message, bytes),
+        }
     }
 
     /// Sends what is in `scratch`, now or as soon as there is a connection.

@@ -1,0 +1,476 @@
+//! Fault plans: what goes wrong in a run, and when.
+//!
+//! A [`Plan`] is a list of rules, one text for `run` and `simulate`:
+//!
+//! ```text
+//! drop 0->1 10%; partition 0,1|2,3 from 2s to 5s; kill 3 after 2 TOKEN
+//! ```
+//!
+//! | rule | what happens | which assumption it breaks |
+//! |---|---|---|
+//! | `delay 0->1 200ms`, `delay 50ms..200ms` | messages take so much longer; their order stays | bounded delay |
+//! | `drop 0->1 10%` | messages are lost | reliable channels |
+//! | `duplicate 0->1 10%` | messages arrive twice | no duplicates |
+//! | `reorder 0->1 10%` | messages are held back until the next has overtaken them | FIFO |
+//! | `partition 0,1\|2,3` | nothing passes from one side to the other: it is lost | reliable channels |
+//! | `stop 3` | the process stands still, as after SIGSTOP | bounded delay |
+//! | `continue 3` | it goes on, as after SIGCONT | |
+//! | `kill 3` | it dies, as after SIGKILL | no crash |
+//!
+//! Channels are `0->1`, `0,1->*` or `0<->1`; without them, all. A share is all unless it is said. Each rule may
+//! say when: `at 2s`, `from 2s`, `from 2s to 5s`, counted from the start of the algorithm, or `after 3 TOKEN`.
+//! What concerns messages lasts from then on, or to the end of its time; what concerns a process
+//! happens then, and `stop 3 from 2s to 5s` continues it by itself.
+//!
+//! `after 3 TOKEN` counts where it can be known without asking anyone: for messages at their sender, those it
+//! has sent on the channels of the rule, so that the fourth is the first that suffers; for a process those that
+//! reach it, and it stops or dies when the third does, before it receives it.
+//!
+//! Everything here is pure. The simulator and the participants of a real run carry it out, messages through
+//! an [`Injector`] each; the launcher carries out what concerns processes at a time.
+//!
+//! A plan may break what an algorithm assumes ([`Assumption`]): then the report says so, and what fails is not
+//! the algorithm's fault.
+
+mod inject;
+mod parse;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::inject::{Fate, Injector};
+pub use self::parse::PlanError;
+use crate::chance::Chance;
+use crate::process::ProcessId;
+
+/// The longest time that a plan may name. A day is beyond any run.
+pub const TIME_MAX: Duration = Duration::from_secs(86_400);
+
+/// The most rules of a plan: each message is looked at by all of them.
+pub const RULES_MAX: usize = 256;
+
+/// What goes wrong in a run, and when.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Plan {
+    rules: Vec<Rule>,
+}
+
+/// One thing that goes wrong.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Rule {
+    /// What.
+    pub fault: Fault,
+    /// When.
+    pub when: When,
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Fault {
+    /// Messages take longer, by a time drawn from the range in whole microseconds.
+    Delay(Channels, RangeInclusive<Duration>),
+    /// Messages are lost.
+    Drop(Channels, Chance),
+    /// Messages arrive twice.
+    Duplicate(Channels, Chance),
+    /// Messages are overtaken by later ones.
+    Reorder(Channels, Chance),
+    /// Nothing passes between these groups of processes.
+    Partition(Vec<BTreeSet<ProcessId>>),
+    /// Something happens to a process.
+    Process(Action, ProcessId),
+}
+
+/// What happens to a process.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Action {
+    /// It stands still.
+    Stop,
+    /// It goes on.
+    Continue,
+    /// It dies.
+    Kill,
+}
+
+/// When something goes wrong, counted from the start of the algorithm.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum When {
+    /// From the start to the end.
+    Always,
+    /// From then on; a process: then.
+    From(Duration),
+    /// From the first time to the second.
+    Between(Duration, Duration),
+    /// After so many messages of a kind.
+    After(u64, String),
+}
+
+/// From whom to whom. Nobody is named: everyone is meant.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Channels {
+    /// From these.
+    pub from: Option<BTreeSet<ProcessId>>,
+    /// To these.
+    pub to: Option<BTreeSet<ProcessId>>,
+    /// In the other direction too.
+    pub both: bool,
+}
+
+/// What an algorithm may assume of its world, and a plan take away.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Assumption {
+    /// Each channel keeps the order of its messages.
+    Fifo,
+    /// What is sent arrives.
+    Reliable,
+    /// What is sent arrives at most once.
+    NoDuplicates,
+    /// Processes do not die.
+    NoCrash,
+    /// Messages and steps take a bounded time, and the algorithm knows the bound.
+    BoundedDelay,
+}
+
+impl fmt::Display for Assumption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fifo => "FIFO",
+            Self::Reliable => "reliable channels",
+            Self::NoDuplicates => "no duplicates",
+            Self::NoCrash => "no crash",
+            Self::BoundedDelay => "bounded delay",
+        })
+    }
+}
+
+/// Something that happens to a process at a time.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Timed {
+    /// When, counted from the start of the algorithm.
+    pub at: Duration,
+    /// To whom.
+    pub process: ProcessId,
+    /// What.
+    pub action: Action,
+    /// By which rule of the plan, counted from 0.
+    pub rule: usize,
+    /// Whether it is the end of what the rule does, and was counted at its beginning.
+    pub is_end: bool,
+}
+
+/// What happens to a process when messages reach it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Triggers(Vec<Trigger>);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Trigger {
+    /// How many are still to come.
+    left: u64,
+    /// Of which kind.
+    kind: String,
+    /// What happens then.
+    action: Action,
+    /// By which rule of the plan.
+    rule: usize,
+}
+
+impl Triggers {
+    /// Whether nothing will happen any more.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Counts a message that reaches the process. Returns what happens to the process at that, and by which
+    /// rule of the plan.
+    pub fn count(&mut self, kind: &str) -> Option<(Action, usize)> {
+        for trigger in self.0.iter_mut().filter(|trigger| trigger.kind == kind) {
+            trigger.left = trigger.left.saturating_sub(1);
+        }
+        let struck = self.0.iter().position(|trigger| trigger.left == 0)?;
+        let Trigger { action, rule, .. } = self.0.remove(struck);
+        Some((action, rule))
+    }
+
+    /// Whether one of them stops the process.
+    fn stop(&self) -> bool {
+        self.0.iter().any(|trigger| trigger.action == Action::Stop)
+    }
+
+    /// Takes back the counting of a message that will reach the process once more.
+    pub fn uncount(&mut self, kind: &str) {
+        self.0.iter_mut().filter(|trigger| trigger.kind == kind).for_each(|t| t.left += 1);
+    }
+}
+
+impl Plan {
+    /// The rules, as they were written.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Whether nothing goes wrong.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Adds a rule.
+    pub fn push(&mut self, rule: Rule) {
+        self.rules.push(rule);
+    }
+
+    /// What happens to processes at a time, in the order of time.
+    pub fn timed(&self) -> Vec<Timed> {
+        let rules = self.rules.iter().enumerate();
+        let mut all: Vec<_> = rules.flat_map(|(number, rule)| rule.timed(number)).collect();
+        all.sort();
+        all
+    }
+
+    /// What happens to a process when messages reach it.
+    pub fn triggers(&self, me: ProcessId) -> Triggers {
+        let trigger = |(number, rule): (usize, &Rule)| match (&rule.fault, &rule.when) {
+            (Fault::Process(action, process), When::After(count, kind)) if *process == me => {
+                let (left, kind, action) = (*count, kind.clone(), *action);
+                Some(Trigger { left, kind, action, rule: number })
+            }
+            _ => None,
+        };
+        Triggers(self.rules.iter().enumerate().filter_map(trigger).collect())
+    }
+
+    /// Whether it stops the process for a while.
+    pub fn stops(&self, process: ProcessId) -> bool {
+        let stop = Fault::Process(Action::Stop, process);
+        self.rules.iter().any(|rule| rule.fault == stop)
+    }
+
+    /// The rule that kills the process, counted from 0, and whether at a time.
+    pub fn killer_of(&self, process: ProcessId) -> Option<(usize, bool)> {
+        let kill = Fault::Process(Action::Kill, process);
+        let number = self.rules.iter().position(|rule| rule.fault == kill)?;
+        Some((number, !matches!(self.rules[number].when, When::After(..))))
+    }
+
+    /// Whether somebody is stopped for a while.
+    pub fn stops_any(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.fault, Fault::Process(Action::Stop, _)))
+    }
+
+    /// Whether somebody is killed.
+    pub fn kills(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.fault, Fault::Process(Action::Kill, _)))
+    }
+
+    /// What of `assumed` the plan took away, each with the rules that did it. A rule that never struck
+    /// did not.
+    pub fn broken(&self, assumed: &[Assumption], toll: &Toll) -> Vec<String> {
+        assumed.iter().filter_map(|&assumption| self.breaking(assumption, toll)).collect()
+    }
+
+    fn breaking(&self, assumption: Assumption, toll: &Toll) -> Option<String> {
+        let rules = self.rules.iter().enumerate();
+        let rules = rules.filter(|(number, _)| toll.of(*number) > 0);
+        let rules = rules.filter(|(_, rule)| rule.fault.breaks() == Some(assumption));
+        let rules: Vec<_> = rules.map(|(_, rule)| rule.to_string()).collect();
+        (!rules.is_empty()).then(|| format!("{assumption} ({})", rules.join("; ")))
+    }
+}
+
+/// How many times each rule of a plan struck: messages, or a process.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Toll(Vec<u64>);
+
+impl Toll {
+    /// A rule struck so many times more.
+    pub fn add(&mut self, rule: usize, times: u64) {
+        if rule >= RULES_MAX {
+            return;
+        }
+        if self.0.len() <= rule {
+            self.0.resize(rule + 1, 0);
+        }
+        self.0[rule] = self.0[rule].saturating_add(times);
+    }
+
+    /// Adds those of another part of the run.
+    pub fn merge(&mut self, other: &Self) {
+        for (rule, times) in other.0.iter().enumerate() {
+            self.add(rule, *times);
+        }
+    }
+
+    /// How many times a rule struck.
+    pub fn of(&self, rule: usize) -> u64 {
+        self.0.get(rule).copied().unwrap_or(0)
+    }
+}
+
+impl Rule {
+    fn timed(&self, rule: usize) -> Vec<Timed> {
+        let Fault::Process(action, process) = self.fault else { return Vec::new() };
+        let timed = |at, action| Timed { at, process, action, rule, is_end: false };
+        match self.when {
+            When::Always => vec![timed(Duration::ZERO, action)],
+            When::From(at) => vec![timed(at, action)],
+            When::Between(from, to) => {
+                let end = Timed { is_end: true, ..timed(to, Action::Continue) };
+                vec![timed(from, action), end]
+            }
+            When::After(..) => Vec::new(),
+        }
+    }
+}
+
+impl Fault {
+    /// Which assumption it takes away.
+    pub fn breaks(&self) -> Option<Assumption> {
+        Some(match self {
+            Self::Delay(..) | Self::Process(Action::Stop, _) => Assumption::BoundedDelay,
+            Self::Drop(..) | Self::Partition(_) => Assumption::Reliable,
+            Self::Duplicate(..) => Assumption::NoDuplicates,
+            Self::Reorder(..) => Assumption::Fifo,
+            Self::Process(Action::Kill, _) => Assumption::NoCrash,
+            Self::Process(Action::Continue, _) => return None,
+        })
+    }
+
+    /// Whether it concerns a message from one process to another. What a process sends to itself meets no
+    /// network.
+    pub fn concerns(&self, from: ProcessId, to: ProcessId) -> bool {
+        match self {
+            _ if from == to => false,
+            Self::Delay(channels, _)
+            | Self::Drop(channels, _)
+            | Self::Duplicate(channels, _)
+            | Self::Reorder(channels, _) => channels.contain(from, to),
+            Self::Partition(sides) => {
+                let side = |process| sides.iter().position(|side| side.contains(&process));
+                matches!((side(from), side(to)), (Some(one), Some(other)) if one != other)
+            }
+            Self::Process(..) => false,
+        }
+    }
+}
+
+impl Channels {
+    /// The channel from one process to another.
+    pub fn one(from: ProcessId, to: ProcessId) -> Self {
+        Self { from: Some([from].into()), to: Some([to].into()), both: false }
+    }
+
+    /// Whether the channel from one process to another is meant.
+    pub fn contain(&self, from: ProcessId, to: ProcessId) -> bool {
+        let is_in = |end: &Option<BTreeSet<_>>, who| end.as_ref().is_none_or(|e| e.contains(&who));
+        let along = |from, to| is_in(&self.from, from) && is_in(&self.to, to);
+        along(from, to) || self.both && along(to, from)
+    }
+
+    fn is_everything(&self) -> bool {
+        self.from.is_none() && self.to.is_none()
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules: Vec<_> = self.rules.iter().map(ToString::to_string).collect();
+        f.write_str(&rules.join("; "))
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fault, when } = self;
+        match (fault, when) {
+            (_, When::Always) => write!(f, "{fault}"),
+            (Fault::Process(..), When::From(at)) => write!(f, "{fault} at {}", Time(*at)),
+            (_, When::From(at)) => write!(f, "{fault} from {}", Time(*at)),
+            (_, When::Between(from, to)) => {
+                write!(f, "{fault} from {} to {}", Time(*from), Time(*to))
+            }
+            (_, When::After(count, kind)) => write!(f, "{fault} after {count} {kind}"),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Delay(channels, by) => {
+                write!(f, "delay{channels} {}", Time(*by.start()))?;
+                if by.start() == by.end() { Ok(()) } else { write!(f, "..{}", Time(*by.end())) }
+            }
+            Self::Drop(channels, chance) => write!(f, "drop{channels}{}", Share(*chance)),
+            Self::Duplicate(channels, chance) => write!(f, "duplicate{channels}{}", Share(*chance)),
+            Self::Reorder(channels, chance) => write!(f, "reorder{channels}{}", Share(*chance)),
+            Self::Partition(sides) => {
+                let sides: Vec<_> = sides.iter().map(|side| Group(side).to_string()).collect();
+                write!(f, "partition {}", sides.join("|"))
+            }
+            Self::Process(action, process) => write!(f, "{action} {}", process.0),
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stop => "stop",
+            Self::Continue => "continue",
+            Self::Kill => "kill",
+        })
+    }
+}
+
+impl fmt::Display for Channels {
+    /// With a space before it, unless everything is meant.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_everything() {
+            return Ok(());
+        }
+        let end = |end: &Option<BTreeSet<_>>| {
+            end.as_ref().map_or("*".to_owned(), |group| Group(group).to_string())
+        };
+        let arrow = if self.both { "<->" } else { "->" };
+        write!(f, " {}{arrow}{}", end(&self.from), end(&self.to))
+    }
+}
+
+/// `0,1`.
+struct Group<'a>(&'a BTreeSet<ProcessId>);
+
+impl fmt::Display for Group<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ranks: Vec<_> = self.0.iter().map(|process| process.0.to_string()).collect();
+        f.write_str(&ranks.join(","))
+    }
+}
+
+/// ` 10%`, or nothing if all are meant.
+struct Share(Chance);
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == Chance::ALWAYS { Ok(()) } else { write!(f, " {}", self.0) }
+    }
+}
+
+/// `2s`, `200ms`, `50us`.
+struct Time(Duration);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let us = self.0.as_micros();
+        match (us % 1_000_000, us % 1_000) {
+            (0, _) => write!(f, "{}s", us / 1_000_000),
+            (_, 0) => write!(f, "{}ms", us / 1_000),
+            _ => write!(f, "{us}us"),
+        }
+    }
+}

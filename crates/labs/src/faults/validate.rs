@@ -1,0 +1,97 @@
+//! Whether a plan can be carried out at all, so that an impossible one is refused before anything starts.
+
+use std::collections::BTreeSet;
+
+use super::{Action, Channels, Fault, Plan, PlanError, Rule, When};
+use crate::process::ProcessId;
+
+impl Plan {
+    /// Refuses what cannot be, among so many processes.
+    ///
+    /// # Errors
+    ///
+    /// Names the rule, and says what is wrong with it.
+    pub fn validate(&self, processes: u32) -> Result<(), PlanError> {
+        for rule in &self.rules {
+            let error = |why| PlanError { rule: rule.to_string(), why };
+            rule.validate(processes).map_err(error)?;
+        }
+        (0..processes).map(ProcessId).try_for_each(|process| self.validate_life(process))
+    }
+
+    /// The life of one process: it is stopped when it runs, continued when it is stopped, and killed once.
+    fn validate_life(&self, process: ProcessId) -> Result<(), PlanError> {
+        // What happens after a number of messages may happen at any time.
+        let may_stop = self.triggers(process).stop();
+        let mut is_stopped = false;
+        let mut is_dead = false;
+        for timed in self.timed().into_iter().filter(|timed| timed.process == process) {
+            let why = match timed.action {
+                _ if is_dead => "it is dead by then",
+                Action::Stop if is_stopped => "it is stopped already: continue it first",
+                Action::Continue if !is_stopped && !may_stop => "it is not stopped then",
+                _ => "",
+            };
+            if !why.is_empty() {
+                let at = super::Time(timed.at);
+                let rule = format!("{} {} at {at}", timed.action, process.0);
+                return Err(PlanError { rule, why: why.to_owned() });
+            }
+            is_stopped = timed.action == Action::Stop;
+            is_dead = timed.action == Action::Kill;
+        }
+        Ok(())
+    }
+}
+
+impl Rule {
+    fn validate(&self, processes: u32) -> Result<(), String> {
+        for process in self.fault.named() {
+            if process.0 >= processes {
+                let last = processes.saturating_sub(1);
+                return Err(format!("there is no {process}: processes are numbered 0 to {last}"));
+            }
+        }
+        match (&self.fault, &self.when) {
+            (Fault::Partition(sides), _) => validate_sides(sides),
+            (Fault::Process(Action::Continue, _), When::After(..)) => {
+                Err("a stopped process counts nothing: say at which time".to_owned())
+            }
+            (Fault::Process(Action::Kill | Action::Continue, _), When::Between(..)) => {
+                Err("that happens at one time: write `at`".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Fault {
+    /// The processes that stand in the rule.
+    fn named(&self) -> Vec<ProcessId> {
+        match self {
+            Self::Delay(channels, _)
+            | Self::Drop(channels, _)
+            | Self::Duplicate(channels, _)
+            | Self::Reorder(channels, _) => channels.named(),
+            Self::Partition(sides) => sides.iter().flatten().copied().collect(),
+            Self::Process(_, process) => vec![*process],
+        }
+    }
+}
+
+impl Channels {
+    fn named(&self) -> Vec<ProcessId> {
+        [&self.from, &self.to].into_iter().flatten().flatten().copied().collect()
+    }
+}
+
+fn validate_sides(sides: &[BTreeSet<ProcessId>]) -> Result<(), String> {
+    if sides.len() < 2 {
+        return Err("a partition has two sides or more: 0,1|2,3".to_owned());
+    }
+    let mut seen = BTreeSet::new();
+    match sides.iter().flatten().find(|&&process| !seen.insert(process)) {
+        Some(process) => Err(format!("{process} is on two sides")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,14 @@
+//! What the tests of all labs share: runs in the simulator, judged, and runs of the lab's own program.
+//!
+//! Behind the feature `testing`, which only tests turn on. A test has no caller to whom it could return an
+//! error: everything here panics where something is not as it must be, and says what.
+
+mod models;
+mod program;
+mod system;
+
+pub use self::models::{Simulated, judged_again, simulate, violated};
+pub use self::program::{Program, Ran, Running};
+pub use self::system::{
+    assert_nothing_left, command_line, connections, left_of, sockets, wait_until,
+};
