@@ -20,6 +20,7 @@ pub mod process;
 pub mod report;
 pub mod run;
 pub mod script;
+pub mod shared_file;
 pub mod simulate;
 pub mod snapshot;
 #[cfg(feature = "testing")]

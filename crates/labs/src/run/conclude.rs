@@ -153,7 +153,7 @@ impl Conductor<'_> {
     /// without, then those that ended the run.
     fn gone(&self) -> (Vec<String>, Vec<String>) {
         let started = |member: &&Member| member.hello.is_some() || member.started.is_some();
-        let (mut survived, mut fatal) = (Vec::new(), Vec::new());
+        let (mut survived, mut fatal) = (self.restarts.clone(), Vec::new());
         let members = (0..).map(ProcessId).zip(&self.members);
         for (process, member) in members.filter(|(_, member)| started(member)) {
             let Some(why) = &member.gone else { continue };
