@@ -197,7 +197,7 @@ pub mod net;
 pub mod reap;
 pub mod run_id;
 pub mod ssh;
-mod text;
+pub mod text;
 pub mod udp;
 
 pub use nix::sys::signal::Signal;

@@ -2,7 +2,8 @@
 
 /// The text in one line of at most `limit` characters. Control characters and those that turn the
 /// direction of writing are escaped: both can make a line show what it does not say.
-pub(crate) fn one_line(text: &str, limit: usize) -> String {
+#[must_use]
+pub fn one_line(text: &str, limit: usize) -> String {
     let mut line = String::with_capacity(text.len().min(limit));
     escape_into(&mut line, text.chars().take(limit));
     if text.chars().nth(limit).is_some() {
