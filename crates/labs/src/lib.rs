@@ -17,6 +17,7 @@ pub mod overlay;
 mod peers;
 pub mod plot;
 pub mod process;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod script;

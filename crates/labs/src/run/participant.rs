@@ -107,7 +107,7 @@ where
             config.processes,
             config.trace && config.processes <= crate::trace::event::CLOCKS_MAX_PROCESSES,
         ),
-        choices: Choices::Random(config.seed ^ (u64::from(config.rank) << 32)),
+        choices: crate::run::choices(config.seed, me),
         membership,
         options,
         host,
