@@ -11,10 +11,10 @@
 //! | `created` with `message`, in one property | the token: a band along who holds it and along its messages |
 //! | `suspected`, `restored` | a mark at whoever suspects, or no longer does |
 //! | `cut` | a cut: a line through these events of all processes, one for each wave told |
-//! | `held`, `delivered` | a thin bar while a message waits; both tell the same of the same message |
+//! | `held`, `delivered`, or `arrived`, `read` | a thin bar while a message waits; both tell the same of it |
 //!
-//! Beside these, indications by the usual names are taken for what they say: `Suspect` and
-//! `Suspected`, `Restore` and `Restored`, `Cut`, `Held`, `Delivered`.
+//! Beside these, indications by the usual names are taken for what they say: `Suspect`,
+//! `Suspected` and `Doubt`, `Restore` and `Restored`, `Cut`, `Held`, `Delivered`.
 
 use std::collections::BTreeSet;
 
@@ -57,7 +57,7 @@ impl Meaning {
     fn usual() -> Self {
         let some = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Self {
-            suspected: some(&["Suspect", "Suspected"]),
+            suspected: some(&["Suspect", "Suspected", "Doubt"]),
             restored: some(&["Restore", "Restored"]),
             cuts: some(&["Cut"]),
             held: some(&["Held"]),
@@ -72,8 +72,12 @@ impl Meaning {
         self.suspected.extend(field("suspected"));
         self.restored.extend(field("restored"));
         self.cuts.extend(field("cut"));
-        self.held.extend(field("held"));
-        self.delivered.extend(field("delivered"));
+        for (begins, ends) in [("held", "delivered"), ("arrived", "read")] {
+            if let Some((begin, end)) = field(begins).zip(field(ends)) {
+                self.held.insert(begin);
+                self.delivered.insert(end);
+            }
+        }
     }
 }
 
@@ -94,6 +98,17 @@ mod tests {
         assert_eq!(meaning.sections, BTreeSet::from([("In".into(), "Out".into())]));
         assert_eq!(meaning.tokens, BTreeSet::from([("Made".into(), "TOKEN".into())]));
         assert_eq!(meaning.cuts, BTreeSet::from(["Cut".into(), "Sliced".into()]));
+    }
+
+    /// A message that is read was not held by any process that never says that it arrived.
+    #[test]
+    fn what_waits_has_a_begin_and_an_end() {
+        let mut meaning = Meaning::default();
+        meaning.learn(&|name| (name == "read").then(|| "Read".to_owned()));
+        assert!(meaning.delivered.is_empty());
+        meaning.learn(&|name| ["arrived", "read"].contains(&name).then(|| name.to_uppercase()));
+        assert_eq!(meaning.held, BTreeSet::from(["ARRIVED".into()]));
+        assert_eq!(meaning.delivered, BTreeSet::from(["READ".into()]));
     }
 
     #[test]
