@@ -71,7 +71,9 @@ impl<'de> Deserialize<'de> for Wave {
 ///
 /// The text is `2@p0, worth 107, p1: 1-3, p4: 2`: the wave, what the recorded state and messages are worth
 /// together, and of each channel which messages were recorded. Messages are counted from 1, those of one
-/// channel that arrived since the process recorded its state. A channel without messages is left out.
+/// channel that arrived since the process recorded its state. A channel without messages is left out. A
+/// trace keeps [2 KiB](crate::trace::note::TEXT_MAX) of it, some two hundred channels with messages; of what is
+/// longer, its monitors say that they cannot judge it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Recorded {
     /// The wave.

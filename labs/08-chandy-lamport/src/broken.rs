@@ -30,9 +30,9 @@ pub enum Broken {
     MarkerAfterMessage,
     /// Sends its markers at once, but records its state after what happens next.
     StateRecordedLate,
-    /// Records nothing of one channel.
+    /// Records nothing of one channel on which something is in transit.
     ChannelForgotten,
-    /// Takes a marker for one of every wave that it is recording.
+    /// Takes a marker for one of every wave that it is recording. Of several initiators.
     WavesMixed,
     /// Sends messages again after any marker, instead of after all. Of the blocking protocol.
     ResumesEarly,
@@ -105,9 +105,10 @@ impl BrokenSnapshot {
     fn indicate(&self, ctx: &mut Context<Self>, mut indication: Indication<Work>) {
         if let (Broken::ChannelForgotten, Indication::Recorded(recording)) =
             (self.broken, &mut indication)
-            && let Some(mut channel) = recording.channels.first_entry()
+            && let Some(channel) =
+                recording.channels.values_mut().find(|channel| !channel.messages.is_empty())
         {
-            channel.get_mut().messages.clear();
+            channel.messages.clear();
         }
         ctx.indicate(indication);
     }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use chandy_lamport::broken::Broken;
 use chandy_lamport::lab::ChandyLamportLab;
 use common::{
-    BLOCKED, CHANNELS, CUT, EVERY_WAVE, MARKERS, TOTAL, broken, options, simulate, specs,
+    BLOCKED, CHANNELS, CUT, EVERY_WAVE, MARKERS, TOTAL, all, broken, options, simulate, specs,
 };
-use labs::check::{Counterexample, Options as Search, check};
+use labs::check::{Channels, Counterexample, Options as Search, check};
 use labs::lab::{Lab, Verb};
 use labs::process::Process;
 use labs::simulate::Network;
@@ -84,6 +84,22 @@ fn checked() {
         (how, words, property, processes, counterexample.steps.len())
     });
     assert_eq!(lengths, MISTAKES);
+}
+
+/// What the protocols cannot break, the network can.
+#[test]
+fn channels_are_watched_too() {
+    let options = options("", Verb::Check, 2);
+    let unordered = Search { channels: Channels::Unordered, ..Search::default() };
+    let fifo = counterexample(all(2, &options), &[Spec::Fifo], &unordered);
+    assert_eq!(fifo.steps.len(), 4, "{fifo}");
+    let losing = Search { losses: 1, ..Search::default() };
+    let lost = counterexample(all(2, &options), &[Spec::ExactlyOnce], &losing);
+    assert_eq!(lost.steps.len(), 2, "{lost}");
+    // The marker is lost, and both have nothing more to send.
+    let demanded = only(EVERY_WAVE, specs(2, &options));
+    let incomplete = counterexample(all(2, &options), &demanded, &losing);
+    assert_eq!(incomplete.steps.len(), 6, "{incomplete}");
 }
 
 fn counterexample<P>(all: Vec<P>, demanded: &[Spec], search: &Search) -> Counterexample<P>

@@ -59,6 +59,20 @@ fn both_protocols_record_and_runs_go_on_from_it() {
     }
 }
 
+/// Where nothing but messages takes time, p0 waits for two of them, and the four others for one.
+#[test]
+fn the_time_that_an_application_stands_still_is_that_of_the_markers() {
+    for (protocol, still) in [("blocking", 24.0), ("chandy-lamport", 0.0)] {
+        let output =
+            PROGRAM.output(&["simulate", "--json", "--latency", "20", "--protocol", protocol]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let result = &report["result"];
+        assert_eq!(result["recording_ms"], json!({"mean": 24.0, "max": 40.0}), "{result}");
+        assert_eq!(result["still_ms"]["mean"], still, "{result}");
+        assert_eq!(result["protocol"], protocol);
+    }
+}
+
 #[test]
 fn counters_and_several_initiators() {
     let (_keep, dir) = folder();
@@ -167,6 +181,7 @@ fn a_mistake_shows_in_a_real_run() {
     ]);
     assert_eq!(ran.status, 1, "{}", ran.report);
     assert_eq!(ran.verdict(CHANNELS), false, "{}", ran.report);
+    assert_eq!(ran.verdict("a file a process and wave, whole"), false, "{}", ran.report);
 }
 
 #[test]
