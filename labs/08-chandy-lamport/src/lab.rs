@@ -151,6 +151,9 @@ impl Options {
         if !(1..=WAVES_MAX).contains(&self.waves()) {
             return Err(format!("--waves {}: from 1 to {WAVES_MAX}", self.waves()));
         }
+        if self.first().checked_add(self.waves()).is_none() {
+            return Err("the numbers of waves are used up in this folder: begin another".to_owned());
+        }
         if !(1..=PAUSE_MAX_MS).contains(&self.tick) {
             return Err(format!("--tick {}: from 1 to {PAUSE_MAX_MS} ms", self.tick));
         }
