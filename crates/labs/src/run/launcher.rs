@@ -201,6 +201,8 @@ pub(super) struct Member {
     pub(super) loss: Option<Loss>,
     /// It was asked for its journal.
     pub(super) is_asked: bool,
+    /// Seems to stand still, and is to be continued when the others have handed over their journals.
+    sleeps: bool,
     /// Who lost it, and how.
     pub(super) lost_by: Vec<(ProcessId, String)>,
     pub(super) last_word: Instant,
@@ -258,6 +260,7 @@ impl Member {
             gone: None,
             loss: None,
             is_asked: false,
+            sleeps: false,
             lost_by: Vec::new(),
             last_word: now(),
             journal: None,
@@ -541,13 +544,14 @@ impl Conductor<'_> {
         self.stage = Stage::Collecting;
         self.is_nudged = false;
         self.set_deadline(net, self.patience());
-        self.wake(|member| member.last_word.elapsed() > WATCH_INTERVAL * 2);
         for rank in 0..self.plan.processes {
             let process = ProcessId(rank);
+            let may_be_silent = self.may_be_silent(process);
             let member = &mut self.members[process.index()];
             // Who failed, or was lost by its neighbours only, can still tell what it knows.
             let answers = member.loss.is_none_or(|loss| loss == Loss::Talks);
             member.is_asked = answers && member.connection.is_some();
+            member.sleeps = may_be_silent && member.last_word.elapsed() > WATCH_INTERVAL * 2;
             if member.is_asked {
                 let offset = self.members[process.index()].journal_length;
                 self.tell(net, process, &ToParticipant::Collect { offset });
@@ -646,9 +650,18 @@ impl Conductor<'_> {
     }
 
     fn check_collected(&mut self, net: &mut Net) {
-        let all = self.members.iter().all(Member::owes_nothing);
-        if self.stage == Stage::Collecting && all {
-            self.stop(net);
+        if self.stage != Stage::Collecting {
+            return;
+        }
+        if self.members.iter().all(Member::owes_nothing) {
+            return self.stop(net);
+        }
+        // Who stands still is continued only now: the others have handed over what they saw of the run, and
+        // that someone goes on for its end is no part of it.
+        let asleep = |member: &Member| member.sleeps && !member.owes_nothing();
+        if self.members.iter().all(|member| member.owes_nothing() || asleep(member)) {
+            self.wake(asleep);
+            self.members.iter_mut().for_each(|member| member.sleeps = false);
         }
     }
 

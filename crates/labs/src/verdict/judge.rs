@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::mails::MAILS_MAX;
 use super::two_levels::Words;
 use super::{
-    AsPredicted, Blocked, ChannelStates, Conservation, ConsistentCut, End, Entries,
+    AsPredicted, Blocked, CausalDelivery, ChannelStates, Conservation, ConsistentCut, End, Entries,
     EventualAccuracy, EveryWave, EveryoneLearns, ExactlyOnce, Fifo, ListsAgree, Markers,
-    MutualExclusion, OneLeader, OneList, OneMessageAHop, OneToken, Ranks, RightLeader, SingleRing,
-    Spec, StrongCompleteness, TagsUnderWay, TrueCount, Verdict, Violation, Watch,
+    MutualExclusion, NotHeld, OneLeader, OneList, OneMessageAHop, OneToken, Ranks, ReadOnce,
+    RightLeader, SingleRing, Spec, StrongCompleteness, TagsUnderWay, TrueCount, Verdict, Violation,
+    Watch,
 };
 use crate::process::ProcessId;
 use crate::trace::{Happening, MessageId, Noted, TraceEvent, What};
@@ -50,6 +52,7 @@ monitors!(
     ChannelStates,
     Conservation,
     ConsistentCut,
+    CausalDelivery,
     Entries,
     EventualAccuracy,
     EveryWave,
@@ -59,11 +62,13 @@ monitors!(
     ListsAgree,
     Markers,
     MutualExclusion,
+    NotHeld,
     OneLeader,
     OneList,
     OneMessageAHop,
     OneToken,
     Ranks,
+    ReadOnce,
     RightLeader,
     SingleRing,
     StrongCompleteness,
@@ -132,7 +137,26 @@ impl Monitor {
             Spec::Blocked { cut, recorded, message } => {
                 Self::Blocked(Blocked::new(cut, recorded, message, processes))
             }
+            Spec::CausalDelivery { wrote, read, addressees } => {
+                Self::CausalDelivery(CausalDelivery::new(wrote, read, addressees, processes))
+            }
+            Spec::NotHeld { wrote, arrived, read, addressees } => {
+                Self::NotHeld(NotHeld::new(wrote, arrived, read, addressees, processes))
+            }
+            Spec::ReadOnce { read, addressees } => {
+                Self::ReadOnce(ReadOnce::new(read, addressees, processes))
+            }
         }
+    }
+}
+
+/// How many mails a property is about, if it is about mails.
+fn mails(spec: &Spec) -> Option<usize> {
+    match spec {
+        Spec::CausalDelivery { addressees, .. }
+        | Spec::NotHeld { addressees, .. }
+        | Spec::ReadOnce { addressees, .. } => Some(addressees.len()),
+        _ => None,
     }
 }
 
@@ -165,6 +189,9 @@ impl Monitors {
     pub fn check(specs: &[Spec]) -> Result<(), String> {
         if specs.len() > PROPERTIES_MAX {
             return Err(format!("{} properties, and the limit is {PROPERTIES_MAX}", specs.len()));
+        }
+        if let Some(mails) = specs.iter().filter_map(mails).find(|&mails| mails > MAILS_MAX) {
+            return Err(format!("{mails} mails, and the limit is {MAILS_MAX}"));
         }
         let uses_tags = |spec: &&Spec| Monitor::new(spec, 1).watch().uses_tags();
         match specs.iter().filter(uses_tags).count() {

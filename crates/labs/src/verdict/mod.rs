@@ -18,6 +18,7 @@
 
 mod as_predicted;
 mod blocked;
+mod causal_delivery;
 mod channel_states;
 mod conservation;
 mod consistent_cut;
@@ -30,13 +31,16 @@ mod fifo;
 mod hops;
 mod judge;
 mod lists_agree;
+mod mails;
 mod markers;
 mod mutual_exclusion;
 mod name;
+mod not_held;
 mod one_leader;
 mod one_list;
 mod one_token;
 mod ranks;
+mod read_once;
 mod right_leader;
 mod ring;
 mod strong_completeness;
@@ -54,6 +58,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::as_predicted::AsPredicted;
 pub use self::blocked::Blocked;
+pub use self::causal_delivery::CausalDelivery;
 pub use self::channel_states::ChannelStates;
 pub use self::conservation::Conservation;
 pub use self::consistent_cut::ConsistentCut;
@@ -70,10 +75,12 @@ pub use self::judge::{
 pub use self::lists_agree::ListsAgree;
 pub use self::markers::Markers;
 pub use self::mutual_exclusion::MutualExclusion;
+pub use self::not_held::NotHeld;
 pub use self::one_leader::OneLeader;
 pub use self::one_list::OneList;
 pub use self::one_token::OneToken;
 pub use self::ranks::Ranks;
+pub use self::read_once::ReadOnce;
 pub use self::right_leader::RightLeader;
 pub use self::ring::SingleRing;
 pub use self::strong_completeness::StrongCompleteness;
@@ -252,6 +259,33 @@ pub enum Spec {
         recorded: String,
         /// The message of the application.
         message: String,
+    },
+    /// Nobody reads a mail before another that happened before it: see [`CausalDelivery`].
+    CausalDelivery {
+        /// Says that a process wrote a mail, with its number.
+        wrote: String,
+        /// Says that a process read a mail, with its number.
+        read: String,
+        /// Whom each mail is addressed to, by its number.
+        addressees: Vec<Vec<ProcessId>>,
+    },
+    /// A mail that need not wait is read at once: see [`NotHeld`].
+    NotHeld {
+        /// Says that a process wrote a mail, with its number.
+        wrote: String,
+        /// Says that a mail has arrived where it is read, with its number.
+        arrived: String,
+        /// Says that a process read a mail, with its number.
+        read: String,
+        /// Whom each mail is addressed to, by its number.
+        addressees: Vec<Vec<ProcessId>>,
+    },
+    /// Every mail is read exactly once by each of its addressees: see [`ReadOnce`].
+    ReadOnce {
+        /// Says that a process read a mail, with its number.
+        read: String,
+        /// Whom each mail is addressed to, by its number.
+        addressees: Vec<Vec<ProcessId>>,
     },
 }
 

@@ -476,3 +476,89 @@ mod two_levels {
         }
     }
 }
+
+/// p0 writes mail 0 to p2 and mail 1 to p1, and p1 answers to p2 with mail 2.
+fn addressees() -> Vec<Vec<ProcessId>> {
+    vec![vec![ProcessId(2)], vec![ProcessId(1)], vec![ProcessId(2)]]
+}
+
+fn mails(spec: Spec) -> Story {
+    Story::of(3, spec).tells(0, "Wrote", 0).tells(0, "Wrote", 1)
+}
+
+fn causal() -> Story {
+    let (wrote, read) = ("Wrote".to_owned(), "Read".to_owned());
+    mails(Spec::CausalDelivery { wrote, read, addressees: addressees() })
+}
+
+#[test]
+fn an_answer_read_after_what_it_answers_is_in_causal_order() {
+    let story = causal().tells(1, "Read", 1).tells(1, "Wrote", 2);
+    let story = story.tells(2, "Read", 0).tells(2, "Read", 2);
+    assert_eq!(story.holds(), Some(true));
+    let detail = story.verdict(&End::Complete).detail;
+    assert_eq!(detail, "3 readings, 1 of them after another that happened before it");
+}
+
+#[test]
+fn an_answer_read_before_what_it_answers_is_a_violation() {
+    let story = causal().tells(1, "Read", 1).tells(1, "Wrote", 2).tells(2, "Read", 2);
+    let verdict = story.verdict(&End::Complete);
+    assert_eq!(verdict.detail, "p2 reads mail 2 before mail 0, which happened before it");
+    assert_eq!(verdict.holds, Some(false));
+}
+
+#[test]
+fn concurrent_mails_have_no_order() {
+    // p1 writes before it reads: its mail has nothing before it.
+    let story = causal().tells(1, "Wrote", 2).tells(1, "Read", 1).tells(2, "Read", 2);
+    assert_eq!(story.tells(2, "Read", 0).holds(), Some(true));
+}
+
+fn held() -> Story {
+    let [wrote, arrived, read] = ["Wrote", "Arrived", "Read"].map(str::to_owned);
+    mails(Spec::NotHeld { wrote, arrived, read, addressees: addressees() })
+}
+
+#[test]
+fn what_waits_for_its_past_is_held_with_need() {
+    let story = held().tells(1, "Arrived", 1).tells(1, "Read", 1).tells(1, "Wrote", 2);
+    let story = story.tells(2, "Arrived", 2).sends(2, 0, "ACK");
+    let story = story.tells(2, "Arrived", 0).tells(2, "Read", 0).tells(2, "Read", 2);
+    assert_eq!(story.holds(), Some(true));
+}
+
+#[test]
+fn what_waits_for_nothing_is_a_violation() {
+    let at_the_end = held().tells(2, "Arrived", 0);
+    assert_eq!(at_the_end.holds(), Some(false));
+    assert_eq!(at_the_end.verdict(&End::CutShort("cut".to_owned())).holds, None);
+    let later = held().tells(2, "Arrived", 0).event(2, |_| What::Init).tells(2, "Read", 0);
+    let detail = later.verdict(&End::Complete).detail;
+    assert_eq!(detail, "p2 holds mail 0 though it has read all that happened before it");
+}
+
+fn once() -> Story {
+    mails(Spec::ReadOnce { read: "Read".to_owned(), addressees: addressees() })
+}
+
+#[test]
+fn every_mail_is_read_once_by_those_it_is_for() {
+    let almost = once().tells(2, "Read", 0).tells(1, "Read", 1);
+    assert_eq!(almost.verdict(&End::Complete).detail, "p2 did not read mail 2");
+    assert_eq!(almost.verdict(&End::CutShort("cut".to_owned())).holds, None);
+    assert_eq!(almost.tells(2, "Read", 2).holds(), Some(true));
+    assert_eq!(once().tells(2, "Read", 0).tells(2, "Read", 0).holds(), Some(false));
+    assert_eq!(once().tells(0, "Read", 1).holds(), Some(false));
+}
+
+/// What stands in a file may name mails and processes that are not there.
+#[test]
+fn mails_that_do_not_exist_are_not_judged() {
+    let story = causal().tells(1, "Read", 99).tells(1, "Wrote", u64::MAX);
+    assert_eq!(story.holds(), Some(true));
+    let spec = Spec::ReadOnce { read: "Read".to_owned(), addressees: vec![vec![ProcessId(77)]] };
+    assert_eq!(Story::of(2, spec).holds(), Some(false));
+    let many = Spec::ReadOnce { read: "Read".to_owned(), addressees: vec![Vec::new(); 20_000] };
+    assert!(super::Monitors::check(&[many]).unwrap_err().contains("the limit is 16384"));
+}

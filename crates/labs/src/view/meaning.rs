@@ -10,11 +10,11 @@
 //! | `enter`, `exit` | a bar on the process's line, from the one to the other |
 //! | `created` with `message`, in one property | the token: a band along who holds it and along its messages |
 //! | `suspected`, `restored` | a mark at whoever suspects, or no longer does |
-//! | `recorded` | a cut: a line through these events of all processes, one for each number told |
+//! | `cut` | a cut: a line through these events of all processes, one for each wave told |
 //! | `held`, `delivered` | a thin bar while a message waits; both tell the same of the same message |
 //!
-//! Beside these, indications by the usual names are taken for what they say: `Suspected`, `Restored`,
-//! `Recorded`, `Held`, `Delivered`.
+//! Beside these, indications by the usual names are taken for what they say: `Suspect` and
+//! `Suspected`, `Restore` and `Restored`, `Cut`, `Held`, `Delivered`.
 
 use std::collections::BTreeSet;
 
@@ -34,8 +34,8 @@ pub struct Meaning {
     pub suspected: BTreeSet<String>,
     /// Indications that a suspicion is taken back.
     pub restored: BTreeSet<String>,
-    /// Indications that a process recorded its state: its place in a cut.
-    pub recorded: BTreeSet<String>,
+    /// Indications that a wave cuts a process there.
+    pub cuts: BTreeSet<String>,
     /// Indications that a message waits.
     pub held: BTreeSet<String>,
     /// Indications that a message waits no longer.
@@ -55,13 +55,13 @@ impl Meaning {
     }
 
     fn usual() -> Self {
-        let one = |name: &str| BTreeSet::from([name.to_owned()]);
+        let some = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Self {
-            suspected: one("Suspected"),
-            restored: one("Restored"),
-            recorded: one("Recorded"),
-            held: one("Held"),
-            delivered: one("Delivered"),
+            suspected: some(&["Suspect", "Suspected"]),
+            restored: some(&["Restore", "Restored"]),
+            cuts: some(&["Cut"]),
+            held: some(&["Held"]),
+            delivered: some(&["Delivered"]),
             ..Self::default()
         }
     }
@@ -71,7 +71,7 @@ impl Meaning {
         self.tokens.extend(field("created").zip(field("message")));
         self.suspected.extend(field("suspected"));
         self.restored.extend(field("restored"));
-        self.recorded.extend(field("recorded"));
+        self.cuts.extend(field("cut"));
         self.held.extend(field("held"));
         self.delivered.extend(field("delivered"));
     }
@@ -89,10 +89,11 @@ mod tests {
             Spec::Entries { enter: "In".into(), times: 3 },
             Spec::SingleRing { message: "ROLL".into() },
             Spec::Fifo,
+            Spec::ConsistentCut { cut: "Sliced".into(), message: "TRANSFER".into() },
         ]);
         assert_eq!(meaning.sections, BTreeSet::from([("In".into(), "Out".into())]));
         assert_eq!(meaning.tokens, BTreeSet::from([("Made".into(), "TOKEN".into())]));
-        assert_eq!(meaning.recorded, BTreeSet::from(["Recorded".into()]));
+        assert_eq!(meaning.cuts, BTreeSet::from(["Cut".into(), "Sliced".into()]));
     }
 
     #[test]

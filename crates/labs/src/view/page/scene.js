@@ -17,7 +17,7 @@ class Scene {
     this.created = new Set(meaning.tokens.map(([created]) => created));
     this.tokens = new Set(meaning.tokens.map(([, message]) => message));
     this.sets = {};
-    for (const name of ['suspected', 'restored', 'recorded', 'held', 'delivered']) {
+    for (const name of ['suspected', 'restored', 'cuts', 'held', 'delivered']) {
       this.sets[name] = new Set(meaning[name]);
     }
     /** For each process, bars from one event to another (NONE: not over yet). */
@@ -64,7 +64,7 @@ class Scene {
     if (this.created.has(kind)) this.open(this.holdings[process], event, kind);
     if (this.sets.delivered.has(kind)) this.close(this.waits[process], event, what);
     if (this.sets.held.has(kind)) this.open(this.waits[process], event, what);
-    if (this.sets.recorded.has(kind)) this.record(event, process, text);
+    if (this.sets.cuts.has(kind)) this.record(event, process, text);
   }
 
   open(list, event, name) {
@@ -81,9 +81,9 @@ class Scene {
     }
   }
 
-  /** A cut is named by the number that its events tell, or else by their place among their process's. */
+  /** A cut is named by the wave that its events tell (`1`, or `1@p0`), or else by their place among their process's. */
   record(event, process, text) {
-    const told = /\d+/.exec(text);
+    const told = /\d+(@p\d+)?/.exec(text);
     const round = (this.rounds.get(process) ?? 0) + 1;
     this.rounds.set(process, round);
     const name = told === null ? `${round}` : told[0];
