@@ -235,6 +235,22 @@ fn datagrams_are_shown_with_what_was_cut_off() {
 }
 
 #[test]
+fn datagrams_that_came_while_the_server_stood_still_are_all_shown() {
+    let mut server = Server::udp(&[]);
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.connect(server.loopback()).unwrap();
+    // More than are taken at once, and fewer than the receive buffer of a socket holds.
+    server.pause();
+    for n in 0..200 {
+        client.send(format!("number {n}").as_bytes()).unwrap();
+    }
+    server.signal(Signal::SIGCONT);
+    for n in 0..200 {
+        assert!(server.says("").ends_with(&format!(": number {n}")));
+    }
+}
+
+#[test]
 fn a_flood_of_datagrams_does_not_keep_the_server_from_ending() {
     let server = Server::udp(&[]);
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
