@@ -4,12 +4,12 @@
 mod common;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use common::{PATIENCE, Server, refused, run};
 use nix::sys::signal::Signal;
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 const MANY: usize = 200;
 
@@ -356,8 +356,11 @@ fn what_cannot_be_done_is_told_in_one_line() {
     ] {
         assert!(refused(arguments).contains(reason), "{arguments:?}");
     }
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let line = refused(&["tcp-client", "127.0.0.1", &free.to_string()]);
+    // A port that nobody else is given, and at which nobody listens.
+    let holder = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    holder.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    let free = holder.local_addr().unwrap().as_socket().unwrap().port().to_string();
+    let line = refused(&["tcp-client", "127.0.0.1", &free]);
     assert!(line.contains("nobody listens on that port; start the server there"), "{line}");
     let line = refused(&["udp-client", "127.0.0.1", "9", &"x".repeat(66_000)]);
     assert!(line.contains("a datagram holds at most 65507"), "{line}");
