@@ -18,6 +18,8 @@ fn main() {
         chang_roberts_elects,
         failure_detectors_notice_who_is_stopped_continued_and_killed,
         failure_detectors_of_which_both_die,
+        checkpoints_are_taken_and_restarted_from_by_either_protocol,
+        a_restart_after_everything_was_killed,
         a_process_stands_still_by_plan_and_goes_on,
         a_process_is_killed_by_plan,
         messages_are_lost_by_plan,
@@ -101,6 +103,49 @@ fn failure_detectors_of_which_both_die() {
     let outcome = run("failure-detector", &arguments);
     assert_eq!(struck(&outcome), [1, 1, 1], "{outcome:#?}");
     assert_eq!(outcome.report.get("problems"), None, "{outcome:#?}");
+}
+
+/// Checkpoints on the disk that all machines share.
+fn checkpoints_are_taken_and_restarted_from_by_either_protocol() {
+    for protocol in ["chandy-lamport", "blocking"] {
+        let room = Room::up(4);
+        let program = room.share("chandy-lamport");
+        let checkpoint = ["--processes", "5", "--waves", "3", "--protocol", protocol];
+        let arguments = [&checkpoint[..], &["--dir", "/mnt/lab/one"]].concat();
+        let outcome = room.launch(&program, FOUR, &arguments).outcome(PATIENCE);
+        outcome.assert_holds();
+        assert_eq!(outcome.report["messages"]["MARKER"]["measured"], 60, "{outcome:#?}");
+        let arguments = ["--from", "/mnt/lab/one", "--dir", "/mnt/lab/two", "--protocol", protocol];
+        let outcome = room.launch_verb(&program, "restart", FOUR, &arguments).outcome(PATIENCE);
+        outcome.assert_holds();
+        assert_eq!(outcome.report["processes"], 5);
+        assert_eq!(verdict(&outcome, "the total is conserved"), true);
+        assert_eq!(room.processes(), [], "when the launcher has ended, all has ended");
+    }
+}
+
+/// The launcher and all daemons die by `kill -9`, after some waves and in the middle of others.
+fn a_restart_after_everything_was_killed() {
+    let room = Room::up(4);
+    let program = room.share("chandy-lamport");
+    let arguments =
+        ["--processes", "5", "--waves", "1000", "--every", "20", "--dir", "/mnt/lab/one"];
+    let mut launcher = room.launch(&program, FOUR, &arguments);
+    let folder = room.shared().join("one");
+    launcher.while_running("some waves", PATIENCE, || {
+        (std::fs::read_dir(&folder).ok()?.count() > 30).then_some(())
+    });
+    launcher.signal(Signal::SIGKILL);
+    room.processes().iter().for_each(|found| {
+        // Some have noticed, and ended.
+        let _ = kill(Pid::from_raw(found.pid), Signal::SIGKILL);
+    });
+    drop(launcher);
+    testbed::wait_until("all are dead", PATIENCE, || room.processes().is_empty().then_some(()));
+    let arguments = ["--from", "/mnt/lab/one", "--dir", "/mnt/lab/two", "--waves", "2"];
+    let outcome = room.launch_verb(&program, "restart", FOUR, &arguments).outcome(PATIENCE);
+    outcome.assert_holds();
+    assert_eq!(room.processes(), [], "when the launcher has ended, all has ended");
 }
 
 // -----------------------------------------------------------------------------------------------

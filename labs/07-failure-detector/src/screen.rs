@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use labs::lab::Screen;
 use labs::process::ProcessId;
+use labs::run::Participant;
 use labs::trace::{TraceEvent, What};
 
 use crate::lists::List;
@@ -21,6 +22,8 @@ pub struct Table {
     views: [View; 2],
     /// Who died.
     died: Vec<bool>,
+    /// Where each process is: `host/pid`, to send signals to. Empty before the start.
+    places: Vec<String>,
     /// The time of the last event, in microseconds.
     now_us: u64,
 }
@@ -37,6 +40,8 @@ struct View {
 /// One process, as the table shows it.
 struct Row {
     process: ProcessId,
+    /// `host/pid`.
+    place: String,
     /// According to its own detector.
     sent: u32,
     answered: u32,
@@ -56,7 +61,13 @@ impl Table {
             since_us: vec![0; n],
             answered: BTreeMap::new(),
         };
-        Self { settings, views: [view(), view()], died: vec![false; n], now_us: 0 }
+        Self {
+            settings,
+            views: [view(), view()],
+            died: vec![false; n],
+            places: Vec::new(),
+            now_us: 0,
+        }
     }
 
     fn note(&mut self, detector: ProcessId, told: Told, at_us: u64) {
@@ -81,8 +92,10 @@ impl Table {
             (detector != process).then(|| view.on[process.index()])
         });
         let since_us = self.views.iter().map(|view| view.since_us[process.index()]).max();
+        let place = self.places.get(process.index());
         Row {
             process,
+            place: place.cloned().unwrap_or_default(),
             sent: own.round,
             answered: own.answered.get(&process).copied().unwrap_or(0),
             on,
@@ -118,8 +131,8 @@ impl Table {
             ),
             format!("{first}; {second}"),
             format!(
-                "{:<9}{:>9}{:>8}{:>10}{:>8}  {:<9}{:<9}{:>9}",
-                "process", "watched", "sent", "answered", "behind", "to p0", "to p1", "since"
+                "{:<8}{:<4}{:<16}{:>6}{:>9}{:>5}  {:<8}{:<8}{:>8}",
+                "process", "by", "host/pid", "sent", "answered", "gap", "to p0", "to p1", "since"
             ),
         ]
     }
@@ -131,20 +144,24 @@ impl Row {
     }
 
     fn line(&self) -> String {
-        let Self { process, sent, answered, on, since_us, died } = self;
-        let name = format!("{process}");
-        let by = format!("by {}", watcher(*process));
-        let behind = sent.saturating_sub(*answered);
+        let Self { process, place, sent, answered, on, since_us, died } = self;
+        let name = process.to_string();
+        let by = watcher(*process).to_string();
+        let gap = sent.saturating_sub(*answered);
         let [first, second] = on.map(|on| on.map_or("-", name_of));
         let died = if *died { "  died" } else { "" };
         format!(
-            "{name:<9}{by:>9}{sent:>8}{answered:>10}{behind:>8}  {first:<9}{second:<9}{:>7.1} s{died}",
+            "{name:<8}{by:<4}{place:<16}{sent:>6}{answered:>9}{gap:>5}  {first:<8}{second:<8}{:>6.1} s{died}",
             seconds(*since_us)
         )
     }
 }
 
 impl Screen for Table {
+    fn on_start(&mut self, participants: &[Participant]) {
+        self.places = participants.iter().map(|p| place_of(&p.host, p.pid)).collect();
+    }
+
     fn on_event(&mut self, event: &TraceEvent) -> Option<String> {
         self.now_us = event.at_us.max(self.now_us);
         let at = format!("{:8.3} s", seconds(event.at_us));
@@ -199,6 +216,17 @@ fn line_of(detector: ProcessId, told: &Told) -> Option<String> {
         Told::Finished | Told::Round { .. } => None,
     }
 }
+
+/// `host/pid` in fifteen letters. The pid is what one needs; of a long host, its beginning.
+fn place_of(host: &str, pid: u32) -> String {
+    let pid = pid.to_string();
+    let room = PLACE_MAX.saturating_sub(pid.len() + 1);
+    let host: String = host.chars().take(room).collect();
+    format!("{host}/{pid}")
+}
+
+/// The longest name of a place in the table: `localhost/12345` fits.
+const PLACE_MAX: usize = 15;
 
 /// As the table and the report name a list.
 pub fn name_of(list: List) -> &'static str {
@@ -261,7 +289,7 @@ mod tests {
         assert!(lines.iter().all(|line| line.chars().count() <= TERMINAL.0), "{lines:#?}");
         assert_eq!(
             lines[5],
-            "p2           by p0       1         1       0  alive    alive        0.0 s"
+            "p2      p0                       1        1    0  alive   alive      0.0 s"
         );
         assert!(lines[0].starts_with("0.2 s, heartbeat 1 of 80, one every 250ms"), "{}", lines[0]);
     }
@@ -277,8 +305,8 @@ mod tests {
         says(&mut table, 0, 5_000_000, &Indication::Restore(listed(60, List::Alive)));
         let lines = table.lines(TERMINAL.0, TERMINAL.1);
         assert_eq!(lines.len(), TERMINAL.1);
-        assert!(lines[3].starts_with("p90 ") && lines[3].contains("dead     dead         3.0 s"));
-        assert!(lines[4].starts_with("p60 ") && lines[4].contains("alive    alive        5.0 s"));
+        assert!(lines[3].starts_with("p90 ") && lines[3].contains("dead    dead       3.0 s"));
+        assert!(lines[4].starts_with("p60 ") && lines[4].contains("alive   alive      5.0 s"));
         assert_eq!(lines[23], "… and 82 more, all alive");
     }
 
@@ -297,6 +325,13 @@ mod tests {
     }
 
     #[test]
+    fn a_place_is_told_by_its_pid() {
+        assert_eq!(place_of("localhost", 12345), "localhost/12345");
+        assert_eq!(place_of("lab-machine-17.example", 4_194_303), "lab-mac/4194303");
+        assert!(place_of("ümläüt-ümläüt-ümläüt", 1).ends_with("/1"));
+    }
+
+    #[test]
     fn no_terminal_is_too_small() {
         let table = table(4);
         for height in 0..6 {
@@ -308,7 +343,7 @@ mod tests {
     #[test]
     fn a_detector_is_not_on_its_own_list_and_strangers_change_nothing() {
         let mut table = table(1);
-        assert!(table.lines(80, 24)[3].contains("-        alive"));
+        assert!(table.lines(80, 24)[3].contains("-       alive"));
         says(&mut table, 3, 9, &Indication::Suspect(listed(2, List::Dead)));
         says(&mut table, 0, 9, &Indication::Suspect(listed(77, List::Dead)));
         assert_eq!(table.on_event(&event(9, 9, What::Crash)), None);

@@ -212,7 +212,7 @@ impl Row {
         let Measures { mistakes_s, .. } = &self.measures;
         let (measures, predicted) = (&self.measures, self.predicted.as_ref());
         format!(
-            "{:>5}{:>7}{:>10}{:>8}{:>8}{:>8}{:>10}{:>9}{:>10}{:>8}{:>8}{:>10}{:>10}",
+            "{:>5}{:>7}{:>4}{:>7}{:>9}{:>7}{:>10}{:>9}{:>9}{:>7}{:>8}{:>9}{:>9}",
             format!("{:.0}%", self.loss * 100.0),
             format!("{:?}", self.delay),
             self.threshold,
@@ -233,25 +233,24 @@ impl Row {
 fn table(sweep: &Sweep, rows: &[Row]) -> Vec<String> {
     let Settings { interval, rounds, .. } = sweep.settings;
     let title = format!(
-        "{} runs of {rounds} heartbeats each, one every {interval:?}; times in seconds, each measure beside its \
-         bound or what theory predicts:",
+        "{} runs of {rounds} heartbeats for each threshold K, one every {interval:?}; times in seconds:",
         sweep.runs
     );
     let head = format!(
-        "{:>5}{:>7}{:>10}{:>8}{:>8}{:>8}{:>10}{:>9}{:>10}{:>8}{:>8}{:>10}{:>10}",
+        "{:>5}{:>7}{:>4}{:>7}{:>9}{:>7}{:>10}{:>9}{:>9}{:>7}{:>8}{:>9}{:>9}",
         "loss",
         "delay",
-        "threshold",
+        "K",
         "T_D",
         "longest",
         "bound",
         "mistakes",
         "T_MR",
-        "predicted",
+        "theory",
         "T_M",
-        "predict.",
+        "theory",
         "P_A",
-        "predicted"
+        "theory"
     );
     [title, head].into_iter().chain(rows.iter().map(Row::line)).collect()
 }
