@@ -105,6 +105,21 @@ pub trait Lab: Sized + 'static {
     /// The process at `place`.
     fn process(options: &Self::Options, place: &Place) -> Self::Process;
 
+    /// Puts into a process of a real run what stable storage kept of it, if it was there before: called
+    /// on its machine, whenever it starts.
+    ///
+    /// # Errors
+    ///
+    /// One line that says what is wrong with what was kept, and what to do.
+    fn restore(
+        options: &Self::Options,
+        place: &Place,
+        process: Self::Process,
+    ) -> Result<Self::Process, String> {
+        let _ = (options, place);
+        Ok(process)
+    }
+
     /// The same process with a mistake in it.
     fn broken(process: Self::Process, how: &Self::Broken) -> Self::BrokenProcess;
 
@@ -138,6 +153,14 @@ pub trait Lab: Sized + 'static {
     ///
     /// If something that it needs is not there.
     fn application(options: &Self::Options, place: &Place) -> io::Result<BoxedApplication<Self>>;
+
+    /// What a process of a real run is asked when its connection to another one ends: nothing, unless the
+    /// algorithm makes something of it. That a connection ended says that the other one died, or that the
+    /// way to it is cut, and nobody can tell which.
+    fn lost(other: ProcessId) -> Option<<Self::Process as Process>::Request> {
+        let _ = other;
+        None
+    }
 
     /// A process to connect to, if the indication says so.
     fn contact(indication: &<Self::Process as Process>::Indication) -> Option<&Contact>;

@@ -17,9 +17,11 @@ pub mod overlay;
 mod peers;
 pub mod plot;
 pub mod process;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod script;
+pub mod shared_file;
 pub mod simulate;
 pub mod snapshot;
 #[cfg(feature = "testing")]

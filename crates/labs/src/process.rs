@@ -76,6 +76,13 @@ pub trait Process: Value {
 
     /// A timer runs out.
     fn on_timeout(&mut self, ctx: &mut Context<Self>, timer: Self::Timer);
+
+    /// The process that starts again where this one died: made of what it had handed to stable storage
+    /// (Cachin, Guerraoui, Rodrigues, section 2.2.4, the fail-recovery model). Its first event is
+    /// [`on_init`](Self::on_init). Nothing if it keeps nothing, and cannot start again.
+    fn recovered(&self) -> Option<Self> {
+        None
+    }
 }
 
 /// The rank of a process, counted from 0, and nothing else: addresses belong to the network.

@@ -190,6 +190,7 @@
 //!
 //! `docs/wire-format.md` in the repository draws every byte.
 
+pub mod census;
 pub mod codec;
 pub mod daemon;
 pub mod frame;

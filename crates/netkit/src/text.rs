@@ -8,6 +8,7 @@
 /// The text in one line of at most `limit` characters (of the text; an escaped one takes more
 /// room). Control characters and those that turn the direction of writing are escaped. An ellipsis
 /// stands for what was left out.
+#[must_use]
 pub fn one_line(text: &str, limit: usize) -> String {
     let mut line = String::with_capacity(text.len().min(limit));
     escape_into(&mut line, text.chars().take(limit));

@@ -11,8 +11,9 @@ use netkit::launch::LaunchOptions;
 
 use super::show::Show;
 use super::{Common, arguments_after_verb, finish};
-use crate::lab::{Findings, Lab, Summary, Verb};
-use crate::process::ProcessId;
+use crate::faults::PlanError;
+use crate::lab::{Findings, Lab, Place, Summary, Verb};
+use crate::process::{Process as _, ProcessId};
 use crate::report::{PlaceOf, Report, Struck};
 use crate::run::{Audience as _, Launch, Plan, host_label};
 use crate::trace::What;
@@ -98,6 +99,12 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         let others = machines.hosts.iter().cloned().chain(L::files(&options));
         check_trace(path, others)
             .with_context(|| format!("cannot write the trace to {}", path.display()))?;
+    }
+    for process in faults.restarted() {
+        let place = Place::simulated(process.0, processes);
+        if L::process(&options, &place).recovered().is_none() {
+            return Err(PlanError::keeps_nothing(process)).context("--faults");
+        }
     }
     let run = crate::run::new_run_id();
     let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));

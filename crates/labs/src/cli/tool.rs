@@ -1,6 +1,7 @@
 //! The command line of the tool `labs`, which knows no lab: it looks at what runs left.
 
 mod export;
+mod replay;
 mod view;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,9 @@ enum Verb {
     View(view::Arguments),
     /// Write a trace in the format of another tool, to standard output or a file
     Export(export::Arguments),
+    /// Go through a trace again, and say whether the same happens
+    #[command(after_help = replay::ABOUT)]
+    Replay(replay::Arguments),
 }
 
 /// The program `labs`.
@@ -48,6 +52,7 @@ pub fn main() -> ExitCode {
         Verb::Verify { trace, json } => verify(&trace).and_then(|report| finish(&report, json)),
         Verb::View(arguments) => view::view(&arguments),
         Verb::Export(arguments) => export::export(&arguments),
+        Verb::Replay(arguments) => replay::replay(&arguments),
     };
     match done {
         Ok(status) => ExitCode::from(status),

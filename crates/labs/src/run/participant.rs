@@ -78,7 +78,7 @@ pub(super) fn participate<L, P>(
     log_path: String,
     journal: Journal,
     ready: Ready,
-    build: impl FnOnce(&Place) -> P + 'static,
+    build: impl FnOnce(&Place) -> Result<P, String> + 'static,
 ) -> anyhow::Result<()>
 where
     L: Lab,
@@ -107,7 +107,7 @@ where
             config.processes,
             config.trace && config.processes <= crate::trace::event::CLOCKS_MAX_PROCESSES,
         ),
-        choices: Choices::Random(config.seed ^ (u64::from(config.rank) << 32)),
+        choices: crate::run::choices(config.seed, me),
         membership,
         options,
         host,
@@ -133,7 +133,8 @@ where
         timers: BTreeMap::from([(watch, TimerUse::Watch)]),
         running: BTreeMap::new(),
         injector: (!plan.is_empty()).then(|| Injector::new(&plan, config.seed)),
-        triggers: plan.triggers(me),
+        // What struck the one that died does not strike the one that starts where it died.
+        triggers: if config.again { Triggers::default() } else { plan.triggers(me) },
         toll: Toll::default(),
         links: BTreeMap::new(),
         last_tick: now(),
@@ -203,7 +204,7 @@ impl Neighbour {
 }
 
 /// Makes the process, once its place is known.
-type Build<P> = Box<dyn FnOnce(&Place) -> P>;
+type Build<P> = Box<dyn FnOnce(&Place) -> Result<P, String>>;
 
 struct Driver<L: Lab, P: Process> {
     config: Config,
@@ -306,7 +307,7 @@ where
                 }
             }
             Some(TimerUse::Watch) => self.watch(net),
-            Some(TimerUse::Retry(process)) => self.open(net, process),
+            Some(TimerUse::Retry(process)) => self.try_again(net, process),
             Some(TimerUse::Release(process)) => self.release_kept(net, process),
             Some(TimerUse::Follow) => self.follow(net),
             Some(TimerUse::Grace) => {
@@ -344,10 +345,15 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Opens the file of a traced journal, in `folder`.
-pub(super) fn trace_file(folder: &netkit::logs::RunFolder, rank: u32) -> anyhow::Result<File> {
-    let name = trace_name(rank);
-    drop(folder.file(&name)?);
+/// Opens the file of a traced journal, in `folder`. Who starts again goes on with the one that is there.
+pub(super) fn trace_file(
+    folder: &netkit::logs::RunFolder,
+    config: &Config,
+) -> anyhow::Result<File> {
+    let name = trace_name(config.rank);
+    if !config.again {
+        drop(folder.file(&name)?);
+    }
     let path = folder.path().join(name);
     Ok(std::fs::OpenOptions::new().read(true).append(true).open(path)?)
 }

@@ -6,7 +6,8 @@ use super::mails::MAILS_MAX;
 use super::two_levels::Words;
 use super::{
     AsPredicted, Blocked, CausalDelivery, ChannelStates, Conservation, ConsistentCut, End, Entries,
-    EventualAccuracy, EveryWave, EveryoneLearns, ExactlyOnce, Fifo, ListsAgree, Markers,
+    EventualAccuracy, EveryRequestServed, EveryWave, EveryoneLearns, ExactlyOnce, Fifo,
+    FirstComeFirstServed, GrowingTokens, LeasedExclusion, ListsAgree, Markers, MessagesEach,
     MutualExclusion, NotHeld, OneLeader, OneList, OneMessageAHop, OneToken, Ranks, ReadOnce,
     RightLeader, SingleRing, Spec, StrongCompleteness, TagsUnderWay, TrueCount, Verdict, Violation,
     Watch,
@@ -49,18 +50,23 @@ macro_rules! monitors {
 monitors!(
     AsPredicted,
     Blocked,
+    CausalDelivery,
     ChannelStates,
     Conservation,
     ConsistentCut,
-    CausalDelivery,
     Entries,
     EventualAccuracy,
+    EveryRequestServed,
     EveryWave,
     EveryoneLearns,
     ExactlyOnce,
     Fifo,
+    FirstComeFirstServed,
+    GrowingTokens,
+    LeasedExclusion,
     ListsAgree,
     Markers,
+    MessagesEach,
     MutualExclusion,
     NotHeld,
     OneLeader,
@@ -145,6 +151,21 @@ impl Monitor {
             }
             Spec::ReadOnce { read, addressees } => {
                 Self::ReadOnce(ReadOnce::new(read, addressees, processes))
+            }
+            Spec::LeasedExclusion { enter, exits, revoked } => {
+                Self::LeasedExclusion(LeasedExclusion::new(enter, exits, revoked, processes))
+            }
+            Spec::GrowingTokens { enter } => {
+                Self::GrowingTokens(GrowingTokens::new(enter, processes))
+            }
+            Spec::FirstComeFirstServed { queued, granted, dropped } => {
+                Self::FirstComeFirstServed(FirstComeFirstServed::new(queued, granted, dropped))
+            }
+            Spec::EveryRequestServed { asked, served } => {
+                Self::EveryRequestServed(EveryRequestServed::new(asked, served))
+            }
+            Spec::MessagesEach { asked, left, messages, disturbed } => {
+                Self::MessagesEach(MessagesEach::new(asked, left, messages, disturbed))
             }
         }
     }

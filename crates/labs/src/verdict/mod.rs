@@ -24,15 +24,20 @@ mod conservation;
 mod consistent_cut;
 mod entries;
 mod eventual_accuracy;
+mod every_request;
 mod every_wave;
 mod everyone_learns;
 mod exactly_once;
 mod fifo;
+mod first_come;
+mod growing_tokens;
 mod hops;
 mod judge;
+mod leased_exclusion;
 mod lists_agree;
 mod mails;
 mod markers;
+mod messages_each;
 mod mutual_exclusion;
 mod name;
 mod not_held;
@@ -64,16 +69,21 @@ pub use self::conservation::Conservation;
 pub use self::consistent_cut::ConsistentCut;
 pub use self::entries::Entries;
 pub use self::eventual_accuracy::EventualAccuracy;
+pub use self::every_request::EveryRequestServed;
 pub use self::every_wave::EveryWave;
 pub use self::everyone_learns::EveryoneLearns;
 pub use self::exactly_once::ExactlyOnce;
 pub use self::fifo::Fifo;
+pub use self::first_come::FirstComeFirstServed;
+pub use self::growing_tokens::GrowingTokens;
 pub use self::hops::OneMessageAHop;
 pub use self::judge::{
     AllTagsUnderWay, Judge, Monitor, Monitors, StreamError, StreamJudge, TAGS, Tags,
 };
+pub use self::leased_exclusion::LeasedExclusion;
 pub use self::lists_agree::ListsAgree;
 pub use self::markers::Markers;
+pub use self::messages_each::MessagesEach;
 pub use self::mutual_exclusion::MutualExclusion;
 pub use self::not_held::NotHeld;
 pub use self::one_leader::OneLeader;
@@ -286,6 +296,49 @@ pub enum Spec {
         read: String,
         /// Whom each mail is addressed to, by its number.
         addressees: Vec<Vec<ProcessId>>,
+    },
+    /// No two critical sections overlap that were granted by number, and may be revoked: see
+    /// [`LeasedExclusion`]. All indications say the number.
+    LeasedExclusion {
+        /// Says that a process entered.
+        enter: String,
+        /// Each says that a process will do no more in its section, or never entered.
+        exits: Vec<String>,
+        /// Says that a section was revoked; not by its own process.
+        revoked: String,
+    },
+    /// Later sections have greater fencing tokens: see [`GrowingTokens`].
+    GrowingTokens {
+        /// Says that a process entered, and its token.
+        enter: String,
+    },
+    /// A waiting line is served from its front: see [`FirstComeFirstServed`]. All indications say the
+    /// rank of a process.
+    FirstComeFirstServed {
+        /// Says that it joined the line.
+        queued: String,
+        /// Says that it was served.
+        granted: String,
+        /// Says that it left the line.
+        dropped: String,
+    },
+    /// Who asks is served, unless he dies: see [`EveryRequestServed`].
+    EveryRequestServed {
+        /// Says that a process asks.
+        asked: String,
+        /// Says that it was served.
+        served: String,
+    },
+    /// Each entry costs one message of each of some kinds: see [`MessagesEach`].
+    MessagesEach {
+        /// Says that a process asks.
+        asked: String,
+        /// Says that it left.
+        left: String,
+        /// The kinds of messages, in their order.
+        messages: Vec<String>,
+        /// Each says that something went wrong, and entries that are not over yet may cost more.
+        disturbed: Vec<String>,
     },
 }
 

@@ -562,3 +562,149 @@ fn mails_that_do_not_exist_are_not_judged() {
     let many = Spec::ReadOnce { read: "Read".to_owned(), addressees: vec![Vec::new(); 20_000] };
     assert!(super::Monitors::check(&[many]).unwrap_err().contains("the limit is 16384"));
 }
+
+fn leased(processes: u32) -> Story {
+    let spec = Spec::LeasedExclusion {
+        enter: "Entered".to_owned(),
+        exits: vec!["Left".to_owned(), "Declined".to_owned()],
+        revoked: "Revoked".to_owned(),
+    };
+    Story::of(processes, spec)
+}
+
+#[test]
+fn a_revoked_section_is_over_for_whoever_hears_of_it() {
+    let story = leased(3).tells(1, "Entered", 1).tells(0, "Revoked", 1).sends(0, 2, "GRANT");
+    let story = story.receives(2, 0, 2, "GRANT").tells(2, "Entered", 2).tells(1, "Left", 1);
+    assert_eq!(story.holds(), Some(true));
+    let detail = story.verdict(&End::Complete).detail;
+    assert_eq!(detail, "2 critical sections, pairwise ordered; 1 grant revoked");
+}
+
+#[test]
+fn entering_before_the_section_before_is_known_to_be_over_is_a_violation() {
+    let story = leased(3).tells(1, "Entered", 1).sends(0, 2, "GRANT").receives(2, 0, 1, "GRANT");
+    let verdict = story.tells(2, "Entered", 2).verdict(&End::Complete);
+    assert_eq!(verdict.holds, Some(false));
+    assert_eq!(verdict.detail, "p2 enters section 2, and cannot know that section 1 of p1 is over");
+}
+
+#[test]
+fn a_grant_that_was_not_wanted_is_over() {
+    let story = leased(2).tells(1, "Declined", 1).tells(1, "Entered", 2);
+    assert_eq!(story.holds(), Some(true));
+}
+
+#[test]
+fn revoking_what_is_known_to_be_over_is_a_violation() {
+    let story = leased(2).tells(1, "Entered", 1).tells(1, "Left", 1).sends(1, 0, "RELEASE");
+    let story = story.receives(0, 1, 3, "RELEASE").tells(0, "Revoked", 1);
+    assert_eq!(story.holds(), Some(false));
+}
+
+fn growing(processes: u32) -> Story {
+    Story::of(processes, Spec::GrowingTokens { enter: "Entered".to_owned() })
+}
+
+#[test]
+fn tokens_grow_along_happened_before() {
+    let story = growing(2).tells(0, "Entered", 1).sends(0, 1, "X").receives(1, 0, 2, "X");
+    assert_eq!(story.tells(1, "Entered", 2).holds(), Some(true));
+    let story = growing(2).tells(0, "Entered", 5).sends(0, 1, "X").receives(1, 0, 2, "X");
+    let verdict = story.tells(1, "Entered", 4).verdict(&End::Complete);
+    assert_eq!(verdict.holds, Some(false));
+    assert_eq!(verdict.detail, "p1 enters with token 4 after token 5");
+}
+
+/// A section that nobody knows to be over may begin late: its token is stale, and that is what tokens are for.
+#[test]
+fn a_stale_token_that_is_concurrent_is_no_violation() {
+    assert_eq!(growing(2).tells(0, "Entered", 2).tells(1, "Entered", 1).holds(), Some(true));
+}
+
+#[test]
+fn no_two_sections_have_one_token() {
+    assert_eq!(growing(2).tells(0, "Entered", 1).tells(1, "Entered", 1).holds(), Some(false));
+}
+
+fn line() -> Story {
+    let text = str::to_owned;
+    Story::of(
+        1,
+        Spec::FirstComeFirstServed {
+            queued: text("Queued"),
+            granted: text("Granted"),
+            dropped: text("Dropped"),
+        },
+    )
+}
+
+#[test]
+fn a_line_is_served_from_its_front() {
+    let story = line().tells(0, "Queued", 1).tells(0, "Queued", 2).tells(0, "Granted", 1);
+    assert_eq!(story.tells(0, "Granted", 2).holds(), Some(true));
+    let story = line().tells(0, "Queued", 1).tells(0, "Queued", 2).tells(0, "Granted", 2);
+    let verdict = story.verdict(&End::Complete);
+    assert_eq!(verdict.detail, "p2 is served before p1, who came first");
+    assert_eq!(line().tells(0, "Granted", 2).holds(), Some(false));
+}
+
+#[test]
+fn who_leaves_the_line_is_not_passed_over() {
+    let story = line().tells(0, "Queued", 1).tells(0, "Queued", 2).tells(0, "Dropped", 1);
+    assert_eq!(story.tells(0, "Granted", 2).holds(), Some(true));
+}
+
+#[test]
+fn a_line_dies_with_its_keeper() {
+    let story = line().tells(0, "Queued", 1).event(0, |_| What::Crash).event(0, |_| What::Recover);
+    let story = story.tells(0, "Queued", 2).tells(0, "Queued", 1).tells(0, "Granted", 2);
+    assert_eq!(story.holds(), Some(true));
+}
+
+fn requests() -> Story {
+    let (asked, served) = ("Asked".to_owned(), "Left".to_owned());
+    Story::of(2, Spec::EveryRequestServed { asked, served })
+}
+
+#[test]
+fn who_asks_and_is_not_served_waits() {
+    let story = requests().says(0, "Asked").says(1, "Asked").says(0, "Left");
+    assert_eq!(story.verdict(&End::Complete).detail, "p1 waits");
+    assert_eq!(story.holds(), Some(false));
+    assert_eq!(story.verdict(&End::CutShort("time-out".to_owned())).holds, None);
+    assert_eq!(story.event(1, |_| What::Crash).holds(), Some(true));
+}
+
+fn each() -> Story {
+    let text = str::to_owned;
+    Story::of(
+        2,
+        Spec::MessagesEach {
+            asked: text("Asked"),
+            left: text("Left"),
+            messages: vec![text("REQUEST"), text("RELEASE")],
+            disturbed: vec![text("Revoked")],
+        },
+    )
+}
+
+#[test]
+fn an_entry_costs_one_message_of_each_kind() {
+    let story = each().says(1, "Asked").sends(1, 0, "REQUEST").says(1, "Left");
+    let right = story.sends(1, 0, "RELEASE");
+    assert_eq!(right.verdict(&End::Complete).detail, "1 entry");
+    assert_eq!(right.holds(), Some(true));
+    let story = each().says(1, "Asked").sends(1, 0, "REQUEST").sends(1, 0, "REQUEST");
+    let verdict = story.says(1, "Left").sends(1, 0, "RELEASE").verdict(&End::Complete);
+    assert_eq!(verdict.detail, "an entry of p1 took 2 REQUEST, 1 RELEASE");
+    let story = each().says(1, "Asked").sends(1, 0, "REQUEST").says(1, "Left").says(1, "Asked");
+    assert_eq!(story.holds(), Some(false));
+}
+
+#[test]
+fn an_entry_in_trouble_may_cost_more() {
+    let story = each().says(1, "Asked").sends(1, 0, "REQUEST").tells(0, "Revoked", 1);
+    let story = story.sends(1, 0, "REQUEST").says(1, "Left").sends(1, 0, "RELEASE");
+    assert_eq!(story.verdict(&End::Complete).detail, "0 entries; 1 in trouble, and not counted");
+}
