@@ -343,7 +343,9 @@ mod tests {
 
     #[test]
     fn a_refused_connection_and_an_unknown_host_are_told() {
-        let port = listen_tcp("127.0.0.1", 0, 1).unwrap().local_addr().unwrap().port();
+        // It holds a port, and nobody listens there.
+        let holder = bind_one(Transport::Tcp, (Ipv4Addr::LOCALHOST, 0).into(), |_| Ok(())).unwrap();
+        let port = holder.local_addr().unwrap().as_socket().unwrap().port();
         assert_eq!(
             message(connect_tcp("127.0.0.1", port, KEEPALIVE)),
             format!(

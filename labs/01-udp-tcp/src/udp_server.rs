@@ -47,7 +47,7 @@ const MAX_BUFFER: i64 = 65_535;
 
 /// How many datagrams are taken before signals are looked at again: a flood must not keep Ctrl-C
 /// from working.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 64;
 
 const SOCKET: Token = Token(0);
 const SIGNALS: Token = Token(1);

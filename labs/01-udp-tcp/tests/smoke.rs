@@ -4,12 +4,12 @@
 mod common;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use common::{PATIENCE, Server, refused, run};
 use nix::sys::signal::Signal;
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 const MANY: usize = 200;
 
@@ -235,6 +235,22 @@ fn datagrams_are_shown_with_what_was_cut_off() {
 }
 
 #[test]
+fn datagrams_that_came_while_the_server_stood_still_are_all_shown() {
+    let mut server = Server::udp(&[]);
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.connect(server.loopback()).unwrap();
+    // More than are taken at once, and fewer than the receive buffer of a socket holds.
+    server.pause();
+    for n in 0..200 {
+        client.send(format!("number {n}").as_bytes()).unwrap();
+    }
+    server.signal(Signal::SIGCONT);
+    for n in 0..200 {
+        assert!(server.says("").ends_with(&format!(": number {n}")));
+    }
+}
+
+#[test]
 fn a_flood_of_datagrams_does_not_keep_the_server_from_ending() {
     let server = Server::udp(&[]);
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -305,7 +321,13 @@ fn hold_keeps_the_connection_open_and_sends_nothing() {
         let client = scope.spawn(|| run(&["tcp-client", "127.0.0.1", &port, "--hold", "1"]));
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-        let early = stream.read(&mut [0; 1]).map_err(|error| error.kind());
+        let early = loop {
+            match stream.read(&mut [0; 1]) {
+                // Linux interrupts a call with a timeout when another test stops its server.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => break result.map_err(|error| error.kind()),
+            }
+        };
         assert_eq!(early, Err(ErrorKind::WouldBlock));
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         assert_eq!(stream.read(&mut [0; 1]).unwrap(), 1);
@@ -340,8 +362,11 @@ fn what_cannot_be_done_is_told_in_one_line() {
     ] {
         assert!(refused(arguments).contains(reason), "{arguments:?}");
     }
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let line = refused(&["tcp-client", "127.0.0.1", &free.to_string()]);
+    // A port that nobody else is given, and at which nobody listens.
+    let holder = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    holder.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    let free = holder.local_addr().unwrap().as_socket().unwrap().port().to_string();
+    let line = refused(&["tcp-client", "127.0.0.1", &free]);
     assert!(line.contains("nobody listens on that port; start the server there"), "{line}");
     let line = refused(&["udp-client", "127.0.0.1", "9", &"x".repeat(66_000)]);
     assert!(line.contains("a datagram holds at most 65507"), "{line}");

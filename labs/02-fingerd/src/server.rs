@@ -1,7 +1,7 @@
 //! The server: one line in, the answer out, close.
 //!
 //! All connections and the pipes of all children are sources of one event loop. Each connection is a
-//! small state machine with one deadline ([`connection`]):
+//! small state machine with one deadline (`connection`):
 //!
 //! ```text
 //! accepted ──► asking ──► answering ──► sending ──► closed

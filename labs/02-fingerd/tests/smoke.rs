@@ -306,6 +306,7 @@ fn a_daemon_serves_after_its_command_has_ended() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said} {}", String::from_utf8_lossy(&output.stderr));
     let (ready, pid) = said.trim_end().rsplit_once(", process ").expect(&said);
+    let daemon = Daemon(pid.parse().unwrap());
     let address = ready.strip_prefix("listening on tcp ").unwrap().parse().unwrap();
     let own = fs::read_to_string(folder.path().join("pid")).unwrap();
     assert_eq!(own.trim_end(), pid);
@@ -316,9 +317,18 @@ fn a_daemon_serves_after_its_command_has_ended() {
     let second = Server::command(&folder, &arguments).output().unwrap();
     assert_eq!(second.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&second.stderr).contains(&format!("process {pid}, holds")));
-    kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGTERM).unwrap();
+    drop(daemon);
     wait_until("its file is gone", || (!folder.path().join("pid").exists()).then_some(()));
     wait_for_end(pid);
+}
+
+/// A daemon's number. Dropping it ends the daemon: it must not outlive a test that fails.
+struct Daemon(i32);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        kill(Pid::from_raw(self.0), Signal::SIGTERM).unwrap();
+    }
 }
 
 #[test]

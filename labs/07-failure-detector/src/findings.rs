@@ -1,6 +1,8 @@
 //! The result of a run: who died and how soon that was known, and how good the detectors were, beside what
 //! interval and threshold imply.
 
+use std::collections::BTreeMap;
+
 use labs::lab::{Findings, Summary};
 use labs::process::ProcessId;
 use labs::trace::Noted;
@@ -11,7 +13,7 @@ use crate::quality::{Measures, Quality};
 use crate::screen::name_of;
 use crate::theory;
 use crate::told::Told;
-use crate::two_levels::{DETECTORS, Settings};
+use crate::two_levels::{DETECTORS, Settings, watcher};
 
 /// How many deaths are told one by one.
 const DEATHS_MAX: usize = 10;
@@ -23,12 +25,16 @@ pub struct DetectorFindings {
     quality: Quality,
     /// By detector: where each process stands.
     views: [Vec<Place>; 2],
+    /// By detector: its last heartbeat, and of each process that it watches the last that it answered.
+    rounds: [(u32, BTreeMap<ProcessId, u32>); 2],
 }
 
 /// Where a process stands, according to one detector.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     list: List,
+    /// Since when it is on this list, in microseconds.
+    since_us: u64,
     /// Since when it is on the list of the dead, in microseconds. While it cannot be told, that is not taken
     /// back.
     dead_since_us: Option<u64>,
@@ -36,7 +42,7 @@ struct Place {
 
 impl Place {
     fn put(&mut self, list: List, at_us: u64) {
-        self.list = list;
+        (self.list, self.since_us) = (list, at_us);
         match list {
             List::Alive => self.dead_since_us = None,
             List::Dead => _ = self.dead_since_us.get_or_insert(at_us),
@@ -48,9 +54,14 @@ impl Place {
 impl DetectorFindings {
     /// Before a run of so many processes.
     pub fn new(settings: Settings, processes: u32) -> Self {
-        let place = Place { list: List::Alive, dead_since_us: None };
+        let place = Place { list: List::Alive, since_us: 0, dead_since_us: None };
         let view = vec![place; processes as usize];
-        Self { settings, quality: Quality::default(), views: [view.clone(), view] }
+        Self {
+            settings,
+            quality: Quality::default(),
+            views: [view.clone(), view],
+            rounds: Default::default(),
+        }
     }
 
     /// The measures of the run.
@@ -127,8 +138,14 @@ impl Findings for DetectorFindings {
             Some(Told::Listed { process: other, by, on }) => {
                 self.listed(process, other, by, on, at_us);
             }
-            Some(Told::Round { answered, .. }) => {
-                self.quality.on_round(process, answered.into_keys(), at_us);
+            Some(Told::Round { round, answered }) => {
+                // The text of a round may be cut off, and name only some of those that are watched.
+                let everyone = (0..self.views[0].len() as u32).map(ProcessId);
+                let watched = everyone.filter(|&other| watcher(other) == process);
+                self.quality.on_round(process, watched, at_us);
+                if let Some(rounds) = self.rounds.get_mut(process.index()) {
+                    *rounds = (round, answered);
+                }
             }
             Some(Told::Finished) | None => {}
         }
@@ -171,7 +188,16 @@ impl Findings for DetectorFindings {
                 None => name_of(list).into(),
             }
         };
-        vec![("to p0", to(DETECTORS[0])), ("to p1", to(DETECTORS[1]))]
+        let own = watcher(process).index();
+        let (sent, answered) = &self.rounds[own];
+        let since_ms = self.views[own][process.index()].since_us / 1_000;
+        vec![
+            ("sent", (*sent).into()),
+            ("answered", answered.get(&process).copied().into()),
+            ("to p0", to(DETECTORS[0])),
+            ("to p1", to(DETECTORS[1])),
+            ("since_s", (since_ms as f64 / 1e3).into()),
+        ]
     }
 }
 
@@ -228,11 +254,10 @@ fn seconds(us: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use super::*;
-    use crate::two_levels::{Indication, Listed, watcher};
+    use crate::two_levels::{Indication, Listed};
 
     #[test]
     fn deaths_are_told_with_who_knew_and_when() {
@@ -263,7 +288,22 @@ mod tests {
         let result = findings.json(&summary);
         assert_eq!(result["deaths"][1]["p1_after_s"], json!(0.26));
         assert_eq!(result["quality"]["T_D"]["bound_s"], json!(0.3));
-        assert_eq!(findings.of_process(ProcessId(4))[0], ("to p0", json!("dead")));
-        assert_eq!(findings.of_process(ProcessId(0))[0], ("to p0", Value::Null));
+        let round = Indication::Round {
+            round: 12,
+            alive: 5,
+            dead: 1,
+            unknown: 0,
+            answered: [(ProcessId(4), 9)].into(),
+        };
+        findings.on_indication(DETECTORS[0], &round, 1_270_000);
+        let row = [
+            ("sent", json!(12)),
+            ("answered", json!(9)),
+            ("to p0", json!("dead")),
+            ("to p1", json!("dead")),
+            ("since_s", json!(1.25)),
+        ];
+        assert_eq!(findings.of_process(ProcessId(4)), row);
+        assert_eq!(findings.of_process(ProcessId(0))[2], ("to p0", Value::Null));
     }
 }

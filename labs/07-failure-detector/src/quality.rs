@@ -40,6 +40,8 @@ pub struct Measures {
     pub watched_s: f64,
     /// Suspicions that did not end, of processes that are not known to have died.
     pub unresolved: u64,
+    /// How long those had lasted at the end, in seconds.
+    pub unresolved_s: f64,
 }
 
 impl Quality {
@@ -110,7 +112,10 @@ impl Pair {
             (Some(since_us), Some(died_us)) => {
                 measures.detections_s.push(seconds(since_us.saturating_sub(died_us)));
             }
-            (Some(_), None) => measures.unresolved += 1,
+            (Some(since_us), None) => {
+                measures.unresolved += 1;
+                measures.unresolved_s += seconds(end_us.saturating_sub(since_us));
+            }
             (None, _) => {}
         }
     }
@@ -123,6 +128,7 @@ impl Measures {
         self.mistakes_s.extend(other.mistakes_s);
         self.watched_s += other.watched_s;
         self.unresolved += other.unresolved;
+        self.unresolved_s += other.unresolved_s;
     }
 
     /// The mean of T_D, in seconds.
@@ -148,7 +154,7 @@ impl Measures {
 
     /// P_A, from 0 to 1: which part of the time processes that lived were held for living.
     pub fn accuracy(&self) -> Option<f64> {
-        let wrong: f64 = self.mistakes_s.iter().sum();
+        let wrong = self.mistakes_s.iter().sum::<f64>() + self.unresolved_s;
         (self.watched_s > 0.0).then(|| 1.0 - wrong / self.watched_s)
     }
 }
@@ -206,5 +212,7 @@ mod tests {
         quality.on_suspect(D, P, 2_000_000);
         let measures = quality.measure();
         assert_eq!((measures.unresolved, measures.detections_s.len()), (1, 0));
+        // Of two seconds, one.
+        assert_eq!(measures.accuracy(), Some(0.5));
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use labs::lab::{BoxedApplication, Lab, Place, Prediction, Verb};
 use labs::overlay::{Contact, Overlay};
 use labs::process::ProcessId;
+use labs::snapshot::Wave;
 use labs::verdict::{PropertyKind, Spec, Verdict};
 use serde::{Deserialize, Serialize};
 
@@ -149,6 +150,9 @@ impl Options {
     fn check(&self, processes: u32) -> Result<(), String> {
         if !(1..=WAVES_MAX).contains(&self.waves()) {
             return Err(format!("--waves {}: from 1 to {WAVES_MAX}", self.waves()));
+        }
+        if self.first().checked_add(self.waves()).is_none() {
+            return Err("the numbers of waves are used up in this folder: begin another".to_owned());
         }
         if !(1..=PAUSE_MAX_MS).contains(&self.tick) {
             return Err(format!("--tick {}: from 1 to {PAUSE_MAX_MS} ms", self.tick));
@@ -367,10 +371,8 @@ fn judge_files(
         Ok(folder) => folder,
         Err(error) => return (None, error.to_string()),
     };
-    let ours = |found: &(_, usize, u32)| {
-        let (labs::snapshot::Wave { number, .. }, _, of) = *found;
-        number >= options.first() && of == processes
-    };
+    let ours =
+        |&(wave, _, of): &(Wave, usize, u32)| wave.number >= options.first() && of == processes;
     let waves: Vec<_> = folder.waves().filter(ours).collect();
     let mut whole = 0;
     for (wave, _, _) in waves.iter().filter(|(_, present, of)| *present as u64 == u64::from(*of)) {

@@ -8,7 +8,7 @@ use labs::process::ProcessId;
 use labs::snapshot::Wave;
 use serde_json::json;
 
-use crate::checkpoint::{Checkpoint, Folder};
+use crate::checkpoint::{Checkpoint, CheckpointError, Folder};
 use crate::lab::{Application, ChandyLamportLab, Restored};
 use crate::work::State;
 
@@ -96,7 +96,11 @@ impl Inspect {
         let folder = Folder::open(&self.dir)?;
         let shown = match self.wave {
             Some(wave) => folder.wave(wave)?,
-            None => folder.last_complete()?,
+            None => match folder.last_complete() {
+                // Then there is still something to say of those that are not.
+                Err(CheckpointError::NoneComplete { .. }) if !folder.is_empty() => Vec::new(),
+                complete => complete?,
+            },
         };
         let text = match self.json {
             true => format!("{}\n", self.report(&folder, &shown)),
@@ -135,6 +139,9 @@ impl Inspect {
         if let Some(first) = shown.first() {
             lines.push(String::new());
             lines.push(format!("the global state of wave {}", first.wave));
+        }
+        if shown.is_empty() {
+            lines.push("no wave is complete".to_owned());
         }
         for checkpoint in shown {
             lines.push(format!("{:<6} {:?}", checkpoint.process.to_string(), checkpoint.state));

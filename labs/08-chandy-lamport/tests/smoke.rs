@@ -225,6 +225,22 @@ fn what_cannot_be_is_refused_with_the_reason() {
     }
 }
 
+#[test]
+fn inspect_shows_waves_that_are_not_complete_too() {
+    let (_keep, dir) = folder();
+    let ran = PROGRAM.ran(&["run", "-n", "2", "--waves", "2", "--dir", &dir]);
+    assert!(ran.holds(), "{}", ran.report);
+    let text = |dir: &str| String::from_utf8(PROGRAM.output(&["inspect", dir]).stdout).unwrap();
+    assert!(text(&dir).contains("total 200: "), "{}", text(&dir));
+    let file = |wave| Path::new(&dir).join(format!("wave-{wave}-by-p0.p1-of-2.checkpoint"));
+    std::fs::remove_file(file(2)).unwrap();
+    assert_eq!(inspected(&dir)["shown"], "1@p0");
+    assert!(text(&dir).contains("wave 2@p0: not complete, 1 of 2 files"), "{}", text(&dir));
+    std::fs::remove_file(file(1)).unwrap();
+    assert_eq!(inspected(&dir)["shown"], Value::Null);
+    assert!(text(&dir).ends_with("no wave is complete\n"), "{}", text(&dir));
+}
+
 /// Runs without `--dir` do not write into each other's folders.
 #[test]
 fn each_run_has_a_folder_of_its_own() {

@@ -75,7 +75,7 @@ impl Watch for EventualAccuracy {
             return not_yet(end, what);
         }
         let suspicions = counted(self.suspicions, "suspicion");
-        (Some(true), format!("{suspicions}, and in the end none of who answers"))
+        (Some(true), format!("{suspicions}; in the end nobody who answers is suspected"))
     }
 
     fn uses_tags(&self) -> bool {

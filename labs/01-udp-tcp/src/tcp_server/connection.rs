@@ -182,8 +182,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         // Inherited by what is accepted, and settled before any window is announced.
         SockRef::from(&listener).set_send_buffer_size(4096).unwrap();
-        SockRef::from(&listener).set_recv_buffer_size(1 << 17).unwrap();
+        SockRef::from(&listener).set_recv_buffer_size(1 << 16).unwrap();
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        SockRef::from(&client).set_send_buffer_size(1 << 15).unwrap();
         let (server, peer) = listener.accept().unwrap();
         server.set_nonblocking(true).unwrap();
         (client, Connection::new(TcpStream::from_std(server), peer, 100))

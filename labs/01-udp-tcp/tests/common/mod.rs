@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -100,10 +100,24 @@ impl Server {
         }
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    /// Stops it, to be continued. When this returns it stands still.
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::SIGSTOP);
+        let path = format!("/proc/{}/stat", self.child.id());
+        let begin = Instant::now();
+        while !std::fs::read_to_string(&path).unwrap().contains(") T ") {
+            assert!(begin.elapsed() < PATIENCE, "it does not stop");
+            std::thread::yield_now();
+        }
+    }
+
     /// Ends it with a signal; it must end well. Returns its last line.
     pub(crate) fn stop(mut self, signal: Signal) -> String {
-        let pid = Pid::from_raw(self.child.id().try_into().unwrap());
-        kill(pid, signal).unwrap();
+        self.signal(signal);
         let mut last = String::new();
         // The channel closes when the server does.
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
