@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::faults::Assumption;
 use crate::overlay::{Contact, Overlay};
 use crate::process::{Process, ProcessId};
-use crate::run::Launch;
+use crate::run::{Launch, Participant};
 use crate::simulate::Network;
 use crate::trace::{Noted, TraceEvent};
 use crate::verdict::{Spec, Verdict};
@@ -299,6 +299,11 @@ pub trait Application<I, R> {
 
 /// What is shown of a real run while it goes on: a picture on a terminal, lines in a pipe.
 pub trait Screen {
+    /// The algorithm starts on these processes, by rank.
+    fn on_start(&mut self, participants: &[Participant]) {
+        let _ = participants;
+    }
+
     /// Something happened. The events of one process come in order, those of several as they arrive. Returns
     /// what is said of it in a pipe.
     fn on_event(&mut self, event: &TraceEvent) -> Option<String>;
@@ -311,6 +316,12 @@ pub trait Screen {
 pub trait Findings {
     /// A process told its application something, so many microseconds after the start.
     fn on_indication(&mut self, process: ProcessId, indication: &dyn Noted, at_us: u64);
+
+    /// A process died, so many microseconds after the start: in a real run, when its launcher noticed. Told
+    /// after all indications, or among them.
+    fn on_crash(&mut self, process: ProcessId, at_us: u64) {
+        let _ = (process, at_us);
+    }
 
     /// The lab's own lines of the report.
     fn lines(&self, summary: &Summary) -> Vec<String>;

@@ -143,10 +143,10 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     let mut findings = L::findings(&options, processes);
     let finished = crate::run::run(
         plan,
-        |event| {
-            if let What::Indication(note) = &event.what {
-                findings.on_indication(event.process, note, event.at_us);
-            }
+        |event| match &event.what {
+            What::Indication(note) => findings.on_indication(event.process, note, event.at_us),
+            What::Crash => findings.on_crash(event.process, event.at_us),
+            _ => {}
         },
         &mut show,
     )?;

@@ -164,6 +164,8 @@ pub struct Timed {
     pub action: Action,
     /// By which rule of the plan, counted from 0.
     pub rule: usize,
+    /// Whether it is the end of what the rule does, and was counted at its beginning.
+    pub is_end: bool,
 }
 
 /// What happens to a process when messages reach it.
@@ -325,11 +327,14 @@ impl Toll {
 impl Rule {
     fn timed(&self, rule: usize) -> Vec<Timed> {
         let Fault::Process(action, process) = self.fault else { return Vec::new() };
-        let timed = |at, action| Timed { at, process, action, rule };
+        let timed = |at, action| Timed { at, process, action, rule, is_end: false };
         match self.when {
             When::Always => vec![timed(Duration::ZERO, action)],
             When::From(at) => vec![timed(at, action)],
-            When::Between(from, to) => vec![timed(from, action), timed(to, Action::Continue)],
+            When::Between(from, to) => {
+                let end = Timed { is_end: true, ..timed(to, Action::Continue) };
+                vec![timed(from, action), end]
+            }
             When::After(..) => Vec::new(),
         }
     }

@@ -102,8 +102,10 @@ fn what_cannot_be_is_refused() {
 
 #[test]
 fn what_happens_to_processes_is_in_the_order_of_time() {
-    let timed =
-        |at, process, action, rule| Timed { at: ms(at), process: ProcessId(process), action, rule };
+    let timed = |at, process, action, rule| {
+        let is_end = action == Action::Continue;
+        Timed { at: ms(at), process: ProcessId(process), action, rule, is_end }
+    };
     assert_eq!(
         plan("kill 1 at 3s; stop 3 from 2s to 5s; drop; kill 0 after 3 TOKEN; stop 2").timed(),
         [

@@ -213,6 +213,8 @@ pub(super) struct Member {
     pub(super) loss: Option<Loss>,
     /// It was asked for its journal.
     pub(super) is_asked: bool,
+    /// Seems to stand still, and is to be continued when the others have handed over their journals.
+    sleeps: bool,
     /// Who lost it, and how.
     pub(super) lost_by: Vec<(ProcessId, String)>,
     pub(super) last_word: Instant,
@@ -270,6 +272,7 @@ impl Member {
             gone: None,
             loss: None,
             is_asked: false,
+            sleeps: false,
             lost_by: Vec::new(),
             last_word: now(),
             journal: None,
@@ -407,6 +410,7 @@ impl Conductor<'_> {
             self.stage = Stage::Running;
             self.started_at = Some(now());
             self.set_deadline(net, self.plan.timeout);
+            self.audience.on_start(&self.participants());
             self.tell_all(net, &ToParticipant::Go);
             if self.plan.follow {
                 self.tell_all(net, &ToParticipant::Follow);
@@ -421,7 +425,8 @@ impl Conductor<'_> {
         let Some(started_at) = self.started_at.filter(|_| self.stage == Stage::Running) else {
             return;
         };
-        while let Some(&Timed { at, process, action, rule }) = self.strikes.to_come.front() {
+        while let Some(&Timed { at, process, action, rule, is_end }) = self.strikes.to_come.front()
+        {
             let left = at.saturating_sub(started_at.elapsed());
             if left > Duration::ZERO {
                 self.strikes.timer = Some(net.start_timer(left));
@@ -430,7 +435,7 @@ impl Conductor<'_> {
             self.strikes.to_come.pop_front();
             match signal_of(action) {
                 Some(signal) => {
-                    self.strikes.toll.add(rule, 1);
+                    self.strikes.toll.add(rule, u64::from(!is_end));
                     let member = &self.members[process.index()];
                     let (host, pid) = (member.host, member.pid());
                     self.strikes.send(self.plan, host, pid, signal);
@@ -648,13 +653,14 @@ impl Conductor<'_> {
         self.stage = Stage::Collecting;
         self.is_nudged = false;
         self.set_deadline(net, self.patience());
-        self.wake(|member| member.last_word.elapsed() > WATCH_INTERVAL * 2);
         for rank in 0..self.plan.processes {
             let process = ProcessId(rank);
+            let may_be_silent = self.may_be_silent(process);
             let member = &mut self.members[process.index()];
             // Who failed, or was lost by its neighbours only, can still tell what it knows.
             let answers = member.loss.is_none_or(|loss| loss == Loss::Talks);
             member.is_asked = answers && member.connection.is_some();
+            member.sleeps = may_be_silent && member.last_word.elapsed() > WATCH_INTERVAL * 2;
             if member.is_asked {
                 let offset = self.members[process.index()].journal_length;
                 self.tell(net, process, &ToParticipant::Collect { offset });
@@ -753,9 +759,18 @@ impl Conductor<'_> {
     }
 
     fn check_collected(&mut self, net: &mut Net) {
-        let all = self.members.iter().all(Member::owes_nothing);
-        if self.stage == Stage::Collecting && all {
-            self.stop(net);
+        if self.stage != Stage::Collecting {
+            return;
+        }
+        if self.members.iter().all(Member::owes_nothing) {
+            return self.stop(net);
+        }
+        // Who stands still is continued only now: the others have handed over what they saw of the run, and
+        // that someone goes on for its end is no part of it.
+        let asleep = |member: &Member| member.sleeps && !member.owes_nothing();
+        if self.members.iter().all(|member| member.owes_nothing() || asleep(member)) {
+            self.wake(asleep);
+            self.members.iter_mut().for_each(|member| member.sleeps = false);
         }
     }
 

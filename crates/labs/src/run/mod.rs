@@ -39,6 +39,7 @@ pub use self::key::{Key, KeyError};
 pub use self::launcher::run;
 pub use self::plan::{Audience, Finished, Launch, Participant, Plan, host_label};
 use crate::lab::{Lab, Place};
+use crate::process::{Choices, ProcessId};
 
 /// The folder of all runs of a user: `/tmp/labs-<user>`.
 const FOLDER: &str = "labs";
@@ -64,6 +65,12 @@ pub fn message_size<M: serde::Serialize>(message: &M) -> u32 {
 /// A name for a run that does not leave this program.
 pub fn new_run_id() -> RunId {
     RunId::new()
+}
+
+/// What a process of a real run with this seed chooses: each from a stream of its own, for nobody knows in
+/// which order they run.
+pub(crate) fn choices(seed: u64, process: ProcessId) -> Choices {
+    Choices::Random(seed ^ (u64::from(process.0) << 32))
 }
 
 /// What starts the participant of `config`.

@@ -89,7 +89,8 @@ where
         >,
 {
     let mut net = Net::new(netkit::Limits { max_frame: config.max_frame, ..Default::default() })?;
-    net.watch_signals(&[netkit::Signal::SIGTERM as i32, netkit::Signal::SIGINT as i32])?;
+    let caught = [netkit::Signal::SIGINT, netkit::Signal::SIGTERM, netkit::Signal::SIGTSTP];
+    net.watch_signals(&caught.map(|signal| signal as i32))?;
     let membership =
         Membership { run: config.run.to_string(), secret: config.secret.clone(), me: config.rank };
     let launcher = config.launcher_address().context("nobody said where the launcher is")?;
@@ -106,7 +107,7 @@ where
             config.processes,
             config.trace && config.processes <= crate::trace::event::CLOCKS_MAX_PROCESSES,
         ),
-        choices: Choices::Random(config.seed ^ (u64::from(config.rank) << 32)),
+        choices: crate::run::choices(config.seed, me),
         membership,
         options,
         host,
@@ -321,6 +322,9 @@ where
     }
 
     fn on_signal(&mut self, net: &mut Net, signal: i32) {
+        if signal == netkit::Signal::SIGTSTP as i32 {
+            return stand_still();
+        }
         if self.phase >= Phase::HandingOver {
             return net.stop();
         }
@@ -357,4 +361,12 @@ pub(super) fn trace_file(
 /// The name of a traced journal in the folder of its run.
 pub(super) fn trace_name(rank: u32) -> String {
     format!("trace-{rank}.jsonl")
+}
+
+/// Does what SIGTSTP asks for. The system itself ignores it in a daemon, whose process group has nobody who
+/// could continue it from a terminal; whoever sends it to one by hand means it.
+fn stand_still() {
+    if let Err(error) = netkit::reap::raise(netkit::Signal::SIGSTOP) {
+        log::warn!("SIGTSTP came, and the system does not let this process stop: {error}");
+    }
 }

@@ -130,6 +130,11 @@ struct Random {
     reordering: u64,
 }
 
+/// What the processes of a simulation with this seed choose, all from one stream.
+pub(crate) fn choices(mut seed: u64) -> Choices {
+    Choices::Random(split_mix(&mut seed))
+}
+
 /// Where a run is to stop, if it does not come to rest by itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
@@ -208,6 +213,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         }
         let mut seeds = seed;
         let mut stream = || split_mix(&mut seeds);
+        // The first stream: see `choices`.
         let choices = Choices::Random(stream());
         let (least, greatest) = (network.latency.start(), network.latency.end());
         let (least, greatest) = (microseconds(*least), microseconds(*greatest));
@@ -404,7 +410,8 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         let Some(faults) = &self.faults else { return Toll::default() };
         let mut toll = faults.toll.clone();
         toll.merge(faults.injector.toll());
-        for timed in faults.timed.iter().filter(|timed| microseconds(timed.at) <= self.now) {
+        let is_over = |timed: &&Timed| !timed.is_end && microseconds(timed.at) <= self.now;
+        for timed in faults.timed.iter().filter(is_over) {
             toll.add(timed.rule, 1);
         }
         toll

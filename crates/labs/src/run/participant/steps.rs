@@ -74,7 +74,8 @@ where
         }
         self.stamper.receive(lamport, header.clock.as_ref());
         let entry = Entry::Receive { from, n, message: &message, bytes };
-        if let Err(error) = self.journal.append(&self.stamper, self.at_us(), &entry) {
+        let at_us = self.look_at_the_clock();
+        if let Err(error) = self.journal.append(&self.stamper, at_us, &entry) {
             return self.fail(net, format!("cannot write the journal: {error}"));
         }
         self.step(net, Event::Message { from, message });
@@ -90,7 +91,8 @@ where
     /// Stamps and writes an event. Returns whether the run can go on.
     pub(super) fn record(&mut self, net: &mut Net, entry: &Entry<'_>) -> bool {
         self.stamper.tick();
-        match self.journal.append(&self.stamper, self.at_us(), entry) {
+        let at_us = self.look_at_the_clock();
+        match self.journal.append(&self.stamper, at_us, entry) {
             Ok(()) => true,
             Err(error) => {
                 self.fail(net, format!("cannot write the journal: {error}"));
@@ -99,10 +101,17 @@ where
         }
     }
 
+    /// What a handler reads as the time is what stands in the journal, so that a replay can tell it the
+    /// same.
+    fn look_at_the_clock(&mut self) -> u64 {
+        let at_us = self.at_us();
+        self.env.now = Some(Duration::from_micros(at_us));
+        at_us
+    }
+
     pub(super) fn step(&mut self, net: &mut Net, event: Event<P>) {
         let Some(process) = &mut self.process else { return };
         netkit::logs::set_lamport(if self.config.trace { self.stamper.lamport() } else { 0 });
-        self.env.now = Some(self.started_at.elapsed());
         let effects = std::mem::take(&mut self.effects);
         let mut effects = step_into(process, self.env, &mut self.choices, event, effects);
         for effect in effects.drain(..) {
