@@ -38,6 +38,11 @@ impl Client {
         Self { times, left, ask: 0, token: 0, state, is_stopped: false }
     }
 
+    /// How often it has wanted to enter.
+    pub(crate) fn asks(&self) -> u64 {
+        self.ask
+    }
+
     /// The client forgets which tokens it was given: for one that makes mistakes.
     pub(crate) fn forget_token(&mut self) {
         self.token = 0;

@@ -11,11 +11,12 @@ use mutex_central::lab::Options;
 
 /// Each mistake, the property that names it in every simulated run, and the property and length of the shortest
 /// run of three clients that shows any violation.
-const MISTAKES: [(Broken, &str, &str, usize); 5] = [
+const MISTAKES: [(Broken, &str, &str, usize); 6] = [
     (Broken::GrantsTwo, "mutual exclusion", "mutual exclusion", 3),
     (Broken::ForgetsWaiter, "every request is served", "first come, first served", 6),
     (Broken::Lifo, "first come, first served", "first come, first served", 6),
     (Broken::IgnoresRelease, "mutual exclusion", "every request is served", 7),
+    (Broken::AsksTwice, "3 messages an entry", "3 messages an entry", 3),
     (Broken::NoFencing, "fencing tokens grow", "fencing tokens grow", 6),
 ];
 

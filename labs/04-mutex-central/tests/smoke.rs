@@ -242,6 +242,7 @@ fn a_mistake_shows_in_a_real_run() {
         ("forgets-waiter", "every request is served"),
         ("lifo", "first come, first served"),
         ("ignores-release", "mutual exclusion"),
+        ("asks-twice", "3 messages an entry"),
         ("no-fencing", "fencing tokens grow"),
     ] {
         let ran = PROGRAM
