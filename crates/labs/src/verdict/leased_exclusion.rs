@@ -29,6 +29,9 @@ pub struct LeasedExclusion {
     revoked: Name,
     /// For each process, the number up to which it knows all sections to be over.
     known: Vec<u64>,
+    /// The same, as far as it cannot have forgotten it: what a process heard before it died may not have
+    /// been stored.
+    remembered: Vec<u64>,
     /// The last section that was entered, by its number, and how.
     last: Option<(u64, Witness)>,
     sections: u64,
@@ -52,6 +55,7 @@ impl LeasedExclusion {
             inside: vec![None; processes as usize],
             revoked: revoked.into(),
             known: vec![0; processes as usize],
+            remembered: vec![0; processes as usize],
             last: None,
             sections: 0,
             voided: 0,
@@ -92,21 +96,22 @@ impl LeasedExclusion {
     }
 
     fn learn(&mut self, number: u64, process: ProcessId) {
-        let known = &mut self.known[process.index()];
-        *known = number.max(*known);
+        for known in [&mut self.known, &mut self.remembered] {
+            let known = &mut known[process.index()];
+            *known = number.max(*known);
+        }
     }
 
     fn revoke(&mut self, number: u64, event: Witness) {
         self.voided += 1;
-        let known = &mut self.known[event.process.index()];
-        if number <= *known {
+        if number <= self.remembered[event.process.index()] {
             let what = format!(
                 "{} revokes section {number}, and could know that it is over",
                 event.process
             );
             self.violation.get_or_insert(Violation { what, witnesses: vec![event] });
         }
-        *known = number.max(*known);
+        self.learn(number, event.process);
     }
 }
 
@@ -120,8 +125,7 @@ impl Watch for LeasedExclusion {
     }
 
     fn on_receive(&mut self, _: ProcessId, to: ProcessId, _: &str, _: u64, tag: u64) {
-        let known = &mut self.known[to.index()];
-        *known = tag.max(*known);
+        self.learn(tag, to);
     }
 
     fn on_event(&mut self, process: ProcessId, happening: Happening<'_>, n: u64) {
@@ -138,6 +142,7 @@ impl Watch for LeasedExclusion {
             self.learn(number, process);
         } else if matches!(happening, Happening::Crash) {
             self.inside[process.index()] = None;
+            self.remembered[process.index()] = 0;
         }
     }
 

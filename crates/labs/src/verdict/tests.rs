@@ -612,6 +612,15 @@ fn revoking_what_is_known_to_be_over_is_a_violation() {
     assert_eq!(story.holds(), Some(false));
 }
 
+/// What it heard may not have been on its disk when it died.
+#[test]
+fn who_died_may_revoke_what_it_knew_to_be_over() {
+    let story = leased(2).tells(1, "Entered", 1).tells(1, "Left", 1).sends(1, 0, "RELEASE");
+    let story = story.receives(0, 1, 3, "RELEASE").event(0, |_| What::Crash);
+    let story = story.event(0, |_| What::Recover).tells(0, "Revoked", 1);
+    assert_eq!(story.holds(), Some(true));
+}
+
 fn growing(processes: u32) -> Story {
     Story::of(processes, Spec::GrowingTokens { enter: "Entered".to_owned() })
 }
