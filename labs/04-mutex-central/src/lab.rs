@@ -215,7 +215,9 @@ impl Lab for MutexCentralLab {
                 asked: text("Asked"),
                 left: text("Left"),
                 messages: ["REQUEST", "GRANT", "RELEASE"].map(text).into(),
-                disturbed: ["Revoked", "Expired", "Declined", "Dropped", "GaveUp"].map(text).into(),
+                disturbed: ["Revoked", "Over", "Expired", "Declined", "Dropped", "GaveUp"]
+                    .map(text)
+                    .into(),
             },
         ];
         // Where a lease may be over at any moment, any number of times, nobody gets done; so `check` bounds

@@ -30,7 +30,7 @@ fn every_order_holds() {
     assert_eq!(fifo, [7, 15, 45, 157, 331, 3_655]);
     let unordered =
         counts.map(|(processes, entries)| plain(processes, entries, Channels::Unordered));
-    assert_eq!(unordered, [7, 37, 45, 423, 331, 18_559]);
+    assert_eq!(unordered, [7, 43, 45, 537, 331, 24_439]);
 }
 
 /// Leases may be over at any moment and clients ask again at any moment: nothing is assumed about time.
@@ -46,7 +46,7 @@ fn timed(processes: u32, entries: u64, search: Search) -> usize {
 #[test]
 fn what_leases_do_at_whatever_time_is_safe() {
     let search = Search { timeouts: 2, ..Search::default() };
-    assert_eq!([timed(2, 2, search.clone()), timed(3, 1, search)], [440, 137_117]);
+    assert_eq!([timed(2, 2, search.clone()), timed(3, 1, search)], [438, 135_123]);
 }
 
 #[test]
@@ -55,5 +55,5 @@ fn one_crash_one_loss_or_one_copy_is_safe() {
     let crash = timed(3, 1, Search { crashes: 1, ..search.clone() });
     let loss = timed(3, 1, Search { losses: 1, ..search.clone() });
     let copy = timed(3, 1, Search { duplicates: 1, ..search });
-    assert_eq!([crash, loss, copy], [4_348, 3_282, 11_310]);
+    assert_eq!([crash, loss, copy], [4_348, 3_278, 11_252]);
 }
