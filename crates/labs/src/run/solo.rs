@@ -2,7 +2,8 @@
 //!
 //! A [`Role`] is what a person starts by hand: a server that listens for as long as it lives, a client that
 //! connects to it. The process inside is the same as in a run, and so are the frames; what is missing is the
-//! launcher, and with it the barrier at the start, the journal and the verdict.
+//! launcher, and with it the journal and the verdict. Of the barrier at the start this is left: the process starts
+//! when all those are connected whom it was told to connect to.
 //!
 //! **Connections come and go.** Who is not connected hears nothing: a message to it is lost, as on a wire that was cut. A
 //! role connects again by itself to those whom it was told to connect to, at first at once and then after longer
@@ -100,6 +101,7 @@ where
         lost: role.lost,
         stop: role.stop,
         started_at: now(),
+        has_started: false,
         links: links.collect(),
         connections: BTreeMap::new(),
         asked: VecDeque::new(),
@@ -109,12 +111,11 @@ where
         failure: None,
     };
     ready(listening);
-    player.step(&mut net, Event::Init);
     let peers: Vec<_> = player.links.keys().copied().collect();
     for peer in peers {
         player.connect(&mut net, peer);
     }
-    player.settle(&mut net);
+    player.start_if_connected(&mut net);
     net.run(&mut player)?;
     player.failure.map_or(Ok(()), Err)
 }
@@ -146,6 +147,8 @@ struct Player<P: Process> {
     lost: fn(ProcessId) -> Option<P::Request>,
     stop: Option<P::Request>,
     started_at: Instant,
+    /// All to whom it connects were connected once.
+    has_started: bool,
     links: BTreeMap<ProcessId, Link>,
     /// Those that are open.
     connections: BTreeMap<ConnectionId, ProcessId>,
@@ -158,6 +161,16 @@ struct Player<P: Process> {
 }
 
 impl<P: Process<Message: Serialize + DeserializeOwned>> Player<P> {
+    fn start_if_connected(&mut self, net: &mut Net) {
+        let is_open =
+            |link: &Link| link.connection.is_some_and(|c| self.connections.contains_key(&c));
+        if !self.has_started && self.links.values().all(is_open) {
+            self.has_started = true;
+            self.step(net, Event::Init);
+            self.settle(net);
+        }
+    }
+
     fn connect(&mut self, net: &mut Net, peer: ProcessId) {
         let Some(link) = self.links.get_mut(&peer) else { return };
         let Some(address) = link.address.filter(|_| link.connection.is_none()) else { return };
@@ -268,6 +281,7 @@ impl<P: Process<Message: Serialize + DeserializeOwned>> Service for Player<P> {
             net.close(old);
         }
         self.connections.insert(connection, process);
+        self.start_if_connected(net);
     }
 
     fn on_frame(&mut self, net: &mut Net, connection: ConnectionId, body: &[u8]) {
@@ -325,7 +339,7 @@ impl<P: Process<Message: Serialize + DeserializeOwned>> Service for Player<P> {
 
     fn on_signal(&mut self, net: &mut Net, signal: i32) {
         info!("signal {signal}");
-        match self.stop.take() {
+        match self.stop.take().filter(|_| self.has_started) {
             Some(request) => {
                 self.asked.push_back(request);
                 self.settle(net);
