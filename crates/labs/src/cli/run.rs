@@ -10,7 +10,7 @@ use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 
 use super::show::Show;
-use super::{Common, arguments_after_verb, finish};
+use super::{Common, arguments_after_verb, check_trace, finish};
 use crate::faults::PlanError;
 use crate::lab::{Findings, Lab, Place, Summary, Verb};
 use crate::process::{Process as _, ProcessId};
@@ -94,12 +94,8 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         Some(path) => Hosts::read(path)?,
         None => Hosts::localhost(),
     };
-    if let Some(path) = &common.trace {
-        // Better to know now than after the run.
-        let others = machines.hosts.iter().cloned().chain(L::files(&options));
-        check_trace(path, others)
-            .with_context(|| format!("cannot write the trace to {}", path.display()))?;
-    }
+    // Better to know now than after the run.
+    check_trace(&common, machines.hosts.iter().cloned().chain(L::files(&options)))?;
     for process in faults.restarted() {
         let place = Place::simulated(process.0, processes);
         if L::process(&options, &place).recovered().is_none() {
@@ -211,21 +207,6 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         },
     };
     finish(&report, common.json)
-}
-
-/// Makes sure that a trace can be written there, without harm to what is there now.
-fn check_trace(path: &Path, others: impl Iterator<Item = PathBuf>) -> anyhow::Result<()> {
-    crate::report::check_regular(path)?;
-    std::fs::OpenOptions::new().create(true).append(true).open(path)?;
-    let path = path.canonicalize()?;
-    for other in others {
-        anyhow::ensure!(
-            other.canonicalize().ok().as_ref() != Some(&path),
-            "the run needs {} for something else: name another",
-            other.display()
-        );
-    }
-    Ok(())
 }
 
 /// Daemons work in another folder, and in a chain these paths travel to them.
