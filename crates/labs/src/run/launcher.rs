@@ -24,6 +24,7 @@ use netkit::membership::{Membership, Secret};
 use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Signal, TimerId};
 
 use super::config::{Config, Relay};
+use super::note::RunNote;
 use super::participant::{SILENCE_MAX, WATCH_INTERVAL, trace_name};
 use super::plan::{Audience, Finished, Launch, Plan, host_label};
 use super::routes::{launcher_addresses, listen_address};
@@ -67,6 +68,7 @@ pub fn run(
     audience: &mut dyn Audience,
 ) -> anyhow::Result<Finished> {
     let folder = RunFolder::create(FOLDER, &plan.run)?;
+    RunNote::of(&plan).write(&folder)?;
     let mut net = Net::new(netkit::Limits { max_frame: plan.max_frame, ..Default::default() })?;
     net.watch_signals(&SIGNALS)?;
     let secret = Secret::random()?;
@@ -427,8 +429,8 @@ impl Conductor<'_> {
                 self.clear_deadline(net);
                 // Whoever asked for this must learn how to end it, in a pipe too.
                 crate::report::say(&format!(
-                    "finished; the processes stay until you press Ctrl-C or end process {}",
-                    std::process::id()
+                    "finished; the processes stay until you press Ctrl-C, or `labs stop {}`",
+                    self.plan.run
                 ));
             } else {
                 self.collect(net);

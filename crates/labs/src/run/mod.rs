@@ -13,6 +13,7 @@ mod conclude;
 mod config;
 mod journal;
 mod launcher;
+pub(crate) mod note;
 mod participant;
 mod plan;
 mod routes;
@@ -36,7 +37,7 @@ use crate::lab::Lab;
 use crate::process::{Choices, ProcessId};
 
 /// The folder of all runs of a user: `/tmp/labs-<user>`.
-const FOLDER: &str = "labs";
+pub(crate) const FOLDER: &str = "labs";
 
 /// The subcommand that a participant is started with; people do not use it.
 pub const PARTICIPANT: &str = "participant";
