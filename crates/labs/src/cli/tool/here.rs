@@ -33,15 +33,10 @@ pub(super) enum Here {
     /// Which processes of runs are alive
     Ps,
     /// End a run
-    Stop {
-        #[arg(long)]
-        run: RunId,
-    },
+    // No `--run`: whoever ends a run goes by that, and would end this.
+    Stop { run: RunId },
     /// Which logs a run left
-    Logs {
-        #[arg(long)]
-        run: RunId,
-    },
+    Logs { run: RunId },
     /// What there is to know before a run
     Check,
 }

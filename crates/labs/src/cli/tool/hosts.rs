@@ -134,8 +134,6 @@ struct Call {
     word: String,
     /// The port to call back on.
     port: u16,
-    /// The time there, in microseconds since 1970.
-    time_us: u64,
 }
 
 /// What came of the call that was waited for here.
@@ -189,7 +187,7 @@ fn check_here(checked: &mut Checked) -> anyhow::Result<()> {
     let request = serde_json::to_vec(&request)?;
     let there = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let (look, called) = thread::scope(|scope| {
-        let waiting = scope.spawn(|| wait_for_call(&listener, &word, there, CALL_MAX));
+        let waiting = scope.spawn(|| wait_for_call(&listener, &word, there));
         let look = look_here(request.as_slice());
         if !matches!(look, Ok(Look { called: Ok(()), .. }))
             && let Ok(address) = listener.local_addr()
@@ -229,7 +227,7 @@ fn check_there(
         Request { call: (here, listener.local_addr()?.port()).into(), word: word.clone() };
     let bytes = serde_json::to_vec(&request)?;
     let (look, called) = thread::scope(|scope| {
-        let waiting = scope.spawn(|| wait_for_call(&listener, &word, there, LOOK_MAX));
+        let waiting = scope.spawn(|| wait_for_call(&listener, &word, there));
         let look = look_there(&mut remote, machine, &bytes, checked);
         // If it did not come through, or nothing was even started, one of ours ends the waiting.
         if !matches!(look, Ok(Look { called: Ok(()), .. })) {
@@ -364,35 +362,43 @@ fn new_word() -> anyhow::Result<String> {
     Ok(serde_json::from_value(serde_json::to_value(Secret::random()?)?)?)
 }
 
-/// Waits for the call of a machine, and calls back.
-fn wait_for_call(
-    listener: &TcpListener,
-    word: &str,
-    there: IpAddr,
-    at_most: Duration,
-) -> Result<Called, String> {
-    let deadline = now() + at_most;
+/// Waits for the call of a machine, asks for its time, and calls back.
+fn wait_for_call(listener: &TcpListener, word: &str, there: IpAddr) -> Result<Called, String> {
+    let deadline = now() + LOOK_MAX;
     loop {
-        let stream = accept(listener, deadline).map_err(|_| "no call came through".to_owned())?;
+        let no_call = |_| "no call came through".to_owned();
+        let mut stream = accept(listener, deadline).map_err(no_call)?;
         // Whoever does not know the word is a stranger, and the call is yet to come.
-        match hear(stream) {
-            Ok(Call { port: 0, word: said, .. }) if said == word => {
+        match hear(&mut stream) {
+            Ok(Call { port: 0, word: said }) if said == word => {
                 return Err("no call came through".to_owned());
             }
             Ok(call) if call.word == word => {
-                let offset_us = call.time_us as f64 - unix_us() as f64;
+                let offset_s = offset_s(&mut stream).map_err(|error| error.to_string())?;
                 let back = call_back(SocketAddr::new(there, call.port), word);
-                let back = back.map_err(|error| error.to_string());
-                return Ok(Called { offset_s: offset_us / 1e6, back });
+                return Ok(Called { offset_s, back: back.map_err(|error| error.to_string()) });
             }
             _ => {}
         }
     }
 }
 
+/// How many seconds the clock at the other end is ahead: it is asked for its time, which is taken for that
+/// in the middle between question and answer (Cristian, *Probabilistic clock synchronization*, 1989).
+fn offset_s(stream: &mut TcpStream) -> io::Result<f64> {
+    let asked = unix_us();
+    stream.write_all(TIME)?;
+    let there: u64 = hear(stream)?;
+    let middle = (asked as f64 + unix_us() as f64) / 2.0;
+    Ok((there as f64 - middle) / 1e6)
+}
+
+/// The question for the time.
+const TIME: &[u8] = b"\"time\"\n";
+
 /// Lets go who waits for a call that will not come.
 fn give_up(address: SocketAddr, word: &str) {
-    let call = Call { word: word.to_owned(), port: 0, time_us: 0 };
+    let call = Call { word: word.to_owned(), port: 0 };
     if let (Ok(mut stream), Ok(text)) =
         (TcpStream::connect_timeout(&address, CALL_MAX), serde_json::to_string(&call))
     {
@@ -419,6 +425,7 @@ fn accept(listener: &TcpListener, deadline: Instant) -> io::Result<TcpStream> {
         match listener.accept() {
             Ok((stream, _)) => {
                 stream.set_nonblocking(false)?;
+                stream.set_nodelay(true)?;
                 stream.set_read_timeout(Some(CALL_MAX))?;
                 stream.set_write_timeout(Some(CALL_MAX))?;
                 return Ok(stream);
@@ -460,9 +467,14 @@ fn call_and_wait(to: SocketAddr, word: String) -> io::Result<()> {
     let listener = TcpListener::bind((any, 0))?;
     let port = listener.local_addr()?.port();
     let mut stream = TcpStream::connect_timeout(&to, CALL_MAX)?;
+    stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(CALL_MAX))?;
-    let call = Call { word: word.clone(), port, time_us: unix_us() };
+    stream.set_read_timeout(Some(CALL_MAX))?;
+    let call = Call { word: word.clone(), port };
     writeln!(stream, "{}", serde_json::to_string(&call)?)?;
+    if hear::<String>(&mut stream)? == "time" {
+        writeln!(stream, "{}", unix_us())?;
+    }
     let deadline = now() + CALL_MAX;
     // Whether that comes through, the other end knows.
     while let Ok(mut back) = accept(&listener, deadline) {

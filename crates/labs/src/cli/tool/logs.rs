@@ -209,7 +209,7 @@ impl<'a> Room<'a> {
             }
             Err(error) => self.problems.push(format!("{error:#}")),
         }
-        let words = ["logs", "--run", self.run.as_str()];
+        let words = ["logs", self.run.as_str()];
         let mut answers = Vec::new();
         for (at, (machine, remote)) in self.others.iter_mut().enumerate() {
             answers.push((at, machine.ask_over::<Logs>(remote, &words, ANSWER_MAX)));

@@ -85,7 +85,7 @@ fn end(arguments: &Arguments, run: &RunId, stopped: &mut Stopped) -> anyhow::Res
         // It has cleaned up on its machines itself, and said where it could not.
         return Ok(());
     }
-    let words = ["stop", "--run", run.as_str()];
+    let words = ["stop", run.as_str()];
     let answers =
         with_all(&machines, |machine| (machine.label(), machine.ask::<Ended>(&words, STOP_MAX)));
     for (label, answer) in answers {
