@@ -202,6 +202,9 @@ fn allow(options: &mut Options, rule: &Rule) -> Result<(), String> {
             options.crashes += 1;
             options.mortal.insert(*process);
         }
+        Fault::Process(Action::Restart, _) => {
+            return Err("`check` starts nobody again: leave it out".to_owned());
+        }
         Fault::Partition(_) => {
             return Err("`check` loses messages one by one: write `drop 0->1`".to_owned());
         }

@@ -212,6 +212,9 @@ where
     let virtual_time = simulation.now();
     let toll = simulation.toll();
     drop(progress);
+    for &(process, at_us) in simulation.observer().crashes() {
+        findings.on_crash(process, at_us);
+    }
     let judge = simulation.into_observer().finish().with_context(|| match &common.trace {
         Some(path) => format!("the trace could not be written to {}", path.display()),
         None => "the run could not be recorded".to_owned(),

@@ -1,5 +1,6 @@
 //! The command line of the tool `labs`, which knows no lab: it looks at what runs left.
 
+mod export;
 mod here;
 mod hosts;
 mod logs;
@@ -7,6 +8,7 @@ mod machines;
 mod ps;
 mod replay;
 mod stop;
+mod view;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -41,6 +43,10 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Draw a trace as a space-time diagram, a page for the browser
+    View(view::Arguments),
+    /// Write a trace in the format of another tool, to standard output or a file
+    Export(export::Arguments),
     /// Show which runs are alive, and on which machines
     #[command(after_help = ps::ABOUT)]
     Ps(ps::Arguments),
@@ -68,6 +74,8 @@ enum Verb {
 pub fn main() -> ExitCode {
     let done = match CommandLine::parse().verb {
         Verb::Verify { trace, json } => verify(&trace).and_then(|report| finish(&report, json)),
+        Verb::View(arguments) => view::view(&arguments),
+        Verb::Export(arguments) => export::export(&arguments),
         Verb::Ps(arguments) => ps::ps(&arguments),
         Verb::Stop(arguments) => stop::stop(&arguments),
         Verb::Logs(arguments) => logs::logs(&arguments),

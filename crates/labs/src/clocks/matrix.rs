@@ -67,6 +67,17 @@ impl Matrix {
         self.entries[self.index(from, to)]
     }
 
+    /// Whether `to` may deliver a message with this stamp, having delivered so many messages from each
+    /// process: at least as many as the stamp says were sent to it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such process, or `delivered` is of another number of processes.
+    pub fn allows(&self, to: ProcessId, delivered: &[u64]) -> bool {
+        assert_eq!(self.processes as usize, delivered.len(), "counts of a different system");
+        (0..self.processes).map(ProcessId).all(|from| delivered[from.index()] >= self.of(from, to))
+    }
+
     fn index(&self, from: ProcessId, to: ProcessId) -> usize {
         assert!(from.0 < self.processes, "no process {from} among {}", self.processes);
         assert!(to.0 < self.processes, "no process {to} among {}", self.processes);

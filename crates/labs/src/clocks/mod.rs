@@ -7,16 +7,20 @@
 //! | [`Matrix`] | a number for each pair | also what each process knows of the others | 8·N² |
 //!
 //! All three have the same operations: *tick* on an event of one's own, *merge* what a message
-//! brought. The vector and the matrix also *compare*, into [`Causality`].
+//! brought. The vector and the matrix also *compare*, into [`Causality`]. The matrix alone knows what a
+//! receiver must wait for: it has a *delivery condition*. [`SparseMatrix`] is the matrix without its zeros,
+//! for members that have names and not ranks.
 
 mod lamport;
 mod matrix;
+mod sparse;
 #[cfg(test)]
 mod tests;
 mod vector;
 
 pub use self::lamport::Lamport;
 pub use self::matrix::Matrix;
+pub use self::sparse::SparseMatrix;
 pub use self::vector::Vector;
 
 /// How two events, or two stamps, stand to each other under happened-before.

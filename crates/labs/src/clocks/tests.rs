@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Causality, Lamport, Matrix, Vector};
+use super::{Causality, Lamport, Matrix, SparseMatrix, Vector};
 use crate::process::ProcessId;
 
 const P0: ProcessId = ProcessId(0);
@@ -59,7 +59,68 @@ fn a_matrix_counts_channels() {
     assert_eq!(stamp.compare(&b), Causality::Before);
 }
 
+/// The three correspondents: p0 writes to p2 and then to p1, who answers to p2.
+#[test]
+fn the_delivery_condition_makes_an_answer_wait_for_what_it_answers() {
+    let mut p0 = Matrix::new(3);
+    let first = p0.clone();
+    p0.tick(P0, P2);
+    let second = p0.clone();
+    p0.tick(P0, P1);
+    let mut p1 = Matrix::new(3);
+    assert!(second.allows(P1, &[0, 0, 0]), "nothing was sent to p1 before");
+    p1.merge(&second);
+    p1.tick(P0, P1);
+    let answer = p1.clone();
+    assert!(!answer.allows(P2, &[0, 0, 0]), "the first message of p0 comes before the answer");
+    assert!(first.allows(P2, &[0, 0, 0]));
+    assert!(answer.allows(P2, &[1, 0, 0]));
+}
+
+#[test]
+fn a_sparse_matrix_names_what_is_missing() {
+    let mut clock = SparseMatrix::new();
+    clock.tick(&"alice", &"carol");
+    assert_eq!(clock.tick(&"alice", &"carol"), 2);
+    clock.tick(&"alice", &"bob");
+    assert_eq!(clock.missing(&"carol", |_, _| false).collect::<Vec<_>>(), [(&"alice", 2)]);
+    assert_eq!(clock.missing(&"carol", |_, number| number <= 2).count(), 0);
+    assert_eq!(clock.missing(&"dave", |_, _| false).count(), 0);
+    assert!(!clock.learn(&"alice", &"carol", 2) && clock.learn(&"alice", &"carol", 3));
+    let part = clock.only(|_, to| *to == "bob");
+    assert_eq!((part.len(), part.of(&"alice", &"bob")), (1, 1));
+    assert_eq!(part.compare(&clock), Causality::Before);
+}
+
 proptest! {
+    /// The two forms of the matrix say the same, whatever is done to them.
+    #[test]
+    fn a_sparse_matrix_is_the_dense_one_without_zeros(
+        ticks in prop::collection::vec((0_usize..3, 0_u32..3, 0_u32..3), 0..30),
+        merges in prop::collection::vec((0_usize..3, 0_usize..3), 0..6),
+        delivered in prop::collection::vec(0_u64..4, 3),
+    ) {
+        let mut dense = [Matrix::new(3), Matrix::new(3), Matrix::new(3)];
+        let mut sparse: [SparseMatrix; 3] = Default::default();
+        for (at, from, to) in ticks {
+            let (from, to) = (ProcessId(from), ProcessId(to));
+            prop_assert_eq!(dense[at].tick(from, to), sparse[at].tick(&from, &to));
+        }
+        for (to, from) in merges {
+            let (d, s) = (dense[from].clone(), sparse[from].clone());
+            dense[to].merge(&d);
+            sparse[to].merge(&s);
+        }
+        for (d, s) in dense.iter().zip(&sparse) {
+            for (from, to) in [(P0, P1), (P1, P2), (P2, P0), (P1, P1)] {
+                prop_assert_eq!(d.of(from, to), s.of(&from, &to));
+            }
+            let missing = s.missing(&P1, |from, number| delivered[from.index()] >= number);
+            prop_assert_eq!(d.allows(P1, &delivered), missing.count() == 0);
+            prop_assert_eq!(d.compare(&dense[0]), s.compare(&sparse[0]));
+        }
+    }
+
     /// Against the definition, entry by entry.
     #[test]
     fn compare_is_the_pointwise_order(a in stamps(), b in stamps()) {

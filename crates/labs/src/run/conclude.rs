@@ -106,15 +106,7 @@ impl Conductor<'_> {
                 warn!("cannot remove {}: {error}", path.display());
             }
         }
-        let participants = self
-            .members
-            .iter()
-            .map(|member| Participant {
-                host: self.host(member.host),
-                pid: member.pid(),
-                log: member.hello.as_ref().map(|hello| hello.log.clone()).unwrap_or_default(),
-            })
-            .collect();
+        let participants = self.participants();
         Ok(Finished {
             participants,
             elapsed: self.elapsed,
@@ -127,6 +119,16 @@ impl Conductor<'_> {
             deaths,
             toll,
         })
+    }
+
+    /// What is known of all, by rank.
+    pub(super) fn participants(&self) -> Vec<Participant> {
+        let participant = |member: &Member| Participant {
+            host: self.host(member.host),
+            pid: member.pid(),
+            log: member.hello.as_ref().map(|hello| hello.log.clone()).unwrap_or_default(),
+        };
+        self.members.iter().map(participant).collect()
     }
 
     /// How the processes were made.
@@ -168,7 +170,7 @@ impl Conductor<'_> {
     /// without, then those that ended the run.
     fn gone(&self) -> (Vec<String>, Vec<String>) {
         let started = |member: &&Member| member.hello.is_some() || member.started.is_some();
-        let (mut survived, mut fatal) = (Vec::new(), Vec::new());
+        let (mut survived, mut fatal) = (self.restarts.clone(), Vec::new());
         let members = (0..).map(ProcessId).zip(&self.members);
         for (process, member) in members.filter(|(_, member)| started(member)) {
             let Some(why) = &member.gone else { continue };

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use super::mails::MAILS_MAX;
+use super::two_levels::Words;
 use super::{
-    AsPredicted, End, Entries, EveryoneLearns, ExactlyOnce, Fifo, MutualExclusion, OneLeader,
-    OneMessageAHop, OneToken, Ranks, RightLeader, SingleRing, Spec, TagsUnderWay, TrueCount,
-    Verdict, Violation, Watch,
+    AsPredicted, Blocked, CausalDelivery, ChannelStates, Conservation, ConsistentCut, End, Entries,
+    EventualAccuracy, EveryRequestServed, EveryWave, EveryoneLearns, ExactlyOnce, Fifo,
+    FirstComeFirstServed, GrowingTokens, LeasedExclusion, ListsAgree, Markers, MessagesEach,
+    MutualExclusion, NotHeld, OneLeader, OneList, OneMessageAHop, OneToken, Ranks, ReadOnce,
+    RightLeader, SingleRing, Spec, StrongCompleteness, TagsUnderWay, TrueCount, Verdict, Violation,
+    Watch,
 };
 use crate::process::ProcessId;
 use crate::trace::{Happening, MessageId, Noted, TraceEvent, What};
 
-/// How many monitors of one run can let messages carry a tag. The lab with the most has three; a
+/// How many monitors of one run can let messages carry a tag. The lab with the most has four; a
 /// fixed number keeps a message's tags out of the heap.
 pub const TAGS: usize = 4;
 
@@ -44,17 +49,35 @@ macro_rules! monitors {
 
 monitors!(
     AsPredicted,
+    Blocked,
+    CausalDelivery,
+    ChannelStates,
+    Conservation,
+    ConsistentCut,
     Entries,
+    EventualAccuracy,
+    EveryRequestServed,
+    EveryWave,
     EveryoneLearns,
     ExactlyOnce,
     Fifo,
+    FirstComeFirstServed,
+    GrowingTokens,
+    LeasedExclusion,
+    ListsAgree,
+    Markers,
+    MessagesEach,
     MutualExclusion,
+    NotHeld,
     OneLeader,
+    OneList,
     OneMessageAHop,
     OneToken,
     Ranks,
+    ReadOnce,
     RightLeader,
     SingleRing,
+    StrongCompleteness,
     TrueCount
 );
 
@@ -89,7 +112,72 @@ impl Monitor {
             Spec::AsPredicted { message, times } => {
                 Self::AsPredicted(AsPredicted::new(message, times))
             }
+            Spec::StrongCompleteness { heartbeat, answer, round, threshold, settle } => {
+                let words = Words { heartbeat, answer, round };
+                let new = StrongCompleteness::new(words, threshold, settle, processes);
+                Self::StrongCompleteness(new)
+            }
+            Spec::EventualAccuracy { heartbeat, answer, round, threshold } => {
+                let words = Words { heartbeat, answer, round };
+                Self::EventualAccuracy(EventualAccuracy::new(words, threshold, processes))
+            }
+            Spec::ListsAgree { round, settle } => {
+                Self::ListsAgree(ListsAgree::new(round, settle, processes))
+            }
+            Spec::OneList { round } => Self::OneList(OneList::new(round, processes)),
+            Spec::ConsistentCut { cut, message } => {
+                Self::ConsistentCut(ConsistentCut::new(cut, message, processes))
+            }
+            Spec::ChannelStates { cut, recorded, message } => {
+                Self::ChannelStates(ChannelStates::new(cut, recorded, message, processes))
+            }
+            Spec::Conservation { recorded, total } => {
+                Self::Conservation(Conservation::new(recorded, total, processes))
+            }
+            Spec::Markers { cut, message, waves } => {
+                Self::Markers(Markers::new(cut, message, waves, processes))
+            }
+            Spec::EveryWave { recorded, waves } => {
+                Self::EveryWave(EveryWave::new(recorded, waves, processes))
+            }
+            Spec::Blocked { cut, recorded, message } => {
+                Self::Blocked(Blocked::new(cut, recorded, message, processes))
+            }
+            Spec::CausalDelivery { wrote, read, addressees } => {
+                Self::CausalDelivery(CausalDelivery::new(wrote, read, addressees, processes))
+            }
+            Spec::NotHeld { wrote, arrived, read, addressees } => {
+                Self::NotHeld(NotHeld::new(wrote, arrived, read, addressees, processes))
+            }
+            Spec::ReadOnce { read, addressees } => {
+                Self::ReadOnce(ReadOnce::new(read, addressees, processes))
+            }
+            Spec::LeasedExclusion { enter, exits, revoked } => {
+                Self::LeasedExclusion(LeasedExclusion::new(enter, exits, revoked, processes))
+            }
+            Spec::GrowingTokens { enter } => {
+                Self::GrowingTokens(GrowingTokens::new(enter, processes))
+            }
+            Spec::FirstComeFirstServed { queued, granted, dropped } => {
+                Self::FirstComeFirstServed(FirstComeFirstServed::new(queued, granted, dropped))
+            }
+            Spec::EveryRequestServed { asked, served } => {
+                Self::EveryRequestServed(EveryRequestServed::new(asked, served))
+            }
+            Spec::MessagesEach { asked, left, messages, disturbed } => {
+                Self::MessagesEach(MessagesEach::new(asked, left, messages, disturbed))
+            }
         }
+    }
+}
+
+/// How many mails a property is about, if it is about mails.
+fn mails(spec: &Spec) -> Option<usize> {
+    match spec {
+        Spec::CausalDelivery { addressees, .. }
+        | Spec::NotHeld { addressees, .. }
+        | Spec::ReadOnce { addressees, .. } => Some(addressees.len()),
+        _ => None,
     }
 }
 
@@ -122,6 +210,9 @@ impl Monitors {
     pub fn check(specs: &[Spec]) -> Result<(), String> {
         if specs.len() > PROPERTIES_MAX {
             return Err(format!("{} properties, and the limit is {PROPERTIES_MAX}", specs.len()));
+        }
+        if let Some(mails) = specs.iter().filter_map(mails).find(|&mails| mails > MAILS_MAX) {
+            return Err(format!("{mails} mails, and the limit is {MAILS_MAX}"));
         }
         let uses_tags = |spec: &&Spec| Monitor::new(spec, 1).watch().uses_tags();
         match specs.iter().filter(uses_tags).count() {

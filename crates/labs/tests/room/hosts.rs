@@ -62,7 +62,7 @@ fn what_is_in_the_way_is_named_with_what_to_do() {
     let good = bench.server();
     let noisy =
         bench.server_that(&Behaviour { noise: "welcome\nto lab07\n", ..Default::default() });
-    let stranger = test_sshd::Sshd::start(&[bench.key.clone()], &Behaviour::default());
+    let stranger = test_sshd::Sshd::start(std::slice::from_ref(&bench.key), &Behaviour::default());
     let refuses =
         test_sshd::Sshd::start(&[new_key(ECDSA).public_key().clone()], &Behaviour::default());
     let known = bench.read("known_hosts") + &refuses.known_as(0);

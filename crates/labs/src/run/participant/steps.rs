@@ -14,6 +14,7 @@ use crate::lab::Lab;
 use crate::process::{Effect, Event, Kind, Process, ProcessId, step_into};
 use crate::run::journal::Entry;
 use crate::run::wire::{MessageHeader, PeerFrame, PeerFrameRef, ToLauncher, kind_field};
+use crate::trace::Stamper;
 
 impl<L, P> Driver<L, P>
 where
@@ -34,6 +35,30 @@ where
             self.receive(net, header, message, bytes);
         }
         self.settle(net);
+    }
+
+    /// Goes on where the one of this rank that died left off, so long after the others started.
+    pub(super) fn resume(&mut self, net: &mut Net, at_us: u64, follow: Option<u64>) {
+        let last = match self.journal.resume() {
+            Ok(Some(last)) => last,
+            Ok(None) => return self.fail(net, "nothing is left of the journal".to_owned()),
+            Err(error) => return self.fail(net, format!("cannot read the journal: {error}")),
+        };
+        info!("starts again, after its event {}", last.n);
+        self.stamper = Stamper::resumed(self.env.me, last.n, last.lamport, last.clock);
+        self.phase = Phase::Running;
+        self.started_at = now().checked_sub(Duration::from_micros(at_us)).unwrap_or_else(now);
+        if self.record(net, &Entry::Crash) {
+            self.happen(net, Event::Init, &Entry::Recover);
+        }
+        while let Some((header, message, bytes)) = self.early.pop_front() {
+            self.receive(net, header, message, bytes);
+        }
+        self.settle(net);
+        if follow.is_some() {
+            self.followed = follow;
+            self.follow(net);
+        }
     }
 
     pub(super) fn receive(

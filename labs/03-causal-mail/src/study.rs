@@ -1,0 +1,123 @@
+//! Many simulated runs with servers that crash and come back.
+//!
+//! A crash takes all that a server has not in stable storage, and what is sent to it until it is back. It
+//! comes at a random moment; another follows, of any server, until there were as many as asked for.
+
+use std::io;
+use std::time::Duration;
+
+use labs::lab::Study;
+use labs::process::{Process, ProcessId, split_mix};
+use labs::simulate::{Ended, Limits, Network, Simulation};
+use labs::trace::Recorder;
+use labs::verdict::{Judge, Spec, Verdict};
+use serde_json::json;
+
+/// How many servers crash in each run, and how many runs there are.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// How many runs.
+    pub runs: u32,
+    /// How many crashes in each.
+    pub crashes: u32,
+}
+
+/// The longest time between two crashes, and the longest time that a server is down: some ten times what a
+/// mail is under way, so that crashes strike in all phases.
+const PAUSE_MAX_US: u64 = 40_000;
+
+/// One run with crashes of the first so many processes. `stable` is what a crash leaves.
+///
+/// # Panics
+///
+/// If the network is impossible, or there are no servers.
+pub fn run_with_crashes<P: Process>(
+    seed: u64,
+    network: Network,
+    all: Vec<P>,
+    servers: u32,
+    crashes: u32,
+    specs: &[Spec],
+    stable: impl Fn(&P) -> P,
+) -> (Vec<Verdict>, Judge) {
+    let processes = all.len() as u32;
+    let recorder = Recorder::new(processes, Judge::new(specs, processes));
+    let simulation = Simulation::new(seed, network, all, recorder);
+    let mut simulation = simulation.expect("the network is possible");
+    let mut random = seed ^ 0x00c4_a54e_5eed;
+    let mut pause = || Duration::from_micros(1 + split_mix(&mut random) % PAUSE_MAX_US);
+    let mut which = seed ^ 0x5e12_7e12_0000;
+    for _ in 0..crashes {
+        let server = ProcessId((split_mix(&mut which) % u64::from(servers)) as u32);
+        let moment = simulation.now() + pause();
+        run_until(&mut simulation, moment);
+        simulation.crash(server);
+        // As it is at the crash: nothing reaches the disk of a machine that is off.
+        let kept = stable(simulation.process(server));
+        let moment = simulation.now() + pause();
+        simulation.recover_at(moment, server, kept);
+        run_until(&mut simulation, moment);
+    }
+    let ended = simulation.run(Limits::default());
+    assert_eq!(ended, Ended::Quiet, "seed {seed}");
+    let judge = simulation.into_observer().finish().expect("nothing is written that could fail");
+    (judge.verdicts(&ended.end()), judge)
+}
+
+fn run_until<P: Process>(simulation: &mut Simulation<P, Recorder>, time: Duration) {
+    simulation.run(Limits { time, ..Limits::default() });
+}
+
+/// Runs with the seeds from `seed` on, and what they showed together.
+///
+/// # Errors
+///
+/// None; so that it fits where studies are made.
+pub fn study<P: Process>(
+    plan: Plan,
+    seed: u64,
+    network: &Network,
+    build: impl Fn(u64) -> (Vec<P>, u32, Vec<Spec>),
+    stable: impl Fn(&P) -> P + Copy,
+) -> io::Result<Study> {
+    let mut processes = 0;
+    let mut tallies: Vec<(Verdict, u32)> = Vec::new();
+    let mut messages = 0;
+    for seed in (seed..).take(plan.runs as usize) {
+        let (all, servers, specs) = build(seed);
+        processes = all.len() as u32;
+        let network = network.clone();
+        let (verdicts, judge) =
+            run_with_crashes(seed, network, all, servers, plan.crashes, &specs, stable);
+        messages += judge.messages().values().sum::<u64>();
+        if tallies.is_empty() {
+            tallies = verdicts.iter().map(|verdict| (verdict.clone(), 0)).collect();
+        }
+        for ((first, broken), verdict) in tallies.iter_mut().zip(verdicts) {
+            if verdict.holds != Some(true) {
+                *broken += 1;
+                if *broken == 1 {
+                    *first = verdict;
+                    first.detail = format!("seed {seed}: {}", first.detail);
+                }
+            }
+        }
+    }
+    let runs = plan.runs;
+    let verdicts = tallies.into_iter().map(|(verdict, broken)| match broken {
+        0 => Verdict { detail: format!("in each of {runs} runs"), ..verdict },
+        _ => {
+            let detail = format!("in {broken} of {runs} runs; {}", verdict.detail);
+            Verdict { detail, holds: Some(false), witnesses: Vec::new(), ..verdict }
+        }
+    });
+    Ok(Study {
+        processes,
+        lines: vec![format!(
+            "{runs} runs, {} crashes of servers in each, {messages} messages in all",
+            plan.crashes
+        )],
+        result: json!({ "runs": runs, "crashes": plan.crashes, "messages": messages }),
+        verdicts: verdicts.collect(),
+    })
+}
