@@ -53,7 +53,8 @@ const COLLECT_INTERRUPTED_MAX: Duration = Duration::from_secs(1);
 const STOP_MAX: Duration = Duration::from_secs(2);
 
 /// What interrupts a run: Ctrl-C, a plain `kill`, a terminal that is closed.
-const SIGNALS: [i32; 3] = [Signal::SIGINT as i32, Signal::SIGTERM as i32, Signal::SIGHUP as i32];
+pub(super) const SIGNALS: [i32; 3] =
+    [Signal::SIGINT as i32, Signal::SIGTERM as i32, Signal::SIGHUP as i32];
 
 /// Runs a plan to its end, showing each event of the run to `watch` at the end, and what goes on to
 /// `audience` meanwhile.
@@ -112,7 +113,9 @@ pub fn run(
     net.run(&mut conductor)?;
     let remains = conductor.clean_up();
     // Nothing is left any more; judging a long trace takes its time, and Ctrl-C shall end that.
-    net.unwatch_signals(&SIGNALS)?;
+    if !plan.catches_signals {
+        net.unwatch_signals(&SIGNALS)?;
+    }
     conductor.conclude(remains, watch)
 }
 

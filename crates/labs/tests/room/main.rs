@@ -2,6 +2,7 @@
 
 mod here;
 mod hosts;
+mod live;
 mod over_ssh;
 
 use std::io::{BufRead, BufReader};
