@@ -488,11 +488,41 @@ fn a_run_in_progress_is_drawn_live() {
     browser.wait("!document.querySelector('#about').textContent.includes('live')");
     assert!(browser.text("labs.diagram.toSvg()").contains(">TOKEN 5<"));
 
+    // As long as all can be read it is shown; then the newest part, until somebody looks elsewhere.
+    assert_eq!(browser.value("labs.diagram.isWhole"), true);
+    a_long_run_is_followed(&folder);
+
     // Who comes late sees everything.
     let late = Browser::open(1280, 900);
     late.go(&server.address);
     late.wait(&format!("window.labs !== undefined && labs.trace.count === {}", lines.len() - 1));
     assert!(browser.complaints().iter().all(|line| line.contains("favicon")));
+}
+
+fn a_long_run_is_followed(folder: &TempDir) {
+    let arguments = ["simulate", "--laps", "100", "--trace", "long.jsonl"];
+    program::run("token-ring", &arguments, folder.path(), 0);
+    let text = fs::read_to_string(folder.path().join("long.jsonl")).expect("it was written");
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let growing = folder.path().join("growing-long.jsonl");
+    let (begin, rest) = lines.split_at(lines.len() / 2);
+    fs::write(&growing, begin.concat()).expect("it can be written");
+    let server = Server::start(&growing);
+    let browser = Browser::open(1280, 900);
+    browser.go(&server.address);
+    let newest = |count: usize| {
+        browser.wait(&format!("window.labs !== undefined && labs.trace.count === {count}"));
+        browser.wait("labs.diagram.frame === undefined");
+        browser.value("labs.diagram.xOf(labs.scene.to) < labs.diagram.width && labs.diagram.left > labs.scene.from")
+    };
+    assert_eq!(newest(begin.len() - 1), true);
+    let mut file = OpenOptions::new().append(true).open(&growing).expect("it is there");
+    let (next, last) = rest.split_at(300);
+    file.write_all(next.concat().as_bytes()).expect("it can be written to");
+    assert_eq!(newest(begin.len() + 299), true);
+    browser.run("labs.diagram.pan(-500)");
+    file.write_all(last.concat().as_bytes()).expect("it can be written to");
+    assert_eq!(newest(lines.len() - 1), false, "whoever looks elsewhere is left alone");
 }
 
 // -----------------------------------------------------------------------------------------------

@@ -22,9 +22,11 @@ local HELLO, CHALLENGE, PROOF, MESSAGE, PING, PONG, TO_LAUNCHER, TO_PROCESS, UNK
   1, 2, 3, 10, 11, 12, 20, 21, 30
 
 local TO_LAUNCHER_NAMES = {
-  [0] = "Hello", "Launched", "Ready", "Finished", "PeerLost", "Failed", "Pong", "Journal",
+  [0] = "Hello", "Launched", "Ready", "Finished", "PeerLost", "Failed", "Pong", "Toll", "Journal",
 }
-local TO_PROCESS_NAMES = { [0] = "Release", "Go", "Ping", "Collect", "Stop" }
+local TO_PROCESS_NAMES = {
+  [0] = "Release", "Go", "Follow", "Ping", "Collect", "Stop", "Resume", "Moved",
+}
 
 local field = {
   length = ProtoField.uint32("netkit.length", "Length", base.DEC, nil, nil, "Bytes of the body"),

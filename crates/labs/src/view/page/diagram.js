@@ -19,6 +19,8 @@ class Diagram {
     this.witnesses = [];
     this.hits = [];
     this.unfolds = false;
+    /** Whether events are appended, and whether the view moves on with them. */
+    this.live = false;
     this.follows = false;
     this.left = 0;
     this.scale = 1;
@@ -100,6 +102,18 @@ class Diagram {
     this.scale = Math.min(SCALE_MAX, this.room / (this.scene.to - this.scene.from));
     this.isWhole = true;
     this.repaint();
+  }
+
+  /** The whole of a run in progress as long as that can be read, then its newest part. */
+  fitLive() {
+    this.fit();
+    const range = this.scene.to - this.scene.from;
+    const least = (READABLE * this.longest()) / range;
+    if (!this.live || this.scale >= least) return;
+    this.scale = Math.min(SCALE_MAX, 2 * least);
+    this.left = this.scene.to - this.room / this.scale;
+    this.isWhole = false;
+    this.follows = true;
   }
 
   /** The whole run if that can be read, else its begin. */
@@ -207,7 +221,7 @@ class Diagram {
     if (this.follows) {
       const room = this.room / this.scale;
       this.left = Math.max(this.scene.from, this.scene.to - room);
-    } else if (this.isWhole) this.fit();
+    } else if (this.isWhole) this.fitLive();
     this.refocus();
     this.repaint();
   }

@@ -223,6 +223,7 @@ function follow() {
   });
   source.addEventListener('status', (event) => {
     page.status = JSON.parse(event.data);
+    if (!panel.hasChosen) panel.chooseFirst();
     panel.verdicts();
     panel.title();
     if (!page.status.running) source.close();
@@ -241,6 +242,7 @@ addEventListener('hashchange', chooseFromAddress);
 chooseFromAddress();
 if (page.live) {
   page.status.running = true;
+  diagram.live = true;
   follow();
 }
 

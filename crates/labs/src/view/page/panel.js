@@ -20,6 +20,7 @@ class Panel {
   constructor(trace, diagram, page) {
     Object.assign(this, { trace, diagram, page });
     this.chosenVerdict = NONE;
+    this.hasChosen = false;
     byId('processes').addEventListener('change', () => this.filterProcesses());
     byId('processes').addEventListener('keydown', (event) => {
       if (event.key === 'Enter') this.filterProcesses();
@@ -68,6 +69,7 @@ class Panel {
   /** Shows the events that show a violation; a second click takes them away. */
   chooseVerdict(i) {
     const { diagram, trace } = this;
+    this.hasChosen = true;
     this.chosenVerdict = this.chosenVerdict === i ? NONE : i;
     this.markWitnesses();
     this.verdicts();
