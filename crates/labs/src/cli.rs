@@ -8,6 +8,7 @@
 //! or be judged.
 
 mod check;
+mod live;
 mod progress;
 mod replay;
 mod run;

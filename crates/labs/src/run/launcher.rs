@@ -24,6 +24,7 @@ use netkit::membership::{Membership, Secret};
 use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Signal, TimerId};
 
 use super::config::{Config, Relay};
+use super::note::RunNote;
 use super::participant::{SILENCE_MAX, WATCH_INTERVAL, trace_name};
 use super::plan::{Audience, Finished, Launch, Plan, host_label};
 use super::routes::{launcher_addresses, listen_address};
@@ -52,7 +53,8 @@ const COLLECT_INTERRUPTED_MAX: Duration = Duration::from_secs(1);
 const STOP_MAX: Duration = Duration::from_secs(2);
 
 /// What interrupts a run: Ctrl-C, a plain `kill`, a terminal that is closed.
-const SIGNALS: [i32; 3] = [Signal::SIGINT as i32, Signal::SIGTERM as i32, Signal::SIGHUP as i32];
+pub(super) const SIGNALS: [i32; 3] =
+    [Signal::SIGINT as i32, Signal::SIGTERM as i32, Signal::SIGHUP as i32];
 
 /// Runs a plan to its end, showing each event of the run to `watch` at the end, and what goes on to
 /// `audience` meanwhile.
@@ -67,6 +69,7 @@ pub fn run(
     audience: &mut dyn Audience,
 ) -> anyhow::Result<Finished> {
     let folder = RunFolder::create(FOLDER, &plan.run)?;
+    RunNote::of(&plan).write(&folder)?;
     let mut net = Net::new(netkit::Limits { max_frame: plan.max_frame, ..Default::default() })?;
     net.watch_signals(&SIGNALS)?;
     let secret = Secret::random()?;
@@ -110,7 +113,9 @@ pub fn run(
     net.run(&mut conductor)?;
     let remains = conductor.clean_up();
     // Nothing is left any more; judging a long trace takes its time, and Ctrl-C shall end that.
-    net.unwatch_signals(&SIGNALS)?;
+    if !plan.catches_signals {
+        net.unwatch_signals(&SIGNALS)?;
+    }
     conductor.conclude(remains, watch)
 }
 
@@ -580,8 +585,8 @@ impl Conductor<'_> {
                 self.clear_deadline(net);
                 // Whoever asked for this must learn how to end it, in a pipe too.
                 crate::report::say(&format!(
-                    "finished; the processes stay until you press Ctrl-C or end process {}",
-                    std::process::id()
+                    "finished; the processes stay until you press Ctrl-C, or `labs stop {}`",
+                    self.plan.run
                 ));
             } else {
                 self.collect(net);
