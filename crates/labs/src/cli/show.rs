@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use super::live::Live;
 use super::progress::{Progress, now};
 use crate::lab::Screen;
 use crate::report::say;
@@ -23,6 +24,8 @@ const SIZE: (usize, usize) = (80, 24);
 pub(super) struct Show {
     progress: Progress,
     screen: Option<Box<dyn Screen>>,
+    /// The page in the browser, if one is wanted.
+    live: Option<Live>,
     on_terminal: bool,
     /// How many lines the picture has that stands there.
     drawn: usize,
@@ -30,9 +33,9 @@ pub(super) struct Show {
 }
 
 impl Show {
-    pub(super) fn new(screen: Option<Box<dyn Screen>>) -> Self {
+    pub(super) fn new(screen: Option<Box<dyn Screen>>, live: Option<Live>) -> Self {
         let on_terminal = std::io::stderr().is_terminal();
-        Self { progress: Progress::new(), screen, on_terminal, drawn: 0, drawn_at: None }
+        Self { progress: Progress::new(), screen, live, on_terminal, drawn: 0, drawn_at: None }
     }
 
     fn draw(&mut self) {
@@ -69,10 +72,13 @@ impl Audience for Show {
     }
 
     fn follows(&self) -> bool {
-        self.screen.is_some()
+        self.screen.is_some() || self.live.is_some()
     }
 
     fn on_event(&mut self, event: &TraceEvent) {
+        if let Some(live) = &self.live {
+            live.on_event(event);
+        }
         let line = self.screen.as_mut().and_then(|screen| screen.on_event(event));
         if let (Some(line), false) = (line, self.on_terminal) {
             say(&line);
@@ -80,6 +86,9 @@ impl Audience for Show {
     }
 
     fn refresh(&mut self) {
+        if let Some(live) = &self.live {
+            live.publish();
+        }
         let is_time = self.drawn_at.is_none_or(|at| at.elapsed() >= REDRAW);
         if self.on_terminal && is_time {
             self.progress.clear();

@@ -17,6 +17,7 @@ mod config;
 mod journal;
 mod key;
 mod launcher;
+pub(crate) mod note;
 mod participant;
 mod plan;
 mod routes;
@@ -32,6 +33,7 @@ use std::io;
 use netkit::launch::{Job, Program};
 use netkit::logs::{LogName, RunFolder};
 use netkit::run_id::RunId;
+use netkit::{CloseReason, ConnectionId, Net, Peer, Service};
 
 use self::config::Config;
 use self::journal::Journal;
@@ -42,7 +44,7 @@ use crate::lab::{Lab, Place};
 use crate::process::{Choices, ProcessId};
 
 /// The folder of all runs of a user: `/tmp/labs-<user>`.
-const FOLDER: &str = "labs";
+pub(crate) const FOLDER: &str = "labs";
 
 /// The subcommand that a participant is started with; people do not use it.
 pub const PARTICIPANT: &str = "participant";
@@ -135,6 +137,48 @@ fn set_up<L: Lab>(config: &Config) -> anyhow::Result<(String, String, Journal)> 
         false => Journal::in_memory(),
     };
     Ok((host, folder.path().join(name).display().to_string(), journal))
+}
+
+/// Catches what says that somebody wants this program to end: Ctrl-C, a plain `kill`, a terminal that is
+/// closed. From when it is made on, such a signal does not end the program by itself. It must be made before
+/// a run that [catches signals](Plan::catches_signals): the handlers of one that was let go stay away.
+pub(crate) struct UntilSignal(Net);
+
+impl UntilSignal {
+    /// Begins to catch signals.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let mut net = Net::new(netkit::Limits::default())?;
+        net.watch_signals(&launcher::SIGNALS)?;
+        Ok(Self(net))
+    }
+
+    /// Waits for one.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub(crate) fn wait(mut self) -> anyhow::Result<()> {
+        Ok(self.0.run(&mut EndsAtSignal)?)
+    }
+}
+
+/// A service that is interested in nothing else.
+struct EndsAtSignal;
+
+impl Service for EndsAtSignal {
+    fn on_open(&mut self, _: &mut Net, _: ConnectionId, _: &Peer) {}
+
+    fn on_frame(&mut self, _: &mut Net, _: ConnectionId, _: &[u8]) {}
+
+    fn on_close(&mut self, _: &mut Net, _: ConnectionId, _: CloseReason) {}
+
+    fn on_signal(&mut self, net: &mut Net, _: i32) {
+        net.stop();
+    }
 }
 
 /// The name of this machine.
