@@ -6,13 +6,13 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use causal_mail::ordering::Order;
-use causal_mail::post::session::Session;
+use causal_mail::post::session::{Options, Session};
 use common::post::{Post, address};
 use labs::process::{ProcessId, split_mix};
 use labs::trace::{Happening, Note};
@@ -28,6 +28,12 @@ const MAILS_MAX: u32 = 16_000;
 /// The longest time that a server runs before it is killed, and that it is down.
 const RUNS_MAX_US: u64 = 120_000;
 const DOWN_MAX_US: u64 = 30_000;
+
+/// After how many rounds a user opens its box anew.
+const REOPEN: u32 = 12;
+
+/// How many rounds of some milliseconds all may take to read what is left at the end.
+const PATIENCE: u32 = 10_000;
 
 /// Whom a mail is for: everyone but its writer has a place in a circle behind it.
 fn recipients(mail: u32, writer: usize) -> BTreeSet<usize> {
@@ -58,14 +64,23 @@ impl Users {
         self.judge.lock().unwrap().on_event(process, Happening::Indication(&note), 0);
     }
 
-    /// Writes and reads until it is over and all is read.
-    fn live(&self, user: usize, mut session: Session) {
+    /// Writes and reads until it is over and all is read. Now and then opens the box anew, and forgets
+    /// all that the server does not know.
+    fn live(&self, user: usize, options: Options) {
         let all = SERVERS * USERS.len();
         let mut mine = (0..MAILS_MAX).filter(|&mail| writer(mail) == user);
-        loop {
+        let mut session = Session::open(options.clone()).unwrap();
+        let mut left = PATIENCE;
+        for round in 1_u32.. {
             let is_over = self.is_over.load(Ordering::SeqCst);
-            if is_over && self.read.load(Ordering::SeqCst) == self.due.load(Ordering::SeqCst) {
+            let (read, due) = (self.read.load(Ordering::SeqCst), self.due.load(Ordering::SeqCst));
+            if is_over && read == due {
                 return;
+            }
+            left -= u32::from(is_over);
+            assert!(left > 0, "{read} of {due} were read, and nothing more comes");
+            if round % REOPEN == 0 {
+                session = Session::open(options.clone()).unwrap();
             }
             if !is_over && let Some(mail) = mine.next() {
                 let to = recipients(mail, user);
@@ -117,9 +132,9 @@ fn every_acknowledged_mail_is_read_once_and_in_causal_order() {
     };
     thread::scope(|scope| {
         for user in 0..all {
-            let session = post.session(user % SERVERS, USERS[user / SERVERS], Order::Causal);
+            let options = post.options(user % SERVERS, USERS[user / SERVERS], Order::Causal);
             let users = &users;
-            scope.spawn(move || users.live(user, session));
+            scope.spawn(move || users.live(user, options));
         }
         let mut random = 0xdead;
         let mut below = |n: u64| split_mix(&mut random) % n;

@@ -8,7 +8,8 @@ use super::{Store, StoreError, Submission};
 use crate::post::address::Address;
 
 fn open(root: &Path) -> Store {
-    Store::open(root, "a.org", ["alice", "amy"].into_iter(), ["b.org", "c.org"].into_iter()).unwrap()
+    Store::open(root, "a.org", ["alice", "amy"].into_iter(), ["b.org", "c.org"].into_iter())
+        .unwrap()
 }
 
 fn to(addresses: &[&str]) -> BTreeSet<Address> {
@@ -106,7 +107,10 @@ fn a_mail_that_is_forwarded_twice_is_delivered_once() {
     let mail = store.queued("b.org", 0).unwrap().unwrap();
     for _ in 0..2 {
         let (here, unknown) = other.receive(&mail).unwrap();
-        assert_eq!((here, unknown), (vec!["bob".to_owned()], vec!["nobody@b.org".parse().unwrap()]));
+        assert_eq!(
+            (here, unknown),
+            (vec!["bob".to_owned()], vec!["nobody@b.org".parse().unwrap()])
+        );
     }
     assert_eq!(bodies(&other, "bob"), ["text 1"]);
     other.confirm("bob", "1.alice@a.org").unwrap();
