@@ -145,7 +145,10 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("tmp");
     write_synced(&draft, bytes)?;
     fs::rename(&draft, path)?;
-    sync_folder(path.parent().unwrap_or(Path::new(".")))
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => sync_folder(folder),
+        _ => sync_folder(Path::new(".")),
+    }
 }
 
 /// Forces the names in a folder to disk.
