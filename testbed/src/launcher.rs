@@ -81,6 +81,17 @@ impl Launcher {
         })
     }
 
+    /// Waits until it says so on standard error.
+    ///
+    /// # Panics
+    ///
+    /// If that takes longer than `at_most`, or the launcher ends before.
+    pub fn until_said(&mut self, what: &str, at_most: Duration) {
+        let stderr = self.stderr.clone();
+        let is_said = || fs::read_to_string(&stderr).is_ok_and(|text| text.contains(what));
+        self.while_running(what, at_most, || is_said().then_some(()));
+    }
+
     /// Waits for its end.
     ///
     /// # Panics

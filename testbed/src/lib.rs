@@ -8,6 +8,7 @@
 //! * [`program`]: the program itself, built as the tests are;
 //! * [`Trace`] and [`shared_file`]: readers of what a run leaves that share no code with the labs, so
 //!   that a mistake there is not repeated here;
+//! * [`Browser`]: a headless one, to look at the pages of `labs view`;
 //! * [`tests_main`]: the main function of a test file. The tests need root, so they run if the
 //!   environment has `TESTBED=1`, and count as ignored otherwise. With it, no test is left out: where
 //!   no room can be made, all fail.
@@ -19,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+mod browser;
 mod launcher;
 pub mod program;
 mod room;
@@ -28,6 +30,7 @@ mod wait;
 
 use libtest_mimic::{Arguments, Trial};
 
+pub use browser::{Browser, Key};
 pub use launcher::{Launcher, Outcome};
 pub use room::{Found, Room};
 pub use trace::Trace;

@@ -125,9 +125,18 @@ impl Room {
     ///
     /// If it cannot be copied.
     pub fn share_program(&self) -> String {
-        let to = self.shared().join(program::NAME);
-        fs::copy(program::path(), to).expect("the program can be copied");
-        format!("{SHARED}/{}", program::NAME)
+        self.share(program::NAME)
+    }
+
+    /// The same for the program of any lab.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be built or copied.
+    pub fn share(&self, name: &str) -> String {
+        let to = self.shared().join(name);
+        fs::copy(program::path(name), to).expect("the program can be copied");
+        format!("{SHARED}/{name}")
     }
 
     /// Brings the program to the hub alone; returns its path there.
@@ -137,7 +146,8 @@ impl Room {
     /// If it cannot be copied.
     pub fn keep_program_on_hub(&self) -> String {
         let path = format!("/root/{}", program::NAME);
-        fs::copy(program::path(), self.on_disk("hub", &path)).expect("the program can be copied");
+        fs::copy(program::path(program::NAME), self.on_disk("hub", &path))
+            .expect("the program can be copied");
         path
     }
 
@@ -147,10 +157,25 @@ impl Room {
     ///
     /// If it cannot be started.
     pub fn launch(&self, program: &str, hosts: &str, arguments: &[&str]) -> Launcher {
+        self.launch_verb(program, "run", hosts, arguments)
+    }
+
+    /// Starts `PROGRAM VERB --json` with these hosts, one a line, and arguments.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    pub fn launch_verb(
+        &self,
+        program: &str,
+        verb: &str,
+        hosts: &str,
+        arguments: &[&str],
+    ) -> Launcher {
         let number = self.launchers.fetch_add(1, Ordering::Relaxed);
         let list = format!("/root/hosts-{number}.txt");
         fs::write(self.on_disk("hub", &list), hosts).expect("the hub's disk can be written to");
-        let mut command = self.hub(&[program, "run", "--json", "--hosts", &list]);
+        let mut command = self.hub(&[program, verb, "--json", "--hosts", &list]);
         command.args(arguments);
         Launcher::start(command, &self.folder.path().join(format!("launcher-{number}")))
     }

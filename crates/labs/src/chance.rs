@@ -27,6 +27,11 @@ impl Chance {
         Self::parts_per_million(percent.saturating_mul(MILLION / 100))
     }
 
+    /// How often it happens, from 0 to 1: to calculate with, not to draw by.
+    pub fn share(self) -> f64 {
+        f64::from(self.0) / f64::from(MILLION)
+    }
+
     /// Whether it happens this time. What never happens draws no random number.
     pub(crate) fn happens(self, stream: &mut u64) -> bool {
         self != Self::NEVER && below(split_mix(stream), u64::from(MILLION)) < u64::from(self.0)

@@ -9,6 +9,7 @@
 
 mod check;
 mod progress;
+mod replay;
 mod run;
 mod show;
 mod simulate;
@@ -66,6 +67,9 @@ enum Command<L: Lab> {
         #[arg(long)]
         run: String,
     },
+    /// Go through a trace of this lab again, and compare (`labs replay` calls it)
+    #[command(hide = true)]
+    Replay(replay::ReplayArguments),
     /// Send a signal to a process of a run on this machine
     #[command(hide = true)]
     Signal {
@@ -203,6 +207,7 @@ fn dispatch<L: Lab>(command: Command<L>) -> anyhow::Result<u8> {
             }
             Ok(0)
         }
+        Command::Replay(arguments) => replay::replay::<L>(&arguments),
         Command::Signal { run, pid, signal } => match crate::run::signal(&run, pid, &signal)? {
             true => Ok(0),
             false => anyhow::bail!("no process {pid} of the run {run} is here"),

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::faults::Assumption;
 use crate::overlay::{Contact, Overlay};
 use crate::process::{Process, ProcessId};
-use crate::run::Launch;
+use crate::run::{Launch, Participant};
 use crate::simulate::Network;
 use crate::trace::{Noted, TraceEvent};
 use crate::verdict::{Spec, Verdict};
@@ -105,6 +105,21 @@ pub trait Lab: Sized + 'static {
     /// The process at `place`.
     fn process(options: &Self::Options, place: &Place) -> Self::Process;
 
+    /// Puts into a process of a real run what stable storage kept of it, if it was there before: called
+    /// on its machine, whenever it starts.
+    ///
+    /// # Errors
+    ///
+    /// One line that says what is wrong with what was kept, and what to do.
+    fn restore(
+        options: &Self::Options,
+        place: &Place,
+        process: Self::Process,
+    ) -> Result<Self::Process, String> {
+        let _ = (options, place);
+        Ok(process)
+    }
+
     /// The same process with a mistake in it.
     fn broken(process: Self::Process, how: &Self::Broken) -> Self::BrokenProcess;
 
@@ -138,6 +153,14 @@ pub trait Lab: Sized + 'static {
     ///
     /// If something that it needs is not there.
     fn application(options: &Self::Options, place: &Place) -> io::Result<BoxedApplication<Self>>;
+
+    /// What a process of a real run is asked when its connection to another one ends: nothing, unless the
+    /// algorithm makes something of it. That a connection ended says that the other one died, or that the
+    /// way to it is cut, and nobody can tell which.
+    fn lost(other: ProcessId) -> Option<<Self::Process as Process>::Request> {
+        let _ = other;
+        None
+    }
 
     /// A process to connect to, if the indication says so.
     fn contact(indication: &<Self::Process as Process>::Indication) -> Option<&Contact>;
@@ -276,6 +299,11 @@ pub trait Application<I, R> {
 
 /// What is shown of a real run while it goes on: a picture on a terminal, lines in a pipe.
 pub trait Screen {
+    /// The algorithm starts on these processes, by rank.
+    fn on_start(&mut self, participants: &[Participant]) {
+        let _ = participants;
+    }
+
     /// Something happened. The events of one process come in order, those of several as they arrive. Returns
     /// what is said of it in a pipe.
     fn on_event(&mut self, event: &TraceEvent) -> Option<String>;
@@ -288,6 +316,12 @@ pub trait Screen {
 pub trait Findings {
     /// A process told its application something, so many microseconds after the start.
     fn on_indication(&mut self, process: ProcessId, indication: &dyn Noted, at_us: u64);
+
+    /// A process died, so many microseconds after the start: in a real run, when its launcher noticed. Told
+    /// after all indications, or among them.
+    fn on_crash(&mut self, process: ProcessId, at_us: u64) {
+        let _ = (process, at_us);
+    }
 
     /// The lab's own lines of the report.
     fn lines(&self, summary: &Summary) -> Vec<String>;

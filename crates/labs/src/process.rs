@@ -76,6 +76,13 @@ pub trait Process: Value {
 
     /// A timer runs out.
     fn on_timeout(&mut self, ctx: &mut Context<Self>, timer: Self::Timer);
+
+    /// The process that starts again where this one died: made of what it had handed to stable storage
+    /// (Cachin, Guerraoui, Rodrigues, section 2.2.4, the fail-recovery model). Its first event is
+    /// [`on_init`](Self::on_init). Nothing if it keeps nothing, and cannot start again.
+    fn recovered(&self) -> Option<Self> {
+        None
+    }
 }
 
 /// The rank of a process, counted from 0, and nothing else: addresses belong to the network.
@@ -273,8 +280,12 @@ impl<P: Process> Context<P> {
         indications
     }
 
-    /// What one event of another process asks for, in this one's surroundings.
-    fn inside<L: Process>(&mut self, event: impl FnOnce(&mut Context<L>)) -> Vec<Effect<L>> {
+    /// Runs one event of another process in this one's surroundings, and returns what it asks for, in
+    /// order, without doing it.
+    ///
+    /// For a process that holds back, changes or records what the one inside it asks for. One that only
+    /// passes it on uses [`wrap`](Self::wrap) or [`layer`](Self::layer).
+    pub fn inside<L: Process>(&mut self, event: impl FnOnce(&mut Context<L>)) -> Vec<Effect<L>> {
         let choices = mem::take(&mut self.choices);
         let mut inner = Context { env: self.env, choices, effects: Vec::new() };
         event(&mut inner);

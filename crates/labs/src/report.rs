@@ -299,11 +299,11 @@ impl Report {
                 PropertyKind::Safety => "safety",
                 PropertyKind::Liveness => "liveness",
             };
-            writeln!(out, "{word} {} ({kind}): {}", verdict.name, verdict.detail)?;
-            if verdict.holds == Some(false) && !self.assumptions_broken.is_empty() {
-                let broken = self.assumptions_broken.join(", ");
-                writeln!(out, "         the run broke an assumption: {broken}")?;
-            }
+            let excuse = match verdict.holds {
+                Some(false) if !self.assumptions_broken.is_empty() => ", assumption broken",
+                _ => "",
+            };
+            writeln!(out, "{word} {} ({kind}{excuse}): {}", verdict.name, verdict.detail)?;
             if !verdict.witnesses.is_empty() {
                 let events: Vec<_> = verdict.witnesses.iter().map(ToString::to_string).collect();
                 writeln!(out, "         shown by the events {}", events.join(", "))?;

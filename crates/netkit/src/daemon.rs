@@ -69,6 +69,28 @@ pub fn detach() -> Result<Ready, DaemonError> {
 ///
 /// As [`detach`].
 pub fn detach_keeping(keep: &[BorrowedFd<'_>]) -> Result<Ready, DaemonError> {
+    detach_telling(keep, |outcome| {
+        let marker = match outcome {
+            Ok(pid) => Marker::Ok(pid),
+            Err(why) => Marker::Error(why),
+        };
+        // Nobody to tell is nobody to fail for; the exit status says it too.
+        let _ = writeln!(io::stdout(), "{marker}");
+        i32::from(!matches!(marker, Marker::Ok(_)))
+    })
+}
+
+/// As [`detach_keeping`], for a person who waits at a terminal instead of a program: in the original
+/// process, `tell` is given the daemon's number or why there is none, says so as it likes, and
+/// returns the exit status.
+///
+/// # Errors
+///
+/// As [`detach`].
+pub fn detach_telling(
+    keep: &[BorrowedFd<'_>],
+    tell: impl FnOnce(Result<u32, String>) -> i32,
+) -> Result<Ready, DaemonError> {
     let threads = fs::read_dir("/proc/self/task").map_err(DaemonError::NoProc)?.count();
     if threads != 1 {
         return Err(DaemonError::Threads(threads));
@@ -85,7 +107,12 @@ pub fn detach_keeping(keep: &[BorrowedFd<'_>]) -> Result<Ready, DaemonError> {
             let marker = await_daemon(from_daemon, Instant::now() + READY_DEADLINE);
             // The process in the middle; it has long ended.
             let _ = waitpid(child, None);
-            finish(&marker)
+            let status = tell(match marker {
+                Marker::Ok(pid) => Ok(pid),
+                Marker::Error(why) => Err(why),
+            });
+            let _ = io::stdout().flush();
+            process::exit(status)
         }
         ForkResult::Child => {
             drop(from_daemon);
@@ -194,6 +221,21 @@ fn close_all_but(mut kept: Vec<RawFd>) -> Result<(), Errno> {
     close_range(from, RawFd::MAX)
 }
 
+/// Sees to it that no file which is open now, but the standard streams, is passed on to programs
+/// that this process starts. What Rust opens is not; what whoever started this process left open
+/// would be.
+///
+/// # Errors
+///
+/// If the system refuses (it needs Linux 5.11).
+pub fn keep_files_from_children() -> Result<(), DaemonError> {
+    const CLOSE_ON_EXEC: libc::c_uint = libc::CLOSE_RANGE_CLOEXEC;
+    // SAFETY: the call touches no memory, and closes nothing in this process.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, 3, RawFd::MAX, CLOSE_ON_EXEC) };
+    let what = "keep open files from children";
+    Errno::result(result).map(drop).map_err(|errno| DaemonError::System { what, errno })
+}
+
 /// Closes the files `from` to `to`, both included (Linux 5.9 and later).
 fn close_range(from: RawFd, to: RawFd) -> Result<(), Errno> {
     if from > to {
@@ -247,14 +289,6 @@ fn await_daemon(from_daemon: OwnedFd, deadline: Instant) -> Marker {
             _ => return Marker::Error("the daemon died before it was ready".to_owned()),
         }
     }
-}
-
-/// Ends the original process.
-fn finish(marker: &Marker) -> ! {
-    // Nobody to tell is nobody to fail for; the exit status says it too.
-    let _ = writeln!(io::stdout(), "{marker}");
-    let _ = io::stdout().flush();
-    process::exit(i32::from(!matches!(marker, Marker::Ok(_))))
 }
 
 #[cfg(test)]

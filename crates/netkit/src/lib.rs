@@ -175,6 +175,11 @@
 //! what nobody else may see on its standard input. These modules use no event loop: they run to
 //! their end and return what happened on each machine.
 //!
+//! # Other people's protocols
+//!
+//! [`sockets`] opens plain sockets, for protocols of raw text such as finger's, with errors that say
+//! what to do; [`text`] makes what strangers say safe to show.
+//!
 //! # What netkit leaves to others
 //!
 //! It does not encrypt, and does not authenticate frames after the handshake: people are meant to
@@ -185,6 +190,7 @@
 //!
 //! `docs/wire-format.md` in the repository draws every byte.
 
+pub mod census;
 pub mod codec;
 pub mod daemon;
 pub mod frame;
@@ -196,8 +202,9 @@ pub mod membership;
 pub mod net;
 pub mod reap;
 pub mod run_id;
+pub mod sockets;
 pub mod ssh;
-mod text;
+pub mod text;
 pub mod udp;
 
 pub use nix::sys::signal::Signal;

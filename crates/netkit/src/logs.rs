@@ -29,7 +29,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -45,6 +45,9 @@ use crate::text::escape_into;
 
 #[cfg(test)]
 mod tests;
+
+/// Where the folders of all users are.
+const BASE: &str = "/tmp";
 
 /// The folder of one run on this machine: ours, and closed to everybody else.
 #[derive(Debug)]
@@ -62,7 +65,7 @@ impl RunFolder {
     /// If a folder on the way is a link, belongs to someone else or is open to others, or the
     /// system refuses.
     pub fn create(prefix: &str, run: &RunId) -> Result<RunFolder, LogError> {
-        RunFolder::create_in(Path::new("/tmp"), prefix, run)
+        RunFolder::create_in(Path::new(BASE), prefix, run)
     }
 
     /// As [`RunFolder::create`], below another folder than `/tmp`. That folder itself is trusted.
@@ -77,15 +80,57 @@ impl RunFolder {
     pub fn create_in(base: &Path, prefix: &str, run: &RunId) -> Result<RunFolder, LogError> {
         assert!(!prefix.is_empty(), "a prefix has letters");
         assert!(!prefix.contains('/'), "a prefix names one folder");
-        let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_RDONLY;
-        let base_folder = open(base, flags, Mode::empty())
-            .map_err(|errno| LogError::system("open", base, errno))?;
+        let base_folder = open_base(base)?;
         let parent_path = base.join(format!("{prefix}-{}", user_name()));
         let parent = own_folder(&base_folder, &parent_path)?;
         let path = parent_path.join(run.as_str());
         let folder = own_folder(&parent, &path)?;
         point_last_to(&parent, &parent_path, run)?;
         Ok(RunFolder { path, folder })
+    }
+
+    /// Opens `/tmp/PREFIX-USER/RUN`, which is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunFolder::create`], and if there is no such folder.
+    pub fn open(prefix: &str, run: &RunId) -> Result<RunFolder, LogError> {
+        let parent_path = user_folder(prefix);
+        let parent = existing_folder(&open_base(Path::new(BASE))?, &parent_path)?;
+        let path = parent_path.join(run.as_str());
+        let folder = existing_folder(&parent, &path)?;
+        Ok(RunFolder { path, folder })
+    }
+
+    /// The names of the files in the folder and their lengths in bytes, in the order of the names.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn files(&self) -> Result<Vec<(String, u64)>, LogError> {
+        let failed = |error: &io::Error| LogError::of_io("read", &self.path, error);
+        // By the descriptor: the name may mean another folder by now.
+        let listed = format!("/proc/self/fd/{}", self.folder.as_raw_fd());
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(listed).map_err(|error| failed(&error))? {
+            let entry = entry.map_err(|error| failed(&error))?;
+            let Ok(about) = entry.metadata() else { continue };
+            if let (true, Ok(name)) = (about.is_file(), entry.file_name().into_string()) {
+                files.push((name, about.len()));
+            }
+        }
+        files.sort_unstable();
+        Ok(files)
+    }
+
+    /// Opens a file of the folder to read it.
+    ///
+    /// # Errors
+    ///
+    /// If there is none of that name, the name is not that of a file in the folder itself, or the
+    /// system refuses.
+    pub fn read(&self, name: &str) -> Result<File, LogError> {
+        self.open_at(name, OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, "open")
     }
 
     /// Where the folder is.
@@ -100,20 +145,69 @@ impl RunFolder {
     /// If there is something of that name already, the name is not that of a file in the folder
     /// itself (empty, `.`, `..`, or with a slash), or the system refuses.
     pub fn file(&self, name: &str) -> Result<File, LogError> {
-        let path = self.path.join(name);
-        if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
-            return Err(LogError::Name { name: name.escape_debug().collect() });
-        }
         let flags = OFlag::O_CREAT
             | OFlag::O_EXCL
             | OFlag::O_NOFOLLOW
             | OFlag::O_WRONLY
             | OFlag::O_APPEND
             | OFlag::O_CLOEXEC;
+        self.open_at(name, flags, "create")
+    }
+
+    fn open_at(&self, name: &str, flags: OFlag, what: &'static str) -> Result<File, LogError> {
+        let path = self.path.join(name);
+        if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
+            return Err(LogError::Name { name: name.escape_debug().collect() });
+        }
         let file = openat(&self.folder, name, flags, Mode::from_bits_truncate(0o600));
-        file.map(File::from).map_err(|errno| LogError::system("create", &path, errno))
+        file.map(File::from).map_err(|errno| LogError::system(what, &path, errno))
     }
 }
+
+/// Where the folders of this user's runs are on this machine: `/tmp/PREFIX-USER`.
+pub fn user_folder(prefix: &str) -> PathBuf {
+    Path::new(BASE).join(format!("{prefix}-{}", user_name()))
+}
+
+/// The runs that left a folder on this machine, the newest first. What cannot be read is no run.
+pub fn runs(prefix: &str) -> Vec<RunId> {
+    let entries = std::fs::read_dir(user_folder(prefix)).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut runs: Vec<RunId> = names.filter_map(|name| name.parse().ok()).collect();
+    runs.sort_unstable_by(|one, other| other.cmp(one));
+    runs
+}
+
+/// The run that `last` points to: the newest that was started here, or came here.
+pub fn last(prefix: &str) -> Option<RunId> {
+    let target = std::fs::read_link(user_folder(prefix).join("last")).ok()?;
+    target.to_str()?.parse().ok()
+}
+
+/// Makes sure that logs can be written on this machine, and returns how many bytes are free for them. A
+/// small file is written, and removed.
+///
+/// # Errors
+///
+/// As [`RunFolder::create`].
+pub fn try_out(prefix: &str) -> Result<u64, LogError> {
+    let path = user_folder(prefix);
+    let folder = RunFolder { folder: own_folder(&open_base(Path::new(BASE))?, &path)?, path };
+    let mut random = [0; 4];
+    getrandom::fill(&mut random).map_err(|_| LogError::system("name", &folder.path, Errno::EIO))?;
+    let name = format!(".try-{:08x}", u32::from_ne_bytes(random));
+    let mut file = folder.file(&name)?;
+    let written = file.write_all(&[b'x'; TRIED]);
+    unlinkat(&folder.folder, name.as_str(), nix::unistd::UnlinkatFlags::NoRemoveDir)
+        .map_err(|errno| LogError::system("remove", &folder.path.join(&name), errno))?;
+    written.map_err(|error| LogError::of_io("write", &folder.path.join(&name), &error))?;
+    let space = nix::sys::statvfs::fstatvfs(&folder.folder)
+        .map_err(|errno| LogError::system("look at", &folder.path, errno))?;
+    Ok(space.blocks_available() * space.fragment_size())
+}
+
+/// How much is written to try it out, in bytes: more than a file system keeps beside its blocks.
+const TRIED: usize = 64 << 10;
 
 /// The name of a process's log: `<lab>-<rank>-<host>-<pid>.log`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -191,6 +285,12 @@ fn write_line(
     out.write_all(line.as_bytes())
 }
 
+/// Opens the folder that everybody shares.
+fn open_base(path: &Path) -> Result<OwnedFd, LogError> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_RDONLY;
+    open(path, flags, Mode::empty()).map_err(|errno| LogError::system("open", path, errno))
+}
+
 /// Opens a folder below `parent`, creating it if it is missing, and makes sure that it is ours.
 fn own_folder(parent: &OwnedFd, path: &Path) -> Result<OwnedFd, LogError> {
     let name = path.file_name().unwrap_or_default();
@@ -198,6 +298,12 @@ fn own_folder(parent: &OwnedFd, path: &Path) -> Result<OwnedFd, LogError> {
         Ok(()) | Err(Errno::EEXIST) => {}
         Err(errno) => return Err(LogError::system("create", path, errno)),
     }
+    existing_folder(parent, path)
+}
+
+/// Opens a folder below `parent`, and makes sure that it is ours.
+fn existing_folder(parent: &OwnedFd, path: &Path) -> Result<OwnedFd, LogError> {
+    let name = path.file_name().unwrap_or_default();
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_RDONLY;
     let folder = match openat(parent.as_fd(), name, flags, Mode::empty()) {
         Ok(folder) => folder,
@@ -294,6 +400,11 @@ pub enum LogError {
 }
 
 impl LogError {
+    fn of_io(what: &'static str, path: &Path, error: &io::Error) -> LogError {
+        let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+        LogError::system(what, path, errno)
+    }
+
     fn system(what: &'static str, path: &Path, errno: Errno) -> LogError {
         LogError::System { what, path: path.to_owned(), errno }
     }

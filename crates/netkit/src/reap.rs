@@ -61,8 +61,15 @@ fn signal_if_of_run(pid: u32, run: &RunId, how: Signal) -> bool {
 }
 
 /// Whether the process belongs to the user of this one.
-fn is_ours(pid: u32) -> bool {
+pub(crate) fn is_ours(pid: u32) -> bool {
     fs::metadata(format!("/proc/{pid}")).is_ok_and(|about| about.uid() == geteuid().as_raw())
+}
+
+/// The command line of a process, the program first. One that has ended has none.
+pub(crate) fn arguments(pid: u32) -> Option<Vec<Vec<u8>>> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let words = line.strip_suffix(&[0])?.split(|&byte| byte == 0);
+    Some(words.map(<[u8]>::to_vec).collect())
 }
 
 /// Whether the run stands among the arguments of the process. A process that has ended but was not
@@ -80,7 +87,7 @@ fn names_run(command_line: &[u8], run: &RunId) -> bool {
         || arguments.iter().any(|argument| argument.strip_prefix(b"--run=") == Some(run))
 }
 
-fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
+pub(crate) fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
     // SAFETY: the call touches no memory; it answers with a new descriptor or -1.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     let fd = Errno::result(fd)?;
@@ -88,7 +95,7 @@ fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-fn pidfd_signal(process: &OwnedFd, how: Signal) -> Result<(), Errno> {
+pub(crate) fn pidfd_signal(process: &OwnedFd, how: Signal) -> Result<(), Errno> {
     let (fd, how) = (process.as_raw_fd(), how as i32);
     let info: *const libc::siginfo_t = std::ptr::null();
     // SAFETY: the descriptor is open, and the null pointer stands for the usual information.

@@ -1,12 +1,34 @@
 //! Text that came from elsewhere, made safe to show: on a terminal, in a log, in one line.
+//!
+//! A terminal obeys what it is shown. Whoever may choose a text that someone else looks at, be it a
+//! message, a name, or a line of a log, could clear their screen, set the title of the window, or
+//! forge a second line. Here control characters are escaped, and so are those that turn the
+//! direction of writing, which can make a line show what it does not say.
 
-/// The text in one line of at most `limit` characters. Control characters and those that turn the
-/// direction of writing are escaped: both can make a line show what it does not say.
-pub(crate) fn one_line(text: &str, limit: usize) -> String {
+/// The text in one line of at most `limit` characters (of the text; an escaped one takes more
+/// room). Control characters and those that turn the direction of writing are escaped. An ellipsis
+/// stands for what was left out.
+#[must_use]
+pub fn one_line(text: &str, limit: usize) -> String {
     let mut line = String::with_capacity(text.len().min(limit));
     escape_into(&mut line, text.chars().take(limit));
     if text.chars().nth(limit).is_some() {
         line.push('…');
+    }
+    line
+}
+
+/// Any bytes in one line, so that no two look alike: as [`one_line`] without a limit; what is no
+/// UTF-8 becomes `\xff`, and a backslash becomes two.
+pub fn escape_bytes(bytes: &[u8]) -> String {
+    let mut line = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c == '\\' { line.push_str("\\\\") } else { escape_into(&mut line, [c].into_iter()) }
+        }
+        for byte in chunk.invalid() {
+            line.push_str(&format!("\\x{byte:02x}"));
+        }
     }
     line
 }
@@ -33,5 +55,13 @@ mod tests {
         assert_eq!(one_line("\u{9b}31m", 99), "\\u{9b}31m");
         assert_eq!(one_line("abcdef", 6), "abcdef");
         assert_eq!(one_line("abcdefg", 6), "abcdef…");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_shown_as_numbers() {
+        assert_eq!(escape_bytes("Grüße\r\n".as_bytes()), "Grüße\\r\\n");
+        assert_eq!(escape_bytes(b"\xff\xfeab\xc3"), "\\xff\\xfeab\\xc3");
+        assert_eq!(escape_bytes(b"\\xff\0\x1b"), "\\\\xff\\u{0}\\u{1b}");
+        assert_eq!(escape_bytes(b""), "");
     }
 }

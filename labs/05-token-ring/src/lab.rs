@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use labs::cli::NoTools;
@@ -96,7 +96,7 @@ impl Lab for TokenRingLab {
                 Err("--file: nobody writes to a file in a model; use it with `run`".to_owned())
             }
             (Some(file), Verb::Run) => {
-                let path = prepare_file(file).map_err(|error| {
+                let path = labs::shared_file::prepare(file).map_err(|error| {
                     format!("cannot use the shared file {}: {error}", file.display())
                 })?;
                 *file = path;
@@ -185,25 +185,6 @@ impl Lab for TokenRingLab {
         let expected = u64::from(processes) * options.entries();
         let judge = |path: &PathBuf| shared_file::judge(path, expected, complete, one_machine);
         options.file.iter().map(judge).collect()
-    }
-}
-
-/// Makes sure that the file holds nothing yet, and has a folder. It is the participants who make it: they
-/// may be another user on their machines than the launcher is on this one. Daemons work in another
-/// folder, so the path becomes absolute.
-fn prepare_file(path: &Path) -> io::Result<PathBuf> {
-    labs::report::check_regular(path)?;
-    match std::fs::metadata(path) {
-        Ok(about) if about.len() > 0 => Err(io::Error::other(
-            "it is not empty, and what an earlier run wrote would be judged with this one: remove it, \
-             or name another",
-        )),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => {
-            let path = std::path::absolute(path)?;
-            std::fs::read_dir(path.parent().unwrap_or(&path))?;
-            Ok(path)
-        }
     }
 }
 

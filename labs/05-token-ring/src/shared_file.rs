@@ -11,17 +11,15 @@
 //! local disks; over NFS two writers at once may overwrite each other, which then shows as a missing line.
 
 use std::convert::Infallible;
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 
 use labs::lab::{Application, Place};
+use labs::shared_file;
 use labs::verdict::{PropertyKind, Verdict};
 
 use crate::token_ring::Indication;
-
-/// The longest line that is read, in bytes: a host name has 253 at the most.
-const LINE_MAX: u64 = 1_024;
 
 /// One process's writer.
 pub struct SharedFile {
@@ -38,12 +36,7 @@ impl SharedFile {
     /// If it cannot be opened.
     pub fn open(path: Option<&Path>, place: &Place) -> io::Result<Self> {
         let file = match path {
-            Some(path) => {
-                Some(OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
-                    let what = format!("cannot open the shared file {}: {error}", path.display());
-                    io::Error::new(error.kind(), what)
-                })?)
-            }
+            Some(path) => Some(shared_file::open(path)?),
             None => None,
         };
         Ok(Self { file, name: format!("{} {}", place.me, place.name()), entries: 0 })
@@ -108,31 +101,27 @@ pub fn judge(path: &Path, expected: u64, complete: bool, one_machine: bool) -> V
 
 /// How many sections the file shows, or where they interleave.
 fn read(path: &Path) -> io::Result<Result<u64, String>> {
-    let mut lines = BufReader::new(File::open(path)?);
     let mut inside: Option<String> = None;
     let mut sections = 0;
-    for number in 1_u64.. {
-        let mut line = Vec::new();
-        if lines.by_ref().take(LINE_MAX).read_until(b'\n', &mut line)? == 0 {
-            break;
+    let read = shared_file::read(path, |line| match (line.split_once(' '), inside.take()) {
+        (Some(("begin", who)), None) => {
+            inside = Some(who.to_owned());
+            Ok(())
         }
-        let line = String::from_utf8_lossy(&line);
-        let line = line.trim_end();
-        let wrong = |what: String| Ok(Err(format!("line {number} of {}: {what}", path.display())));
-        match (line.split_once(' '), inside.take()) {
-            (Some(("begin", who)), None) => inside = Some(who.to_owned()),
-            (Some(("begin", who)), Some(other)) => {
-                return wrong(format!("{who} begins inside the section of {other}"));
-            }
-            (Some(("end", who)), Some(other)) if who == other => sections += 1,
-            (Some(("end", who)), other) => {
-                let other = other.map_or("nobody".to_owned(), |other| other);
-                return wrong(format!("{who} ends a section, but {other} is inside"));
-            }
-            _ => return wrong("neither begin nor end".to_owned()),
+        (Some(("begin", who)), Some(other)) => {
+            Err(format!("{who} begins inside the section of {other}"))
         }
-    }
-    Ok(Ok(sections))
+        (Some(("end", who)), Some(other)) if who == other => {
+            sections += 1;
+            Ok(())
+        }
+        (Some(("end", who)), other) => {
+            let other = other.map_or("nobody".to_owned(), |other| other);
+            Err(format!("{who} ends a section, but {other} is inside"))
+        }
+        _ => Err("neither begin nor end".to_owned()),
+    })?;
+    Ok(read.map(|()| sections))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use labs::plot::{Axis, Curve, Mark, Plot, Point, Scale};
 use labs::process::split_mix;
 use labs::simulate::{Limits, Network, Simulation};
 use labs::trace::Recorder;
-use labs::verdict::{Judge, Verdict};
+use labs::verdict::{Judge, Tally};
 use serde_json::json;
 
 use crate::identities::Identities;
@@ -55,7 +55,7 @@ pub fn sweep(
         for _ in 0..runs {
             let seed = split_mix(&mut seeds);
             let options = options(Identities { seed, ..Identities::default() });
-            counts.push(tally.run(n, seed, network, &options)?);
+            counts.push(run(&mut tally, n, seed, network, &options)?);
         }
         rows.push(row(n, &counts));
     }
@@ -76,7 +76,7 @@ pub fn sweep(
             "plot": plot.display().to_string(),
             "sizes": rows.iter().copied().map(Row::to_json).collect::<Vec<_>>(),
         }),
-        verdicts: tally.verdicts,
+        verdicts: tally.into_verdicts(),
     })
 }
 
@@ -147,43 +147,22 @@ fn table(rows: &[Row], runs: u32) -> Vec<String> {
     [title, head].into_iter().chain(rows.iter().map(line)).collect()
 }
 
-/// Of each property, in how many runs it held, or the first run in which it did not.
-#[derive(Default)]
-struct Tally {
-    runs: u64,
-    verdicts: Vec<Verdict>,
-}
-
-impl Tally {
-    /// One run, judged. Returns how many ELECTION messages it took.
-    fn run(&mut self, n: u32, seed: u64, network: &Network, options: &Options) -> io::Result<u64> {
-        let process = |rank| ChangRobertsLab::process(options, &Place::simulated(rank, n));
-        let judge = Judge::new(&ChangRobertsLab::properties(options, n), n);
-        let all = (0..n).map(process).collect();
-        let recorder = Recorder::new(n, judge);
-        let mut simulation = Simulation::new(seed, network.clone(), all, recorder)
-            .map_err(|error| io::Error::other(error.to_string()))?;
-        let ended = simulation.run(Limits::default()).end();
-        let judge = simulation.into_observer().finish()?;
-        self.count(n, seed, judge.verdicts(&ended));
-        Ok(judge.messages().get("ELECTION").copied().unwrap_or(0))
-    }
-
-    fn count(&mut self, n: u32, seed: u64, verdicts: Vec<Verdict>) {
-        self.runs += 1;
-        if self.verdicts.is_empty() {
-            self.verdicts.clone_from(&verdicts);
-        }
-        for (all, one) in self.verdicts.iter_mut().zip(verdicts) {
-            let first_to_fail = one.holds != Some(true) && all.holds == Some(true);
-            if first_to_fail || self.runs == 1 {
-                all.holds = one.holds;
-                all.detail = format!("with {n} processes and the seed {seed}: {}", one.detail);
-                all.witnesses = one.witnesses;
-            }
-            if all.holds == Some(true) {
-                all.detail = format!("in all {} runs", self.runs);
-            }
-        }
-    }
+/// One run, judged. Returns how many ELECTION messages it took.
+fn run(
+    tally: &mut Tally,
+    n: u32,
+    seed: u64,
+    network: &Network,
+    options: &Options,
+) -> io::Result<u64> {
+    let process = |rank| ChangRobertsLab::process(options, &Place::simulated(rank, n));
+    let judge = Judge::new(&ChangRobertsLab::properties(options, n), n);
+    let all = (0..n).map(process).collect();
+    let recorder = Recorder::new(n, judge);
+    let mut simulation = Simulation::new(seed, network.clone(), all, recorder)
+        .map_err(|error| io::Error::other(error.to_string()))?;
+    let ended = simulation.run(Limits::default()).end();
+    let judge = simulation.into_observer().finish()?;
+    tally.count(&format!("with {n} processes and the seed {seed}"), judge.verdicts(&ended));
+    Ok(judge.messages().get("ELECTION").copied().unwrap_or(0))
 }

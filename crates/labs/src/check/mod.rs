@@ -23,7 +23,7 @@ mod counterexample;
 mod explore;
 pub(crate) mod model;
 mod options;
-mod panics;
+pub(crate) mod panics;
 pub(crate) mod state;
 pub(crate) mod steps;
 #[cfg(test)]

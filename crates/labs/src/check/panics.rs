@@ -12,7 +12,7 @@ thread_local! {
 }
 
 /// Runs something whose panics are caught and reported elsewhere.
-pub(super) fn quietly<T>(run: impl FnOnce() -> T) -> T {
+pub(crate) fn quietly<T>(run: impl FnOnce() -> T) -> T {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = panic::take_hook();

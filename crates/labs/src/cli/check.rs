@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::progress::Progress;
+use super::replay::Made;
 use super::{Common, arguments_after_verb, finish};
 use crate::check::{Channels, Counterexample, Options, STATES_MAX, check as explore_all, explore};
 use crate::faults::{Action, Assumption, Fault, Rule, When};
@@ -56,6 +57,18 @@ struct Search {
     /// Walk through the states by hand: serve Stateright's Explorer to a browser at this address
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:3000")]
     explore: Option<SocketAddr>,
+}
+
+impl<L: Lab> Arguments<L> {
+    /// What it takes to make the processes again: how many there are, the mistake, and the options as they
+    /// are when processes are made.
+    pub(super) fn made(&self) -> anyhow::Result<Made<L>> {
+        let mut options = self.options.clone();
+        let processes = self.common.processes::<L>(&options, Verb::Check)?;
+        L::prepare(&mut options, Verb::Check, processes).map_err(anyhow::Error::msg)?;
+        L::draw(&mut options, self.common.seed.unwrap_or(1));
+        Ok(Made { processes, broken: self.broken.clone(), options })
+    }
 }
 
 pub(super) fn check<L>(arguments: Arguments<L>) -> anyhow::Result<u8>
@@ -188,6 +201,9 @@ fn allow(options: &mut Options, rule: &Rule) -> Result<(), String> {
         Fault::Process(Action::Kill, process) => {
             options.crashes += 1;
             options.mortal.insert(*process);
+        }
+        Fault::Process(Action::Restart, _) => {
+            return Err("`check` starts nobody again: leave it out".to_owned());
         }
         Fault::Partition(_) => {
             return Err("`check` loses messages one by one: write `drop 0->1`".to_owned());

@@ -11,8 +11,9 @@ use netkit::launch::LaunchOptions;
 
 use super::show::Show;
 use super::{Common, arguments_after_verb, finish};
-use crate::lab::{Findings, Lab, Summary, Verb};
-use crate::process::ProcessId;
+use crate::faults::PlanError;
+use crate::lab::{Findings, Lab, Place, Summary, Verb};
+use crate::process::{Process as _, ProcessId};
 use crate::report::{PlaceOf, Report, Struck};
 use crate::run::{Audience as _, Launch, Plan, host_label};
 use crate::trace::What;
@@ -99,6 +100,12 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         check_trace(path, others)
             .with_context(|| format!("cannot write the trace to {}", path.display()))?;
     }
+    for process in faults.restarted() {
+        let place = Place::simulated(process.0, processes);
+        if L::process(&options, &place).recovered().is_none() {
+            return Err(PlanError::keeps_nothing(process)).context("--faults");
+        }
+    }
     let run = crate::run::new_run_id();
     let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
     L::draw(&mut options, seed);
@@ -136,10 +143,10 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     let mut findings = L::findings(&options, processes);
     let finished = crate::run::run(
         plan,
-        |event| {
-            if let What::Indication(note) = &event.what {
-                findings.on_indication(event.process, note, event.at_us);
-            }
+        |event| match &event.what {
+            What::Indication(note) => findings.on_indication(event.process, note, event.at_us),
+            What::Crash => findings.on_crash(event.process, event.at_us),
+            _ => {}
         },
         &mut show,
     )?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::progress::{Progress, now};
 use crate::lab::Screen;
 use crate::report::say;
-use crate::run::Audience;
+use crate::run::{Audience, Participant};
 use crate::trace::TraceEvent;
 
 /// How often the picture is drawn anew at the most: the eye sees no more.
@@ -55,6 +55,16 @@ impl Audience for Show {
         // The picture says it better, once there is one.
         if self.drawn == 0 {
             self.progress.say(message);
+        }
+    }
+
+    fn on_start(&mut self, participants: &[Participant]) {
+        let Some(screen) = &mut self.screen else { return };
+        screen.on_start(participants);
+        if !self.on_terminal {
+            for (rank, Participant { host, pid, .. }) in participants.iter().enumerate() {
+                say(&format!("p{rank} runs on {host}, process {pid}"));
+            }
         }
     }
 

@@ -1,14 +1,17 @@
 //! `simulate`.
 
+use std::cell::Cell;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
 
 use super::progress::Progress;
+use super::replay::Made;
 use super::{Common, arguments_after_verb, finish};
 use crate::faults::{Assumption, Plan};
 use crate::lab::{Findings, Lab, Place, Study, Summary, Verb};
@@ -64,7 +67,37 @@ struct NetworkArguments {
 #[derive(Clone, Debug)]
 struct Latency(RangeInclusive<Duration>);
 
+impl<L: Lab> Arguments<L> {
+    /// What it takes to make the processes again: how many there are, the mistake, and the options as they
+    /// are when processes are made.
+    pub(super) fn made(&self) -> anyhow::Result<Made<L>> {
+        let mut options = self.options.clone();
+        let processes = self.common.processes::<L>(&options, Verb::Simulate)?;
+        L::prepare(&mut options, Verb::Simulate, processes).map_err(anyhow::Error::msg)?;
+        L::draw(&mut options, seed(&self.common));
+        Ok(Made { processes, broken: self.broken.clone(), options })
+    }
+}
+
+/// Where the trace goes if not into a file, of a run that is not ended by the clock.
+pub(super) struct TraceTo {
+    pub(super) to: Box<dyn Write>,
+    /// The arguments that its header names.
+    pub(super) arguments: Vec<String>,
+    /// Whether nobody wants to know more.
+    pub(super) has_enough: Rc<Cell<bool>>,
+}
+
 pub(super) fn simulate<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
+    let json = arguments.common.json;
+    finish(&simulated(arguments, None)?, json)
+}
+
+/// Simulates, and returns the report.
+pub(super) fn simulated<L: Lab>(
+    arguments: Arguments<L>,
+    to: Option<TraceTo>,
+) -> anyhow::Result<Report> {
     let Arguments { common, network, broken, mut options } = arguments;
     let processes = common.processes::<L>(&options, Verb::Simulate)?;
     L::prepare(&mut options, Verb::Simulate, processes).map_err(anyhow::Error::msg)?;
@@ -90,18 +123,19 @@ pub(super) fn simulate<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         if let Some((option, _)) = of_one_run.iter().find(|(_, given)| *given) {
             anyhow::bail!("{option} is for one run, and many were asked for: leave it out");
         }
+        anyhow::ensure!(to.is_none(), "many runs leave no trace: it is of one");
         let study = runs(seed, &network.into_network())?;
-        return finish(&study_report::<L>(study, seed, started.elapsed()), common.json);
+        return Ok(study_report::<L>(study, seed, started.elapsed()));
     }
     let build = |rank| L::process(&options, &Place::simulated(rank, processes));
     match broken {
         None => {
             let all = (0..processes).map(build).collect();
-            simulate_processes::<L, _>(&common, network, &faults, &options, all)
+            simulate_processes::<L, _>(&common, network, &faults, &options, all, to)
         }
         Some(how) => {
             let all = (0..processes).map(|rank| L::broken(build(rank), &how)).collect();
-            simulate_processes::<L, _>(&common, network, &faults, &options, all)
+            simulate_processes::<L, _>(&common, network, &faults, &options, all, to)
         }
     }
 }
@@ -112,7 +146,8 @@ fn simulate_processes<L, P>(
     faults: &Plan,
     options: &L::Options,
     all: Vec<P>,
-) -> anyhow::Result<u8>
+    to: Option<TraceTo>,
+) -> anyhow::Result<Report>
 where
     L: Lab,
     P: Process<
@@ -125,9 +160,11 @@ where
     let seed = seed(common);
     let crashes = network.crash.clone();
     let by_network = broken_by_network::<L>(&network);
-    let recorder = recorder::<L>(common, options, processes, seed)?;
+    let is_traced = to.is_some() || common.trace.is_some();
+    let has_enough = to.as_ref().map(|to| to.has_enough.clone());
+    let recorder = recorder::<L>(common, options, processes, seed, to)?;
     let mut simulation = Simulation::new(seed, network.into_network(), all, recorder)?;
-    if common.trace.is_some() {
+    if is_traced {
         // Measuring a message costs as much as encoding it, and only the trace shows it.
         simulation = simulation.sizes(crate::run::message_size);
     }
@@ -161,7 +198,10 @@ where
                 .push(format!("{under_way} messages are under way: with --duplication they grow"));
             break End::CutShort("too many messages under way".to_owned());
         }
-        if progress.elapsed() > timeout {
+        if has_enough.as_ref().is_some_and(|enough| enough.get()) {
+            break End::CutShort("nobody wants to know more".to_owned());
+        }
+        if progress.elapsed() > timeout && has_enough.is_none() {
             let seconds = common.timeout;
             problems.push(format!("time-out after {seconds} s; --timeout gives it longer"));
             break End::CutShort(format!("time-out after {seconds} s"));
@@ -172,6 +212,9 @@ where
     let virtual_time = simulation.now();
     let toll = simulation.toll();
     drop(progress);
+    for &(process, at_us) in simulation.observer().crashes() {
+        findings.on_crash(process, at_us);
+    }
     let judge = simulation.into_observer().finish().with_context(|| match &common.trace {
         Some(path) => format!("the trace could not be written to {}", path.display()),
         None => "the run could not be recorded".to_owned(),
@@ -179,7 +222,7 @@ where
 
     let summary =
         Summary { messages: judge.messages().clone(), elapsed: virtual_time, is_virtual: true };
-    let report = Report {
+    Ok(Report {
         lab: L::NAME.to_owned(),
         verb: Verb::Simulate.name().to_owned(),
         run: run_name(seed),
@@ -202,8 +245,7 @@ where
         places: PlaceOf::simulated(processes, &findings),
         began: true,
         lines: findings.lines(&summary),
-    };
-    finish(&report, common.json)
+    })
 }
 
 /// The report on many runs.
@@ -263,12 +305,21 @@ fn recorder<L: Lab>(
     options: &L::Options,
     processes: u32,
     seed: u64,
+    to: Option<TraceTo>,
 ) -> anyhow::Result<Recorder> {
     let properties = L::properties(options, processes);
     let judge = Judge::new(&properties, processes);
-    let Some(path) = &common.trace else { return Ok(Recorder::new(processes, judge)) };
-    let file = File::create(path)
-        .with_context(|| format!("cannot write the trace to {}", path.display()))?;
+    let (to, arguments) = match (to, &common.trace) {
+        (Some(TraceTo { to, arguments, .. }), _) => (to, arguments),
+        (None, None) => return Ok(Recorder::new(processes, judge)),
+        (None, Some(path)) => {
+            let file = File::create(path)
+                .with_context(|| format!("cannot write the trace to {}", path.display()))?;
+            // The file's own name is no part of the run: two runs of one seed give equal files.
+            let to: Box<dyn Write> = Box::new(BufWriter::new(file));
+            (to, without_trace(arguments_after_verb()))
+        }
+    };
     let header = Header {
         trace: FORMAT,
         lab: L::NAME.to_owned(),
@@ -276,12 +327,11 @@ fn recorder<L: Lab>(
         run: run_name(seed),
         processes,
         seed,
-        // The file's own name is no part of the run: two runs of one seed give equal files.
-        arguments: without_trace(arguments_after_verb()),
+        arguments,
         clocks: processes <= CLOCKS_MAX_PROCESSES,
         properties,
     };
-    Ok(Recorder::writing(&header, judge, Box::new(BufWriter::new(file)))?)
+    Ok(Recorder::writing(&header, judge, to)?)
 }
 
 fn without_trace(arguments: Vec<String>) -> Vec<String> {

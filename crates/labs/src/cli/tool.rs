@@ -1,5 +1,9 @@
 //! The command line of the tool `labs`, which knows no lab: it looks at what runs left.
 
+mod export;
+mod replay;
+mod view;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
@@ -33,12 +37,24 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Draw a trace as a space-time diagram, a page for the browser
+    View(view::Arguments),
+    /// Write a trace in the format of another tool, to standard output or a file
+    Export(export::Arguments),
+    /// Go through a trace again, and say whether the same happens
+    #[command(after_help = replay::ABOUT)]
+    Replay(replay::Arguments),
 }
 
 /// The program `labs`.
 pub fn main() -> ExitCode {
-    let Verb::Verify { trace, json } = CommandLine::parse().verb;
-    match verify(&trace).and_then(|report| finish(&report, json)) {
+    let done = match CommandLine::parse().verb {
+        Verb::Verify { trace, json } => verify(&trace).and_then(|report| finish(&report, json)),
+        Verb::View(arguments) => view::view(&arguments),
+        Verb::Export(arguments) => export::export(&arguments),
+        Verb::Replay(arguments) => replay::replay(&arguments),
+    };
+    match done {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             say(&format!("labs: {}", one_line(&error)));

@@ -16,6 +16,7 @@
 //! | `stop 3` | the process stands still, as after SIGSTOP | bounded delay |
 //! | `continue 3` | it goes on, as after SIGCONT | |
 //! | `kill 3` | it dies, as after SIGKILL | no crash |
+//! | `restart 3 at 5s` | it starts again, with what its stable storage kept | |
 //!
 //! Channels are `0->1`, `0,1->*` or `0<->1`; without them, all. A share is all unless it is said. Each rule may
 //! say when: `at 2s`, `from 2s`, `from 2s to 5s`, counted from the start of the algorithm, or `after 3 TOKEN`.
@@ -97,6 +98,8 @@ pub enum Action {
     Continue,
     /// It dies.
     Kill,
+    /// It starts again, after it died, with what its stable storage kept.
+    Restart,
 }
 
 /// When something goes wrong, counted from the start of the algorithm.
@@ -161,6 +164,8 @@ pub struct Timed {
     pub action: Action,
     /// By which rule of the plan, counted from 0.
     pub rule: usize,
+    /// Whether it is the end of what the rule does, and was counted at its beginning.
+    pub is_end: bool,
 }
 
 /// What happens to a process when messages reach it.
@@ -196,9 +201,9 @@ impl Triggers {
         Some((action, rule))
     }
 
-    /// Whether one of them stops the process.
-    fn stop(&self) -> bool {
-        self.0.iter().any(|trigger| trigger.action == Action::Stop)
+    /// Whether one of them does this to the process.
+    fn may(&self, action: Action) -> bool {
+        self.0.iter().any(|trigger| trigger.action == action)
     }
 
     /// Takes back the counting of a message that will reach the process once more.
@@ -241,6 +246,15 @@ impl Plan {
             _ => None,
         };
         Triggers(self.rules.iter().enumerate().filter_map(trigger).collect())
+    }
+
+    /// Who is started again after a death.
+    pub fn restarted(&self) -> BTreeSet<ProcessId> {
+        let restarted = |rule: &Rule| match rule.fault {
+            Fault::Process(Action::Restart, process) => Some(process),
+            _ => None,
+        };
+        self.rules.iter().filter_map(restarted).collect()
     }
 
     /// Whether it stops the process for a while.
@@ -313,11 +327,14 @@ impl Toll {
 impl Rule {
     fn timed(&self, rule: usize) -> Vec<Timed> {
         let Fault::Process(action, process) = self.fault else { return Vec::new() };
-        let timed = |at, action| Timed { at, process, action, rule };
+        let timed = |at, action| Timed { at, process, action, rule, is_end: false };
         match self.when {
             When::Always => vec![timed(Duration::ZERO, action)],
             When::From(at) => vec![timed(at, action)],
-            When::Between(from, to) => vec![timed(from, action), timed(to, Action::Continue)],
+            When::Between(from, to) => {
+                let end = Timed { is_end: true, ..timed(to, Action::Continue) };
+                vec![timed(from, action), end]
+            }
             When::After(..) => Vec::new(),
         }
     }
@@ -332,7 +349,7 @@ impl Fault {
             Self::Duplicate(..) => Assumption::NoDuplicates,
             Self::Reorder(..) => Assumption::Fifo,
             Self::Process(Action::Kill, _) => Assumption::NoCrash,
-            Self::Process(Action::Continue, _) => return None,
+            Self::Process(Action::Continue | Action::Restart, _) => return None,
         })
     }
 
@@ -419,6 +436,7 @@ impl fmt::Display for Action {
             Self::Stop => "stop",
             Self::Continue => "continue",
             Self::Kill => "kill",
+            Self::Restart => "restart",
         })
     }
 }

@@ -19,8 +19,21 @@ pub struct PlanError {
     pub why: String,
 }
 
+impl PlanError {
+    /// A process is to start again that keeps nothing which it could start from.
+    pub fn keeps_nothing(process: ProcessId) -> Self {
+        Self {
+            rule: format!("restart {}", process.0),
+            why: format!(
+                "nothing of {process} outlives it, so it cannot start again (--help says which options \
+                 change that, if any)"
+            ),
+        }
+    }
+}
+
 /// What a rule begins with.
-const VERBS: &str = "delay, drop, duplicate, reorder, partition, stop, continue or kill";
+const VERBS: &str = "delay, drop, duplicate, reorder, partition, stop, continue, kill or restart";
 
 /// The longest name of a kind of messages, in bytes: a header of a frame holds no more.
 const KIND_MAX: usize = 16;
@@ -95,6 +108,7 @@ fn fault(words: &mut Words<'_>) -> Result<Fault, String> {
         "stop" => process_of(words, Action::Stop),
         "continue" => process_of(words, Action::Continue),
         "kill" => process_of(words, Action::Kill),
+        "restart" => process_of(words, Action::Restart),
         other => Err(format!("{other:?} is no fault: a rule begins with {VERBS}")),
     }
 }

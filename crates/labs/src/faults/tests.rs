@@ -27,6 +27,7 @@ fn a_plan_is_read_and_written() {
         ("stop 3 from 2s to 5s", "stop 3 from 2s to 5s"),
         ("continue 3 at 2s", "continue 3 at 2s"),
         ("kill 3", "kill 3"),
+        ("restart 3 at 5s", "restart 3 at 5s"),
         ("kill 3 after 1 ELECTION", "kill 3 after 1 ELECTION"),
     ];
     for (text, written) in forms {
@@ -78,6 +79,11 @@ fn what_cannot_be_is_refused() {
         ("kill 3 at 1s; stop 3 at 2s", "dead by then"),
         ("kill 3 at 1s; kill 3 at 2s", "dead by then"),
         ("kill 3 from 1s to 2s", "at one time"),
+        ("restart 3 at 2s", "not dead then"),
+        ("kill 3 at 1s; restart 3", "at which time"),
+        ("kill 3 at 1s; restart 3 after 2 TOKEN", "counts nothing"),
+        ("kill 3 at 1s; restart 3 at 2s; restart 3 at 3s", "not dead then"),
+        ("kill 3 at 3s; restart 3 at 2s", "not dead then"),
         ("stop 3 after 2 TOKEN; continue 3 after 4 TOKEN", "counts nothing"),
     ] {
         let error = plan(text).validate(4).expect_err(text).to_string();
@@ -86,6 +92,8 @@ fn what_cannot_be_is_refused() {
     for text in [
         "stop 3 at 1s; continue 3 at 2s; stop 3 at 3s; kill 3 at 4s",
         "stop 3 after 2 TOKEN; continue 3 at 5s",
+        "kill 3 at 1s; restart 3 at 2s; kill 3 at 3s; restart 3 at 4s",
+        "kill 3 after 2 TOKEN; restart 3 at 5s",
         "partition 0|1,2; drop 3->*",
     ] {
         assert_eq!(plan(text).validate(4), Ok(()), "{text}");
@@ -94,8 +102,10 @@ fn what_cannot_be_is_refused() {
 
 #[test]
 fn what_happens_to_processes_is_in_the_order_of_time() {
-    let timed =
-        |at, process, action, rule| Timed { at: ms(at), process: ProcessId(process), action, rule };
+    let timed = |at, process, action, rule| {
+        let is_end = action == Action::Continue;
+        Timed { at: ms(at), process: ProcessId(process), action, rule, is_end }
+    };
     assert_eq!(
         plan("kill 1 at 3s; stop 3 from 2s to 5s; drop; kill 0 after 3 TOKEN; stop 2").timed(),
         [

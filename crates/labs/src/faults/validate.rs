@@ -19,14 +19,18 @@ impl Plan {
         (0..processes).map(ProcessId).try_for_each(|process| self.validate_life(process))
     }
 
-    /// The life of one process: it is stopped when it runs, continued when it is stopped, and killed once.
+    /// The life of one process: it is stopped when it runs, continued when it is stopped, killed when it lives,
+    /// and started again when it is dead.
     fn validate_life(&self, process: ProcessId) -> Result<(), PlanError> {
         // What happens after a number of messages may happen at any time.
-        let may_stop = self.triggers(process).stop();
+        let triggers = self.triggers(process);
+        let (may_stop, may_die) = (triggers.may(Action::Stop), triggers.may(Action::Kill));
         let mut is_stopped = false;
         let mut is_dead = false;
         for timed in self.timed().into_iter().filter(|timed| timed.process == process) {
             let why = match timed.action {
+                Action::Restart if is_dead || may_die => "",
+                Action::Restart => "it is not dead then: kill it first",
                 _ if is_dead => "it is dead by then",
                 Action::Stop if is_stopped => "it is stopped already: continue it first",
                 Action::Continue if !is_stopped && !may_stop => "it is not stopped then",
@@ -57,9 +61,16 @@ impl Rule {
             (Fault::Process(Action::Continue, _), When::After(..)) => {
                 Err("a stopped process counts nothing: say at which time".to_owned())
             }
-            (Fault::Process(Action::Kill | Action::Continue, _), When::Between(..)) => {
-                Err("that happens at one time: write `at`".to_owned())
+            (Fault::Process(Action::Restart, _), When::After(..)) => {
+                Err("a dead process counts nothing: say at which time".to_owned())
             }
+            (Fault::Process(Action::Restart, _), When::Always) => {
+                Err("say at which time: `at 5s`".to_owned())
+            }
+            (
+                Fault::Process(Action::Kill | Action::Continue | Action::Restart, _),
+                When::Between(..),
+            ) => Err("that happens at one time: write `at`".to_owned()),
             _ => Ok(()),
         }
     }

@@ -14,7 +14,7 @@ use anyhow::Context as _;
 
 use super::journal::Events;
 use crate::process::ProcessId;
-use crate::trace::{Header, Note, TraceEvent, What, format};
+use crate::trace::{Header, Note, Setup, TraceEvent, What, format};
 use crate::verdict::{End, Judge, StreamError, StreamJudge, Verdict};
 
 /// The journal of one participant, in a file of this machine.
@@ -46,9 +46,10 @@ struct TraceFile<'a> {
 }
 
 impl<'a> TraceFile<'a> {
-    fn create(path: &'a Path, header: &Header) -> Self {
+    fn create(path: &'a Path, header: &Header, setup: &Setup) -> Self {
         let file = File::create(path);
-        let writer = file.and_then(|file| format::Writer::new(header, BufWriter::new(file)));
+        let writer =
+            file.and_then(|file| format::Writer::of_run(header, setup, BufWriter::new(file)));
         Self { path, writer }
     }
 
@@ -69,16 +70,16 @@ impl<'a> TraceFile<'a> {
 }
 
 /// Merges the journals, which were kept on disk or in memory, has them judged, shows every event to `watch`,
-/// and writes the trace if asked.
+/// and writes the trace if asked, with how the processes were made.
 pub(super) fn judge(
     header: &Header,
     journals: &[Collected],
     end: &End,
-    trace: Option<&Path>,
+    trace: Option<(&Path, &Setup)>,
     on_disk: bool,
     mut watch: impl FnMut(&TraceEvent),
 ) -> anyhow::Result<Judged> {
-    let mut writer = trace.map(|path| TraceFile::create(path, header));
+    let mut writer = trace.map(|(path, setup)| TraceFile::create(path, header, setup));
     let gaps = gaps(journals);
     let mut stream = StreamJudge::new(&header.properties, header.processes);
     let mut judging = true;

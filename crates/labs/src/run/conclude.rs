@@ -9,13 +9,13 @@ use netkit::Signal;
 use netkit::hosts::Host;
 
 use super::collect::{self, Collected, Judged};
-use super::launcher::{Conductor, Loss, Member};
+use super::launcher::{Conductor, Hello, Loss, Member};
 use super::plan::{Finished, Participant, host_label};
 use super::visit::visit;
 use crate::process::ProcessId;
 use crate::report::NEVER_BEGAN;
 use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
-use crate::trace::{Header, TraceEvent};
+use crate::trace::{Header, Setup, TraceEvent, Whereabouts};
 use crate::verdict::End;
 
 /// How many machines are visited at once: several lines of the host file may name one server, and a usual
@@ -84,7 +84,9 @@ impl Conductor<'_> {
         };
         let judged = match self.started_at {
             Some(_) => {
-                let (trace, on_disk) = (plan.trace.as_deref(), plan.journals_on_disk());
+                let setup = self.setup();
+                let trace = plan.trace.as_deref().map(|path| (path, &setup));
+                let on_disk = plan.journals_on_disk();
                 collect::judge(&header, &journals, &end, trace, on_disk, watch)?
             }
             None => not_started(&header, &end),
@@ -104,15 +106,7 @@ impl Conductor<'_> {
                 warn!("cannot remove {}: {error}", path.display());
             }
         }
-        let participants = self
-            .members
-            .iter()
-            .map(|member| Participant {
-                host: self.host(member.host),
-                pid: member.pid(),
-                log: member.hello.as_ref().map(|hello| hello.log.clone()).unwrap_or_default(),
-            })
-            .collect();
+        let participants = self.participants();
         Ok(Finished {
             participants,
             elapsed: self.elapsed,
@@ -125,6 +119,31 @@ impl Conductor<'_> {
             deaths,
             toll,
         })
+    }
+
+    /// What is known of all, by rank.
+    pub(super) fn participants(&self) -> Vec<Participant> {
+        let participant = |member: &Member| Participant {
+            host: self.host(member.host),
+            pid: member.pid(),
+            log: member.hello.as_ref().map(|hello| hello.log.clone()).unwrap_or_default(),
+        };
+        self.members.iter().map(participant).collect()
+    }
+
+    /// How the processes were made.
+    fn setup(&self) -> Setup {
+        let place = |member: &Member| match &member.hello {
+            None => Whereabouts::default(),
+            Some(Hello { host, pid, address, .. }) => {
+                Whereabouts { host: host.clone(), pid: *pid, address: address.clone() }
+            }
+        };
+        Setup {
+            options: self.plan.options.clone(),
+            broken: self.plan.broken.clone(),
+            places: self.members.iter().map(place).collect(),
+        }
     }
 
     /// What cut the run short, in a word or two: the report says it at length.
@@ -151,7 +170,7 @@ impl Conductor<'_> {
     /// without, then those that ended the run.
     fn gone(&self) -> (Vec<String>, Vec<String>) {
         let started = |member: &&Member| member.hello.is_some() || member.started.is_some();
-        let (mut survived, mut fatal) = (Vec::new(), Vec::new());
+        let (mut survived, mut fatal) = (self.restarts.clone(), Vec::new());
         let members = (0..).map(ProcessId).zip(&self.members);
         for (process, member) in members.filter(|(_, member)| started(member)) {
             let Some(why) = &member.gone else { continue };

@@ -45,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) relay: Option<Relay>,
     /// What goes wrong, as the text of a plan.
     pub(crate) faults: String,
+    /// Whether it starts again, where one of this rank has died.
+    pub(crate) again: bool,
 }
 
 /// How a participant starts others.

@@ -49,6 +49,10 @@ pub(super) enum Entry<'a> {
         bytes: u32,
     },
     Stop,
+    /// This process had died: written when it starts again.
+    Crash,
+    /// It starts again.
+    Recover,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -68,6 +72,8 @@ enum RecordedWhat {
     Receive { from: ProcessId, n: u64, kind: String, bytes: u32 },
     Stop,
     Drop { to: ProcessId, n: u64, kind: String, bytes: u32 },
+    Crash,
+    Recover,
 }
 
 /// The journal of this process.
@@ -111,6 +117,21 @@ impl Journal {
                 file.write_all(&format::line(&event))
             }
         }
+    }
+
+    /// Goes on where a process that died left off: returns its last whole event, and cuts off what a
+    /// `kill -9` left of the next. Only a journal on disk is left of it.
+    pub(super) fn resume(&mut self) -> io::Result<Option<TraceEvent>> {
+        let Self::File(file) = self else { return Ok(None) };
+        let end = file.seek(SeekFrom::End(0))?;
+        let start = end.saturating_sub(2 * format::LINE_MAX);
+        file.seek(SeekFrom::Start(start))?;
+        let mut tail = Vec::new();
+        Read::by_ref(file).take(2 * format::LINE_MAX).read_to_end(&mut tail)?;
+        let whole = tail.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        file.set_len(start + whole as u64)?;
+        let last = tail[..whole].split_inclusive(|&byte| byte == b'\n').next_back();
+        last.map(format::parse).transpose().map_err(io::Error::other)
     }
 
     /// The part from `offset` on, whether it is the last, and whether events are missing at the end.
@@ -159,6 +180,8 @@ fn recorded(entry: &Entry<'_>) -> RecordedWhat {
             RecordedWhat::Drop { to, n, kind: kind(message), bytes }
         }
         Entry::Stop => RecordedWhat::Stop,
+        Entry::Crash => RecordedWhat::Crash,
+        Entry::Recover => RecordedWhat::Recover,
     }
 }
 
@@ -186,6 +209,8 @@ fn traced(stamper: &Stamper, entry: &Entry<'_>) -> What {
             What::Drop { peer: to, message: note(id, message, bytes) }
         }
         Entry::Stop => What::Stop(None),
+        Entry::Crash => What::Crash,
+        Entry::Recover => What::Recover,
     }
 }
 
@@ -252,6 +277,8 @@ impl<R: BufRead> Events<R> {
                 What::Drop { peer: to, message: MessageNote { id, kind, text: text(), bytes } }
             }
             RecordedWhat::Stop => What::Stop(None),
+            RecordedWhat::Crash => What::Crash,
+            RecordedWhat::Recover => What::Recover,
         };
         let (process, n, clock) = (self.process, self.n, None::<Vector>);
         TraceEvent { process, n, clock, lamport: record.lamport, at_us: record.at_us, what }

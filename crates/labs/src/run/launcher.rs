@@ -8,17 +8,17 @@
 //! for their connections to end, and then kills what is still there: here by itself, elsewhere over
 //! SSH. A participant that it cannot reach ends by itself, for it hears nothing from the launcher.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use log::{debug, info, warn};
-use netkit::launch::{LaunchEvent, Program, Stage as LaunchStage};
+use netkit::launch::{Job, LaunchEvent, Program, Stage as LaunchStage};
 use netkit::logs::RunFolder;
 use netkit::membership::{Membership, Secret};
 use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Signal, TimerId};
@@ -45,7 +45,7 @@ const NOTICE_PAUSE: Duration = Duration::from_millis(400);
 /// How long a journal may make no progress before the run is judged without it.
 const COLLECT_MAX: Duration = Duration::from_secs(5);
 
-/// The same after Ctrl-C.
+/// The same after Ctrl-C, and before those are continued who may stand still.
 const COLLECT_INTERRUPTED_MAX: Duration = Duration::from_secs(1);
 
 /// How long participants get to end after they were told to.
@@ -75,6 +75,12 @@ pub fn run(
     let placement = plan.hosts.place(plan.processes);
     let members = placement.iter().map(|&host| Member::new(host)).collect();
     let (to_conductor, from_launch) = mpsc::channel();
+    let waker = net.waker();
+    let report: Report = Arc::new(move |event| {
+        // The conductor may have ended already; then nobody is interested.
+        let _ = to_conductor.send(event);
+        let _ = waker.wake();
+    });
     let mut conductor = Conductor {
         members,
         connections: BTreeMap::new(),
@@ -88,20 +94,19 @@ pub fn run(
         tick: net.start_timer(WATCH_INTERVAL),
         last_tick: now(),
         interrupted: false,
+        is_nudged: false,
         timed_out: false,
         folder: &folder,
         audience,
         strikes: Strikes::default(),
+        config: participant_config(&plan, &placement, secret, listening.port()),
+        report: Arc::clone(&report),
+        starting_again: BTreeSet::new(),
+        restarts: Vec::new(),
         last_message: String::new(),
         plan: &plan,
     };
-    let waker = net.waker();
-    let report = move |event| {
-        // The conductor may have ended already; then nobody is interested.
-        let _ = to_conductor.send(event);
-        let _ = waker.wake();
-    };
-    start_launching(&plan, placement, secret, listening.port(), report);
+    start_launching(&plan, placement, &conductor.config, report);
     net.run(&mut conductor)?;
     let remains = conductor.clean_up();
     // Nothing is left any more; judging a long trace takes its time, and Ctrl-C shall end that.
@@ -109,21 +114,17 @@ pub fn run(
     conductor.conclude(remains, watch)
 }
 
-/// Starts the threads that launch.
-fn start_launching(
-    plan: &Plan,
-    placement: Vec<usize>,
-    secret: Secret,
-    port: u16,
-    report: impl Fn(LaunchEvent) + Send + Sync + 'static,
-) {
-    let routes = launcher_addresses(plan, &placement, port);
-    let config = Config {
+/// Tells the conductor how launching goes, from any thread.
+type Report = Arc<dyn Fn(LaunchEvent) + Send + Sync>;
+
+/// What all participants must know, p0 as far as they differ.
+fn participant_config(plan: &Plan, placement: &[usize], secret: Secret, port: u16) -> Config {
+    Config {
         run: plan.run.clone(),
         secret,
         rank: 0,
         processes: plan.processes,
-        launcher: routes,
+        launcher: launcher_addresses(plan, placement, port),
         seed: plan.seed,
         trace: plan.journals_on_disk(),
         watch: plan.watches(),
@@ -132,22 +133,34 @@ fn start_launching(
         options: plan.options.clone(),
         relay: None,
         faults: plan.faults.to_string(),
-    };
+        again: false,
+    }
+}
+
+/// What starts the participant `rank`, on a machine that sees this one at the address `seen`.
+fn job(config: &Config, rank: u32, seen: IpAddr, is_advertised: bool, program: Program) -> Job {
+    let mut config = Config { rank, ..config.clone() };
+    // Where SSH came from is where the launcher is, unless somebody knows better.
+    if let Some(route) = config.launcher.get_mut(rank as usize)
+        && !is_advertised
+        && !seen.is_loopback()
+    {
+        route.set_ip(seen);
+    }
+    participant_job(&config, program)
+}
+
+/// Starts the threads that launch.
+fn start_launching(plan: &Plan, placement: Vec<usize>, config: &Config, report: Report) {
+    let config = config.clone();
     let (hosts, launch) = (plan.hosts.clone(), plan.launch.clone());
     let (mode, overlay, advertise) = (plan.mode, plan.overlay, plan.advertise);
     let program = Program::Here(launch.program.clone());
     thread::spawn(move || match mode {
         Launch::Star => {
-            let job = |rank: u32, seen: IpAddr| {
-                let mut config = Config { rank, ..config.clone() };
-                let route = &mut config.launcher[rank as usize];
-                // Where SSH came from is where the launcher is, unless somebody knows better.
-                if advertise.is_none() && !seen.is_loopback() {
-                    route.set_ip(seen);
-                }
-                participant_job(&config, program.clone())
-            };
-            netkit::launch::launch_all(&hosts, &placement, &launch, &job, &report);
+            let is_advertised = advertise.is_some();
+            let job = |rank, seen| job(&config, rank, seen, is_advertised, program.clone());
+            netkit::launch::launch_all(&hosts, &placement, &launch, &job, &*report);
         }
         Launch::Chain | Launch::Tree => {
             let first = placement[0];
@@ -200,6 +213,8 @@ pub(super) struct Member {
     pub(super) loss: Option<Loss>,
     /// It was asked for its journal.
     pub(super) is_asked: bool,
+    /// Seems to stand still, and is to be continued when the others have handed over their journals.
+    sleeps: bool,
     /// Who lost it, and how.
     pub(super) lost_by: Vec<(ProcessId, String)>,
     pub(super) last_word: Instant,
@@ -257,6 +272,7 @@ impl Member {
             gone: None,
             loss: None,
             is_asked: false,
+            sleeps: false,
             lost_by: Vec::new(),
             last_word: now(),
             journal: None,
@@ -293,11 +309,21 @@ pub(super) struct Conductor<'a> {
     /// When the launcher last looked at who is silent.
     pub(super) last_tick: Instant,
     pub(super) interrupted: bool,
+    /// Who may stand still was continued at the end.
+    is_nudged: bool,
     pub(super) timed_out: bool,
     pub(super) audience: &'a mut dyn Audience,
     /// What the plan does to processes.
     pub(super) strikes: Strikes,
     pub(super) last_message: String,
+    /// What all participants must know.
+    config: Config,
+    /// Where it is told how starting somebody again goes.
+    report: Report,
+    /// Who starts again, and does not take part yet.
+    starting_again: BTreeSet<ProcessId>,
+    /// Who died and was started again, a line each.
+    pub(super) restarts: Vec<String>,
 }
 
 impl Conductor<'_> {
@@ -321,6 +347,7 @@ impl Conductor<'_> {
             }
         }
         self.check_launched(net);
+        self.check_started_again(net);
     }
 
     fn on_started(&mut self, rank: u32, result: Result<u32, ()>) {
@@ -345,6 +372,9 @@ impl Conductor<'_> {
     fn on_hello(&mut self, net: &mut Net, process: ProcessId, hello: Hello) {
         info!("{process} joined from {} as process {}", hello.host, hello.pid);
         self.members[process.index()].hello = Some(hello);
+        if self.starting_again.contains(&process) {
+            return self.readmit(net, process);
+        }
         let joined = self.members.iter().filter(|member| member.hello.is_some()).count();
         self.say(format!("{joined} of {} processes joined", self.members.len()));
         if joined == self.members.len() && self.stage == Stage::Launching {
@@ -355,14 +385,7 @@ impl Conductor<'_> {
     fn release(&mut self, net: &mut Net) {
         self.stage = Stage::Connecting;
         self.set_deadline(net, self.plan.timeout);
-        let contact = |process: ProcessId| Contact {
-            process,
-            address: self.members[process.index()]
-                .hello
-                .as_ref()
-                .map(|hello| hello.address.clone())
-                .unwrap_or_default(),
-        };
+        let contact = |process| self.contact(process);
         let releases: Vec<_> = (0..self.plan.processes)
             .map(|rank| {
                 let links = self.plan.overlay.links(ProcessId(rank), self.plan.processes);
@@ -379,11 +402,15 @@ impl Conductor<'_> {
 
     fn on_ready(&mut self, net: &mut Net, process: ProcessId) {
         self.members[process.index()].is_ready = true;
+        if self.starting_again.remove(&process) {
+            return self.resume(net, process);
+        }
         if self.stage == Stage::Connecting && self.members.iter().all(|member| member.is_ready) {
             self.say("all connected, running".to_owned());
             self.stage = Stage::Running;
             self.started_at = Some(now());
             self.set_deadline(net, self.plan.timeout);
+            self.audience.on_start(&self.participants());
             self.tell_all(net, &ToParticipant::Go);
             if self.plan.follow {
                 self.tell_all(net, &ToParticipant::Follow);
@@ -398,18 +425,102 @@ impl Conductor<'_> {
         let Some(started_at) = self.started_at.filter(|_| self.stage == Stage::Running) else {
             return;
         };
-        while let Some(&Timed { at, process, action, rule }) = self.strikes.to_come.front() {
+        while let Some(&Timed { at, process, action, rule, is_end }) = self.strikes.to_come.front()
+        {
             let left = at.saturating_sub(started_at.elapsed());
             if left > Duration::ZERO {
                 self.strikes.timer = Some(net.start_timer(left));
                 return;
             }
             self.strikes.to_come.pop_front();
-            self.strikes.toll.add(rule, 1);
-            let member = &self.members[process.index()];
-            let (host, pid) = (member.host, member.pid());
-            self.strikes.send(self.plan, host, pid, signal_of(action));
+            match signal_of(action) {
+                Some(signal) => {
+                    self.strikes.toll.add(rule, u64::from(!is_end));
+                    let member = &self.members[process.index()];
+                    let (host, pid) = (member.host, member.pid());
+                    self.strikes.send(self.plan, host, pid, signal);
+                }
+                None if self.members[process.index()].loss == Some(Loss::Died) => {
+                    self.start_again(process, rule);
+                }
+                // It was killed a moment ago, and that is not noticed yet.
+                None => drop(self.strikes.to_restart.insert(process, rule)),
+            }
         }
+    }
+
+    // Starting again.
+
+    /// Starts a participant again where one has died, on the same machine, with the journal of the dead.
+    fn start_again(&mut self, process: ProcessId, rule: usize) {
+        self.strikes.toll.add(rule, 1);
+        let member = &mut self.members[process.index()];
+        let died_at = member.died_at.unwrap_or_default().as_secs_f64();
+        let now_at = self.started_at.map_or(Duration::ZERO, |at| at.elapsed()).as_secs_f64();
+        let (host, pid) = (member.host, member.pid());
+        if let Some((killer, false)) = self.plan.faults.killer_of(process) {
+            // The dead do not tell that it was the plan.
+            self.strikes.toll.add(killer, 1);
+        }
+        let old = std::mem::replace(member, Member::new(host));
+        member.journal = old.journal;
+        member.journal_file = old.journal_file;
+        member.journal_length = old.journal_length;
+        self.starting_again.insert(process);
+        let label = self.host(host);
+        self.restarts.push(format!(
+            "{process} on {label}, process {pid}, died after {died_at:.3} s and was started again after \
+             {now_at:.3} s, as the plan of faults says"
+        ));
+        let config = Config { again: true, ..self.config.clone() };
+        let (launch, report) = (self.plan.launch.clone(), Arc::clone(&self.report));
+        let is_advertised = self.plan.advertise.is_some();
+        let Some(machine) = self.plan.hosts.get(host).cloned() else { return };
+        let rank = process.0;
+        thread::spawn(move || {
+            let program = Program::Here(launch.program.clone());
+            let job = |seen| job(&config, rank, seen, is_advertised, program);
+            report(match netkit::launch::launch_one(&machine, &launch, job) {
+                Ok(pid) => LaunchEvent::Started { rank, host, pid },
+                Err(error) => LaunchEvent::Failed { ranks: vec![rank], host, error },
+            });
+        });
+    }
+
+    /// Whoever could not be started again is dead for good.
+    fn check_started_again(&mut self, net: &mut Net) {
+        let failed = |process: &ProcessId| self.members[process.index()].gone.is_some();
+        let failed: Vec<_> = self.starting_again.iter().copied().filter(failed).collect();
+        for process in failed {
+            self.starting_again.remove(&process);
+            self.lose(net, process, "it could not be started again".to_owned(), Loss::Died);
+        }
+    }
+
+    /// Tells a participant that starts again whom to connect to, and those who connect to it, where it is.
+    fn readmit(&mut self, net: &mut Net, process: ProcessId) {
+        let links = |rank| self.plan.overlay.links(rank, self.plan.processes).opens;
+        let opens = links(process).into_iter().map(|other| self.contact(other)).collect();
+        let everyone = (0..self.plan.processes).map(ProcessId);
+        let neighbours: Vec<_> =
+            everyone.filter(|&other| links(other).contains(&process)).collect();
+        // It does not wait for those who connect to it: some may be dead.
+        self.tell(net, process, &ToParticipant::Release { opens, accepts: 0 });
+        let moved = ToParticipant::Moved(self.contact(process));
+        neighbours.into_iter().for_each(|other| self.tell(net, other, &moved));
+    }
+
+    fn resume(&mut self, net: &mut Net, process: ProcessId) {
+        let at = self.started_at.map_or(Duration::ZERO, |at| at.elapsed()).as_micros();
+        let at_us = at.try_into().unwrap_or(u64::MAX);
+        let follow = self.plan.follow.then(|| self.members[process.index()].journal_length);
+        self.tell(net, process, &ToParticipant::Resume { at_us, follow });
+    }
+
+    fn contact(&self, process: ProcessId) -> Contact {
+        let hello = self.members[process.index()].hello.as_ref();
+        let address = hello.map(|hello| hello.address.clone()).unwrap_or_default();
+        Contact { process, address }
     }
 
     fn on_finished(&mut self, net: &mut Net, process: ProcessId) {
@@ -419,8 +530,11 @@ impl Conductor<'_> {
 
     /// Everyone who is still there has done all it had to do.
     fn check_finished(&mut self, net: &mut Net) {
-        let is_done = |member: &Member| member.is_finished || member.loss == Some(Loss::Died);
-        if self.stage == Stage::Running && self.members.iter().all(is_done) {
+        let is_done = |(process, member): (ProcessId, &Member)| {
+            member.is_finished || member.loss == Some(Loss::Died) && !self.strikes.restarts(process)
+        };
+        let mut members = (0..).map(ProcessId).zip(&self.members);
+        if self.stage == Stage::Running && members.all(is_done) {
             self.elapsed = self.started_at.map_or(Duration::ZERO, |at| at.elapsed());
             if self.plan.stay {
                 self.stage = Stage::Staying;
@@ -449,6 +563,9 @@ impl Conductor<'_> {
         if loss == Loss::Died {
             member.died_at = self.started_at.map(|at| at.elapsed());
             if self.stage == Stage::Running && self.plan.survives_crashes {
+                if let Some(rule) = self.strikes.to_restart.remove(&process) {
+                    self.start_again(process, rule);
+                }
                 return self.check_finished(net);
             }
         }
@@ -534,14 +651,16 @@ impl Conductor<'_> {
 
     fn collect(&mut self, net: &mut Net) {
         self.stage = Stage::Collecting;
+        self.is_nudged = false;
         self.set_deadline(net, self.patience());
-        self.wake();
         for rank in 0..self.plan.processes {
             let process = ProcessId(rank);
+            let may_be_silent = self.may_be_silent(process);
             let member = &mut self.members[process.index()];
             // Who failed, or was lost by its neighbours only, can still tell what it knows.
             let answers = member.loss.is_none_or(|loss| loss == Loss::Talks);
             member.is_asked = answers && member.connection.is_some();
+            member.sleeps = may_be_silent && member.last_word.elapsed() > WATCH_INTERVAL * 2;
             if member.is_asked {
                 let offset = self.members[process.index()].journal_length;
                 self.tell(net, process, &ToParticipant::Collect { offset });
@@ -550,16 +669,29 @@ impl Conductor<'_> {
         self.check_collected(net);
     }
 
-    /// Continues those who may stand still, so that they can tell what they know.
-    fn wake(&mut self) {
-        for rank in 0..self.plan.processes {
-            let member = &self.members[rank as usize];
-            let is_silent = member.last_word.elapsed() > WATCH_INTERVAL * 2;
-            if is_silent && member.connection.is_some() && self.may_be_silent(ProcessId(rank)) {
+    /// Continues those who may stand still and of whom that is thought, so that they can tell what they
+    /// know. Returns whether there was somebody.
+    fn wake(&mut self, stands_still: impl Fn(&Member) -> bool) -> bool {
+        let mut woken = false;
+        for (rank, member) in (0..).zip(&self.members) {
+            let may_stand_still = self.may_be_silent(ProcessId(rank)) && stands_still(member);
+            if may_stand_still && member.connection.is_some() {
                 let (host, pid) = (member.host, member.pid());
                 self.strikes.send(self.plan, host, pid, Signal::SIGCONT);
+                woken = true;
             }
         }
+        woken
+    }
+
+    /// Nobody has handed over anything for a while: perhaps they were stopped a moment before the end.
+    fn nudge(&mut self, net: &mut Net) -> bool {
+        let nudged = !std::mem::replace(&mut self.is_nudged, true)
+            && self.wake(|member| !member.owes_nothing());
+        if nudged {
+            self.set_deadline(net, self.patience());
+        }
+        nudged
     }
 
     fn on_journal(&mut self, net: &mut Net, process: ProcessId, part: JournalPart) {
@@ -627,9 +759,18 @@ impl Conductor<'_> {
     }
 
     fn check_collected(&mut self, net: &mut Net) {
-        let all = self.members.iter().all(Member::owes_nothing);
-        if self.stage == Stage::Collecting && all {
-            self.stop(net);
+        if self.stage != Stage::Collecting {
+            return;
+        }
+        if self.members.iter().all(Member::owes_nothing) {
+            return self.stop(net);
+        }
+        // Who stands still is continued only now: the others have handed over what they saw of the run, and
+        // that someone goes on for its end is no part of it.
+        let asleep = |member: &Member| member.sleeps && !member.owes_nothing();
+        if self.members.iter().all(|member| member.owes_nothing() || asleep(member)) {
+            self.wake(asleep);
+            self.members.iter_mut().for_each(|member| member.sleeps = false);
         }
     }
 
@@ -683,6 +824,9 @@ impl Conductor<'_> {
             Stage::Noticing if self.started_at.is_none() => self.stop(net),
             Stage::Noticing => self.collect(net),
             Stage::Collecting => {
+                if self.nudge(net) {
+                    return;
+                }
                 let whom = self.unless(Member::owes_nothing);
                 self.problems.push(format!("{whom} did not hand over their journals"));
                 self.stop(net);
@@ -709,9 +853,14 @@ impl Conductor<'_> {
         }
     }
 
-    /// How long a journal may make no progress. Who pressed Ctrl-C does not want to wait.
+    /// How long a journal may make no progress. Who pressed Ctrl-C does not want to wait, and who stands still
+    /// will not move by itself.
     fn patience(&self) -> Duration {
-        if self.interrupted { COLLECT_INTERRUPTED_MAX } else { COLLECT_MAX }
+        let may_stand_still = self.plan.survives_crashes || self.plan.faults.stops_any();
+        match (self.interrupted, may_stand_still && !self.is_nudged) {
+            (false, false) => COLLECT_MAX,
+            _ => COLLECT_INTERRUPTED_MAX,
+        }
     }
 
     // Helpers.

@@ -32,7 +32,8 @@ use self::config::Config;
 use self::journal::Journal;
 pub use self::launcher::run;
 pub use self::plan::{Audience, Finished, Launch, Participant, Plan, host_label};
-use crate::lab::Lab;
+use crate::lab::{Lab, Place};
+use crate::process::{Choices, ProcessId};
 
 /// The folder of all runs of a user: `/tmp/labs-<user>`.
 const FOLDER: &str = "labs";
@@ -58,6 +59,12 @@ pub fn message_size<M: serde::Serialize>(message: &M) -> u32 {
 /// A name for a run that does not leave this program.
 pub fn new_run_id() -> RunId {
     RunId::new()
+}
+
+/// What a process of a real run with this seed chooses: each from a stream of its own, for nobody knows in
+/// which order they run.
+pub(crate) fn choices(seed: u64, process: ProcessId) -> Choices {
+    Choices::Random(seed ^ (u64::from(process.0) << 32))
 }
 
 /// What starts the participant of `config`.
@@ -92,15 +99,10 @@ pub fn participant<L: Lab>() -> anyhow::Result<()> {
         Err(error) => ready.fail(&format!("{error:#}")),
     };
     let built = options.clone();
+    let build = move |place: &Place| L::restore(&built, place, L::process(&built, place));
     match broken {
         None => participant::participate::<L, L::Process>(
-            config,
-            options,
-            host,
-            log_path,
-            journal,
-            ready,
-            move |place| L::process(&built, place),
+            config, options, host, log_path, journal, ready, build,
         ),
         Some(how) => participant::participate::<L, L::BrokenProcess>(
             config,
@@ -109,7 +111,7 @@ pub fn participant<L: Lab>() -> anyhow::Result<()> {
             log_path,
             journal,
             ready,
-            move |place| L::broken(L::process(&built, place), &how),
+            move |place| build(place).map(|process| L::broken(process, &how)),
         ),
     }
     .inspect_err(|error| log::error!("{error:#}"))
@@ -123,7 +125,7 @@ fn set_up<L: Lab>(config: &Config) -> anyhow::Result<(String, String, Journal)> 
     let level = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
     netkit::logs::init(folder.file(&name)?, config.rank, &level)?;
     let journal = match config.trace {
-        true => Journal::File(participant::trace_file(&folder, config.rank)?),
+        true => Journal::File(participant::trace_file(&folder, config)?),
         false => Journal::in_memory(),
     };
     Ok((host, folder.path().join(name).display().to_string(), journal))

@@ -78,7 +78,7 @@ pub(super) fn participate<L, P>(
     log_path: String,
     journal: Journal,
     ready: Ready,
-    build: impl FnOnce(&Place) -> P + 'static,
+    build: impl FnOnce(&Place) -> Result<P, String> + 'static,
 ) -> anyhow::Result<()>
 where
     L: Lab,
@@ -89,7 +89,8 @@ where
         >,
 {
     let mut net = Net::new(netkit::Limits { max_frame: config.max_frame, ..Default::default() })?;
-    net.watch_signals(&[netkit::Signal::SIGTERM as i32, netkit::Signal::SIGINT as i32])?;
+    let caught = [netkit::Signal::SIGINT, netkit::Signal::SIGTERM, netkit::Signal::SIGTSTP];
+    net.watch_signals(&caught.map(|signal| signal as i32))?;
     let membership =
         Membership { run: config.run.to_string(), secret: config.secret.clone(), me: config.rank };
     let launcher = config.launcher_address().context("nobody said where the launcher is")?;
@@ -106,7 +107,7 @@ where
             config.processes,
             config.trace && config.processes <= crate::trace::event::CLOCKS_MAX_PROCESSES,
         ),
-        choices: Choices::Random(config.seed ^ (u64::from(config.rank) << 32)),
+        choices: crate::run::choices(config.seed, me),
         membership,
         options,
         host,
@@ -132,7 +133,8 @@ where
         timers: BTreeMap::from([(watch, TimerUse::Watch)]),
         running: BTreeMap::new(),
         injector: (!plan.is_empty()).then(|| Injector::new(&plan, config.seed)),
-        triggers: plan.triggers(me),
+        // What struck the one that died does not strike the one that starts where it died.
+        triggers: if config.again { Triggers::default() } else { plan.triggers(me) },
         toll: Toll::default(),
         links: BTreeMap::new(),
         last_tick: now(),
@@ -202,7 +204,7 @@ impl Neighbour {
 }
 
 /// Makes the process, once its place is known.
-type Build<P> = Box<dyn FnOnce(&Place) -> P>;
+type Build<P> = Box<dyn FnOnce(&Place) -> Result<P, String>>;
 
 struct Driver<L: Lab, P: Process> {
     config: Config,
@@ -305,7 +307,7 @@ where
                 }
             }
             Some(TimerUse::Watch) => self.watch(net),
-            Some(TimerUse::Retry(process)) => self.open(net, process),
+            Some(TimerUse::Retry(process)) => self.try_again(net, process),
             Some(TimerUse::Release(process)) => self.release_kept(net, process),
             Some(TimerUse::Follow) => self.follow(net),
             Some(TimerUse::Grace) => {
@@ -320,6 +322,9 @@ where
     }
 
     fn on_signal(&mut self, net: &mut Net, signal: i32) {
+        if signal == netkit::Signal::SIGTSTP as i32 {
+            return stand_still();
+        }
         if self.phase >= Phase::HandingOver {
             return net.stop();
         }
@@ -340,10 +345,15 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Opens the file of a traced journal, in `folder`.
-pub(super) fn trace_file(folder: &netkit::logs::RunFolder, rank: u32) -> anyhow::Result<File> {
-    let name = trace_name(rank);
-    drop(folder.file(&name)?);
+/// Opens the file of a traced journal, in `folder`. Who starts again goes on with the one that is there.
+pub(super) fn trace_file(
+    folder: &netkit::logs::RunFolder,
+    config: &Config,
+) -> anyhow::Result<File> {
+    let name = trace_name(config.rank);
+    if !config.again {
+        drop(folder.file(&name)?);
+    }
     let path = folder.path().join(name);
     Ok(std::fs::OpenOptions::new().read(true).append(true).open(path)?)
 }
@@ -351,4 +361,12 @@ pub(super) fn trace_file(folder: &netkit::logs::RunFolder, rank: u32) -> anyhow:
 /// The name of a traced journal in the folder of its run.
 pub(super) fn trace_name(rank: u32) -> String {
     format!("trace-{rank}.jsonl")
+}
+
+/// Does what SIGTSTP asks for. The system itself ignores it in a daemon, whose process group has nobody who
+/// could continue it from a terminal; whoever sends it to one by hand means it.
+fn stand_still() {
+    if let Err(error) = netkit::reap::raise(netkit::Signal::SIGSTOP) {
+        log::warn!("SIGTSTP came, and the system does not let this process stop: {error}");
+    }
 }

@@ -122,6 +122,11 @@ pub trait Audience {
     /// What the launcher is doing, in a few words.
     fn progress(&mut self, message: &str);
 
+    /// The algorithm starts on these processes.
+    fn on_start(&mut self, participants: &[Participant]) {
+        let _ = participants;
+    }
+
     /// Whether it wants to hear of each event. Then [`on_event`](Self::on_event) is called.
     fn follows(&self) -> bool {
         false

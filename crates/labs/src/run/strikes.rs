@@ -19,6 +19,7 @@ use netkit::{Signal, TimerId};
 use super::SIGNAL;
 use super::plan::Plan;
 use crate::faults::{Action, Timed, Toll};
+use crate::process::ProcessId;
 
 /// How long one signal may take to a machine.
 const SIGNAL_MAX: Duration = Duration::from_secs(5);
@@ -30,6 +31,9 @@ pub(super) struct Strikes {
     pub(super) timer: Option<TimerId>,
     /// How many times each rule struck, as far as it is known.
     pub(super) toll: Toll,
+    /// Who was sent SIGKILL, and is not yet noticed to be dead, but is to start again: by which rule of the
+    /// plan.
+    pub(super) to_restart: BTreeMap<ProcessId, usize>,
     /// By machine, an index into the list of hosts.
     hands: BTreeMap<usize, mpsc::Sender<Order>>,
 }
@@ -48,6 +52,13 @@ impl Strikes {
             this.reach(plan, host_of(timed.process.index()));
         }
         Self { to_come, ..this }
+    }
+
+    /// Whether a process will start again.
+    pub(super) fn restarts(&self, process: ProcessId) -> bool {
+        let is_restart =
+            |timed: &Timed| timed.process == process && timed.action == Action::Restart;
+        self.to_restart.contains_key(&process) || self.to_come.iter().any(is_restart)
     }
 
     /// Sends a signal to the process `pid` of the run, on a machine.
@@ -103,11 +114,12 @@ fn carry_out(
     Ok(())
 }
 
-/// The signal that does it.
-pub(super) fn signal_of(action: Action) -> Signal {
+/// The signal that does it, if a signal can.
+pub(super) fn signal_of(action: Action) -> Option<Signal> {
     match action {
-        Action::Stop => Signal::SIGSTOP,
-        Action::Continue => Signal::SIGCONT,
-        Action::Kill => Signal::SIGKILL,
+        Action::Stop => Some(Signal::SIGSTOP),
+        Action::Continue => Some(Signal::SIGCONT),
+        Action::Kill => Some(Signal::SIGKILL),
+        Action::Restart => None,
     }
 }

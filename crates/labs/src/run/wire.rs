@@ -118,6 +118,11 @@ pub(super) enum ToParticipant {
     Collect { offset: u64 },
     /// End.
     Stop,
+    /// Start again, so many microseconds after the others started. If the run is followed: hand over the
+    /// journal as it grows, from this byte on.
+    Resume { at_us: u64, follow: Option<u64> },
+    /// A participant started again, and is there now.
+    Moved(Contact),
 }
 
 #[cfg(test)]

@@ -18,5 +18,6 @@ mod tests;
 mod wheel;
 
 pub use self::network::{LATENCY_MAX, Network, NetworkError};
+pub(crate) use self::simulation::choices;
 pub use self::simulation::{Ended, Limits, PROCESSES_MAX, Simulation, SimulationError};
 pub use crate::chance::{Chance, ChanceError};

@@ -100,6 +100,7 @@ enum Scheduled<P: Process, C> {
     Request { process: ProcessId, request: P::Request },
     Crash { process: ProcessId },
     Recover { process: ProcessId, state: Box<P> },
+    Restart { process: ProcessId },
     Stop { process: ProcessId },
     Continue { process: ProcessId },
 }
@@ -127,6 +128,11 @@ struct Random {
     loss: u64,
     duplication: u64,
     reordering: u64,
+}
+
+/// What the processes of a simulation with this seed choose, all from one stream.
+pub(crate) fn choices(mut seed: u64) -> Choices {
+    Choices::Random(split_mix(&mut seed))
 }
 
 /// Where a run is to stop, if it does not come to rest by itself.
@@ -207,6 +213,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         }
         let mut seeds = seed;
         let mut stream = || split_mix(&mut seeds);
+        // The first stream: see `choices`.
         let choices = Choices::Random(stream());
         let (least, greatest) = (network.latency.start(), network.latency.end());
         let (least, greatest) = (microseconds(*least), microseconds(*greatest));
@@ -249,6 +256,10 @@ impl<P: Process, O: Observer> Simulation<P, O> {
     pub fn with_faults(mut self, plan: &Plan, seed: u64) -> Result<Self, SimulationError> {
         let n = self.processes.len() as u32;
         plan.validate(n)?;
+        let keeps = |process: &ProcessId| self.processes[process.index()].recovered().is_some();
+        if let Some(process) = plan.restarted().into_iter().find(|process| !keeps(process)) {
+            return Err(PlanError::keeps_nothing(process).into());
+        }
         if plan.is_empty() {
             return Ok(self);
         }
@@ -257,6 +268,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
                 Action::Stop => Scheduled::Stop { process },
                 Action::Continue => Scheduled::Continue { process },
                 Action::Kill => Scheduled::Crash { process },
+                Action::Restart => Scheduled::Restart { process },
             };
             self.schedule_at(at, process, what);
         }
@@ -398,7 +410,8 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         let Some(faults) = &self.faults else { return Toll::default() };
         let mut toll = faults.toll.clone();
         toll.merge(faults.injector.toll());
-        for timed in faults.timed.iter().filter(|timed| microseconds(timed.at) <= self.now) {
+        let is_over = |timed: &&Timed| !timed.is_end && microseconds(timed.at) <= self.now;
+        for timed in faults.timed.iter().filter(is_over) {
             toll.add(timed.rule, 1);
         }
         toll
@@ -508,6 +521,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             Scheduled::Request { process, request } => self.happen_request(process, request),
             Scheduled::Crash { process } => self.happen_crash(process),
             Scheduled::Recover { process, state } => self.happen_recover(process, *state),
+            Scheduled::Restart { process } => self.happen_restart(process),
             Scheduled::Stop { process } => self.happen_stop(process),
             Scheduled::Continue { process } => self.happen_continue(process),
         }
@@ -533,7 +547,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
                     self.happen_stop(process);
                     stands_still = true;
                 }
-                Some(Action::Continue) | None => {}
+                Some(Action::Continue | Action::Restart) | None => {}
             }
         }
         if !stands_still {
@@ -630,6 +644,13 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         self.processes[process.index()] = state;
         self.observer.on_happening(self.now, process, Happening::Recover);
         self.happen(process, Event::Init);
+    }
+
+    /// Starts a process again from what its stable storage kept.
+    fn happen_restart(&mut self, process: ProcessId) {
+        if let Some(state) = self.processes[process.index()].recovered() {
+            self.happen_recover(process, state);
+        }
     }
 
     /// One step of one process, and what it wants done.

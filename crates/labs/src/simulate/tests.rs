@@ -560,3 +560,65 @@ fn chances_are_read_exactly() {
         assert_eq!(read(text), None, "{text}");
     }
 }
+
+/// Counts what its application tells it, and has every second count on stable storage.
+#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct Keeper {
+    count: u32,
+    stored: u32,
+}
+
+impl Process for Keeper {
+    type Request = Shot;
+    type Indication = Shot;
+    type Message = Shot;
+    type Timer = Infallible;
+
+    fn on_init(&mut self, ctx: &mut Context<Self>) {
+        ctx.indicate(Shot(self.count));
+    }
+
+    fn on_request(&mut self, _: &mut Context<Self>, _: Shot) {
+        self.count += 1;
+        self.stored = self.count / 2 * 2;
+    }
+
+    fn on_message(&mut self, _: &mut Context<Self>, _: ProcessId, _: Shot) {}
+
+    fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
+        match timer {}
+    }
+
+    fn recovered(&self) -> Option<Self> {
+        Some(Self { count: self.stored, stored: self.stored })
+    }
+}
+
+#[test]
+fn who_is_started_again_begins_with_what_was_stored() {
+    let plan = "kill 0 at 10ms; restart 0 at 20ms".parse().unwrap();
+    let mut simulation = Simulation::new(7, Network::default(), vec![Keeper::default()], ())
+        .and_then(|simulation| simulation.with_faults(&plan, 7))
+        .unwrap();
+    for at in [1, 2, 3, 15, 30] {
+        simulation.request_at(ms(at), P0, Shot(0));
+    }
+    let mut told = Vec::new();
+    let ended = simulation.run_with(Limits::default(), |s, _, Shot(count)| {
+        told.push((s.now().as_millis(), count));
+    });
+    assert_eq!(ended, Ended::Quiet);
+    // Of three before the death two were stored, and what was asked of the dead is lost.
+    assert_eq!(told, [(0, 0), (20, 2)]);
+    assert_eq!(simulation.process(P0).count, 3);
+    assert_eq!([0, 1].map(|rule| simulation.toll().of(rule)), [1, 1]);
+}
+
+#[test]
+fn who_keeps_nothing_cannot_start_again() {
+    let plan = "kill 0 at 10ms; restart 0 at 20ms".parse().unwrap();
+    let error = Simulation::new(7, Network::default(), vec![Volley::default()], ())
+        .and_then(|simulation| simulation.with_faults(&plan, 7))
+        .unwrap_err();
+    assert!(error.to_string().contains("nothing of p0 outlives it"), "{error}");
+}

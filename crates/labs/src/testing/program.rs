@@ -1,8 +1,8 @@
 //! Runs of a lab's program.
 
 use std::cell::OnceCell;
-use std::io::Read;
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use super::system::{assert_nothing_left, command_line, connections, running_processes, sockets};
 
@@ -109,16 +109,38 @@ impl Ran {
 /// A run in progress.
 #[derive(Debug)]
 pub struct Running {
-    /// The launcher, whose standard output and error are pipes.
+    /// The launcher, whose standard output is a pipe, and its standard error was one.
     pub launcher: Child,
     /// The name of the run, once a participant was seen.
     run: OnceCell<String>,
+    /// What it said on standard error, as far as it was read, and where the rest comes from.
+    said: String,
+    stderr: Option<BufReader<ChildStderr>>,
 }
 
 impl Running {
     /// The run of this launcher.
-    pub fn new(launcher: Child) -> Self {
-        Self { launcher, run: OnceCell::new() }
+    pub fn new(mut launcher: Child) -> Self {
+        let stderr = launcher.stderr.take().map(BufReader::new);
+        Self { launcher, run: OnceCell::new(), said: String::new(), stderr }
+    }
+
+    /// Reads what the launcher says on standard error until all of these lines have come, in any order. They
+    /// are lines with such an end. What was read before does not count.
+    ///
+    /// # Panics
+    ///
+    /// If it comes to its end without saying so.
+    pub fn wait_until_it_says_all(&mut self, ends: &[&str]) {
+        let stderr = self.stderr.as_mut().expect("standard error was a pipe");
+        let mut missing = ends.to_vec();
+        while !missing.is_empty() {
+            let from = self.said.len();
+            let bytes = stderr.read_line(&mut self.said).expect("a pipe can be read");
+            assert!(bytes > 0, "it never says {missing:?}, but {}", self.said);
+            let line = self.said[from..].trim_end();
+            missing.retain(|end| !line.ends_with(end));
+        }
     }
 
     /// The process ids of the participants that live, in the order of their ranks.
@@ -177,10 +199,10 @@ impl Running {
     ///
     /// If the launcher prints no report.
     pub fn end(mut self) -> Ran {
-        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let (mut stdout, mut stderr) = (Vec::new(), self.said.into_bytes());
         // One after the other: what a launcher says on standard error fits into a pipe.
         let out = self.launcher.stdout.take().expect("standard output is a pipe");
-        let err = self.launcher.stderr.take().expect("standard error is a pipe");
+        let err = self.stderr.expect("standard error was a pipe");
         read_all(out, &mut stdout);
         read_all(err, &mut stderr);
         let status = self.launcher.wait().expect("the launcher is a child of this process");

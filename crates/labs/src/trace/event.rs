@@ -46,6 +46,31 @@ fn yes() -> bool {
     true
 }
 
+/// How the processes of a real run were made, so that they can be made again: what the command line came
+/// to, and where each was. In the header's line, and only of `run`: the other two worlds make theirs
+/// from the arguments and the seed alone.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Setup {
+    /// The lab's options, complete.
+    pub options: serde_json::Value,
+    /// The mistake that was made, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken: Option<serde_json::Value>,
+    /// Where each process was, by rank.
+    pub places: Vec<Whereabouts>,
+}
+
+/// Where a process of a real run was.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Whereabouts {
+    /// On which machine, by its own name.
+    pub host: String,
+    /// Its process id there.
+    pub pid: u32,
+    /// The address on which it could be reached.
+    pub address: String,
+}
+
 /// One event of one process.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TraceEvent {

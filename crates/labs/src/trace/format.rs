@@ -14,7 +14,7 @@ use std::io::{self, BufRead, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{FORMAT, Header, MessageNote, TraceEvent, What};
+use super::event::{FORMAT, Header, MessageNote, Setup, TraceEvent, What};
 use super::note::Note;
 use crate::clocks::Vector;
 use crate::process::ProcessId;
@@ -29,6 +29,31 @@ pub const HEADER_MAX: u64 = 1 << 20;
 
 /// The most processes that a trace may name: as many as the simulator takes, and a few bytes each.
 pub const PROCESSES_MAX: u32 = 16_777_216;
+
+/// The header as it stands in its line.
+#[derive(Deserialize)]
+struct FirstLine {
+    #[serde(flatten)]
+    header: Header,
+    #[serde(default)]
+    setup: Option<Setup>,
+}
+
+/// The same, to be written.
+#[derive(Serialize)]
+struct FirstLineRef<'a> {
+    #[serde(flatten)]
+    header: &'a Header,
+    setup: &'a Setup,
+}
+
+/// One event as it stands in a line, with what a replay adds.
+#[derive(Serialize)]
+struct LineWithState<'a> {
+    #[serde(flatten)]
+    line: Line,
+    state: &'a str,
+}
 
 /// One event as it stands in a line.
 #[derive(Deserialize, Serialize)]
@@ -80,6 +105,17 @@ impl<W: Write> Writer<W> {
         Ok(Self { to })
     }
 
+    /// Writes the header, and how the processes of this real run were made.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file.
+    pub fn of_run(header: &Header, setup: &Setup, mut to: W) -> io::Result<Self> {
+        serde_json::to_writer(&mut to, &FirstLineRef { header, setup })?;
+        to.write_all(b"\n")?;
+        Ok(Self { to })
+    }
+
     /// Goes on with a trace whose header is already written.
     pub fn append(to: W) -> Self {
         Self { to }
@@ -92,6 +128,19 @@ impl<W: Write> Writer<W> {
     /// Those of the file.
     pub fn write(&mut self, event: &TraceEvent) -> io::Result<()> {
         self.to.write_all(&line(event))
+    }
+
+    /// Writes one event with what its process was afterwards, as one write.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file.
+    pub fn write_with_state(&mut self, event: &TraceEvent, state: &str) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(512);
+        let line = Line::from(event.clone());
+        serde_json::to_writer(&mut bytes, &LineWithState { line, state })?;
+        bytes.push(b'\n');
+        self.to.write_all(&bytes)
     }
 
     /// Writes what is buffered.
@@ -155,6 +204,7 @@ pub enum ReadError {
 pub struct Reader<R> {
     from: R,
     header: Header,
+    setup: Option<Setup>,
     line: u64,
     buffer: Vec<u8>,
 }
@@ -169,7 +219,7 @@ impl<R: BufRead> Reader<R> {
         let mut buffer = Vec::new();
         let io = |error| ReadError::Io { line: 1, error };
         from.by_ref().take(HEADER_MAX).read_until(b'\n', &mut buffer).map_err(io)?;
-        let header: Header = serde_json::from_slice(&buffer)
+        let FirstLine { header, setup } = serde_json::from_slice(&buffer)
             .map_err(|error| ReadError::NoHeader(error.to_string()))?;
         if header.trace != FORMAT {
             return Err(ReadError::Format(header.trace));
@@ -183,12 +233,17 @@ impl<R: BufRead> Reader<R> {
         if header.processes > PROCESSES_MAX {
             return Err(ReadError::TooManyProcesses(header.processes));
         }
-        Ok(Self { from, header, line: 1, buffer })
+        Ok(Self { from, header, setup, line: 1, buffer })
     }
 
     /// The header.
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// How the processes were made, in the trace of a real run.
+    pub fn setup(&self) -> Option<&Setup> {
+        self.setup.as_ref()
     }
 
     /// The number of the line read last, counted from 1.

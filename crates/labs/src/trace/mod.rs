@@ -13,7 +13,7 @@ pub mod stamp;
 #[cfg(test)]
 mod tests;
 
-pub use self::event::{Header, MessageId, MessageNote, TraceEvent, What};
+pub use self::event::{Header, MessageId, MessageNote, Setup, TraceEvent, What, Whereabouts};
 pub use self::note::{Note, Noted};
 pub use self::recorder::{Carried, Happening, Observer, Recorder};
 pub use self::stamp::Stamper;

@@ -82,7 +82,7 @@ impl Noted for Note {
 }
 
 /// The `Debug` form up to [`TEXT_MAX`]: what is beyond is not even made.
-fn debug_text(value: &dyn Debug) -> String {
+pub(crate) fn debug_text(value: &dyn Debug) -> String {
     let mut text = Shortened(String::new());
     // The only error is the one with which `Shortened` says that it has enough.
     let _ = write!(text, "{value:?}");

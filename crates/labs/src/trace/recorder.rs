@@ -106,6 +106,7 @@ pub struct Carried {
 pub struct Recorder {
     stampers: Vec<Stamper>,
     judge: Judge,
+    crashes: Vec<(ProcessId, u64)>,
     writer: Option<Writer<Box<dyn Write>>>,
     failure: Option<io::Error>,
 }
@@ -132,7 +133,7 @@ impl Recorder {
         let clocks = clocks && processes <= CLOCKS_MAX_PROCESSES;
         let stampers =
             (0..processes).map(|rank| Stamper::new(ProcessId(rank), processes, clocks)).collect();
-        Self { stampers, judge, writer: None, failure: None }
+        Self { stampers, judge, crashes: Vec::new(), writer: None, failure: None }
     }
 
     /// Ends the recording and returns the judge.
@@ -153,6 +154,11 @@ impl Recorder {
     /// The judge, with what it has seen so far.
     pub fn judge(&self) -> &Judge {
         &self.judge
+    }
+
+    /// Who died, and when, in microseconds since the start: in the order of their deaths.
+    pub fn crashes(&self) -> &[(ProcessId, u64)] {
+        &self.crashes
     }
 
     fn write(&mut self, at_us: u64, process: ProcessId, what: impl FnOnce() -> What) {
@@ -235,6 +241,9 @@ impl Observer for Recorder {
         let stamper = &mut self.stampers[process.index()];
         stamper.tick();
         self.judge.on_event(process, happening, stamper.n());
+        if matches!(happening, Happening::Crash) {
+            self.crashes.push((process, at_us));
+        }
         self.write(at_us, process, || match happening {
             Happening::Init => What::Init,
             Happening::Request(value) => What::Request(Note::of(value)),

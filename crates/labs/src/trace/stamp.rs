@@ -20,6 +20,11 @@ impl Stamper {
         Self { me, n: 0, lamport: Lamport::default(), clock }
     }
 
+    /// The clocks after the `n`-th event of a process, which had these times: for one that starts again.
+    pub fn resumed(me: ProcessId, n: u64, lamport: u64, clock: Option<Vector>) -> Self {
+        Self { me, n, lamport: Lamport(lamport), clock }
+    }
+
     /// An event of this process's own.
     pub fn tick(&mut self) {
         self.n += 1;

@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 
 use super::mails::MAILS_MAX;
+use super::two_levels::Words;
 use super::{
-    AsPredicted, CausalDelivery, End, Entries, EveryoneLearns, ExactlyOnce, Fifo, MutualExclusion,
-    NotHeld, OneLeader, OneMessageAHop, OneToken, Ranks, ReadOnce, RightLeader, SingleRing, Spec,
-    TagsUnderWay, TrueCount, Verdict, Violation, Watch,
+    AsPredicted, Blocked, CausalDelivery, ChannelStates, Conservation, ConsistentCut, End, Entries,
+    EventualAccuracy, EveryRequestServed, EveryWave, EveryoneLearns, ExactlyOnce, Fifo,
+    FirstComeFirstServed, GrowingTokens, LeasedExclusion, ListsAgree, Markers, MessagesEach,
+    MutualExclusion, NotHeld, OneLeader, OneList, OneMessageAHop, OneToken, Ranks, ReadOnce,
+    RightLeader, SingleRing, Spec, StrongCompleteness, TagsUnderWay, TrueCount, Verdict, Violation,
+    Watch,
 };
 use crate::process::ProcessId;
 use crate::trace::{Happening, MessageId, Noted, TraceEvent, What};
 
-/// How many monitors of one run can let messages carry a tag. The lab with the most has three; a
+/// How many monitors of one run can let messages carry a tag. The lab with the most has four; a
 /// fixed number keeps a message's tags out of the heap.
 pub const TAGS: usize = 4;
 
@@ -45,20 +49,35 @@ macro_rules! monitors {
 
 monitors!(
     AsPredicted,
+    Blocked,
     CausalDelivery,
+    ChannelStates,
+    Conservation,
+    ConsistentCut,
     Entries,
+    EventualAccuracy,
+    EveryRequestServed,
+    EveryWave,
     EveryoneLearns,
     ExactlyOnce,
     Fifo,
+    FirstComeFirstServed,
+    GrowingTokens,
+    LeasedExclusion,
+    ListsAgree,
+    Markers,
+    MessagesEach,
     MutualExclusion,
     NotHeld,
     OneLeader,
+    OneList,
     OneMessageAHop,
     OneToken,
     Ranks,
     ReadOnce,
     RightLeader,
     SingleRing,
+    StrongCompleteness,
     TrueCount
 );
 
@@ -93,6 +112,37 @@ impl Monitor {
             Spec::AsPredicted { message, times } => {
                 Self::AsPredicted(AsPredicted::new(message, times))
             }
+            Spec::StrongCompleteness { heartbeat, answer, round, threshold, settle } => {
+                let words = Words { heartbeat, answer, round };
+                let new = StrongCompleteness::new(words, threshold, settle, processes);
+                Self::StrongCompleteness(new)
+            }
+            Spec::EventualAccuracy { heartbeat, answer, round, threshold } => {
+                let words = Words { heartbeat, answer, round };
+                Self::EventualAccuracy(EventualAccuracy::new(words, threshold, processes))
+            }
+            Spec::ListsAgree { round, settle } => {
+                Self::ListsAgree(ListsAgree::new(round, settle, processes))
+            }
+            Spec::OneList { round } => Self::OneList(OneList::new(round, processes)),
+            Spec::ConsistentCut { cut, message } => {
+                Self::ConsistentCut(ConsistentCut::new(cut, message, processes))
+            }
+            Spec::ChannelStates { cut, recorded, message } => {
+                Self::ChannelStates(ChannelStates::new(cut, recorded, message, processes))
+            }
+            Spec::Conservation { recorded, total } => {
+                Self::Conservation(Conservation::new(recorded, total, processes))
+            }
+            Spec::Markers { cut, message, waves } => {
+                Self::Markers(Markers::new(cut, message, waves, processes))
+            }
+            Spec::EveryWave { recorded, waves } => {
+                Self::EveryWave(EveryWave::new(recorded, waves, processes))
+            }
+            Spec::Blocked { cut, recorded, message } => {
+                Self::Blocked(Blocked::new(cut, recorded, message, processes))
+            }
             Spec::CausalDelivery { wrote, read, addressees } => {
                 Self::CausalDelivery(CausalDelivery::new(wrote, read, addressees, processes))
             }
@@ -101,6 +151,21 @@ impl Monitor {
             }
             Spec::ReadOnce { read, addressees } => {
                 Self::ReadOnce(ReadOnce::new(read, addressees, processes))
+            }
+            Spec::LeasedExclusion { enter, exits, revoked } => {
+                Self::LeasedExclusion(LeasedExclusion::new(enter, exits, revoked, processes))
+            }
+            Spec::GrowingTokens { enter } => {
+                Self::GrowingTokens(GrowingTokens::new(enter, processes))
+            }
+            Spec::FirstComeFirstServed { queued, granted, dropped } => {
+                Self::FirstComeFirstServed(FirstComeFirstServed::new(queued, granted, dropped))
+            }
+            Spec::EveryRequestServed { asked, served } => {
+                Self::EveryRequestServed(EveryRequestServed::new(asked, served))
+            }
+            Spec::MessagesEach { asked, left, messages, disturbed } => {
+                Self::MessagesEach(MessagesEach::new(asked, left, messages, disturbed))
             }
         }
     }

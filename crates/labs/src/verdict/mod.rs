@@ -17,50 +17,84 @@
 //! break it, and the verdict says "not yet".
 
 mod as_predicted;
+mod blocked;
 mod causal_delivery;
+mod channel_states;
+mod conservation;
+mod consistent_cut;
 mod entries;
+mod eventual_accuracy;
+mod every_request;
+mod every_wave;
 mod everyone_learns;
 mod exactly_once;
 mod fifo;
+mod first_come;
+mod growing_tokens;
 mod hops;
 mod judge;
+mod leased_exclusion;
+mod lists_agree;
 mod mails;
+mod markers;
+mod messages_each;
 mod mutual_exclusion;
 mod name;
 mod not_held;
 mod one_leader;
+mod one_list;
 mod one_token;
 mod ranks;
 mod read_once;
 mod right_leader;
 mod ring;
+mod strong_completeness;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod true_count;
+mod two_levels;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::as_predicted::AsPredicted;
+pub use self::blocked::Blocked;
 pub use self::causal_delivery::CausalDelivery;
+pub use self::channel_states::ChannelStates;
+pub use self::conservation::Conservation;
+pub use self::consistent_cut::ConsistentCut;
 pub use self::entries::Entries;
+pub use self::eventual_accuracy::EventualAccuracy;
+pub use self::every_request::EveryRequestServed;
+pub use self::every_wave::EveryWave;
 pub use self::everyone_learns::EveryoneLearns;
 pub use self::exactly_once::ExactlyOnce;
 pub use self::fifo::Fifo;
+pub use self::first_come::FirstComeFirstServed;
+pub use self::growing_tokens::GrowingTokens;
 pub use self::hops::OneMessageAHop;
 pub use self::judge::{
     AllTagsUnderWay, Judge, Monitor, Monitors, StreamError, StreamJudge, TAGS, Tags,
 };
+pub use self::leased_exclusion::LeasedExclusion;
+pub use self::lists_agree::ListsAgree;
+pub use self::markers::Markers;
+pub use self::messages_each::MessagesEach;
 pub use self::mutual_exclusion::MutualExclusion;
 pub use self::not_held::NotHeld;
 pub use self::one_leader::OneLeader;
+pub use self::one_list::OneList;
 pub use self::one_token::OneToken;
 pub use self::ranks::Ranks;
 pub use self::read_once::ReadOnce;
 pub use self::right_leader::RightLeader;
 pub use self::ring::SingleRing;
+pub use self::strong_completeness::StrongCompleteness;
+pub use self::tally::Tally;
 pub use self::true_count::TrueCount;
 use crate::process::ProcessId;
 use crate::trace::{Happening, Note, Noted};
@@ -151,6 +185,91 @@ pub enum Spec {
         /// How many.
         times: u64,
     },
+    /// Who died is suspected by both failure detectors, and whoever is silent at once: see
+    /// [`StrongCompleteness`].
+    StrongCompleteness {
+        /// The message that a detector sends to all it watches.
+        heartbeat: String,
+        /// The message that answers it.
+        answer: String,
+        /// Says that a detector has sent the heartbeats of a round.
+        round: String,
+        /// By how many heartbeats a process may be behind.
+        threshold: u64,
+        /// After how many rounds the other detector must know.
+        settle: u64,
+    },
+    /// Who answers is not suspected in the end: see [`EventualAccuracy`].
+    EventualAccuracy {
+        /// The message that a detector sends to all it watches.
+        heartbeat: String,
+        /// The message that answers it.
+        answer: String,
+        /// Says that a detector has sent the heartbeats of a round.
+        round: String,
+        /// By how many heartbeats a process may be behind.
+        threshold: u64,
+    },
+    /// Both failure detectors say the same of every process: see [`ListsAgree`].
+    ListsAgree {
+        /// Says that a detector has sent the heartbeats of a round.
+        round: String,
+        /// After how many rounds the other detector must know.
+        settle: u64,
+    },
+    /// No process is on two lists of a failure detector, or on none: see [`OneList`].
+    OneList {
+        /// Says that a detector has sent the heartbeats of a round, and how many are on each list.
+        round: String,
+    },
+    /// No message crosses a cut from behind: see [`ConsistentCut`].
+    ConsistentCut {
+        /// Says that a wave cuts a process here, and which wave.
+        cut: String,
+        /// The message of the application.
+        message: String,
+    },
+    /// What is recorded of each channel is what was in transit: see [`ChannelStates`].
+    ChannelStates {
+        /// Says that a wave cuts a process here, and which wave.
+        cut: String,
+        /// Says what a process [recorded](crate::snapshot::Recorded).
+        recorded: String,
+        /// The message of the application.
+        message: String,
+    },
+    /// Every recorded global state has the same total: see [`Conservation`].
+    Conservation {
+        /// Says what a process [recorded](crate::snapshot::Recorded).
+        recorded: String,
+        /// What there is in all.
+        total: u64,
+    },
+    /// One marker a channel and wave: see [`Markers`].
+    Markers {
+        /// Says that a wave cuts a process here, and which wave.
+        cut: String,
+        /// The message that the marker is.
+        message: String,
+        /// How many waves there are.
+        waves: u64,
+    },
+    /// Every wave is recorded by all: see [`EveryWave`].
+    EveryWave {
+        /// Says what a process [recorded](crate::snapshot::Recorded).
+        recorded: String,
+        /// How many waves there are.
+        waves: u64,
+    },
+    /// Who records a wave sends nothing for the application meanwhile: see [`Blocked`].
+    Blocked {
+        /// Says that a wave cuts a process here.
+        cut: String,
+        /// Says what a process recorded.
+        recorded: String,
+        /// The message of the application.
+        message: String,
+    },
     /// Nobody reads a mail before another that happened before it: see [`CausalDelivery`].
     CausalDelivery {
         /// Says that a process wrote a mail, with its number.
@@ -177,6 +296,49 @@ pub enum Spec {
         read: String,
         /// Whom each mail is addressed to, by its number.
         addressees: Vec<Vec<ProcessId>>,
+    },
+    /// No two critical sections overlap that were granted by number, and may be revoked: see
+    /// [`LeasedExclusion`]. All indications say the number.
+    LeasedExclusion {
+        /// Says that a process entered.
+        enter: String,
+        /// Each says that a process will do no more in its section, or never entered.
+        exits: Vec<String>,
+        /// Says that a section was revoked; not by its own process.
+        revoked: String,
+    },
+    /// Later sections have greater fencing tokens: see [`GrowingTokens`].
+    GrowingTokens {
+        /// Says that a process entered, and its token.
+        enter: String,
+    },
+    /// A waiting line is served from its front: see [`FirstComeFirstServed`]. All indications say the
+    /// rank of a process.
+    FirstComeFirstServed {
+        /// Says that it joined the line.
+        queued: String,
+        /// Says that it was served.
+        granted: String,
+        /// Says that it left the line.
+        dropped: String,
+    },
+    /// Who asks is served, unless he dies: see [`EveryRequestServed`].
+    EveryRequestServed {
+        /// Says that a process asks.
+        asked: String,
+        /// Says that it was served.
+        served: String,
+    },
+    /// Each entry costs one message of each of some kinds: see [`MessagesEach`].
+    MessagesEach {
+        /// Says that a process asks.
+        asked: String,
+        /// Says that it left.
+        left: String,
+        /// The kinds of messages, in their order.
+        messages: Vec<String>,
+        /// Each says that something went wrong, and entries that are not over yet may cost more.
+        disturbed: Vec<String>,
     },
 }
 
@@ -376,4 +538,21 @@ fn number_told(happening: Happening<'_>, kind: &str) -> Option<u64> {
         Happening::Indication(value) if Noted::kind(value) == kind => value.number(),
         _ => None,
     }
+}
+
+/// What stands between the parentheses of an indication of this kind, if this is one.
+fn told<T: FromStr>(happening: Happening<'_>, kind: &str) -> Option<Result<T, T::Err>> {
+    match happening {
+        Happening::Indication(value) if Noted::kind(value) == kind => {
+            let text = value.text();
+            let rest = text.strip_prefix(kind).and_then(|rest| rest.strip_prefix('('));
+            Some(rest.and_then(|rest| rest.strip_suffix(')')).unwrap_or_default().parse())
+        }
+        _ => None,
+    }
+}
+
+/// Why a property could not be judged.
+fn unreadable(times: u64) -> String {
+    format!("not judged: {} what was recorded cannot be read in the trace", counted(times, "time"))
 }

@@ -1,5 +1,7 @@
 //! Each monitor against traces written by hand: one that is right, and each way to be wrong.
 
+mod snapshots;
+
 use super::{End, Spec, StreamJudge, Verdict};
 use crate::process::ProcessId;
 use crate::trace::{MessageId, MessageNote, Note, TraceEvent, What};
@@ -320,6 +322,161 @@ fn what_no_run_can_do_is_refused() {
     assert!(error(&mut judge, event(1, 1, receive)).contains("was not sent"));
 }
 
+/// Two detectors, p0 and p1, that watch each other; p0 watches p2, and p1 watches p3.
+mod two_levels {
+    use super::*;
+
+    const ROUND: &str = "Round { round: 1, alive: 4, dead: 0, unknown: 0, answered: {} }";
+
+    fn text() -> [String; 3] {
+        ["HEARTBEAT", "ALIVE", "Round"].map(str::to_owned)
+    }
+
+    /// Threshold 1; a change is settled after the next round.
+    fn completeness() -> Spec {
+        let [heartbeat, answer, round] = text();
+        Spec::StrongCompleteness { heartbeat, answer, round, threshold: 1, settle: 1 }
+    }
+
+    fn accuracy() -> Spec {
+        let [heartbeat, answer, round] = text();
+        Spec::EventualAccuracy { heartbeat, answer, round, threshold: 1 }
+    }
+
+    fn agreement() -> Spec {
+        Spec::ListsAgree { round: "Round".to_owned(), settle: 1 }
+    }
+
+    fn one_list() -> Spec {
+        Spec::OneList { round: "Round".to_owned() }
+    }
+
+    impl Story {
+        fn says_text(self, process: u32, kind: &str, text: &str) -> Self {
+            let note = Note { kind: kind.to_owned(), text: text.to_owned() };
+            self.event(process, |_| What::Indication(note))
+        }
+
+        fn round(self, detector: u32) -> Self {
+            self.says_text(detector, "Round", ROUND)
+        }
+
+        /// A round in which the other detector answers at once.
+        fn round_with_answer(self, detector: u32, to: u32) -> Self {
+            let first = self.n[detector as usize] + 1;
+            let this = self.sends(detector, to, "HEARTBEAT").round(detector);
+            let answer = this.n[to as usize] + 2;
+            this.receives(to, detector, first, "HEARTBEAT")
+                .sends(to, detector, "ALIVE")
+                .receives(detector, to, answer, "ALIVE")
+        }
+
+        fn lists(self, detector: u32, process: u32, on: &str) -> Self {
+            let by = process % 2;
+            let text = format!("Suspect(Listed {{ process: p{process}, by: p{by}, on: [{on}] }})");
+            self.says_text(detector, "Suspect", &text)
+        }
+
+        fn crashes(self, process: u32) -> Self {
+            self.event(process, |_| What::Crash)
+        }
+    }
+
+    #[test]
+    fn whoever_is_silent_must_be_suspected_at_once() {
+        // p2 answers, p1 does not: after two rounds it is one behind too many.
+        let story = Story::of(4, completeness()).round_with_answer(0, 2).round(0);
+        let late = story.round_with_answer(0, 2);
+        let verdict = late.verdict(&End::Complete);
+        assert_eq!(verdict.holds, Some(false));
+        assert!(verdict.detail.starts_with("p0 does not suspect p1, which is 2 heartbeats behind"));
+
+        let story = Story::of(4, completeness()).round(0).lists(0, 1, "Dead").lists(0, 2, "Dead");
+        assert_eq!(story.round(0).round(0).holds(), Some(true));
+    }
+
+    #[test]
+    fn both_detectors_must_know_who_died() {
+        let known_to_p0 = || {
+            let story = Story::of(4, completeness()).crashes(2).round_with_answer(0, 1);
+            story.lists(0, 2, "Dead").round_with_answer(0, 1)
+        };
+        assert_eq!(known_to_p0().lists(1, 2, "Dead").holds(), Some(true));
+        let ignorant = known_to_p0();
+        assert_eq!(ignorant.holds(), Some(false));
+        let short = End::CutShort("time-out".to_owned());
+        assert_eq!(ignorant.verdict(&short).holds, None);
+        // p1 suspects p0, and cannot tell of p2.
+        assert_eq!(known_to_p0().lists(1, 0, "Dead").lists(1, 2, "Unknown").holds(), Some(true));
+        assert_eq!(known_to_p0().lists(1, 0, "Dead").holds(), Some(false));
+        // There was no round since.
+        let fresh = Story::of(4, completeness()).crashes(2).lists(0, 2, "Dead");
+        assert_eq!(fresh.holds(), Some(true));
+        // Nobody is left to know.
+        let alone = Story::of(4, completeness()).crashes(0).crashes(1).crashes(2);
+        assert_eq!(alone.verdict(&End::Complete).detail, "no detector lives");
+    }
+
+    #[test]
+    fn who_answers_must_not_be_suspected_in_the_end() {
+        let wrong = || Story::of(4, accuracy()).round(0).round(0).lists(0, 2, "Dead");
+        assert_eq!(wrong().holds(), Some(true), "it answers nothing");
+        let answers = || wrong().round_with_answer(0, 2);
+        let verdict = answers().verdict(&End::Complete);
+        assert_eq!(verdict.holds, Some(false));
+        assert_eq!(
+            verdict.detail,
+            "p0 still suspects p2, whose last answer is 0 heartbeats behind"
+        );
+        assert_eq!(answers().verdict(&End::CutShort("time-out".to_owned())).holds, None);
+        assert_eq!(answers().lists(0, 2, "Alive").holds(), Some(true));
+        assert_eq!(answers().crashes(0).holds(), Some(true), "a dead detector says nothing");
+        // The answer is too old by now.
+        assert_eq!(answers().round(0).round(0).holds(), Some(true));
+    }
+
+    #[test]
+    fn lists_agree_once_they_had_time_to() {
+        let told = || Story::of(4, agreement()).lists(0, 2, "Dead");
+        assert_eq!(told().holds(), Some(true), "it is new");
+        let verdict = told().round(0).verdict(&End::Complete);
+        assert_eq!(verdict.holds, Some(false));
+        assert_eq!(verdict.detail, "p2 is dead to p0 and living to p1");
+        assert_eq!(told().lists(1, 2, "Dead").round(0).holds(), Some(true));
+        assert_eq!(told().round(0).lists(1, 0, "Dead").holds(), Some(true), "p1 suspects p0");
+        assert_eq!(told().round(0).crashes(1).holds(), Some(true));
+        // p0 does not watch p2 any more than p1 does: p0's word counts, however late p1 changed.
+        assert_eq!(told().round(0).lists(1, 2, "Unknown").holds(), Some(false));
+    }
+
+    #[test]
+    fn every_process_is_on_one_list() {
+        assert_eq!(Story::of(4, one_list()).round(0).round(1).holds(), Some(true));
+        for on in ["Alive, Dead", ""] {
+            assert_eq!(Story::of(4, one_list()).lists(0, 3, on).holds(), Some(false), "{on:?}");
+        }
+        assert_eq!(Story::of(4, one_list()).lists(0, 4, "Dead").holds(), Some(false));
+        // A list that changed in silence, or that the round does not tell.
+        let changed = || Story::of(4, one_list()).lists(0, 3, "Dead");
+        assert_eq!(changed().round(0).holds(), Some(false));
+        assert_eq!(changed().round(1).holds(), Some(true), "p1 has lists of its own");
+        assert_eq!(changed().says_text(0, "Round", "Round").holds(), Some(false));
+        let round = ROUND.replace("alive: 4, dead: 0", "alive: 3, dead: 1");
+        assert_eq!(changed().says_text(0, "Round", &round).holds(), Some(true));
+    }
+
+    /// What a trace says need not be true.
+    #[test]
+    fn a_file_that_names_nobody_breaks_nothing() {
+        for spec in [completeness(), accuracy(), agreement()] {
+            for processes in [1, 2, 4] {
+                let story = Story::of(processes, spec.clone()).lists(0, 9, "Dead").round(0);
+                assert_eq!(story.verdict(&End::CutShort(String::new())).witnesses.len(), 0);
+            }
+        }
+    }
+}
+
 /// p0 writes mail 0 to p2 and mail 1 to p1, and p1 answers to p2 with mail 2.
 fn addressees() -> Vec<Vec<ProcessId>> {
     vec![vec![ProcessId(2)], vec![ProcessId(1)], vec![ProcessId(2)]]
@@ -404,4 +561,150 @@ fn mails_that_do_not_exist_are_not_judged() {
     assert_eq!(Story::of(2, spec).holds(), Some(false));
     let many = Spec::ReadOnce { read: "Read".to_owned(), addressees: vec![Vec::new(); 20_000] };
     assert!(super::Monitors::check(&[many]).unwrap_err().contains("the limit is 16384"));
+}
+
+fn leased(processes: u32) -> Story {
+    let spec = Spec::LeasedExclusion {
+        enter: "Entered".to_owned(),
+        exits: vec!["Left".to_owned(), "Declined".to_owned()],
+        revoked: "Revoked".to_owned(),
+    };
+    Story::of(processes, spec)
+}
+
+#[test]
+fn a_revoked_section_is_over_for_whoever_hears_of_it() {
+    let story = leased(3).tells(1, "Entered", 1).tells(0, "Revoked", 1).sends(0, 2, "GRANT");
+    let story = story.receives(2, 0, 2, "GRANT").tells(2, "Entered", 2).tells(1, "Left", 1);
+    assert_eq!(story.holds(), Some(true));
+    let detail = story.verdict(&End::Complete).detail;
+    assert_eq!(detail, "2 critical sections, pairwise ordered; 1 grant revoked");
+}
+
+#[test]
+fn entering_before_the_section_before_is_known_to_be_over_is_a_violation() {
+    let story = leased(3).tells(1, "Entered", 1).sends(0, 2, "GRANT").receives(2, 0, 1, "GRANT");
+    let verdict = story.tells(2, "Entered", 2).verdict(&End::Complete);
+    assert_eq!(verdict.holds, Some(false));
+    assert_eq!(verdict.detail, "p2 enters section 2, and cannot know that section 1 of p1 is over");
+}
+
+#[test]
+fn a_grant_that_was_not_wanted_is_over() {
+    let story = leased(2).tells(1, "Declined", 1).tells(1, "Entered", 2);
+    assert_eq!(story.holds(), Some(true));
+}
+
+#[test]
+fn revoking_what_is_known_to_be_over_is_a_violation() {
+    let story = leased(2).tells(1, "Entered", 1).tells(1, "Left", 1).sends(1, 0, "RELEASE");
+    let story = story.receives(0, 1, 3, "RELEASE").tells(0, "Revoked", 1);
+    assert_eq!(story.holds(), Some(false));
+}
+
+fn growing(processes: u32) -> Story {
+    Story::of(processes, Spec::GrowingTokens { enter: "Entered".to_owned() })
+}
+
+#[test]
+fn tokens_grow_along_happened_before() {
+    let story = growing(2).tells(0, "Entered", 1).sends(0, 1, "X").receives(1, 0, 2, "X");
+    assert_eq!(story.tells(1, "Entered", 2).holds(), Some(true));
+    let story = growing(2).tells(0, "Entered", 5).sends(0, 1, "X").receives(1, 0, 2, "X");
+    let verdict = story.tells(1, "Entered", 4).verdict(&End::Complete);
+    assert_eq!(verdict.holds, Some(false));
+    assert_eq!(verdict.detail, "p1 enters with token 4 after token 5");
+}
+
+/// A section that nobody knows to be over may begin late: its token is stale, and that is what tokens are for.
+#[test]
+fn a_stale_token_that_is_concurrent_is_no_violation() {
+    assert_eq!(growing(2).tells(0, "Entered", 2).tells(1, "Entered", 1).holds(), Some(true));
+}
+
+#[test]
+fn no_two_sections_have_one_token() {
+    assert_eq!(growing(2).tells(0, "Entered", 1).tells(1, "Entered", 1).holds(), Some(false));
+}
+
+fn line() -> Story {
+    let text = str::to_owned;
+    Story::of(
+        1,
+        Spec::FirstComeFirstServed {
+            queued: text("Queued"),
+            granted: text("Granted"),
+            dropped: text("Dropped"),
+        },
+    )
+}
+
+#[test]
+fn a_line_is_served_from_its_front() {
+    let story = line().tells(0, "Queued", 1).tells(0, "Queued", 2).tells(0, "Granted", 1);
+    assert_eq!(story.tells(0, "Granted", 2).holds(), Some(true));
+    let story = line().tells(0, "Queued", 1).tells(0, "Queued", 2).tells(0, "Granted", 2);
+    let verdict = story.verdict(&End::Complete);
+    assert_eq!(verdict.detail, "p2 is served before p1, who came first");
+    assert_eq!(line().tells(0, "Granted", 2).holds(), Some(false));
+}
+
+#[test]
+fn who_leaves_the_line_is_not_passed_over() {
+    let story = line().tells(0, "Queued", 1).tells(0, "Queued", 2).tells(0, "Dropped", 1);
+    assert_eq!(story.tells(0, "Granted", 2).holds(), Some(true));
+}
+
+#[test]
+fn a_line_dies_with_its_keeper() {
+    let story = line().tells(0, "Queued", 1).event(0, |_| What::Crash).event(0, |_| What::Recover);
+    let story = story.tells(0, "Queued", 2).tells(0, "Queued", 1).tells(0, "Granted", 2);
+    assert_eq!(story.holds(), Some(true));
+}
+
+fn requests() -> Story {
+    let (asked, served) = ("Asked".to_owned(), "Left".to_owned());
+    Story::of(2, Spec::EveryRequestServed { asked, served })
+}
+
+#[test]
+fn who_asks_and_is_not_served_waits() {
+    let story = requests().says(0, "Asked").says(1, "Asked").says(0, "Left");
+    assert_eq!(story.verdict(&End::Complete).detail, "p1 waits");
+    assert_eq!(story.holds(), Some(false));
+    assert_eq!(story.verdict(&End::CutShort("time-out".to_owned())).holds, None);
+    assert_eq!(story.event(1, |_| What::Crash).holds(), Some(true));
+}
+
+fn each() -> Story {
+    let text = str::to_owned;
+    Story::of(
+        2,
+        Spec::MessagesEach {
+            asked: text("Asked"),
+            left: text("Left"),
+            messages: vec![text("REQUEST"), text("RELEASE")],
+            disturbed: vec![text("Revoked")],
+        },
+    )
+}
+
+#[test]
+fn an_entry_costs_one_message_of_each_kind() {
+    let story = each().says(1, "Asked").sends(1, 0, "REQUEST").says(1, "Left");
+    let right = story.sends(1, 0, "RELEASE");
+    assert_eq!(right.verdict(&End::Complete).detail, "1 entry");
+    assert_eq!(right.holds(), Some(true));
+    let story = each().says(1, "Asked").sends(1, 0, "REQUEST").sends(1, 0, "REQUEST");
+    let verdict = story.says(1, "Left").sends(1, 0, "RELEASE").verdict(&End::Complete);
+    assert_eq!(verdict.detail, "an entry of p1 took 2 REQUEST, 1 RELEASE");
+    let story = each().says(1, "Asked").sends(1, 0, "REQUEST").says(1, "Left").says(1, "Asked");
+    assert_eq!(story.holds(), Some(false));
+}
+
+#[test]
+fn an_entry_in_trouble_may_cost_more() {
+    let story = each().says(1, "Asked").sends(1, 0, "REQUEST").tells(0, "Revoked", 1);
+    let story = story.sends(1, 0, "REQUEST").says(1, "Left").sends(1, 0, "RELEASE");
+    assert_eq!(story.verdict(&End::Complete).detail, "0 entries; 1 in trouble, and not counted");
 }

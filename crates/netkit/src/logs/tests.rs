@@ -142,3 +142,34 @@ fn a_line_carries_time_level_rank_and_lamport_time_and_cannot_be_forged() {
     assert_eq!(line(0, "two\nlines\x1b[31m"), "TIME WARN  p3 two\\nlines\\u{1b}[31m\n");
     assert_eq!(line(31, "é"), "TIME WARN  p3 @31 é\n");
 }
+
+#[test]
+fn what_a_run_left_is_found_again() {
+    // Names that no run of any user will have: these folders are in the real /tmp.
+    let prefix = format!("netkit-test-{}", std::process::id());
+    let runs_of = |names: [&str; 2]| names.map(|name| name.parse::<RunId>().unwrap());
+    let [older, newer] = runs_of(["20261122-071500-3f9a", "20261122-071501-0000"]);
+    let folder = RunFolder::create(&prefix, &newer).unwrap();
+    RunFolder::create(&prefix, &older).unwrap();
+    folder.file("one.log").unwrap().write_all(b"line\n").unwrap();
+    fs::create_dir(folder.path().join("folder")).unwrap();
+    symlink("/etc/passwd", folder.path().join("link")).unwrap();
+
+    assert_eq!(runs(&prefix), [newer.clone(), older.clone()]);
+    assert_eq!(last(&prefix), Some(older));
+    let again = RunFolder::open(&prefix, &newer).unwrap();
+    assert_eq!(again.files().unwrap(), [("one.log".to_owned(), 5)]);
+    assert_eq!(io::read_to_string(again.read("one.log").unwrap()).unwrap(), "line\n");
+    assert!(again.read("link").is_err(), "a link is not followed");
+    assert!(matches!(again.read("../last"), Err(LogError::Name { .. })));
+    let none = RunFolder::open(&prefix, &"20261122-071502-0000".parse().unwrap()).unwrap_err();
+    assert!(none.to_string().ends_with("No such file or directory"), "{none}");
+    assert!(try_out(&prefix).unwrap() > 0);
+    assert_eq!(last(&prefix), runs(&prefix).pop(), "trying out points nowhere else");
+
+    fs::set_permissions(user_folder(&prefix), fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(matches!(try_out(&prefix), Err(LogError::Open { .. })));
+    assert!(matches!(RunFolder::open(&prefix, &newer), Err(LogError::Open { .. })));
+    fs::remove_dir_all(user_folder(&prefix)).unwrap();
+    assert_eq!((runs(&prefix), last(&prefix)), (Vec::new(), None));
+}

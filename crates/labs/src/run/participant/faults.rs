@@ -144,7 +144,7 @@ where
     /// this does not return.
     pub(super) fn be_struck(&mut self, kind: &str) {
         let Some((action, rule)) = self.triggers.count(kind) else { return };
-        let signal = signal_of(action);
+        let Some(signal) = signal_of(action) else { return };
         self.toll.add(rule, 1);
         warn!("{signal} by plan");
         if let Err(error) = netkit::reap::raise(signal) {

@@ -48,6 +48,27 @@ where
         }
     }
 
+    /// Connects to a process that started again, somewhere else. What was sent to it meanwhile is lost.
+    pub(super) fn meet_again(&mut self, net: &mut Net, contact: &Contact) {
+        if let Some(neighbour) = self.neighbours.get_mut(&contact.process) {
+            let old = neighbour.connection.take();
+            *neighbour = Neighbour::new();
+            if let Some(old) = old {
+                self.connections.remove(&old);
+                net.close(old);
+            }
+        }
+        self.meet(net, contact);
+    }
+
+    /// Tries to connect once more, unless it is connected by now.
+    pub(super) fn try_again(&mut self, net: &mut Net, to: ProcessId) {
+        let is_connected = |neighbour: &Neighbour| neighbour.connection.is_some();
+        if !self.neighbours.get(&to).is_some_and(is_connected) {
+            self.open(net, to);
+        }
+    }
+
     pub(super) fn open(&mut self, net: &mut Net, to: ProcessId) {
         let Some(&address) = self.addresses.get(&to) else { return };
         let outgoing = Outgoing::Member { membership: self.membership.clone(), to: to.0 };
@@ -78,6 +99,7 @@ where
         let neighbour = self.neighbours.entry(process).or_insert_with(Neighbour::new);
         let mine = *neighbour.connection.get_or_insert(connection);
         neighbour.last_word = now();
+        neighbour.is_lost = false;
         if mine == connection {
             neighbour.is_open = true;
             for frame in std::mem::take(&mut neighbour.waiting) {
@@ -125,5 +147,11 @@ where
         }
         warn!("lost {process}: {why}");
         self.tell(net, &ToLauncher::PeerLost { peer: process, why });
+        if self.phase == Phase::Running
+            && let Some(request) = L::lost(process)
+        {
+            self.asked.push_back(request);
+            self.settle(net);
+        }
     }
 }

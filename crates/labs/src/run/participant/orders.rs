@@ -56,7 +56,10 @@ where
             Ok(application) => self.application = Some(application),
             Err(error) => return self.fail(net, error.to_string()),
         }
-        self.process = self.build.take().map(|build| build(&place));
+        match self.build.take().map(|build| build(&place)).transpose() {
+            Ok(process) => self.process = process,
+            Err(why) => return self.fail(net, why),
+        }
         let hello = ToLauncher::Hello {
             host: self.host.clone(),
             pid: place.pid,
@@ -106,6 +109,8 @@ where
                 info!("stopped by the launcher");
                 net.stop();
             }
+            Ok(ToParticipant::Resume { at_us, follow }) => self.resume(net, at_us, follow),
+            Ok(ToParticipant::Moved(contact)) => self.meet_again(net, &contact),
             Err(error) => self.fail(net, format!("the launcher sent a malformed frame: {error}")),
         }
     }

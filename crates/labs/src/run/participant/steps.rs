@@ -1,5 +1,7 @@
 //! The algorithm: each event is one step, and what it asks for is written down first and carried out then.
 
+use std::time::Duration;
+
 use log::{debug, info, warn};
 use netkit::{ConnectionId, Net};
 use serde::Serialize;
@@ -12,6 +14,7 @@ use crate::lab::Lab;
 use crate::process::{Effect, Event, Kind, Process, ProcessId, step_into};
 use crate::run::journal::Entry;
 use crate::run::wire::{MessageHeader, PeerFrame, PeerFrameRef, ToLauncher, kind_field};
+use crate::trace::Stamper;
 
 impl<L, P> Driver<L, P>
 where
@@ -34,6 +37,30 @@ where
         self.settle(net);
     }
 
+    /// Goes on where the one of this rank that died left off, so long after the others started.
+    pub(super) fn resume(&mut self, net: &mut Net, at_us: u64, follow: Option<u64>) {
+        let last = match self.journal.resume() {
+            Ok(Some(last)) => last,
+            Ok(None) => return self.fail(net, "nothing is left of the journal".to_owned()),
+            Err(error) => return self.fail(net, format!("cannot read the journal: {error}")),
+        };
+        info!("starts again, after its event {}", last.n);
+        self.stamper = Stamper::resumed(self.env.me, last.n, last.lamport, last.clock);
+        self.phase = Phase::Running;
+        self.started_at = now().checked_sub(Duration::from_micros(at_us)).unwrap_or_else(now);
+        if self.record(net, &Entry::Crash) {
+            self.happen(net, Event::Init, &Entry::Recover);
+        }
+        while let Some((header, message, bytes)) = self.early.pop_front() {
+            self.receive(net, header, message, bytes);
+        }
+        self.settle(net);
+        if follow.is_some() {
+            self.followed = follow;
+            self.follow(net);
+        }
+    }
+
     pub(super) fn receive(
         &mut self,
         net: &mut Net,
@@ -47,7 +74,8 @@ where
         }
         self.stamper.receive(lamport, header.clock.as_ref());
         let entry = Entry::Receive { from, n, message: &message, bytes };
-        if let Err(error) = self.journal.append(&self.stamper, self.at_us(), &entry) {
+        let at_us = self.look_at_the_clock();
+        if let Err(error) = self.journal.append(&self.stamper, at_us, &entry) {
             return self.fail(net, format!("cannot write the journal: {error}"));
         }
         self.step(net, Event::Message { from, message });
@@ -63,7 +91,8 @@ where
     /// Stamps and writes an event. Returns whether the run can go on.
     pub(super) fn record(&mut self, net: &mut Net, entry: &Entry<'_>) -> bool {
         self.stamper.tick();
-        match self.journal.append(&self.stamper, self.at_us(), entry) {
+        let at_us = self.look_at_the_clock();
+        match self.journal.append(&self.stamper, at_us, entry) {
             Ok(()) => true,
             Err(error) => {
                 self.fail(net, format!("cannot write the journal: {error}"));
@@ -72,10 +101,17 @@ where
         }
     }
 
+    /// What a handler reads as the time is what stands in the journal, so that a replay can tell it the
+    /// same.
+    fn look_at_the_clock(&mut self) -> u64 {
+        let at_us = self.at_us();
+        self.env.now = Some(Duration::from_micros(at_us));
+        at_us
+    }
+
     pub(super) fn step(&mut self, net: &mut Net, event: Event<P>) {
         let Some(process) = &mut self.process else { return };
         netkit::logs::set_lamport(if self.config.trace { self.stamper.lamport() } else { 0 });
-        self.env.now = Some(self.started_at.elapsed());
         let effects = std::mem::take(&mut self.effects);
         let mut effects = step_into(process, self.env, &mut self.choices, event, effects);
         for effect in effects.drain(..) {

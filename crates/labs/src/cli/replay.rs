@@ -1,0 +1,488 @@
+//! `replay`: a trace of this lab is gone through again.
+//!
+//! A trace of `simulate` is run again from its seed and arguments, and must come out the same, byte for
+//! byte. Traces of all three worlds are then followed event by event ([`crate::replay`]), which also tells
+//! the states of the processes. `labs replay` finds the lab's program and calls this.
+
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use anyhow::{Context as _, bail, ensure};
+use clap::{Args, CommandFactory, FromArgMatches};
+use serde::Serialize;
+
+use super::progress::Progress;
+use super::simulate::{TraceTo, simulated};
+use super::{CHECK_PROCESSES_MAX, COULD_NOT_RUN, Command, CommandLine, RUN_PROCESSES_MAX};
+use crate::check::panics::quietly;
+use crate::lab::{Lab, Place};
+use crate::process::{Process, ProcessId};
+use crate::replay::{Luck, Replay, Step};
+use crate::trace::event::Setup;
+use crate::trace::format::{LINE_MAX, Reader, Writer, parse};
+use crate::trace::{Header, TraceEvent, What};
+use crate::verdict::End;
+
+/// The exit status of a replay that is not the same.
+const DIFFERS: u8 = 1;
+
+/// The longest counterexample that is followed, in events: it is held in memory, and shortest runs are short.
+const COUNTEREXAMPLE_MAX: usize = 1_000_000;
+
+/// How many letters of one line of the answer are shown.
+const LINE_SHOWN: usize = 2_000;
+
+/// How many letters of a line that is no event are shown.
+const SHOWN: usize = 200;
+
+/// What `labs replay` hands on to the lab's program.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ReplayArguments {
+    /// A file that the lab wrote with --trace
+    pub(super) trace: PathBuf,
+    /// Write the trace to FILE, each event with the state of its process after it
+    #[arg(long, value_name = "FILE")]
+    pub(super) states: Option<PathBuf>,
+    /// Print what came of it as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What the processes of a run were made from.
+pub(super) struct Made<L: Lab> {
+    pub(super) processes: u32,
+    pub(super) broken: Option<L::Broken>,
+    pub(super) options: L::Options,
+}
+
+/// What came of a replay.
+#[derive(Debug, Default, Serialize)]
+struct Outcome {
+    lab: String,
+    verb: String,
+    run: String,
+    processes: u32,
+    seed: u64,
+    /// Whether all is the same; null if that cannot be known.
+    same: Option<bool>,
+    /// Whether the simulation came out the same, byte for byte; null in the other worlds.
+    again: Option<bool>,
+    events: u64,
+    followed: u64,
+    differences: Vec<String>,
+    /// The processes that could not be followed to their end.
+    unfollowed: Vec<String>,
+    trace: String,
+    states: Option<String>,
+}
+
+pub(super) fn replay<L: Lab>(arguments: &ReplayArguments) -> anyhow::Result<u8> {
+    let path = &arguments.trace;
+    let place = path.display();
+    let reader = open(path)?;
+    let (header, setup) = (reader.header().clone(), reader.setup().cloned());
+    ensure!(
+        header.lab == L::NAME,
+        "{place} is of {}, and this is {}: `labs replay` finds the right one",
+        header.lab,
+        L::NAME
+    );
+    let mut outcome = Outcome {
+        lab: header.lab.clone(),
+        verb: header.verb.clone(),
+        run: header.run.clone(),
+        processes: header.processes,
+        seed: header.seed,
+        trace: place.to_string(),
+        states: arguments.states.as_ref().map(|path| path.display().to_string()),
+        ..Outcome::default()
+    };
+    let made = made::<L>(&header, setup.as_ref()).with_context(|| format!("{place}"))?;
+    ensure!(
+        made.processes == header.processes,
+        "{place} has {} processes, and its arguments mean {}",
+        header.processes,
+        made.processes
+    );
+    let states = arguments.states.as_deref().map(|to| StatesFile::create(to, path)).transpose()?;
+    follow_all::<L>(&header, setup.as_ref(), made, reader, states, &mut outcome)?;
+    if header.verb == "simulate" {
+        outcome.again = Some(simulate_again::<L>(&header, path, &mut outcome.differences)?);
+    }
+    outcome.same = match (outcome.differences.is_empty(), outcome.unfollowed.is_empty()) {
+        (false, _) => Some(false),
+        (true, true) => Some(true),
+        (true, false) => None,
+    };
+    tell(&outcome, arguments.json)?;
+    Ok(match outcome.same {
+        Some(true) => 0,
+        Some(false) => DIFFERS,
+        None => COULD_NOT_RUN,
+    })
+}
+
+fn open(path: &Path) -> anyhow::Result<Reader<BufReader<File>>> {
+    let place = path.display();
+    crate::report::check_regular(path).with_context(|| format!("cannot read {place}"))?;
+    let file = File::open(path).with_context(|| format!("cannot open {place}"))?;
+    Reader::new(BufReader::new(file)).with_context(|| format!("{place}"))
+}
+
+// What the processes were made from.
+
+fn made<L: Lab>(header: &Header, setup: Option<&Setup>) -> anyhow::Result<Made<L>> {
+    match (header.verb.as_str(), setup) {
+        ("run", Some(setup)) => {
+            ensure!(header.processes <= RUN_PROCESSES_MAX, "no run has so many processes");
+            let not_ours = "its options are not those of this program: is it of another version?";
+            let options = serde_json::from_value(setup.options.clone()).context(not_ours)?;
+            let broken = setup.broken.clone().map(serde_json::from_value).transpose();
+            Ok(Made { processes: header.processes, broken: broken.context(not_ours)?, options })
+        }
+        ("run", None) => {
+            bail!("it does not say how its processes were made: an older program wrote it")
+        }
+        ("simulate", _) => match parsed::<L>(header)? {
+            Command::Simulate(arguments) => arguments.made(),
+            _ => unreachable!("the verb is given"),
+        },
+        ("check", _) => match parsed::<L>(header)? {
+            Command::Check(arguments) => {
+                let made = arguments.made()?;
+                ensure!(made.processes <= CHECK_PROCESSES_MAX, "no search has so many processes");
+                Ok(made)
+            }
+            _ => unreachable!("the verb is given"),
+        },
+        (verb, _) => bail!("{verb:?} is not a world that can be replayed"),
+    }
+}
+
+/// The command line that wrote the trace.
+fn parsed<L: Lab>(header: &Header) -> anyhow::Result<Command<L>> {
+    let words = [L::NAME, &header.verb].into_iter();
+    let words = words.chain(header.arguments.iter().map(String::as_str));
+    let command = CommandLine::<L>::command().name(L::NAME);
+    let matches = command.try_get_matches_from(words).map_err(|error| {
+        let first = error.to_string().lines().next().unwrap_or_default().to_owned();
+        anyhow::anyhow!("its arguments are not those of this program: {first}")
+    })?;
+    Ok(CommandLine::<L>::from_arg_matches(&matches)?.verb)
+}
+
+/// Where each process was.
+fn places(header: &Header, setup: Option<&Setup>) -> Vec<Place> {
+    let place = |rank: u32| {
+        let simulated = Place::simulated(rank, header.processes);
+        match setup.and_then(|setup| setup.places.get(rank as usize)) {
+            Some(at) => Place {
+                host: at.host.clone(),
+                pid: at.pid,
+                address: at.address.clone(),
+                ..simulated
+            },
+            None => simulated,
+        }
+    };
+    (0..header.processes).map(place).collect()
+}
+
+// Following.
+
+fn follow_all<L: Lab>(
+    header: &Header,
+    setup: Option<&Setup>,
+    made: Made<L>,
+    reader: Reader<BufReader<File>>,
+    states: Option<StatesFile>,
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    let Made { processes, broken, options } = made;
+    let places = places(header, setup);
+    let request = |rank| L::requests(&options, ProcessId(rank), processes);
+    // Options that somebody made up may be too odd to make processes of.
+    let built = quietly(|| {
+        catch_unwind(AssertUnwindSafe(|| {
+            let all: Vec<_> = places.iter().map(|place| L::process(&options, place)).collect();
+            (all, (0..processes).map(request).collect::<Vec<_>>())
+        }))
+    });
+    let Ok((all, requests)) = built else { bail!("no processes can be made from its options") };
+    let luck = match header.verb.as_str() {
+        "run" => Luck::of_run(header.seed, processes),
+        "simulate" => Luck::of_simulation(header.seed),
+        _ => Luck::Unknown,
+    };
+    let has_clock = header.verb != "check";
+    match broken {
+        None => follow(Replay::new(all, requests, luck, has_clock), reader, states, outcome),
+        Some(how) => {
+            let all = all.into_iter().map(|process| L::broken(process, &how)).collect();
+            follow(Replay::new(all, requests, luck, has_clock), reader, states, outcome)
+        }
+    }
+}
+
+fn follow<P: Process>(
+    mut replay: Replay<P>,
+    mut reader: Reader<BufReader<File>>,
+    mut states: Option<StatesFile>,
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    let place = outcome.trace.clone();
+    let mut progress = Progress::new();
+    // A counterexample is looked into ahead, for its choices.
+    let whole = match outcome.verb == "check" {
+        false => Vec::new(),
+        true => {
+            let events: Vec<_> =
+                reader.by_ref().take(COUNTEREXAMPLE_MAX + 1).collect::<Result<_, _>>()?;
+            ensure!(events.len() <= COUNTEREXAMPLE_MAX, "{place} is too long for a counterexample");
+            events
+        }
+    };
+    let mut held = (0..whole.len()).map(|at| Ok((whole[at].clone(), &whole[at + 1..])));
+    let mut read = || reader.next().map(|event| event.map(|event| (event, &[] as &[TraceEvent])));
+    let mut line = 1;
+    while let Some(next) = held.next().or_else(&mut read) {
+        let (event, ahead) = next.with_context(|| place.clone())?;
+        line += 1;
+        outcome.events += 1;
+        let step = replay.follow(&event, ahead);
+        if let Step::Parted(parting) = step.with_context(|| format!("{place}, line {line}"))? {
+            outcome.differences.push(format!("line {line}: {parting}"));
+            break;
+        }
+        if let Some(states) = &mut states {
+            states.write(&event, replay.state(event.process))?;
+        }
+        if line % (1 << 16) == 0 {
+            progress.say(&format!("{line} lines"));
+        }
+    }
+    outcome.followed = replay.followed();
+    outcome.unfollowed = replay
+        .unfollowed()
+        .map(|lost| format!("{} from its event {} on: {}", lost.process, lost.n, lost.why))
+        .collect();
+    states.map_or(Ok(()), StatesFile::finish)
+}
+
+/// The trace with states.
+struct StatesFile {
+    place: String,
+    writer: Writer<BufWriter<File>>,
+}
+
+impl StatesFile {
+    /// A file with the header of the trace.
+    fn create(path: &Path, trace: &Path) -> anyhow::Result<Self> {
+        let place = path.display().to_string();
+        let failed = || format!("cannot write {place}");
+        crate::report::check_regular(path).with_context(failed)?;
+        let is_trace =
+            path.canonicalize().is_ok_and(|path| trace.canonicalize().is_ok_and(|t| t == path));
+        ensure!(!is_trace, "--states {place} is the trace itself: name another file");
+        let mut first = Vec::new();
+        let file = File::open(trace).with_context(|| trace.display().to_string())?;
+        BufReader::new(file)
+            .take(crate::trace::format::HEADER_MAX)
+            .read_until(b'\n', &mut first)?;
+        let mut to = BufWriter::new(File::create(path).with_context(failed)?);
+        to.write_all(&first).with_context(failed)?;
+        Ok(Self { place, writer: Writer::append(to) })
+    }
+
+    fn write(&mut self, event: &TraceEvent, state: Option<String>) -> anyhow::Result<()> {
+        // What is dead, or over, is in no state.
+        let is_over = matches!(event.what, What::Crash | What::Stop(_));
+        match state.filter(|_| !is_over) {
+            Some(state) => self.writer.write_with_state(event, &state),
+            None => self.writer.write(event),
+        }
+        .with_context(|| format!("cannot write {}", self.place))
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        self.writer.finish().with_context(|| format!("cannot write {}", self.place))?;
+        Ok(())
+    }
+}
+
+// Running a simulation again.
+
+/// Whether the simulation comes out the same; what is different goes to `differences`.
+fn simulate_again<L: Lab>(
+    header: &Header,
+    path: &Path,
+    differences: &mut Vec<String>,
+) -> anyhow::Result<bool> {
+    let Command::Simulate(arguments) = parsed::<L>(header)? else { bail!("the verb is given") };
+    let original = BufReader::new(File::open(path)?);
+    let has_enough = Rc::new(Cell::new(false));
+    let comparison = Rc::new(RefCell::new(Comparison::new(original, has_enough.clone())));
+    let to = Box::new(Compared(comparison.clone()));
+    let arguments_then = header.arguments.clone();
+    simulated(arguments, Some(TraceTo { to, arguments: arguments_then, has_enough }))?;
+    let difference = comparison.borrow_mut().finish()?;
+    Ok(match difference {
+        None => true,
+        Some(difference) => {
+            let at = format!("run again by its seed: {difference}");
+            differences.push(at);
+            false
+        }
+    })
+}
+
+/// Takes what is written, and compares it with a file, line by line.
+struct Compared(Rc<RefCell<Comparison>>);
+
+struct Comparison {
+    original: BufReader<File>,
+    /// The beginning of a line.
+    begun: Vec<u8>,
+    line: u64,
+    difference: Option<String>,
+    /// Whether it is known what came of it: there is a difference, or the original was cut short here.
+    has_enough: Rc<Cell<bool>>,
+}
+
+impl Comparison {
+    fn new(original: BufReader<File>, has_enough: Rc<Cell<bool>>) -> Self {
+        Self { original, begun: Vec::new(), line: 0, difference: None, has_enough }
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.has_enough.get() {
+            return Ok(());
+        }
+        self.begun.extend_from_slice(bytes);
+        let whole = self.begun.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        let rest = self.begun.split_off(whole);
+        let lines = std::mem::replace(&mut self.begun, rest);
+        for line in lines.split_inclusive(|&byte| byte == b'\n') {
+            self.compare(line)?;
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.has_enough.get() {
+            return Ok(());
+        }
+        self.line += 1;
+        let before = self.read()?;
+        if before != line {
+            self.has_enough.set(true);
+            if is_cut_short(&before) {
+                // The clock did that, and no seed.
+                return Ok(());
+            }
+            let (number, before, now) = (self.line, shown(&before), shown(line));
+            self.difference = Some(format!("line {number} was {before}, and is now {now}"));
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        let max = LINE_MAX.max(crate::trace::format::HEADER_MAX);
+        self.original.by_ref().take(max).read_until(b'\n', &mut line)?;
+        Ok(line)
+    }
+
+    /// What is different, now that nothing more comes.
+    fn finish(&mut self) -> io::Result<Option<String>> {
+        if !self.has_enough.get() {
+            let before = self.read()?;
+            if !before.is_empty() {
+                let (number, before) = (self.line + 1, shown(&before));
+                self.difference = Some(format!("it ends before line {number}, which was {before}"));
+            }
+        }
+        Ok(self.difference.clone())
+    }
+}
+
+impl Write for Compared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().take(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether a process ends here because the run was cut short.
+fn is_cut_short(line: &[u8]) -> bool {
+    let Ok(TraceEvent { what: What::Stop(Some(end)), .. }) = parse(line) else { return false };
+    matches!(End::from_note(&end), Some(End::CutShort(_)))
+}
+
+/// A line as people read it.
+fn shown(line: &[u8]) -> String {
+    match (parse(line), line) {
+        (_, []) => "the end".to_owned(),
+        (Ok(event), _) => format!("`{event}`, event {} of {}", event.n, event.process),
+        (Err(_), line) => {
+            let text: String = String::from_utf8_lossy(line).chars().take(SHOWN).collect();
+            format!("{:?}", text.trim_end())
+        }
+    }
+}
+
+// Telling.
+
+fn tell(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    let text = match json {
+        true => format!("{}\n", serde_json::to_string(outcome)?),
+        false => text(outcome, out.is_terminal()),
+    };
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn text(outcome: &Outcome, colour: bool) -> String {
+    let Outcome { lab, verb, run, processes, seed, events, followed, .. } = outcome;
+    let mut lines =
+        vec![format!("{lab} replay of {verb} {run}, {processes} processes, seed {seed}")];
+    let (bold, red, plain) = if colour { ("\x1b[1m", "\x1b[31m", "\x1b[0m") } else { ("", "", "") };
+    let verdict = match outcome.same {
+        Some(true) => format!("{bold}the same{plain}"),
+        Some(false) => format!("{red}not the same{plain}"),
+        None => "the same as far as it could be followed".to_owned(),
+    };
+    lines.push(match outcome.differences.is_empty() {
+        true => format!("{verdict}: {followed} of {events} events followed, each step alike"),
+        false => format!("{verdict}: {followed} events were alike"),
+    });
+    if outcome.again == Some(true) {
+        lines.push("run again by its seed: the same, byte for byte".to_owned());
+    }
+    lines.extend(outcome.differences.iter().map(|difference| format!("  {difference}")));
+    lines.extend(outcome.unfollowed.iter().map(|who| format!("not followed: {who}")));
+    lines.extend(
+        outcome.states.iter().map(|path| format!("states: {path}; `labs view {path}` shows them")),
+    );
+    // What stands in a file must not command the terminal; our own colours stand in the second line only.
+    let mut text = String::new();
+    for (number, line) in lines.iter().enumerate() {
+        match number {
+            1 => text.push_str(line),
+            _ => text.push_str(&netkit::text::one_line(line, LINE_SHOWN)),
+        }
+        text.push('\n');
+    }
+    text
+}

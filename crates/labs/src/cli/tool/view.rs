@@ -1,0 +1,128 @@
+//! `labs view`: a trace as a page, in a file or, while it grows, from a server.
+
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter, Read};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use crate::report::{check_regular, say};
+use crate::view::{Feed, Server, Trace, draw, open, page};
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// A file that a lab wrote with --trace
+    trace: PathBuf,
+    /// Where to write the page [default: the name of the trace, ending in .html]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "serve")]
+    output: Option<PathBuf>,
+    /// Write no file, but show the page from a server on this machine, and what is appended to the
+    /// trace as it comes, until Ctrl-C
+    #[arg(long)]
+    serve: bool,
+    /// The port to serve on, of 127.0.0.1 [default: any that is free]
+    #[arg(
+        long,
+        requires = "serve",
+        value_name = "PORT",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    port: u16,
+    /// Open no browser
+    #[arg(long)]
+    no_open: bool,
+}
+
+/// How often a trace is looked at whether it has grown.
+const LOOK: Duration = Duration::from_millis(100);
+
+pub(super) fn view(arguments: &Arguments) -> anyhow::Result<u8> {
+    match arguments.serve {
+        true => serve(arguments),
+        false => write(arguments),
+    }
+}
+
+pub(super) fn open_trace(path: &Path) -> anyhow::Result<File> {
+    check_regular(path).with_context(|| format!("cannot read {}", path.display()))?;
+    File::open(path).with_context(|| format!("cannot open {}", path.display()))
+}
+
+// -----------------------------------------------------------------------------------------------
+// A file
+
+fn write(arguments: &Arguments) -> anyhow::Result<u8> {
+    let file = open_trace(&arguments.trace)?;
+    let place = arguments.trace.display();
+    let drawn = draw(BufReader::new(file)).with_context(|| format!("{place}"))?;
+    let output = output(arguments)?;
+    let place = output.display();
+    let failed = || format!("cannot write {place}");
+    drawn
+        .write(BufWriter::new(File::create(&output).with_context(failed)?))
+        .with_context(failed)?;
+    println!("{place}");
+    if !arguments.no_open {
+        let absolute = fs::canonicalize(&output).with_context(failed)?;
+        open::open(&absolute.to_string_lossy());
+    }
+    Ok(0)
+}
+
+/// Where to write. A file that nobody named is not written over, but for an older page.
+fn output(arguments: &Arguments) -> anyhow::Result<PathBuf> {
+    if let Some(output) = &arguments.output {
+        check_regular(output).with_context(|| format!("cannot write {}", output.display()))?;
+        return Ok(output.clone());
+    }
+    let output = arguments.trace.with_extension("html");
+    if output.exists() && !is_page(&output) {
+        bail!(
+            "{} is there and no page of this program: name another with --output",
+            output.display()
+        );
+    }
+    Ok(output)
+}
+
+fn is_page(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let length = page::SIGNATURE.len() as u64;
+    let read = File::open(path).and_then(|file| file.take(length).read_to_end(&mut start));
+    read.is_ok() && start == page::SIGNATURE.as_bytes()
+}
+
+// -----------------------------------------------------------------------------------------------
+// A server
+
+fn serve(arguments: &Arguments) -> anyhow::Result<u8> {
+    let file = open_trace(&arguments.trace)?;
+    let place = arguments.trace.display();
+    let mut trace = Trace::new(BufReader::new(file)).with_context(|| format!("{place}"))?;
+    let feed = Feed::new(trace.header().clone()).with_context(|| format!("{place}"))?;
+    let server = Server::start(arguments.port, feed.clone()).with_context(|| {
+        format!("cannot listen on 127.0.0.1:{}: name another --port, or none", arguments.port)
+    })?;
+    println!("{}", server.url());
+    say("serving until Ctrl-C");
+    if !arguments.no_open {
+        open::open(&server.url());
+    }
+    // Nobody ever sends: waiting for it is how to pause.
+    let (_keeps_open, pause) = mpsc::channel::<()>();
+    loop {
+        let mut is_news = false;
+        while let Some(entry) = trace.next_entry().with_context(|| format!("{place}"))? {
+            feed.push(entry, trace.line()).with_context(|| format!("{place}"))?;
+            is_news = true;
+        }
+        if is_news {
+            feed.publish();
+        }
+        let _ = pause.recv_timeout(LOOK);
+    }
+}

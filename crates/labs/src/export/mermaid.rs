@@ -1,0 +1,105 @@
+//! A sequence diagram of Mermaid, which Markdown viewers draw where they find it in a document.
+//!
+//! An arrow stands where its message arrives, and a lost one where it was lost: a sequence diagram knows no
+//! time that messages take, and shows one order of several. Critical sections are activations.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use super::Exporter;
+use crate::process::ProcessId;
+use crate::trace::{Header, MessageId, Note, TraceEvent, What};
+use crate::view::Meaning;
+
+/// The most processes: more columns fit on no page.
+pub const PROCESSES_MAX: u32 = 256;
+
+/// The longest label, in characters: Mermaid makes columns as wide as their labels.
+const LABEL_MAX: usize = 48;
+
+pub(super) struct Mermaid {
+    meaning: Meaning,
+    /// What is under way, and to whom.
+    under_way: BTreeMap<MessageId, (ProcessId, String)>,
+    /// Who is in a critical section: Mermaid refuses to end what has not begun.
+    inside: Vec<bool>,
+}
+
+impl Mermaid {
+    pub(super) fn new(header: &Header, to: &mut dyn Write) -> io::Result<Self> {
+        writeln!(to, "sequenceDiagram")?;
+        for process in 0..header.processes {
+            writeln!(to, "    participant p{process}")?;
+        }
+        let meaning = Meaning::of(&header.properties);
+        let inside = vec![false; header.processes as usize];
+        Ok(Self { meaning, under_way: BTreeMap::new(), inside })
+    }
+
+    fn indication(&mut self, me: ProcessId, note: &Note, to: &mut dyn Write) -> io::Result<()> {
+        let inside = &mut self.inside[me.index()];
+        let begins = self.meaning.sections.iter().any(|(enter, _)| *enter == note.kind);
+        let ends = self.meaning.sections.iter().any(|(_, exit)| *exit == note.kind);
+        if ends && std::mem::replace(inside, false) {
+            return writeln!(to, "    deactivate {me}");
+        }
+        writeln!(to, "    Note over {me}: {}", label(&note.text))?;
+        if begins && !std::mem::replace(inside, true) {
+            writeln!(to, "    activate {me}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Exporter for Mermaid {
+    fn event(&mut self, event: &TraceEvent, to: &mut dyn Write) -> io::Result<()> {
+        let me = event.process;
+        match &event.what {
+            What::Send { peer, message } => {
+                self.under_way.insert(message.id, (*peer, label(&message.text)));
+                Ok(())
+            }
+            What::Receive { peer, message } => {
+                self.under_way.remove(&message.id);
+                writeln!(to, "    {peer}->>{me}: {}", label(&message.text))
+            }
+            What::Drop { peer, message } => {
+                self.under_way.remove(&message.id);
+                writeln!(to, "    {me}-x{peer}: {} (lost)", label(&message.text))
+            }
+            What::Indication(note) => self.indication(me, note, to),
+            What::Request(note) => {
+                writeln!(to, "    Note over {me}: {}", label(&format!("? {}", note.text)))
+            }
+            What::Crash => writeln!(to, "    Note over {me}: crashes"),
+            What::Recover => writeln!(to, "    Note over {me}: recovers"),
+            What::Init | What::Timeout(_) | What::Stop(_) => Ok(()),
+        }
+    }
+
+    fn end(&mut self, to: &mut dyn Write) -> io::Result<()> {
+        for (id, (peer, text)) in &self.under_way {
+            writeln!(to, "    {}--){peer}: {text} (under way)", id.process)?;
+        }
+        Ok(())
+    }
+}
+
+/// A text that Mermaid takes for nothing but text: some signs end a statement, or begin an entity or a tag.
+fn label(text: &str) -> String {
+    let mut label = String::new();
+    for (i, c) in text.chars().enumerate() {
+        match c {
+            _ if i == LABEL_MAX => {
+                label.push('…');
+                break;
+            }
+            '#' | ';' | '<' | '>' | '&' | '"' | '%' | '`' | '\\' => {
+                label.push_str(&format!("#{};", u32::from(c)));
+            }
+            c if c.is_control() => label.push('\u{fffd}'),
+            c => label.push(c),
+        }
+    }
+    label
+}

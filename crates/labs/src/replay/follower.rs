@@ -1,0 +1,237 @@
+//! One process of a replayed run, and what it owes: what it did here and the trace has yet to tell.
+
+use std::any::Any;
+use std::collections::{BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{Luck, Parting};
+use crate::check::panics::quietly;
+use crate::process::{Choices, Effect, Env, Event, Kind, Process, ProcessId, step_into};
+use crate::trace::note::{TimerName, debug_text};
+use crate::trace::{MessageNote, Note, Noted, TraceEvent, What};
+use crate::verdict::End;
+
+/// How many combinations of choices are tried for one step. The checker itself visits them all, each with
+/// what follows, so there are few.
+const CHOICES_MAX: usize = 4_096;
+
+/// One process, as far as it is followed.
+pub(super) struct Follower<P: Process> {
+    pub(super) process: P,
+    requests: Vec<P::Request>,
+    timers: BTreeSet<P::Timer>,
+    /// Messages and indications that the trace must tell next, in this order.
+    owed: VecDeque<Effect<P>>,
+    /// From which of its events on it is not followed, and why.
+    pub(super) lost: Option<(u64, String)>,
+    /// Its handler panicked: what the panic said.
+    panic: Option<String>,
+}
+
+impl<P: Process> Follower<P> {
+    pub(super) fn new(process: P, requests: Vec<P::Request>) -> Self {
+        let (timers, owed) = (BTreeSet::new(), VecDeque::new());
+        Self { process, requests, timers, owed, lost: None, panic: None }
+    }
+
+    pub(super) fn lose(&mut self, n: u64, why: String) {
+        self.lost = Some((n, why));
+        self.owed.clear();
+    }
+
+    /// What it had begun is not done any more.
+    pub(super) fn die(&mut self) {
+        self.owed.clear();
+        self.timers.clear();
+        self.panic = None;
+    }
+
+    /// A request that reads so.
+    pub(super) fn request(&self, note: &Note) -> Option<P::Request> {
+        self.requests.iter().find(|request| debug_text(request) == note.text).cloned()
+    }
+
+    /// A running timer that reads so; it runs no more.
+    pub(super) fn take_timer(&mut self, note: &Note) -> Option<P::Timer> {
+        let timer = self.timers.iter().find(|timer| TimerName(*timer).text() == note.text)?.clone();
+        self.timers.take(&timer)
+    }
+
+    /// Makes one step. It fails if nobody can know what it chose then.
+    pub(super) fn step(
+        &mut self,
+        env: Env,
+        luck: &mut Luck,
+        event: Event<P>,
+        ahead: &[TraceEvent],
+    ) -> Result<(), String> {
+        let stepped = match luck.stream(env.me) {
+            Some((stream, is_spoilt)) => {
+                let before = random_state(stream);
+                let stepped = attempt(&mut self.process, env, stream, event);
+                if is_spoilt && random_state(stream) != before {
+                    return Err("what it chose depends on steps that could not be made".to_owned());
+                }
+                stepped
+            }
+            None => self.try_choices(env, &event, &told(env.me, ahead)),
+        };
+        match stepped {
+            Ok(effects) => effects.into_iter().for_each(|effect| self.carry_out(effect)),
+            Err(panic) => self.panic = Some(panic),
+        }
+        Ok(())
+    }
+
+    /// Makes a step with the first choices that lead to what the trace tells next; if there are none, with
+    /// the first of all, and the trace will be found to differ.
+    fn try_choices(
+        &mut self,
+        env: Env,
+        event: &Event<P>,
+        told: &[&TraceEvent],
+    ) -> Result<Vec<Effect<P>>, String> {
+        let mut choices = Choices::default();
+        let mut first = None;
+        for _ in 0..CHOICES_MAX {
+            let mut process = self.process.clone();
+            let stepped = attempt(&mut process, env, &mut choices, event.clone());
+            let fits = match &stepped {
+                Ok(effects) => does(env.me, effects, told),
+                Err(_) => told.is_empty(),
+            };
+            if fits {
+                self.process = process;
+                return stepped;
+            }
+            first.get_or_insert((process, stepped));
+            if !choices.advance() {
+                break;
+            }
+        }
+        let (process, stepped) = first.expect("at least one combination was tried");
+        self.process = process;
+        stepped
+    }
+
+    fn carry_out(&mut self, effect: Effect<P>) {
+        match effect {
+            Effect::Send { .. } | Effect::Indicate(_) => self.owed.push_back(effect),
+            Effect::StartTimer { timer, .. } => _ = self.timers.insert(timer),
+            Effect::StopTimer { timer } => _ = self.timers.remove(&timer),
+        }
+    }
+
+    /// The trace tells a message that was sent: the one that is owed, if they are the same.
+    pub(super) fn expect_send(
+        &mut self,
+        event: &TraceEvent,
+        peer: ProcessId,
+        note: &MessageNote,
+    ) -> Result<P::Message, Parting> {
+        match self.owed.pop_front() {
+            Some(Effect::Send { to, message })
+                if to == peer
+                    && Kind::kind(&message) == note.kind
+                    && debug_text(&message) == note.text =>
+            {
+                Ok(message)
+            }
+            other => Err(self.parting(event, other.as_ref())),
+        }
+    }
+
+    /// The trace tells an indication: that which is owed, if they are the same.
+    pub(super) fn expect_indication(&mut self, event: &TraceEvent, note: &Note) -> Option<Parting> {
+        match self.owed.pop_front() {
+            Some(Effect::Indicate(indication)) if Note::of(&indication) == *note => None,
+            other => Some(self.parting(event, other.as_ref())),
+        }
+    }
+
+    /// The trace tells the next step: nothing may be owed.
+    pub(super) fn expect_rest(&mut self, event: &TraceEvent) -> Option<Parting> {
+        match (self.owed.pop_front(), &self.panic) {
+            (None, None) => None,
+            (owed, _) => Some(self.parting(event, owed.as_ref())),
+        }
+    }
+
+    /// The trace tells that the run is over. One that was cut short may have stopped a process within a
+    /// step.
+    pub(super) fn expect_end(&mut self, event: &TraceEvent, end: Option<&Note>) -> Option<Parting> {
+        let is_cut_short = end.and_then(End::from_note).is_some_and(|end| end != End::Complete);
+        // A panic is how the checker's counterexample ends.
+        if is_cut_short || self.panic.is_some() {
+            return None;
+        }
+        self.expect_rest(event)
+    }
+
+    fn parting(&self, event: &TraceEvent, done: Option<&Effect<P>>) -> Parting {
+        let (process, told) = (event.process, event.to_string());
+        match (done, &self.panic) {
+            (_, Some(panic)) => Parting::Panicked { process, told, panic: panic.clone() },
+            (None, None) => Parting::Nothing { process, told },
+            (Some(Effect::Send { to, message }), None) => {
+                let done = format!("{process} ↗ {to} {}", debug_text(message));
+                Parting::Other { process, done: unlike(done, &told, Kind::kind(message)), told }
+            }
+            (Some(Effect::Indicate(indication)), None) => {
+                let done = format!("{process} ! {}", debug_text(indication));
+                Parting::Other { process, done: unlike(done, &told, Kind::kind(indication)), told }
+            }
+            (Some(Effect::StartTimer { .. } | Effect::StopTimer { .. }), None) => {
+                unreachable!("timers are never owed")
+            }
+        }
+    }
+}
+
+/// What was done, with its kind where only that is another.
+fn unlike(done: String, told: &str, kind: &str) -> String {
+    if done == told { format!("{done} (of kind {kind})") } else { done }
+}
+
+/// One step; a handler that panics is an error that says so.
+fn attempt<P: Process>(
+    process: &mut P,
+    env: Env,
+    choices: &mut Choices,
+    event: Event<P>,
+) -> Result<Vec<Effect<P>>, String> {
+    let step = || step_into(process, env, choices, event, Vec::new());
+    quietly(|| catch_unwind(AssertUnwindSafe(step))).map_err(|panic| text(&*panic))
+}
+
+/// What a panic says.
+fn text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
+fn random_state(choices: &Choices) -> Option<u64> {
+    match choices {
+        Choices::Random(state) => Some(*state),
+        Choices::Script { .. } => None,
+    }
+}
+
+/// What the trace tells of a process until its next step.
+fn told(process: ProcessId, ahead: &[TraceEvent]) -> Vec<&TraceEvent> {
+    let mine = ahead.iter().filter(|event| event.process == process);
+    let is_effect =
+        |event: &&TraceEvent| matches!(event.what, What::Send { .. } | What::Indication(_));
+    // Messages may be lost at any time.
+    mine.filter(|event| !matches!(event.what, What::Drop { .. })).take_while(is_effect).collect()
+}
+
+/// Whether these effects are what the trace tells.
+fn does<P: Process>(me: ProcessId, effects: &[Effect<P>], told: &[&TraceEvent]) -> bool {
+    let visible = |effect: &Effect<P>| match effect {
+        Effect::Send { to, message } => Some(format!("{me} ↗ {to} {}", debug_text(message))),
+        Effect::Indicate(indication) => Some(format!("{me} ! {}", debug_text(indication))),
+        Effect::StartTimer { .. } | Effect::StopTimer { .. } => None,
+    };
+    effects.iter().filter_map(visible).eq(told.iter().map(ToString::to_string))
+}

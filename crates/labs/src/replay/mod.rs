@@ -1,0 +1,299 @@
+//! A run again, from its trace: the same events happen to the same processes, and what they do is
+//! compared with what the trace says they did.
+//!
+//! **The idea.** A process is a state machine without I/O. So whoever gives it the events that it had,
+//! in the order in which it had them, gets from it what it did then: the same messages, the same
+//! indications, and between them states that nobody had written down. A trace is therefore a *schedule*,
+//! whatever world it comes from; a run on twenty machines can be gone through again on one, step by
+//! step.
+//!
+//! **What a process is given.** Its start, requests, receipts and timeouts, as they stand in the trace. A
+//! trace has only the texts of values, not the values: a message is the one that its sender has just sent
+//! *here*, a request one of those that the lab asks for, a timer one that runs here. So a replay needs the
+//! whole trace, and a process that is asked for something that only its application knew cannot be
+//! followed.
+//!
+//! **What must be the same** for that: the processes, which are made from the options; what
+//! [`Context::now`](crate::process::Context::now) says, which is the time of the event in the trace; and
+//! what [`Context::choose`](crate::process::Context::choose) says ([`Luck`]). Each world draws choices its
+//! own way. Those of the checker are not in a trace, and are found by trying: the first with which the
+//! process does what the trace says.
+//!
+//! **What is compared.** Each message, with its receiver, kind and text, and each indication, in their
+//! order. Texts are compared as far as a trace has them ([`TEXT_MAX`](crate::trace::note::TEXT_MAX)). If a
+//! process does something else, the two have *parted* ([`Parting`]), and nothing behind that can be
+//! compared: either the program is another one by now, or a handler reads something that is not in its
+//! state.
+//!
+//! **What it costs.** One step an event, and the memory of all messages.
+//!
+//! The idea is old: Curtis and Wittie, *BugNet: a debugging system for parallel programming environments*,
+//! ICDCS 1982; LeBlanc and Mellor-Crummey, *Debugging parallel programs with Instant Replay*, IEEE
+//! Transactions on Computers 36(4), 1987. Left out is what they spend their effort on: programs that have
+//! shared memory, and do I/O of their own.
+
+mod follower;
+mod luck;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use self::follower::Follower;
+pub use self::luck::Luck;
+use crate::process::{Env, Event, Process, ProcessId};
+use crate::trace::note::debug_text;
+use crate::trace::{MessageId, MessageNote, TraceEvent, What};
+
+/// The most messages that a replay keeps, each for a receipt that may come: some hundred bytes each.
+pub const MESSAGES_MAX: usize = 10_000_000;
+
+/// A run that is gone through again.
+pub struct Replay<P: Process> {
+    followers: Vec<Follower<P>>,
+    luck: Luck,
+    has_clock: bool,
+    /// What was sent here, and to whom.
+    sent: BTreeMap<MessageId, (ProcessId, P::Message)>,
+    followed: u64,
+}
+
+/// Where the replay and the trace say different things.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Parting {
+    /// The process does something else.
+    #[error("the trace says `{told}`, and {process} here does `{done}`")]
+    Other {
+        /// Whose event it is.
+        process: ProcessId,
+        /// What the trace says.
+        told: String,
+        /// What happens here.
+        done: String,
+    },
+    /// The process does nothing more.
+    #[error("the trace says `{told}`, and {process} here does nothing of the kind")]
+    Nothing {
+        /// Whose event it is.
+        process: ProcessId,
+        /// What the trace says.
+        told: String,
+    },
+    /// A timer runs out that does not run.
+    #[error("the trace says `{told}`, and no such timer of {process} runs here")]
+    NoTimer {
+        /// Whose event it is.
+        process: ProcessId,
+        /// What the trace says.
+        told: String,
+    },
+    /// A message arrives that was not sent, or to somebody else.
+    #[error("the trace says `{told}`, and no such message was sent to {process} here")]
+    NoMessage {
+        /// Whose event it is.
+        process: ProcessId,
+        /// What the trace says.
+        told: String,
+    },
+    /// A handler panics, and the process goes on in the trace.
+    #[error("the trace says `{told}`, and {process} here is dead: its handler panicked: {panic}")]
+    Panicked {
+        /// Whose event it is.
+        process: ProcessId,
+        /// What the trace says.
+        told: String,
+        /// What the panic says.
+        panic: String,
+    },
+}
+
+/// Why something cannot be gone through again, though nothing says that it would be different.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ReplayError {
+    /// The trace names a process that it does not have.
+    #[error("the trace has an event of {0}, and only {1} processes")]
+    NoSuchProcess(ProcessId, usize),
+    /// There are more than [`MESSAGES_MAX`] messages.
+    #[error("the trace has more than {MESSAGES_MAX} messages: replay a shorter run")]
+    TooManyMessages,
+}
+
+/// What came of one event.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Step {
+    /// It happened here too.
+    Same,
+    /// Here something else happened.
+    Parted(Parting),
+}
+
+/// A process that could not be followed to its end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unfollowed {
+    /// Which.
+    pub process: ProcessId,
+    /// From which of its events on.
+    pub n: u64,
+    /// Why not.
+    pub why: String,
+}
+
+impl<P: Process> Replay<P> {
+    /// A run of these processes that is about to begin. `requests` are those that the application of each
+    /// may make, in any order; `has_clock` says whether handlers may ask for the time.
+    pub fn new(
+        processes: Vec<P>,
+        requests: Vec<Vec<P::Request>>,
+        luck: Luck,
+        has_clock: bool,
+    ) -> Self {
+        let requests = requests.into_iter().chain(std::iter::repeat_with(Vec::new));
+        let followers = processes.into_iter().zip(requests).map(|(p, r)| Follower::new(p, r));
+        let followers = followers.collect();
+        Self { followers, luck, has_clock, sent: BTreeMap::new(), followed: 0 }
+    }
+
+    /// Lets the next event of the trace happen here. `ahead` are the events behind it, where the luck is
+    /// to be found by trying; else it may be empty.
+    ///
+    /// # Errors
+    ///
+    /// If no run can have that event.
+    pub fn follow(
+        &mut self,
+        event: &TraceEvent,
+        ahead: &[TraceEvent],
+    ) -> Result<Step, ReplayError> {
+        let me = event.process;
+        let all = self.followers.len();
+        if me.index() >= all {
+            return Err(ReplayError::NoSuchProcess(me, all));
+        }
+        if self.sent.len() > MESSAGES_MAX {
+            return Err(ReplayError::TooManyMessages);
+        }
+        let follower = &mut self.followers[me.index()];
+        if follower.lost.is_some() {
+            return Ok(Step::Same);
+        }
+        let parted = match &event.what {
+            What::Send { peer, message } => self.expect_send(event, *peer, message),
+            What::Indication(note) => follower.expect_indication(event, note),
+            // The network's doing, not the process's.
+            What::Drop { .. } => None,
+            What::Crash => {
+                follower.die();
+                None
+            }
+            What::Stop(end) => follower.expect_end(event, end.as_ref()),
+            What::Recover => {
+                let why = "it starts again in a state that the trace does not tell";
+                follower.lose(event.n, why.to_owned());
+                self.luck.miss();
+                None
+            }
+            What::Init | What::Request(_) | What::Receive { .. } | What::Timeout(_) => {
+                self.happen(event, ahead)
+            }
+        };
+        if let Some(parting) = parted {
+            return Ok(Step::Parted(parting));
+        }
+        self.followed += u64::from(self.followers[me.index()].lost.is_none());
+        Ok(Step::Same)
+    }
+
+    /// How many events happened here as they did in the trace.
+    pub fn followed(&self) -> u64 {
+        self.followed
+    }
+
+    /// What a process is now, for people; none if it is not followed any more.
+    pub fn state(&self, process: ProcessId) -> Option<String> {
+        let follower = self.followers.get(process.index())?;
+        follower.lost.is_none().then(|| debug_text(&follower.process))
+    }
+
+    /// The processes that could not be followed to their end.
+    pub fn unfollowed(&self) -> impl Iterator<Item = Unfollowed> + '_ {
+        let lost = |(process, follower): (ProcessId, &Follower<P>)| {
+            let (n, why) = follower.lost.clone()?;
+            Some(Unfollowed { process, n, why })
+        };
+        (0..).map(ProcessId).zip(&self.followers).filter_map(lost)
+    }
+
+    /// An event that is one step of a process.
+    fn happen(&mut self, event: &TraceEvent, ahead: &[TraceEvent]) -> Option<Parting> {
+        let me = event.process;
+        let follower = &mut self.followers[me.index()];
+        if let Some(parting) = follower.expect_rest(event) {
+            return Some(parting);
+        }
+        let given = match &event.what {
+            What::Init => Event::Init,
+            What::Request(note) => match follower.request(note) {
+                Some(request) => Event::Request(request),
+                None => {
+                    let why = format!("only its application knew that it would ask {}", note.text);
+                    return self.lose(event, why);
+                }
+            },
+            What::Timeout(note) => match follower.take_timer(note) {
+                Some(timer) => Event::Timeout(timer),
+                None => return Some(Parting::NoTimer { process: me, told: event.to_string() }),
+            },
+            What::Receive { peer, message } => match self.message(me, *peer, message) {
+                Some(message) => Event::Message { from: *peer, message },
+                None if self.is_lost(message.id.process) => {
+                    let why = format!("nobody knows what {} sent it", message.id.process);
+                    return self.lose(event, why);
+                }
+                None => return Some(Parting::NoMessage { process: me, told: event.to_string() }),
+            },
+            _ => return None,
+        };
+        let now = self.has_clock.then(|| Duration::from_micros(event.at_us));
+        let env = Env { me, processes: self.followers.len() as u32, now };
+        let follower = &mut self.followers[me.index()];
+        if let Err(why) = follower.step(env, &mut self.luck, given, ahead) {
+            return self.lose(event, why);
+        }
+        None
+    }
+
+    /// The value of a message that arrives, if it was sent here.
+    fn message(&self, to: ProcessId, from: ProcessId, note: &MessageNote) -> Option<P::Message> {
+        let (receiver, message) = self.sent.get(&note.id)?;
+        let is_it = *receiver == to && note.id.process == from;
+        (is_it && debug_text(message) == note.text).then(|| message.clone())
+    }
+
+    fn expect_send(
+        &mut self,
+        event: &TraceEvent,
+        to: ProcessId,
+        note: &MessageNote,
+    ) -> Option<Parting> {
+        match self.followers[event.process.index()].expect_send(event, to, note) {
+            Ok(message) => {
+                let id = MessageId { process: event.process, n: event.n };
+                self.sent.insert(id, (to, message));
+                None
+            }
+            Err(parting) => Some(parting),
+        }
+    }
+
+    fn is_lost(&self, process: ProcessId) -> bool {
+        self.followers.get(process.index()).is_some_and(|follower| follower.lost.is_some())
+    }
+
+    /// From here on a process cannot be followed.
+    fn lose(&mut self, event: &TraceEvent, why: String) -> Option<Parting> {
+        self.followers[event.process.index()].lose(event.n, why);
+        self.luck.miss();
+        None
+    }
+}

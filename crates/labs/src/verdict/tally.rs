@@ -1,0 +1,62 @@
+//! The verdicts on many runs as one list.
+
+use super::Verdict;
+
+/// Of each property, in how many runs it held, or the first run in which it did not.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    runs: u64,
+    verdicts: Vec<Verdict>,
+}
+
+impl Tally {
+    /// Counts the verdicts on a run. `run` says which it was: `with 5 processes and the seed 7`.
+    ///
+    /// All runs are judged by the same properties, in the same order.
+    pub fn count(&mut self, run: &str, verdicts: Vec<Verdict>) {
+        self.runs += 1;
+        if self.verdicts.is_empty() {
+            self.verdicts.clone_from(&verdicts);
+        }
+        for (all, one) in self.verdicts.iter_mut().zip(verdicts) {
+            let first_to_fail = one.holds != Some(true) && all.holds == Some(true);
+            if first_to_fail || self.runs == 1 {
+                all.holds = one.holds;
+                all.detail = format!("{run}: {}", one.detail);
+                all.witnesses = one.witnesses;
+            }
+            if all.holds == Some(true) {
+                all.detail = format!("in all {} runs", self.runs);
+            }
+        }
+    }
+
+    /// What became of each property.
+    pub fn into_verdicts(self) -> Vec<Verdict> {
+        self.verdicts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::PropertyKind;
+
+    fn verdict(holds: Option<bool>, detail: &str) -> Vec<Verdict> {
+        let (name, kind) = ("p".to_owned(), PropertyKind::Safety);
+        vec![Verdict { name, kind, holds, detail: detail.to_owned(), witnesses: Vec::new() }]
+    }
+
+    #[test]
+    fn the_first_run_that_fails_is_named() {
+        let mut tally = Tally::default();
+        tally.count("run 1", verdict(Some(true), "fine"));
+        tally.count("run 2", verdict(Some(true), "fine"));
+        assert_eq!(tally.clone().into_verdicts()[0].detail, "in all 2 runs");
+        tally.count("run 3", verdict(Some(false), "lost"));
+        tally.count("run 4", verdict(Some(false), "lost again"));
+        tally.count("run 5", verdict(Some(true), "fine"));
+        let all = tally.into_verdicts().remove(0);
+        assert_eq!((all.holds, all.detail.as_str()), (Some(false), "run 3: lost"));
+    }
+}

@@ -1,0 +1,175 @@
+//! One HTML file with everything in it.
+//!
+//! Nothing that a trace says may become part of the page's program: it stands in a block of JSON in which
+//! `<` is written as `\u003c`, so that no text can end the block, and the program puts texts into the page
+//! as texts only. A content security policy says so to the browser as well: it runs the one program
+//! whose hash is named there, and fetches nothing.
+
+use std::io::{self, Write};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{Chunk, Meaning};
+use crate::trace::Header;
+use crate::verdict::{End, StreamJudge, Verdict};
+
+/// How a page begins; nothing else that `labs` finds in a file may be written over.
+pub const SIGNATURE: &str = "<!doctype html>\n<!-- A space-time diagram, made by `labs view` -->\n";
+
+const BODY: &str = include_str!("page/body.html");
+const STYLE: &str = include_str!("page/style.css");
+
+/// The program, in the order in which its parts need each other.
+const PROGRAM: [&str; 7] = [
+    include_str!("page/trace.js"),
+    include_str!("page/scene.js"),
+    include_str!("page/svg.js"),
+    include_str!("page/paint.js"),
+    include_str!("page/diagram.js"),
+    include_str!("page/panel.js"),
+    include_str!("page/main.js"),
+];
+
+/// What a page shows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Page {
+    /// The header of the trace.
+    pub header: Header,
+    /// What its indications mean.
+    pub meaning: Meaning,
+    /// How far the run has come, and what became of its properties.
+    pub status: Status,
+    /// The events.
+    pub chunks: Vec<Chunk>,
+    /// Whether the page asks the server that it came from for the events.
+    pub live: bool,
+}
+
+/// How far a run has come.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Status {
+    /// Whether more events may follow.
+    pub running: bool,
+    /// Why it did not come to its end; nothing if it did, or goes on.
+    pub cut_short: Option<String>,
+    /// What became of its properties.
+    pub verdicts: Vec<Verdict>,
+}
+
+impl Status {
+    /// What the judge has seen so far.
+    pub fn of(judge: &StreamJudge, running: bool) -> Self {
+        let end = match running {
+            true => End::CutShort("the run goes on".to_owned()),
+            false => judge.end(),
+        };
+        let cut_short = match &end {
+            End::CutShort(why) if !running => Some(why.clone()),
+            _ => None,
+        };
+        Self { running, cut_short, verdicts: judge.judge().verdicts(&end) }
+    }
+}
+
+impl Page {
+    /// Writes the file.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file.
+    pub fn write(&self, mut to: impl Write) -> io::Result<()> {
+        let program = program();
+        let (script, style) = (hash(&program), hash(STYLE));
+        write!(
+            to,
+            "{SIGNATURE}<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+             script-src 'sha256-{script}'; style-src 'sha256-{style}'; img-src data: blob:; \
+             connect-src {connect}; base-uri 'none'; form-action 'none'\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n\
+             <title>labs view</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{BODY}\n\
+             <script type=\"application/json\" id=\"trace\">",
+            connect = if self.live { "'self'" } else { "'none'" },
+        )?;
+        to.write_all(json_in_html(self)?.as_bytes())?;
+        write!(to, "</script>\n<script>{program}</script>\n</body>\n</html>\n")?;
+        to.flush()
+    }
+}
+
+/// A value as JSON that no HTML parser mistakes for HTML.
+fn json_in_html(value: &impl Serialize) -> io::Result<String> {
+    Ok(serde_json::to_string(value)?.replace('<', "\\u003c"))
+}
+
+/// All parts in one block, so that they share their names with each other and with nobody else.
+fn program() -> String {
+    format!("'use strict';\n{{\n{}}}\n", PROGRAM.concat())
+}
+
+fn hash(text: &str) -> String {
+    STANDARD.encode(Sha256::digest(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "</script><script>alert(1)</script><!-- \u{2028} \" ' & \\";
+
+    fn page() -> String {
+        let header = serde_json::json!({
+            "trace": 1, "lab": HOSTILE, "verb": HOSTILE, "run": HOSTILE, "processes": 1, "seed": 1,
+            "arguments": [HOSTILE],
+        });
+        let event = serde_json::json!({
+            "process": 0, "n": 1, "lamport": 1, "at_us": 0, "event": "indication", "state": HOSTILE,
+            "value": { "kind": HOSTILE, "text": HOSTILE },
+        });
+        let trace = format!("{header}\n{event}\n");
+        let mut page = Vec::new();
+        super::super::draw(trace.as_bytes()).unwrap().write(&mut page).unwrap();
+        String::from_utf8(page).unwrap()
+    }
+
+    /// The block of JSON, from its tag to the next end of a script.
+    fn block(page: &str) -> &str {
+        let (_, rest) = page.split_once("id=\"trace\">").unwrap();
+        rest.split_once("</script>").unwrap().0
+    }
+
+    #[test]
+    fn no_text_of_a_trace_leaves_its_block() {
+        let page = page();
+        assert_eq!(page.matches("alert(1)").count(), block(&page).matches("alert(1)").count());
+        assert_eq!(page.matches("<script").count(), 2);
+        assert!(!block(&page).contains('<'));
+    }
+
+    #[test]
+    fn what_is_in_the_block_is_what_was_in_the_trace() {
+        let page = page();
+        let value: serde_json::Value = serde_json::from_str(block(&page)).unwrap();
+        assert_eq!(value["header"]["lab"], HOSTILE);
+        assert_eq!(value["chunks"][0]["strings"], serde_json::json!([HOSTILE]));
+    }
+
+    /// The program holds a `</script>` nowhere, or the browser would see half of it.
+    #[test]
+    fn the_program_is_one_script() {
+        assert!(!program().contains("</script"));
+        assert!(!STYLE.contains("</style"));
+    }
+
+    #[test]
+    fn the_policy_names_the_program_that_is_there() {
+        let page = page();
+        let (_, rest) = page.split_once("<script>").unwrap();
+        let script = rest.split_once("</script>").unwrap().0;
+        assert!(page.contains(&format!("script-src 'sha256-{}'", hash(script))));
+    }
+}

@@ -1,0 +1,523 @@
+// ---------------------------------------------------------------------------------------------------
+// What part of the scene is seen, which event is chosen, and what mouse and keyboard do about it.
+
+/** How far one may zoom in: pixels for one unit of Lamport time, or for a microsecond. */
+const SCALE_MAX = 4000;
+
+/** Runs whose events get this much room are shown whole at first; longer ones from their begin. */
+const READABLE = 5;
+
+class Diagram {
+  constructor(scene, canvas, overview, tell) {
+    Object.assign(this, { scene, trace: scene.trace, canvas, overview, tell });
+    this.theme = 'light';
+    this.selected = NONE;
+    this.hovered = NONE;
+    this.focus = NONE;
+    this.past = null;
+    this.future = null;
+    this.witnesses = [];
+    this.hits = [];
+    this.unfolds = false;
+    /** Whether events are appended, and whether the view moves on with them. */
+    this.live = false;
+    this.follows = false;
+    this.left = 0;
+    this.scale = 1;
+    this.top = 0;
+    this.stretch = 1;
+    this.falls = new Map();
+    this.shorts = new Map();
+    this.hiddenProcesses = new Set();
+    this.width = 0;
+    this.height = 0;
+    this.listen();
+    new ResizeObserver(() => this.resize()).observe(canvas);
+  }
+
+  /** The last event that is shown, when a run is unfolded step by step. */
+  get limit() {
+    return this.unfolds && this.selected !== NONE ? this.selected : Infinity;
+  }
+
+  // --------------------------------------------------------------------------------------- geometry
+
+  resize() {
+    const { clientWidth, clientHeight } = this.canvas;
+    if (clientWidth === 0 || clientHeight === 0) return;
+    const first = this.width === 0;
+    this.width = clientWidth;
+    this.height = clientHeight;
+    this.density = Math.max(1, Math.min(3, window.devicePixelRatio || 1));
+    for (const canvas of [this.canvas, this.overview]) {
+      canvas.width = Math.round(canvas.clientWidth * this.density);
+      canvas.height = Math.round(canvas.clientHeight * this.density);
+    }
+    this.layRows();
+    if (first || this.isWhole) this.home();
+    // At once: a canvas is empty after its size was set.
+    this.paintNow();
+  }
+
+  layRows() {
+    const rows = [];
+    this.rowOf = new Int32Array(this.trace.processes).fill(NONE);
+    for (let process = 0; process < this.trace.processes; process++) {
+      if (this.hiddenProcesses.has(process)) continue;
+      this.rowOf[process] = rows.length;
+      rows.push(process);
+    }
+    this.rows = rows;
+    const room = this.height - AXIS - 10;
+    this.rowHeight = this.stretch * Math.max(12, Math.min(120, room / Math.max(1, rows.length)));
+    this.top = this.clampTop(this.top);
+  }
+
+  clampTop(top) {
+    const room = this.height - AXIS - 10;
+    return Math.max(0, Math.min(top, this.rows.length * this.rowHeight - room));
+  }
+
+  /** Few lines on a high screen stand in its middle. */
+  get above() {
+    const room = this.height - AXIS - 10;
+    return Math.max(0, (room - this.rows.length * this.rowHeight) / 2);
+  }
+
+  yOfRow(row) { return AXIS + 4 + this.above + (row + 0.5) * this.rowHeight - this.top; }
+  xOf(place) { return GUTTER + 14 + (place - this.left) * this.scale; }
+  placeAt(x) { return this.left + (x - GUTTER - 14) / this.scale; }
+
+  visibleRows() {
+    const row = (y) => (y - AXIS - 4 - this.above + this.top) / this.rowHeight;
+    return [Math.max(0, Math.floor(row(AXIS)) - 1), Math.min(this.rows.length, Math.ceil(row(this.height)) + 1)];
+  }
+
+  /** Behind the last event there is room for what it says. */
+  get room() { return Math.max(100, this.width - GUTTER - 14 - 74); }
+
+  /** The whole run. */
+  fit() {
+    this.left = this.scene.from;
+    this.scale = Math.min(SCALE_MAX, this.room / (this.scene.to - this.scene.from));
+    this.isWhole = true;
+    this.repaint();
+  }
+
+  /** The whole of a run in progress as long as that can be read, then its newest part. */
+  fitLive() {
+    this.fit();
+    const range = this.scene.to - this.scene.from;
+    const least = (READABLE * this.longest()) / range;
+    if (!this.live || this.scale >= least) return;
+    this.scale = Math.min(SCALE_MAX, 2 * least);
+    this.left = this.scene.to - this.room / this.scale;
+    this.isWhole = false;
+    this.follows = true;
+  }
+
+  /** The whole run if that can be read, else its begin. */
+  home() {
+    this.fit();
+    const longest = this.longest();
+    const least = (READABLE * longest) / (this.scene.to - this.scene.from);
+    if (this.scale < least) {
+      this.scale = Math.min(SCALE_MAX, (3 * READABLE * longest) / (this.scene.to - this.scene.from));
+      this.isWhole = false;
+    }
+    this.repaint();
+  }
+
+  /** How many events stand behind each other, at most: on one line, or along the Lamport times. */
+  longest() {
+    if (this.scene.axis !== 'time') return this.scene.to - this.scene.from;
+    return this.trace.of.reduce((most, events) => Math.max(most, events.length), 1);
+  }
+
+  zoom(factor, x = GUTTER + this.room / 2) {
+    const place = this.placeAt(x);
+    const least = (0.5 * this.room) / (this.scene.to - this.scene.from);
+    this.scale = Math.max(least, Math.min(SCALE_MAX, this.scale * factor));
+    this.left = place - (x - GUTTER - 14) / this.scale;
+    this.moved();
+  }
+
+  pan(dx, dy = 0) {
+    this.left += dx / this.scale;
+    this.top = this.clampTop(this.top + dy);
+    this.moved();
+  }
+
+  moved() {
+    this.isWhole = false;
+    this.follows = false;
+    const room = this.room / this.scale;
+    const { from, to } = this.scene;
+    this.left = Math.max(from - room * 0.7, Math.min(to - room * 0.3, this.left));
+    this.repaint();
+  }
+
+  /** Brings events into view, with as little movement as that takes. */
+  reveal(events, margin = 80) {
+    const shown = events.filter((event) => this.rowOf[this.trace.process.data[event]] !== NONE);
+    if (shown.length === 0) return;
+    const places = shown.map((event) => this.scene.x[event]);
+    const [first, last] = [Math.min(...places), Math.max(...places)];
+    if ((last - first) * this.scale > this.room - 2 * margin) {
+      this.scale = Math.max(1e-9, (this.room - 2 * margin) / (last - first));
+    }
+    const [a, b] = [this.xOf(first), this.xOf(last)];
+    const isWhole = a >= GUTTER && b <= this.width;
+    if (!isWhole || a < GUTTER + 14 + Math.min(margin, 20) || b > this.width - Math.min(margin, 20)) {
+      if (!(this.isWhole && isWhole)) {
+        this.left = (first + last) / 2 - this.room / 2 / this.scale;
+        this.isWhole = false;
+      }
+    }
+    const ys = shown.map((event) => this.yOfRow(this.rowOf[this.trace.process.data[event]]));
+    const [high, low] = [Math.min(...ys), Math.max(...ys)];
+    if (high < AXIS + 10) this.top = this.clampTop(this.top - (AXIS + 30 - high));
+    else if (low > this.height - 10) this.top = this.clampTop(this.top + (low - this.height + 30));
+    this.repaint();
+  }
+
+  // ------------------------------------------------------------------------------------------- names
+
+  /** The stroke of a kind of message: the token first, the others in the order of their appearance. */
+  strokeOf(entry, colours) {
+    if (this.strokes === undefined || this.strokes.entries !== this.trace.entries.length) {
+      const messages = this.trace.entries.filter((e) => e.role === 'message');
+      messages.sort((a, b) => Number(this.scene.tokens.has(b.name)) - Number(this.scene.tokens.has(a.name)) || a.number - b.number);
+      this.strokes = { entries: this.trace.entries.length, place: new Map(messages.map((e, i) => [e.number, i])) };
+    }
+    const place = this.strokes.place.get(entry) ?? 0;
+    const { kinds } = colours;
+    return { colour: kinds[place % kinds.length], dash: DASHES[Math.floor(place / kinds.length) % DASHES.length] };
+  }
+
+  /** A message or an indication in one or two words: its kind, and the number that it tells if it tells one. */
+  shortOf(event) {
+    const key = this.trace.kind.data[event] * 4294967296 + this.trace.text.data[event];
+    let short = this.shorts.get(key);
+    if (short === undefined) {
+      const text = this.trace.textOf(event);
+      const numbers = text.match(/(?<![\w.])-?\d+(?![\w.])|(?<=\()p\d+(?=\))/g) ?? [];
+      const kind = this.trace.kindOf(event);
+      short = numbers.length === 1 ? `${kind} ${numbers[0]}` : kind;
+      if (short.length > 24) short = `${short.slice(0, 23)}…`;
+      this.shorts.set(key, short);
+    }
+    return short;
+  }
+
+  // ----------------------------------------------------------------------------------------- choosing
+
+  /** Takes in what was appended to the trace. */
+  grown() {
+    for (const list of this.falls.values()) list.length = 0;
+    this.falls.clear();
+    for (let process = 0; process < this.trace.processes; process++) this.findFalls(process);
+    if (this.width === 0) return;
+    if (this.follows) {
+      const room = this.room / this.scale;
+      this.left = Math.max(this.scene.from, this.scene.to - room);
+    } else if (this.isWhole) this.fitLive();
+    this.refocus();
+    this.repaint();
+  }
+
+  findFalls(process) {
+    const { data, length } = this.trace.of[process];
+    const list = [];
+    // A process that crashed and did not recover has nothing behind the crash but its end.
+    for (let i = Math.max(0, length - 2); i < length; i++) {
+      if (this.trace.what.data[data[i]] === CRASH) list.push({ from: data[i], to: NONE });
+    }
+    if (this.trace.entryNumbers.has('recovers recovers')) {
+      list.length = 0;
+      for (let i = 0; i < length; i++) {
+        const what = this.trace.what.data[data[i]];
+        if (what === CRASH) list.push({ from: data[i], to: NONE });
+        else if (what === RECOVER && list.length > 0) list[list.length - 1].to = data[i];
+      }
+    }
+    if (list.length > 0) this.falls.set(process, list);
+  }
+
+  select(event, reveal = true) {
+    this.selected = event;
+    this.refocus();
+    if (event !== NONE && reveal) this.reveal([event]);
+    this.tell.chosen(event);
+    this.repaint();
+  }
+
+  hover(event) {
+    if (event === this.hovered) return;
+    this.hovered = event;
+    this.refocus();
+    this.tell.hovered(event);
+    this.repaint();
+  }
+
+  /** The event in focus is the one under the mouse, or else the chosen one. */
+  refocus() {
+    this.focus = this.hovered !== NONE ? this.hovered : this.unfolds ? NONE : this.selected;
+    if (this.focus !== NONE) {
+      this.past = this.trace.pastOf(this.focus);
+      this.future = this.trace.futureOf(this.focus);
+    }
+  }
+
+  isShown(event) {
+    return !this.trace.entries[this.trace.entry.data[event]].hidden &&
+      this.rowOf[this.trace.process.data[event]] !== NONE;
+  }
+
+  /** The next event that is shown, in the order of the file, or of one process. */
+  step(direction, sameProcess) {
+    const { trace, selected } = this;
+    if (sameProcess && selected !== NONE) {
+      const process = trace.process.data[selected];
+      for (let n = trace.n.data[selected] + direction; ; n += direction) {
+        const event = trace.at(process, n);
+        if (event === NONE || this.isShown(event)) return event === NONE ? undefined : this.select(event);
+      }
+    }
+    let event = selected === NONE ? (direction > 0 ? -1 : trace.count) : selected;
+    do event += direction; while (event >= 0 && event < trace.count && !this.isShown(event));
+    if (event >= 0 && event < trace.count) this.select(event);
+    return undefined;
+  }
+
+  /** The event of the next line that is closest to the chosen one. */
+  stepRow(direction) {
+    const { trace, scene, selected } = this;
+    if (selected === NONE) return this.step(1, false);
+    const place = scene.x[selected];
+    for (let row = this.rowOf[trace.process.data[selected]] + direction; row >= 0 && row < this.rows.length; row += direction) {
+      const events = [...this.near(this.rows[row], place)].filter((event) => this.isShown(event));
+      if (events.length === 0) continue;
+      events.sort((a, b) => Math.abs(scene.x[a] - place) - Math.abs(scene.x[b] - place));
+      return this.select(events[0]);
+    }
+    return undefined;
+  }
+
+  * near(process, place) {
+    const at = this.scene.firstFrom(process, place);
+    for (let i = at - 8; i < at + 8; i++) {
+      const event = this.trace.at(process, i + 1);
+      if (event !== NONE) yield event;
+    }
+  }
+
+  /** The other end of the chosen message. */
+  otherEnd(event) {
+    const message = this.trace.message.data[event];
+    if (message === NONE) return NONE;
+    return this.trace.what.data[event] === SEND ? this.trace.to.data[message] : this.trace.from.data[message];
+  }
+
+  // --------------------------------------------------------------------------------- mouse and wheel
+
+  /** The event at a place of the screen, or the receipt of the message there. */
+  eventAt(x, y) {
+    if (x < GUTTER || y < AXIS) return NONE;
+    const reach = 9;
+    let best = NONE, distance = reach * reach;
+    const [first, last] = this.visibleRows();
+    for (let row = first; row < last; row++) {
+      const dy = this.yOfRow(row) - y;
+      if (Math.abs(dy) > reach) continue;
+      const process = this.rows[row];
+      const { data, length } = this.trace.of[process];
+      for (let i = this.scene.firstFrom(process, this.placeAt(x - reach)); i < length; i++) {
+        const dx = this.xOf(this.scene.x[data[i]]) - x;
+        if (dx > reach) break;
+        const d = dx * dx + dy * dy;
+        if (d < distance && this.isShown(data[i]) && data[i] <= this.limit) [best, distance] = [data[i], d];
+      }
+    }
+    return best === NONE ? this.messageAt(x, y) : best;
+  }
+
+  messageAt(x, y) {
+    const { trace, scene } = this;
+    let best = NONE, distance = 5, looked = 0;
+    const margin = 60 / this.scale;
+    scene.messagesBetween(this.placeAt(x) - margin, this.placeAt(x) + margin, (m) => {
+      const [from, to] = [trace.from.data[m], trace.to.data[m]];
+      if (to === NONE || looked++ > 20000 || !this.isShown(from) || !this.isShown(to) || to > this.limit) return;
+      if (trace.what.data[to] === DROP) return;
+      const [x0, x1] = [this.xOf(scene.x[from]), this.xOf(scene.x[to])];
+      const y0 = this.yOfRow(this.rowOf[trace.process.data[from]]);
+      const y1 = this.yOfRow(this.rowOf[trace.process.data[to]]);
+      const length2 = (x1 - x0) ** 2 + (y1 - y0) ** 2;
+      const t = Math.max(0, Math.min(1, ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length2));
+      const d = Math.hypot(x - x0 - t * (x1 - x0), y - y0 - t * (y1 - y0));
+      if (d < distance) [best, distance] = [to, d];
+    });
+    return best;
+  }
+
+  listen() {
+    const { canvas, overview } = this;
+    let grip = null;
+    const at = (event) => {
+      const box = canvas.getBoundingClientRect();
+      return [event.clientX - box.left, event.clientY - box.top];
+    };
+    canvas.addEventListener('pointerdown', (event) => {
+      if (event.button !== 0) return;
+      const [x, y] = at(event);
+      grip = { x, y, moved: false };
+      canvas.setPointerCapture(event.pointerId);
+      canvas.focus({ preventScroll: true });
+    });
+    canvas.addEventListener('pointermove', (event) => {
+      const [x, y] = at(event);
+      if (grip === null) {
+        this.hover(this.eventAt(x, y));
+        canvas.classList.toggle('pointing', this.hovered !== NONE);
+        this.tell.tip(this.hovered, x, y);
+        return;
+      }
+      if (!grip.moved && Math.hypot(x - grip.x, y - grip.y) < 4) return;
+      canvas.classList.add('dragging');
+      this.pan(grip.x - x, grip.y - y);
+      grip = { x, y, moved: true };
+    });
+    const release = (event) => {
+      if (grip !== null && !grip.moved && event.type === 'pointerup') this.click(...at(event));
+      grip = null;
+      canvas.classList.remove('dragging');
+    };
+    canvas.addEventListener('pointerup', release);
+    canvas.addEventListener('pointercancel', release);
+    canvas.addEventListener('pointerleave', () => {
+      this.hover(NONE);
+      this.tell.tip(NONE, 0, 0);
+    });
+    canvas.addEventListener('wheel', (event) => {
+      event.preventDefault();
+      const [x] = at(event);
+      const unit = event.deltaMode === 1 ? 24 : 1;
+      if (event.altKey) this.pan(0, event.deltaY * unit);
+      else if (event.shiftKey) this.pan((event.deltaX || event.deltaY) * unit);
+      else if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) this.pan(event.deltaX * unit);
+      else this.zoom(Math.exp(-event.deltaY * unit * 0.0016), x);
+    }, { passive: false });
+    const jump = (event) => {
+      const share = (event.offsetX - GUTTER - 14) / this.room;
+      const place = this.scene.from + share * (this.scene.to - this.scene.from);
+      this.left = place - this.room / 2 / this.scale;
+      this.moved();
+    };
+    overview.addEventListener('pointerdown', (event) => {
+      overview.setPointerCapture(event.pointerId);
+      jump(event);
+    });
+    overview.addEventListener('pointermove', (event) => {
+      if (event.buttons === 1) jump(event);
+    });
+  }
+
+  click(x, y) {
+    if (x < GUTTER) {
+      const row = this.rows.findIndex((_, i) => Math.abs(this.yOfRow(i) - y) < Math.min(12, this.rowHeight / 2));
+      if (row >= 0 && this.rows.length > 1) this.tell.hideProcess(this.rows[row]);
+      return;
+    }
+    this.select(this.eventAt(x, y), false);
+  }
+
+  // ----------------------------------------------------------------------------------------- painting
+
+  /** Paints before the next frame, however often it is asked for. */
+  repaint() {
+    if (this.frame !== undefined || this.width === 0) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = undefined;
+      this.paintNow();
+    });
+  }
+
+  paintNow() {
+    if (this.width === 0) return;
+    const begin = performance.now();
+    const context = this.canvas.getContext('2d', { alpha: false });
+    context.setTransform(this.density, 0, 0, this.density, 0, 0);
+    new Painter(context, this.scene, this, COLOURS[this.theme]).paint();
+    this.paintOverview();
+    this.paintTook = performance.now() - begin;
+    this.paints = (this.paints ?? 0) + 1;
+  }
+
+  /** How much happened when, and which part of it is seen. */
+  paintOverview() {
+    const s = this.overview.getContext('2d');
+    const colours = COLOURS[this.theme];
+    const { scene } = this;
+    const [width, height] = [this.overview.clientWidth, this.overview.clientHeight];
+    s.setTransform(this.density, 0, 0, this.density, 0, 0);
+    s.fillStyle = colours.paper;
+    s.fillRect(0, 0, width, height);
+    const range = scene.to - scene.from;
+    const x = (place) => GUTTER + 14 + ((place - scene.from) / range) * this.room;
+    const bins = this.histogram(Math.max(1, Math.floor(this.room / 3)));
+    const most = bins.reduce((a, b) => Math.max(a, b), 1);
+    s.fillStyle = colours.line;
+    s.globalAlpha = 0.6;
+    bins.forEach((count, i) => {
+      const h = (count / most) * (height - 8);
+      s.fillRect(GUTTER + 14 + (i * this.room) / bins.length, height - h, this.room / bins.length - 0.5, h);
+    });
+    const ticks = (events, colour) => {
+      s.fillStyle = colour;
+      for (const event of events) s.fillRect(x(scene.x[event]) - 1, 2, 2, height - 2);
+    };
+    s.globalAlpha = 1;
+    ticks(this.hits.slice(0, 2000), colours.hitEdge);
+    ticks(this.witnesses, colours.bad);
+    for (const list of this.falls.values()) ticks(list.map((fall) => fall.from), colours.bad);
+    if (this.selected !== NONE) ticks([this.selected], colours.ink);
+    const [a, b] = [x(this.left), x(this.placeAt(this.width))];
+    s.fillStyle = colours.past;
+    s.globalAlpha = 0.12;
+    s.fillRect(Math.max(GUTTER, a), 0, Math.min(width, b) - Math.max(GUTTER, a), height);
+    s.globalAlpha = 0.8;
+    s.strokeStyle = colours.past;
+    s.lineWidth = 1.5;
+    s.strokeRect(Math.max(GUTTER, a), 1, Math.max(3, Math.min(width - 1, b) - Math.max(GUTTER, a)), height - 2);
+    s.globalAlpha = 1;
+  }
+
+  histogram(size) {
+    const key = `${size} ${this.scene.axis} ${this.trace.count}`;
+    if (this.bins?.key !== key) {
+      const counts = new Array(size).fill(0);
+      const scale = (size - 1e-6) / (this.scene.to - this.scene.from);
+      for (let i = 0; i < this.trace.count; i++) counts[Math.floor((this.scene.x[i] - this.scene.from) * scale)]++;
+      this.bins = { key, counts };
+    }
+    return this.bins.counts;
+  }
+
+  /** What is seen, as an SVG document. */
+  toSvg(theme = this.theme) {
+    const surface = new SvgSurface(this.width, this.height);
+    new Painter(surface, this.scene, this, COLOURS[theme]).paint();
+    return surface.document();
+  }
+
+  /** What is seen, as a PNG of twice the size. */
+  toPng(done) {
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [2 * this.width, 2 * this.height];
+    const context = canvas.getContext('2d', { alpha: false });
+    context.scale(2, 2);
+    new Painter(context, this.scene, this, COLOURS[this.theme]).paint();
+    canvas.toBlob(done, 'image/png');
+  }
+}

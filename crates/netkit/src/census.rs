@@ -1,0 +1,223 @@
+//! Which processes of runs are alive on this machine.
+//!
+//! There is no list of them: a list would be wrong as soon as something dies. What is alive says so itself:
+//! every process of a run has `--run RUN --rank RANK` on its command line, and `/proc` shows the command
+//! lines of all. Only those of this user are looked at, and only as far as the caller's PID namespace
+//! reaches.
+//!
+//! A process number alone names nobody for long, for numbers are given again. Together with the moment at
+//! which it was started ([`started`]) it does, until the machine is started anew; [`signal`] and [`wait_for`]
+//! take both.
+
+use std::fs;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use serde::{Deserialize, Serialize};
+
+use crate::reap::{arguments, is_ours, pidfd_open, pidfd_signal};
+use crate::run_id::RunId;
+
+/// One process of a run.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct RunProcess {
+    /// Of which run.
+    pub run: RunId,
+    /// Which process of it.
+    pub rank: u32,
+    /// Its number on this machine.
+    pub pid: u32,
+    /// The name of its program's file.
+    pub program: String,
+    /// Whether it is stopped, as by SIGSTOP.
+    pub is_stopped: bool,
+    /// How long it has been there.
+    pub age: Duration,
+}
+
+/// The processes of all runs of this user on this machine, in the order of run and rank.
+pub fn of_runs() -> Vec<RunProcess> {
+    let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let mut found: Vec<_> =
+        numbers.filter(|&pid| is_ours(pid)).filter_map(process_of_run).collect();
+    found.sort_unstable_by(|one, other| {
+        (&one.run, one.rank, one.pid).cmp(&(&other.run, other.rank, other.pid))
+    });
+    found
+}
+
+fn process_of_run(pid: u32) -> Option<RunProcess> {
+    let arguments = arguments(pid)?;
+    let (program, rest) = arguments.split_first()?;
+    let after = |option: &str| {
+        let mut pairs = rest.windows(2);
+        pairs.find(|pair| pair[0] == option.as_bytes()).map(|pair| pair[1].clone())
+    };
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok();
+    let run = text(after("--run")?)?.parse().ok()?;
+    let rank = text(after("--rank")?)?.parse().ok()?;
+    let program = String::from_utf8_lossy(program);
+    let program = program.rsplit('/').next().unwrap_or_default().to_owned();
+    let stat = Stat::of(pid)?;
+    // One that has ended, and was not waited for, is only the note of its end.
+    (!matches!(stat.state, 'Z' | 'X')).then(|| RunProcess {
+        run,
+        rank,
+        pid,
+        program,
+        is_stopped: matches!(stat.state, 'T' | 't'),
+        age: stat.age(),
+    })
+}
+
+/// When a process was started, in hundredths of a second since the machine was; none if it is not there,
+/// or has ended and was only not waited for.
+pub fn started(pid: u32) -> Option<u64> {
+    Stat::of(pid).filter(|stat| !matches!(stat.state, 'Z' | 'X')).map(|stat| stat.started)
+}
+
+/// Sends a signal to the process of this number that was started at that moment, if it is this user's and
+/// still there. Returns whether it did.
+pub fn signal(pid: u32, started_at: u64, how: Signal) -> bool {
+    // It is held first and looked at then: see `reap`.
+    let Ok(process) = pidfd_open(pid) else { return false };
+    is_ours(pid) && started(pid) == Some(started_at) && pidfd_signal(&process, how).is_ok()
+}
+
+/// Waits for the end of the process of this number that was started at that moment, for at most so long.
+/// Returns whether it has ended.
+pub fn wait_for(pid: u32, started_at: u64, at_most: Duration) -> bool {
+    let Ok(process) = pidfd_open(pid) else { return true };
+    let deadline = Instant::now() + at_most;
+    while started(pid) == Some(started_at) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        // A descriptor of a process can be read once the process has ended.
+        match poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// What tells this machine, and this view of its processes, from every other: two names of a host file may
+/// mean one machine.
+pub fn machine() -> String {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let view = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!("{} {}", boot.trim(), view.display())
+}
+
+/// What `/proc/PID/stat` says of a process.
+struct Stat {
+    state: char,
+    /// In hundredths of a second since the machine was started.
+    started: u64,
+}
+
+/// How many units of `/proc/PID/stat` are a second: 100 on every machine that Linux runs on today.
+const TICKS: u64 = 100;
+
+impl Stat {
+    fn of(pid: u32) -> Option<Stat> {
+        Stat::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    fn parse(text: &str) -> Option<Stat> {
+        // The second field is the program's name in brackets, and may hold anything, brackets too.
+        let (_, rest) = text.rsplit_once(')')?;
+        let mut fields = rest.split_whitespace();
+        let state = fields.next()?.chars().next()?;
+        // Field 22 of all (proc(5)); the state is field 3.
+        let started = fields.nth(18)?.parse().ok()?;
+        Some(Stat { state, started })
+    }
+
+    fn age(&self) -> Duration {
+        let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
+        let seconds: f64 =
+            uptime.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or(0.0);
+        let now = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        now.saturating_sub(Duration::from_millis(self.started * (1_000 / TICKS)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::process::{Child, Command, Stdio};
+
+    use nix::sys::wait::{WaitPidFlag, waitpid};
+    use nix::unistd::Pid;
+
+    use super::*;
+
+    /// A process that waits for ever, with these arguments on its command line. It has written a line
+    /// before this returns, so its command line is in place.
+    fn waiting(arguments: &[&str]) -> Child {
+        let mut child = Command::new("sh")
+            .args(["-c", "echo; read x; exit 3", "sh"])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut byte = [0];
+        Read::read_exact(child.stdout.as_mut().unwrap(), &mut byte).unwrap();
+        child
+    }
+
+    #[test]
+    fn what_is_alive_is_found_and_whether_it_is_stopped() {
+        let run = RunId::new();
+        let name = run.as_str();
+        let mut two = waiting(&["participant", "--run", name, "--rank", "2"]);
+        let mut zero = waiting(&["participant", "--run", name, "--rank", "0"]);
+        let mut not_one = waiting(&["--run", name]);
+        assert!(signal(two.id(), started(two.id()).unwrap(), Signal::SIGSTOP));
+        waitpid(Pid::from_raw(two.id() as i32), Some(WaitPidFlag::WUNTRACED)).unwrap();
+
+        let found: Vec<_> = of_runs().into_iter().filter(|process| process.run == run).collect();
+        let seen: Vec<_> = found.iter().map(|p| (p.rank, p.pid, p.is_stopped)).collect();
+        assert_eq!(seen, [(0, zero.id(), false), (2, two.id(), true)]);
+        assert_eq!(found[0].program, "sh");
+        assert!(found[0].age < Duration::from_secs(60), "{:?}", found[0].age);
+
+        for child in [&mut two, &mut zero, &mut not_one] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert!(of_runs().iter().all(|process| process.run != run));
+    }
+
+    #[test]
+    fn a_number_that_was_given_again_is_another_process() {
+        let mut child = waiting(&[]);
+        let (pid, at) = (child.id(), started(child.id()).unwrap());
+        assert!(!signal(pid, at + 1, Signal::SIGKILL));
+        assert!(wait_for(pid, at + 1, Duration::ZERO), "the other one has ended");
+        assert!(!wait_for(pid, at, Duration::ZERO));
+        assert!(signal(pid, at, Signal::SIGKILL));
+        assert!(wait_for(pid, at, Duration::from_secs(30)));
+        assert_eq!(started(pid), None, "nobody has waited for it, and it has ended all the same");
+        child.wait().unwrap();
+        assert!(!signal(pid, at, Signal::SIGKILL));
+    }
+
+    #[test]
+    fn a_name_with_brackets_is_a_name() {
+        let text = "7 (a) R (b) T 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0";
+        let stat = Stat::parse(text).unwrap();
+        assert_eq!((stat.state, stat.started), ('T', 4711));
+        assert!(Stat::parse("7 (a) R 1").is_none());
+        assert!(Stat::parse("").is_none());
+    }
+}

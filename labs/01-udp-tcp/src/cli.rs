@@ -1,0 +1,61 @@
+//! The command line: four roles.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{tcp_client, tcp_server, udp_client, udp_server};
+
+/// The port of both servers unless another is named. Any from 1024 on would do: those below are for
+/// root.
+pub const PORT: u16 = 9875;
+
+/// The exit status of what could not be done.
+const COULD_NOT: u8 = 2;
+
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = AFTER_HELP)]
+/// Client and server over UDP and TCP
+struct CommandLine {
+    #[command(subcommand)]
+    role: Role,
+}
+
+const AFTER_HELP: &str = "\
+What is sent is plain text: `nc HOST 9875` and `nc -u HOST 9875` are clients of the servers, and the
+clients talk to `nc -l 9875` and `nc -lu 9875`. Ctrl-C ends a server, which then says what it served.
+
+Exit status: 0 it went well; 2 it did not, and one line says what failed and what to do.";
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Receive datagrams and show them, for ever
+    UdpServer(udp_server::Options),
+    /// Send one datagram
+    UdpClient(udp_client::Options),
+    /// Receive messages from many clients at once, and acknowledge each
+    TcpServer(tcp_server::Options),
+    /// Connect, send one message, wait for the acknowledgement, close
+    TcpClient(tcp_client::Options),
+}
+
+/// Does what the command line says, and tells in one line if it cannot be done.
+pub fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    let out = &mut io::stdout();
+    let result = match &command_line.role {
+        Role::UdpServer(options) => udp_server::serve(options, out),
+        Role::UdpClient(options) => udp_client::send(options, out),
+        Role::TcpServer(options) => tcp_server::serve(options, out),
+        Role::TcpClient(options) => tcp_client::send(options, out),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // If nobody reads this either, the exit status still says it.
+            let _ = writeln!(io::stderr(), "udp-tcp: {error:#}");
+            ExitCode::from(COULD_NOT)
+        }
+    }
+}

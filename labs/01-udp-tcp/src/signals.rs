@@ -1,0 +1,25 @@
+//! SIGINT (Ctrl-C) and SIGTERM as events of the loop, so that a server ends between two steps and never in
+//! the middle of one.
+
+use std::io;
+
+use mio::{Interest, Registry, Token};
+use netkit::Signal;
+use signal_hook_mio::v1_0::Signals;
+
+/// Watches both signals, from now on. They no longer end the process.
+///
+/// # Errors
+///
+/// If the system refuses.
+pub(crate) fn watch(registry: &Registry, token: Token) -> io::Result<Signals> {
+    let mut signals = Signals::new([Signal::SIGINT as i32, Signal::SIGTERM as i32])?;
+    registry.register(&mut signals, token, Interest::READABLE)?;
+    Ok(signals)
+}
+
+/// The name of the first signal that has come.
+pub(crate) fn pending(signals: &mut Signals) -> Option<&'static str> {
+    let number = signals.pending().next()?;
+    Some(Signal::try_from(number).map_or("a signal", Signal::as_str))
+}

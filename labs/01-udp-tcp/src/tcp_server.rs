@@ -1,0 +1,256 @@
+//! A server of many clients on one thread.
+//!
+//! A server that calls `read` on one client waits for that client, and all others wait with it. The
+//! classic cures are a process or a thread for each. This one has a third: it never calls anything
+//! that waits, but asks the system *which* sockets have something (epoll, by way of mio), and takes
+//! one step with each of those. A client that says nothing costs a little memory and no time.
+//!
+//! Readiness is edge-triggered: it is told once, when bytes arrive, and not again while they lie
+//! there. So who has been read from stays on a list, and gets one read a turn, until a read finds
+//! nothing. One read a turn is what keeps a client that floods us from delaying the others.
+//!
+//! A client that sends and never reads its acknowledgements fills its own socket, then ours; then
+//! we no longer read from it, until it takes some. So nothing of it piles up here.
+//!
+//! The client closes first. A read of length 0 says that it has closed its side (and may still be
+//! reading: `nc -N` is); then what is owed to it is written, and our side is closed. When
+//! `--clients` are connected, more are not accepted but wait in the queue of the kernel, which
+//! `--backlog` bounds; to them it looks as if they were connected.
+
+mod connection;
+mod messages;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use mio::net::TcpListener;
+use mio::{Events, Interest, Poll, Token};
+use netkit::sockets::{self, ANYWHERE};
+
+pub use self::messages::{Message, Messages, TooLong};
+
+use self::connection::{Connection, Next};
+use crate::cli::PORT;
+use crate::{count, signals};
+
+/// What `tcp-server` takes.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// The own address to listen at; all of them, of IPv4 and IPv6, unless one is named
+    #[arg(long, value_name = "ADDR", default_value = ANYWHERE)]
+    pub bind: String,
+    /// The port to listen at; 0 takes a free one
+    #[arg(long, default_value_t = PORT)]
+    pub port: u16,
+    /// How many connections may wait to be accepted
+    #[arg(long, value_name = "COUNT", default_value_t = 128,
+        value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    pub backlog: u32,
+    /// How many bytes are read at once; a longer message takes several reads
+    #[arg(long, value_name = "BYTES", default_value_t = 1024,
+        value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    pub buffer: u32,
+    /// How many clients are served at once; more wait
+    #[arg(long, value_name = "COUNT", default_value_t = 500,
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub clients: u32,
+    /// The longest message, for it is kept until its end is there
+    #[arg(long, value_name = "BYTES", default_value_t = 65_536,
+        value_parser = clap::value_parser!(u32).range(1..=1 << 24))]
+    pub max_message: u32,
+}
+
+/// How long not to accept when the system has no more files for us and no client has left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// How many events are taken from the system in one turn; the rest come in the next.
+const EVENTS_AT_ONCE: usize = 256;
+
+const LISTENER: Token = Token(0);
+const SIGNALS: Token = Token(1);
+const FIRST_CLIENT: usize = 2;
+
+/// Serves clients until SIGINT or SIGTERM.
+///
+/// # Errors
+///
+/// If the address cannot be bound to, or what arrives cannot be shown.
+pub fn serve(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
+    let listener = sockets::listen_tcp(&options.bind, options.port, options.backlog)?;
+    let mut listener = TcpListener::from_std(listener);
+    let mut poll = Poll::new().context("cannot create an event loop")?;
+    let mut signals = signals::watch(poll.registry(), SIGNALS).context("cannot watch signals")?;
+    poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+    writeln!(out, "listening on tcp {}", listener.local_addr()?).context("cannot show anything")?;
+
+    let mut server = Server::new(listener, options);
+    // What one turn shows: a system call for each line would be most of the work.
+    let mut shown = Vec::new();
+    let mut events = Events::with_capacity(EVENTS_AT_ONCE);
+    loop {
+        if let Err(error) = poll.poll(&mut events, server.timeout())
+            && error.kind() != ErrorKind::Interrupted
+        {
+            return Err(error).context("cannot wait for clients");
+        }
+        if let Some(signal) = signals::pending(&mut signals) {
+            let open = server.clients.len();
+            writeln!(out, "stopped by {signal}: {}; {open} still connected", server.served)?;
+            return Ok(());
+        }
+        for event in &events {
+            match event.token() {
+                LISTENER => server.somebody_waits = true,
+                SIGNALS => {}
+                client => server.is_ready(client),
+            }
+        }
+        server.serve_ready(&mut shown);
+        server.accept(&poll, &mut shown)?;
+        out.write_all(&shown).and_then(|()| out.flush()).context("cannot show a message")?;
+        shown.clear();
+    }
+}
+
+struct Server {
+    listener: TcpListener,
+    clients: BTreeMap<Token, Connection>,
+    next: usize,
+    /// Those to take a step with, each once.
+    ready: VecDeque<Token>,
+    /// There may be connections to accept.
+    somebody_waits: bool,
+    /// Accepting failed for want of something that only time or a client's end brings.
+    is_exhausted: bool,
+    /// Shared by all: a read is over before the next begins.
+    buffer: Vec<u8>,
+    max_clients: usize,
+    max_message: usize,
+    served: Served,
+}
+
+impl Server {
+    fn new(listener: TcpListener, options: &Options) -> Server {
+        Server {
+            listener,
+            clients: BTreeMap::new(),
+            next: FIRST_CLIENT,
+            ready: VecDeque::new(),
+            somebody_waits: false,
+            is_exhausted: false,
+            buffer: vec![0; options.buffer as usize],
+            max_clients: options.clients as usize,
+            max_message: options.max_message as usize,
+            served: Served::default(),
+        }
+    }
+
+    /// How long to wait for events.
+    fn timeout(&self) -> Option<Duration> {
+        match (self.ready.is_empty(), self.is_exhausted) {
+            (false, _) => Some(Duration::ZERO),
+            (true, true) => Some(ACCEPT_PAUSE),
+            (true, false) => None,
+        }
+    }
+
+    fn is_ready(&mut self, client: Token) {
+        // Events are told of clients that have just left, too.
+        if let Some(connection) = self.clients.get_mut(&client)
+            && !std::mem::replace(&mut connection.is_listed, true)
+        {
+            self.ready.push_back(client);
+        }
+    }
+
+    /// One step with each client that has something to do.
+    fn serve_ready(&mut self, out: &mut Vec<u8>) {
+        for _ in 0..self.ready.len() {
+            let Some(token) = self.ready.pop_front() else { return };
+            let Some(client) = self.clients.get_mut(&token) else { continue };
+            client.is_listed = false;
+            match client.step(&mut self.buffer, &mut self.served, out) {
+                Next::Step => self.is_ready(token),
+                Next::Event => {}
+                Next::End(how) => {
+                    let client = self.clients.remove(&token).expect("it was found above");
+                    show(out, format_args!("{} {how}", client.peer));
+                }
+            }
+        }
+    }
+
+    /// Accepts those who wait, while there is room.
+    fn accept(&mut self, poll: &Poll, out: &mut Vec<u8>) -> anyhow::Result<()> {
+        while self.somebody_waits && self.clients.len() < self.max_clients {
+            match self.listener.accept() {
+                Ok((stream, peer)) => {
+                    self.is_exhausted = false;
+                    self.admit(poll, stream, peer, out)?;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.somebody_waits = false,
+                Err(error) if is_of_that_client(&error) => {}
+                Err(error) => {
+                    if !std::mem::replace(&mut self.is_exhausted, true) {
+                        let why = sockets::reason(&error);
+                        show(out, format_args!("cannot accept a client: {why}; trying again"));
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn admit(
+        &mut self,
+        poll: &Poll,
+        mut stream: mio::net::TcpStream,
+        peer: SocketAddr,
+        out: &mut Vec<u8>,
+    ) -> anyhow::Result<()> {
+        let token = Token(self.next);
+        self.next += 1;
+        let both = Interest::READABLE | Interest::WRITABLE;
+        poll.registry().register(&mut stream, token, both).context("cannot watch a client")?;
+        // Without it a machine that was switched off stays a client for ever; only that is lost.
+        let _ = sockets::keep_alive(&stream);
+        let client = Connection::new(stream, sockets::plain(peer), self.max_message);
+        self.served.clients += 1;
+        show(out, format_args!("{} connected", client.peer));
+        self.clients.insert(token, client);
+        Ok(())
+    }
+}
+
+/// Adds a line to what this turn shows.
+fn show(out: &mut Vec<u8>, line: fmt::Arguments<'_>) {
+    writeln!(out, "{line}").expect("memory takes everything");
+}
+
+/// Whether accepting failed because that one client has gone, which says nothing of the next.
+fn is_of_that_client(error: &io::Error) -> bool {
+    let gone = [ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset, ErrorKind::Interrupted];
+    gone.contains(&error.kind())
+}
+
+/// What the server says at its end.
+#[derive(Debug, Default)]
+struct Served {
+    clients: u64,
+    messages: u64,
+    bytes: u64,
+}
+
+impl fmt::Display for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Served { clients, messages, bytes } = self;
+        let (clients, messages) = (count(*clients, "client"), count(*messages, "message"));
+        write!(f, "{clients}, {messages}, {} received", count(*bytes, "byte"))
+    }
+}

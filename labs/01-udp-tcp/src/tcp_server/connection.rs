@@ -1,0 +1,234 @@
+//! One client of the TCP server.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+
+use mio::net::TcpStream;
+use netkit::sockets;
+use netkit::text::escape_bytes;
+
+use super::{Message, Messages, Served, show};
+use crate::count;
+use crate::tcp_client::ACKNOWLEDGEMENT;
+
+/// A client and what is known of it.
+pub(super) struct Connection {
+    stream: TcpStream,
+    pub(super) peer: SocketAddr,
+    /// It stands on the list of those to take a step with.
+    pub(super) is_listed: bool,
+    messages: Messages,
+    received: u64,
+    /// What it has not yet taken of our answers. Nothing is read while something is here, so it is
+    /// never more than what one read can cause.
+    owed: Vec<u8>,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    /// It may send.
+    Open,
+    /// It has closed its side. Ours follows when it has taken what is owed to it.
+    Ended,
+    /// It has sent what cannot be understood, and is told so; what it sends is dropped until it
+    /// closes. To close first would be ruder than it looks: bytes that nobody reads make the system
+    /// send a reset, which may overtake what we have said.
+    Refused,
+}
+
+/// What comes next for a client.
+pub(super) enum Next {
+    /// Another step, in the next turn.
+    Step,
+    /// Nothing, until the system says that it is ready.
+    Event,
+    /// Nothing ever.
+    End(End),
+}
+
+/// How a connection has ended.
+pub(super) enum End {
+    Closed { received: u64 },
+    Refused,
+    Broken(io::Error),
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            End::Closed { received } => {
+                let messages = count(*received, "message");
+                write!(f, "closed its side after {messages}; ours is closed too")
+            }
+            End::Refused => f.write_str("closed its side after it was refused; ours is closed too"),
+            End::Broken(error) => write!(f, "is gone: {}", sockets::reason(error)),
+        }
+    }
+}
+
+impl Connection {
+    pub(super) fn new(stream: TcpStream, peer: SocketAddr, max_message: usize) -> Connection {
+        Connection {
+            stream,
+            peer,
+            is_listed: false,
+            messages: Messages::new(max_message),
+            received: 0,
+            owed: Vec::new(),
+            phase: Phase::Open,
+        }
+    }
+
+    /// Writes what is owed, then reads once.
+    pub(super) fn step(
+        &mut self,
+        buffer: &mut [u8],
+        served: &mut Served,
+        out: &mut Vec<u8>,
+    ) -> Next {
+        if let Some(next) = self.pay() {
+            return next;
+        }
+        match self.stream.read(buffer) {
+            Ok(0) => self.on_end(served, out),
+            Ok(n) => self.on_bytes(&buffer[..n], served, out),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => Next::Event,
+                ErrorKind::Interrupted => Next::Step,
+                _ => Next::End(End::Broken(error)),
+            },
+        }
+    }
+
+    fn on_bytes(&mut self, bytes: &[u8], served: &mut Served, out: &mut Vec<u8>) -> Next {
+        served.bytes += bytes.len() as u64;
+        if self.phase == Phase::Refused {
+            return Next::Step;
+        }
+        match self.messages.push(bytes) {
+            Ok(messages) => {
+                for message in messages {
+                    self.on_message(&message, served, out);
+                }
+            }
+            Err(_) => {
+                show(out, format_args!("{} sent a message over --max-message: refused", self.peer));
+                self.owed.extend_from_slice(b"ERROR the message is too long\n");
+                self.phase = Phase::Refused;
+            }
+        }
+        Next::Step
+    }
+
+    fn on_message(&mut self, message: &Message, served: &mut Served, out: &mut Vec<u8>) {
+        self.received += 1;
+        served.messages += 1;
+        self.owed.extend_from_slice(ACKNOWLEDGEMENT);
+        self.owed.push(b'\n');
+        let Message { bytes, reads } = message;
+        let (length, reads) = (count(bytes.len() as u64, "byte"), count(*reads, "read"));
+        let (peer, text) = (self.peer, escape_bytes(bytes));
+        show(out, format_args!("{peer} message of {length} in {reads}: {text}"));
+    }
+
+    /// A read of length 0.
+    fn on_end(&mut self, served: &mut Served, out: &mut Vec<u8>) -> Next {
+        if self.phase == Phase::Refused {
+            return Next::End(End::Refused);
+        }
+        self.phase = Phase::Ended;
+        if let Some(message) = self.messages.finish() {
+            self.on_message(&message, served, out);
+        }
+        self.pay().unwrap_or(Next::Step)
+    }
+
+    /// Writes what is owed. `None` if nothing is owed any more, and the client may go on sending.
+    fn pay(&mut self) -> Option<Next> {
+        while !self.owed.is_empty() {
+            match self.stream.write(&self.owed) {
+                Ok(n) => drop(self.owed.drain(..n)),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return Some(Next::Event),
+                    ErrorKind::Interrupted => {}
+                    _ => return Some(Next::End(End::Broken(error))),
+                },
+            }
+        }
+        match self.phase {
+            Phase::Open => None,
+            Phase::Ended => Some(Next::End(End::Closed { received: self.received })),
+            Phase::Refused => {
+                // That it knows that nothing will follow. If it is gone, the next read says so.
+                let _ = self.stream.shutdown(Shutdown::Write);
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use socket2::SockRef;
+
+    use super::*;
+
+    /// A client, and a server's connection to it whose buffers hold little.
+    fn pair() -> (std::net::TcpStream, Connection) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // Inherited by what is accepted, and settled before any window is announced.
+        SockRef::from(&listener).set_send_buffer_size(4096).unwrap();
+        SockRef::from(&listener).set_recv_buffer_size(1 << 16).unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        SockRef::from(&client).set_send_buffer_size(1 << 15).unwrap();
+        let (server, peer) = listener.accept().unwrap();
+        server.set_nonblocking(true).unwrap();
+        (client, Connection::new(TcpStream::from_std(server), peer, 100))
+    }
+
+    #[test]
+    fn who_takes_no_answers_is_not_read_from_until_it_does() {
+        const BUFFER: usize = 64;
+        let (mut client, mut server) = pair();
+        let (mut served, mut buffer, mut out) = (Served::default(), [0; BUFFER], Vec::new());
+        let mut sent = 0;
+        client.set_nonblocking(true).unwrap();
+        // Until neither side can go on.
+        loop {
+            let wrote = client.write(&[b'\n'; 4096]).ok();
+            sent += wrote.unwrap_or(0);
+            let received = served.bytes;
+            out.clear();
+            while let Next::Step = server.step(&mut buffer, &mut served, &mut out) {}
+            assert!(server.owed.len() <= 3 * BUFFER, "{} bytes pile up", server.owed.len());
+            if wrote.is_none() && served.bytes == received && !server.owed.is_empty() {
+                break;
+            }
+            assert!(sent < 1 << 26, "it reads on and on");
+        }
+        assert!(served.bytes < sent as u64, "{sent} bytes were sent, and all were read");
+        // It gets everything when it takes it.
+        client.shutdown(Shutdown::Write).unwrap();
+        let mut answers = Vec::new();
+        loop {
+            // What there is; the server has more.
+            let _ = client.read_to_end(&mut answers);
+            match server.step(&mut buffer, &mut served, &mut out) {
+                Next::Step | Next::Event => {}
+                Next::End(End::Closed { received }) => {
+                    assert_eq!(received, sent as u64);
+                    break;
+                }
+                Next::End(other) => panic!("{other}"),
+            }
+        }
+        drop(server);
+        client.set_nonblocking(false).unwrap();
+        client.read_to_end(&mut answers).unwrap();
+        assert_eq!(answers, b"OK\n".repeat(sent));
+    }
+}

@@ -1,0 +1,128 @@
+//! Messages in a stream of bytes.
+//!
+//! TCP keeps the bytes and their order and forgets how they were written: one message may come in
+//! many reads, and many in one. So the message says itself where it ends: with its line (LF, or CRLF
+//! as `telnet` sends), or with the stream.
+
+/// Cuts a stream into messages.
+#[derive(Clone, Debug)]
+pub struct Messages {
+    /// What has come of a message whose end has not.
+    begun: Vec<u8>,
+    /// In how many reads it came.
+    reads: u32,
+    max: usize,
+}
+
+/// A message, without the end of its line.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Message {
+    /// What was sent.
+    pub bytes: Vec<u8>,
+    /// In how many reads it came.
+    pub reads: u32,
+}
+
+/// A message is longer than may be kept. The stream is of no more use: who could tell where the next
+/// message begins?
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TooLong;
+
+impl Messages {
+    /// A stream from its beginning, with messages of at most `max` bytes (a CR at the end counts).
+    pub fn new(max: usize) -> Messages {
+        Messages { begun: Vec::new(), reads: 0, max }
+    }
+
+    /// The messages that end in what was just read.
+    ///
+    /// # Errors
+    ///
+    /// If one is too long. Those before it are lost.
+    pub fn push(&mut self, read: &[u8]) -> Result<Vec<Message>, TooLong> {
+        let mut messages = Vec::new();
+        for part in read.split_inclusive(|&byte| byte == b'\n') {
+            self.reads += 1;
+            let (text, is_whole) = match part.strip_suffix(b"\n") {
+                Some(text) => (text, true),
+                None => (part, false),
+            };
+            if self.begun.len() + text.len() > self.max {
+                return Err(TooLong);
+            }
+            self.begun.extend_from_slice(text);
+            if is_whole {
+                messages.push(self.take());
+            }
+        }
+        Ok(messages)
+    }
+
+    /// The stream has ended: the message that its end has ended, if one was begun.
+    pub fn finish(&mut self) -> Option<Message> {
+        (!self.begun.is_empty()).then(|| self.take())
+    }
+
+    fn take(&mut self) -> Message {
+        let mut bytes = std::mem::take(&mut self.begun);
+        if bytes.last() == Some(&b'\r') {
+            bytes.pop();
+        }
+        Message { bytes, reads: std::mem::take(&mut self.reads) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn message(bytes: &[u8], reads: u32) -> Message {
+        Message { bytes: bytes.to_vec(), reads }
+    }
+
+    #[test]
+    fn a_message_ends_with_its_line_or_with_the_stream() {
+        let mut messages = Messages::new(9);
+        let read = messages.push(b"one\ntwo\r\n\nthr").unwrap();
+        assert_eq!(read, [message(b"one", 1), message(b"two", 1), message(b"", 1)]);
+        assert_eq!(messages.push(b"e").unwrap(), []);
+        assert_eq!(messages.push(b"e\nfour").unwrap(), [message(b"three", 3)]);
+        assert_eq!(messages.finish(), Some(message(b"four", 1)));
+        assert_eq!(messages.finish(), None);
+    }
+
+    #[test]
+    fn a_message_may_be_as_long_as_allowed_and_no_longer() {
+        let mut messages = Messages::new(4);
+        assert_eq!(messages.push(b"abcd").unwrap(), []);
+        assert_eq!(messages.push(b"\nab").unwrap(), [message(b"abcd", 2)]);
+        assert_eq!(messages.push(b"cde"), Err(TooLong));
+        assert_eq!(Messages::new(4).push(b"abcde\n"), Err(TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn where_the_stream_is_cut_makes_no_difference(
+            lines in prop::collection::vec("[a-c\r]{0,6}", 0..6),
+            sizes in prop::collection::vec(1_usize..5, 1..6),
+        ) {
+            let stream = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+            let mut messages = Messages::new(99);
+            let whole = messages.push(stream.as_bytes()).unwrap();
+            let mut rest = stream.as_bytes();
+            let mut pieces = Vec::new();
+            for &size in sizes.iter().cycle() {
+                if rest.is_empty() { break }
+                let (read, later) = rest.split_at(size.min(rest.len()));
+                pieces.extend(messages.push(read).unwrap());
+                rest = later;
+            }
+            let bytes = |messages: Vec<Message>| -> Vec<_> {
+                messages.into_iter().map(|message| message.bytes).collect()
+            };
+            prop_assert_eq!(bytes(pieces), bytes(whole));
+        }
+    }
+}

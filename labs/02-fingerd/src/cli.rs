@@ -1,0 +1,52 @@
+//! The command line: two roles.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{client, server};
+
+/// The port of both roles unless another is named. The protocol's own, 79, is for root.
+pub const PORT: u16 = 7979;
+
+/// The exit status of what could not be done.
+const COULD_NOT: u8 = 2;
+
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = AFTER_HELP)]
+/// A server and a client of the Finger protocol (RFC 1288)
+struct CommandLine {
+    #[command(subcommand)]
+    role: Role,
+}
+
+const AFTER_HELP: &str = "\
+The port of the protocol is 79, and binding to it is for root: `fingerd serve --port 79 --user nobody`.
+Any client works: `finger root@HOST` (always port 79), or `nc HOST 7979`.
+
+Exit status: 0 it went well; 2 it did not, and one line says what failed and what to do.";
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Answer queries, until SIGINT or SIGTERM
+    Serve(server::Options),
+    /// Ask a server, and print its answer
+    Query(client::Options),
+}
+
+/// Does what the command line says, and tells in one line if it cannot be done.
+pub fn main() -> ExitCode {
+    let result = match CommandLine::parse().role {
+        Role::Serve(options) => server::serve(options, &mut io::stdout()),
+        Role::Query(options) => client::query(&options, &mut io::stdout().lock()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // If nobody reads this either, the exit status still says it.
+            let _ = writeln!(io::stderr(), "fingerd: {error:#}");
+            ExitCode::from(COULD_NOT)
+        }
+    }
+}

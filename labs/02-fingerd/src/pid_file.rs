@@ -1,0 +1,144 @@
+//! The file with the server's process number, and the lock on it.
+//!
+//! A number in a file proves nothing: the process may be gone, and the number given to another. So the
+//! file is *locked* (flock(2)) while the server lives, and the kernel lets go of the lock however the
+//! server ends. Who gets the lock is the server, whatever an old file says; who does not, reads whose
+//! it is.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, fchown};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use thiserror::Error;
+
+use crate::log_file::{FileError, open_own};
+
+/// How often the file may vanish between opening and locking it before we give up: another server
+/// ends just then, and that happens once.
+const TRIES: usize = 10;
+
+/// The file, locked. Dropping it removes it.
+#[derive(Debug)]
+pub(crate) struct PidFile {
+    path: PathBuf,
+    file: Flock<File>,
+}
+
+/// Why there is no pid file.
+#[derive(Debug, Error)]
+pub(crate) enum PidFileError {
+    /// The file cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Another server lives.
+    #[error(
+        "another server, process {}, holds {}; stop it with `kill {}`, or name another --pid-file",
+        pid, path.display(), pid
+    )]
+    Held { path: PathBuf, pid: String },
+    /// The system refuses.
+    #[error("cannot lock or write {}: {}", path.display(), netkit::sockets::reason(error))]
+    System { path: PathBuf, error: io::Error },
+}
+
+impl PidFile {
+    /// Creates the file and locks it. It is given to the user `owner`, who shall be able to remove
+    /// it.
+    pub(crate) fn claim(path: &Path, owner: Option<u32>) -> Result<PidFile, PidFileError> {
+        let failed = |error| PidFileError::System { path: path.to_owned(), error };
+        for _ in 0..TRIES {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true);
+            let owners: Vec<u32> = owner.into_iter().collect();
+            let file = open_own(path, "--pid-file", &mut options, 0o644, &owners)?;
+            let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(file) => file,
+                Err((mut file, Errno::EWOULDBLOCK)) => {
+                    let pid = holder(&mut file);
+                    return Err(PidFileError::Held { path: path.to_owned(), pid });
+                }
+                Err((_, errno)) => return Err(failed(errno.into())),
+            };
+            // The server that held it may have removed it meanwhile; then this is a lock on nothing.
+            let own = file.metadata().map_err(failed)?;
+            let is_there = fs::metadata(path)
+                .is_ok_and(|found| (found.dev(), found.ino()) == (own.dev(), own.ino()));
+            if is_there {
+                fchown(&*file, owner, None).map_err(failed)?;
+                file.set_len(0).map_err(failed)?;
+                let path = fs::canonicalize(path).map_err(failed)?;
+                return Ok(PidFile { path, file });
+            }
+        }
+        Err(failed(Errno::EBUSY.into()))
+    }
+
+    /// The file itself, which must stay open in a daemon.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Writes the number of this process, which may be another than the one that claimed the file.
+    pub(crate) fn write(&mut self) -> Result<(), PidFileError> {
+        let line = format!("{}\n", std::process::id());
+        let written = self
+            .file
+            .set_len(0)
+            .and_then(|()| self.file.seek(SeekFrom::Start(0)))
+            .and_then(|_| self.file.write_all(line.as_bytes()));
+        written.map_err(|error| PidFileError::System { path: self.path.clone(), error })
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // While it is locked: afterwards it could be another's. Where we may not remove it, for it stands
+        // in a folder of root's, an empty file is what we can leave.
+        if fs::remove_file(&self.path).is_err() {
+            let _ = self.file.set_len(0);
+        }
+    }
+}
+
+/// What the file says, if that is a number: it may be about to be written.
+fn holder(file: &mut File) -> String {
+    let mut text = String::new();
+    let read = file.take(32).read_to_string(&mut text);
+    let pid = text.trim();
+    match read.is_ok() && !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => pid.to_owned(),
+        false => "unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_server_is_told_who_holds_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        let mut first = PidFile::claim(&path, None).unwrap();
+        first.write().unwrap();
+        let own = std::process::id();
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{own}\n"));
+        let second = PidFile::claim(&path, None).unwrap_err().to_string();
+        assert!(second.starts_with(&format!("another server, process {own}, holds ")), "{second}");
+        drop(first);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn an_old_file_that_nobody_holds_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        fs::write(&path, "999999999 and more\n").unwrap();
+        let mut file = PidFile::claim(&path, None).unwrap();
+        file.write().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
+    }
+}

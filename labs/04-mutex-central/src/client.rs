@@ -1,0 +1,159 @@
+//! A client: it wants to enter a number of times. See [`crate::mutex`].
+
+use std::time::Duration;
+
+use labs::process::Context;
+
+use crate::mutex::{COORDINATOR, Indication, Message, Mutex, Timer, Times};
+
+/// How many times in a row a client asks again and hears nothing before it gives up: with the usual pause of half
+/// a second, ten seconds. A coordinator that lives answers each time.
+const RETRIES_MAX: u32 = 20;
+
+/// One that wants to enter.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Client {
+    times: Times,
+    /// How many times it still wants to enter.
+    left: u64,
+    /// Its last wish, counted from 1.
+    ask: u64,
+    /// The greatest token that it was given.
+    token: u64,
+    state: State,
+}
+
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+enum State {
+    /// It wants nothing, now.
+    Idle,
+    /// It asked, and so many times again without an answer.
+    Waiting(u32),
+    /// It is in its critical section.
+    Inside,
+}
+
+impl Client {
+    /// A client that wants to enter so many times.
+    pub fn new(times: Times, entries: u64) -> Self {
+        Self { times, left: entries, ask: 0, token: 0, state: State::Idle }
+    }
+
+    /// The client forgets which tokens it was given: for one that makes mistakes.
+    pub(crate) fn forget_token(&mut self) {
+        self.token = 0;
+    }
+
+    pub(crate) fn on_init(&mut self, ctx: &mut Context<Mutex>) {
+        self.go_on(ctx);
+    }
+
+    /// Wants to enter again, or has done so often enough.
+    fn go_on(&mut self, ctx: &mut Context<Mutex>) {
+        if self.left > 0 {
+            self.ask(ctx);
+        } else {
+            self.state = State::Idle;
+            ctx.start_timer(Timer::Rest, Duration::ZERO);
+        }
+    }
+
+    fn ask(&mut self, ctx: &mut Context<Mutex>) {
+        self.ask += 1;
+        self.state = State::Waiting(0);
+        ctx.indicate(Indication::Asked(self.ask));
+        ctx.send(COORDINATOR, Message::Request { ask: self.ask });
+        self.start(ctx, Timer::Retry, self.times.retry);
+    }
+
+    pub(crate) fn on_wait(&mut self) {
+        if let State::Waiting(_) = self.state {
+            self.state = State::Waiting(0);
+        }
+    }
+
+    /// The same grant may come again, and one may come that is not wanted any more.
+    pub(crate) fn on_grant(&mut self, ctx: &mut Context<Mutex>, ask: u64, token: u64) {
+        if token <= self.token {
+            return;
+        }
+        self.token = token;
+        match self.state {
+            State::Waiting(_) if ask == self.ask => {
+                self.state = State::Inside;
+                self.stop(ctx, Timer::Retry, self.times.retry);
+                ctx.indicate(Indication::Entered(token));
+                ctx.start_timer(Timer::Work, self.times.work);
+                self.start(ctx, Timer::Lease, self.times.lease);
+            }
+            _ => {
+                ctx.indicate(Indication::Declined(token));
+                ctx.send(COORDINATOR, Message::Release { token });
+            }
+        }
+    }
+
+    pub(crate) fn on_timeout(&mut self, ctx: &mut Context<Mutex>, timer: Timer) {
+        match (timer, &self.state) {
+            (Timer::Work, State::Inside) => self.leave(ctx),
+            (Timer::Lease, State::Inside) => self.abandon(ctx),
+            (Timer::Retry, &State::Waiting(tries)) if tries < RETRIES_MAX => {
+                self.state = State::Waiting(tries + 1);
+                ctx.send(COORDINATOR, Message::Retry { ask: self.ask });
+                self.start(ctx, Timer::Retry, self.times.retry);
+            }
+            (Timer::Retry, State::Waiting(_)) => {
+                self.state = State::Idle;
+                ctx.indicate(Indication::GaveUp);
+                ctx.indicate(Indication::Finished);
+            }
+            (Timer::Rest, State::Idle) => ctx.indicate(Indication::Finished),
+            _ => {}
+        }
+    }
+
+    fn leave(&mut self, ctx: &mut Context<Mutex>) {
+        self.stop(ctx, Timer::Lease, self.times.lease);
+        self.left -= 1;
+        // What the application does in the section it does now, before the coordinator hears that it is
+        // over.
+        ctx.indicate(Indication::Left(self.token));
+        ctx.send(COORDINATOR, Message::Release { token: self.token });
+        self.go_on(ctx);
+    }
+
+    /// The section is over, and its work is not done: it is wanted once more.
+    fn abandon(&mut self, ctx: &mut Context<Mutex>) {
+        ctx.stop_timer(Timer::Work);
+        self.stop(ctx, Timer::Lease, self.times.lease);
+        ctx.indicate(Indication::Expired(self.token));
+        ctx.send(COORDINATOR, Message::Release { token: self.token });
+        self.ask(ctx);
+    }
+
+    /// What is written to has seen a greater token: this section was given to somebody else while it was
+    /// thought to last.
+    pub(crate) fn on_refused(&mut self, ctx: &mut Context<Mutex>, token: u64) {
+        match self.state {
+            State::Inside if token == self.token => self.abandon(ctx),
+            State::Idle => {
+                self.left += 1;
+                ctx.stop_timer(Timer::Rest);
+                self.ask(ctx);
+            }
+            _ => self.left += 1,
+        }
+    }
+
+    fn start(&self, ctx: &mut Context<Mutex>, timer: Timer, after: Duration) {
+        if !after.is_zero() {
+            ctx.start_timer(timer, after);
+        }
+    }
+
+    fn stop(&self, ctx: &mut Context<Mutex>, timer: Timer, after: Duration) {
+        if !after.is_zero() {
+            ctx.stop_timer(timer);
+        }
+    }
+}

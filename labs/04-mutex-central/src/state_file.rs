@@ -1,0 +1,119 @@
+//! The coordinator's stable storage: its book in a file, as JSON, so that a person can look into it.
+//!
+//! ```text
+//! {"token":7,"inside":{"client":3,"ask":2},"line":[{"client":1,"ask":3}],"wishes":{"1":3,"3":2}}
+//! ```
+//!
+//! A new book is written beside the old one, flushed to the disk, and put in its place by `rename`, which is atomic:
+//! whenever the machine stops, one of the two is there, whole.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use labs::lab::Application;
+
+use crate::coordinator::Book;
+use crate::mutex::{Indication, Request};
+
+/// The largest file that is read, in bytes: the wishes of a hundred thousand clients.
+const BOOK_MAX: u64 = 8 << 20;
+
+/// The file, for the coordinator to store its book in.
+pub struct StateFile(Option<PathBuf>);
+
+impl StateFile {
+    /// A book that is stored there, or nowhere.
+    pub fn new(path: Option<&Path>) -> Self {
+        Self(path.map(Path::to_owned))
+    }
+}
+
+impl Application<Indication, Request> for StateFile {
+    fn on_indication(&mut self, indication: &Indication) -> io::Result<Vec<Request>> {
+        if let (Indication::Stored(book), Some(path)) = (indication, &self.0) {
+            store(path, book).map_err(|error| {
+                let what = format!("cannot store the state in {}: {error}", path.display());
+                io::Error::new(error.kind(), what)
+            })?;
+        }
+        Ok(Vec::new())
+    }
+}
+
+fn store(path: &Path, book: &Book) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let mut text = serde_json::to_vec(book)?;
+    text.push(b'\n');
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&beside)?;
+    file.write_all(&text)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    // The rename itself is on the disk when the folder is.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// What was stored; nothing if nothing was.
+///
+/// # Errors
+///
+/// Says what is wrong, and what to do.
+pub fn load(path: &Path) -> Result<Option<Book>, String> {
+    let name = path.display();
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("cannot read the state in {name}: {error}")),
+        Ok(file) => file,
+    };
+    let mut text = Vec::new();
+    file.take(BOOK_MAX)
+        .read_to_end(&mut text)
+        .map_err(|error| format!("cannot read the state in {name}: {error}"))?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_slice(&text).map(Some).map_err(|error| {
+        format!("{name} does not hold the state of a coordinator ({error}): name another file")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use labs::process::ProcessId;
+
+    use super::*;
+    use crate::coordinator::Wish;
+
+    #[test]
+    fn what_was_stored_is_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        assert_eq!(load(&path), Ok(None));
+        let wish = Wish { client: ProcessId(3), ask: 2 };
+        let book = Book {
+            token: 7,
+            inside: Some(wish),
+            line: [wish].into(),
+            wishes: [(ProcessId(3), 2)].into(),
+        };
+        let mut file = StateFile::new(Some(&path));
+        file.on_indication(&Indication::Stored(Book::default())).unwrap();
+        file.on_indication(&Indication::Stored(book.clone())).unwrap();
+        assert_eq!(load(&path), Ok(Some(book)));
+    }
+
+    #[test]
+    fn what_is_no_book_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        fs::write(&path, "begin p1 1\n").unwrap();
+        assert!(load(&path).unwrap_err().contains("does not hold the state"));
+        fs::write(&path, "").unwrap();
+        assert_eq!(load(&path), Ok(None));
+        let nowhere = StateFile::new(Some(Path::new("/nowhere/at/all")))
+            .on_indication(&Indication::Stored(Book::default()));
+        assert!(nowhere.unwrap_err().to_string().contains("cannot store the state in /nowhere"));
+    }
+}

@@ -1,0 +1,349 @@
+//! What lab 07 demands of its detectors, what theory says they cost, and their options.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use labs::cli::NoTools;
+use labs::faults::Assumption;
+use labs::lab::{BoxedApplication, Lab, Place, Prediction, Runs, Screen, Silent, Verb};
+use labs::overlay::{Contact, Overlay};
+use labs::run::Launch;
+use labs::simulate::Chance;
+use labs::verdict::Spec;
+use serde::{Deserialize, Serialize};
+
+use crate::broken::{Broken, BrokenTwoLevels};
+use crate::findings::DetectorFindings;
+use crate::screen::Table;
+use crate::sweep::{self, Sweep};
+use crate::two_levels::{Indication, Settings, TwoLevels};
+
+/// Lab 07.
+#[derive(Debug)]
+pub struct FailureDetectorLab;
+
+/// The lab's own options.
+#[derive(Clone, Debug, Deserialize, Serialize, clap::Args)]
+pub struct Options {
+    /// How many processes each of the two detectors watches [default: 4, in `check` 1]
+    #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(0..=WATCHED_MAX))]
+    watched: Option<u32>,
+    /// From one heartbeat to the next: `250ms`, `1s`
+    #[arg(long, value_name = "TIME", default_value = "250ms", value_parser = time)]
+    interval: Duration,
+    /// By how many heartbeats a process may be behind before it is suspected [default: 3, in `check` 1]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=THRESHOLD_MAX))]
+    threshold: Option<u32>,
+    /// How long the detectors work, in whole intervals [default: 10s, in `check` 2 intervals, with --sweep
+    /// 300]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    duration: Option<Duration>,
+    /// Many runs instead of one, for each of these thresholds: measures how good the detectors are, and plots
+    /// it. In `simulate` only
+    #[arg(long, value_name = "K,K,...", value_delimiter = ',')]
+    sweep: Vec<u32>,
+    /// The shares of messages that --sweep loses [default: 10%,20%,30%]
+    #[arg(long, value_name = "P,P,...", value_delimiter = ',', requires = "sweep")]
+    sweep_losses: Vec<String>,
+    /// How long messages take in --sweep, in milliseconds, from almost nothing up to this: each with each
+    /// loss [default: 5]
+    #[arg(long, value_name = "MS,MS,...", value_delimiter = ',', requires = "sweep")]
+    sweep_delays: Vec<u32>,
+    /// How many runs --sweep makes for each threshold, loss and delay [default: 20]
+    #[arg(long, value_name = "R", requires = "sweep")]
+    runs: Option<u32>,
+    /// Where --sweep writes its plot, as SVG [default: failure-detector.svg]
+    #[arg(long, value_name = "FILE", requires = "sweep")]
+    plot: Option<PathBuf>,
+    /// What came of `--interval`, `--threshold` and `--duration`.
+    #[arg(skip = DEFAULT)]
+    settings: Settings,
+    /// After how many rounds a change must be known to the other detector.
+    #[arg(skip = SETTLE_ROUNDS)]
+    settle: u32,
+}
+
+/// The most processes of one detector: its rounds are listed one by one.
+const WATCHED_MAX: i64 = 100_000;
+
+/// The greatest threshold: a gap of a million heartbeats is no detection any more.
+const THRESHOLD_MAX: i64 = 1_000_000;
+
+/// The most rounds of a run: a week of four a second.
+const ROUNDS_MAX: u32 = 2_500_000;
+
+/// The settings unless told otherwise.
+const DEFAULT: Settings =
+    Settings { interval: Duration::from_millis(250), threshold: 3, rounds: 40 };
+
+/// A threshold and a number of rounds at which `check` ends in seconds, and at which processes are suspected.
+const CHECK: (u32, u32) = (1, 2);
+
+/// How many rounds a run of a sweep has: enough for some mistakes of each process.
+const SWEEP_ROUNDS: u32 = 300;
+
+/// After so many rounds a change must be known to the other detector. It is told once in each: if three in ten
+/// messages are lost, all of them are in one of 170,000 cases.
+const SETTLE_ROUNDS: u32 = 10;
+
+/// The largest threshold in a sweep, the most runs of each, and the longest delay in milliseconds: minutes of work.
+const SWEEP_MAX: u32 = 100;
+
+/// As [`SWEEP_MAX`].
+const RUNS_MAX: u32 = 10_000;
+
+/// As [`SWEEP_MAX`].
+const DELAY_MAX: u32 = 60_000;
+
+/// How many runs a sweep makes unless told otherwise.
+const RUNS: u32 = 20;
+
+/// Where the plot goes unless told otherwise.
+const PLOT: &str = "failure-detector.svg";
+
+impl Options {
+    /// Detectors with these settings; the other must know after so many rounds.
+    pub fn new(settings: Settings, settle: u32) -> Self {
+        Self {
+            watched: None,
+            interval: settings.interval,
+            threshold: Some(settings.threshold),
+            duration: None,
+            sweep: Vec::new(),
+            sweep_losses: Vec::new(),
+            sweep_delays: Vec::new(),
+            runs: None,
+            plot: None,
+            settings,
+            settle,
+        }
+    }
+
+    /// How the detectors are set.
+    pub fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// How many intervals the detectors work.
+    fn rounds(&self, verb: Verb) -> Result<u32, String> {
+        let Some(duration) = self.duration else {
+            return Ok(match verb {
+                Verb::Check => CHECK.1,
+                _ if !self.sweep.is_empty() => SWEEP_ROUNDS,
+                _ => rounds_in(DEFAULT_DURATION, self.interval).min(ROUNDS_MAX.into()) as u32,
+            });
+        };
+        let rounds = rounds_in(duration, self.interval);
+        u32::try_from(rounds).ok().filter(|rounds| (1..=ROUNDS_MAX).contains(rounds)).ok_or_else(
+            || {
+                format!(
+                    "--duration {duration:?}: that is {rounds} intervals of {:?}; take from 1 to \
+                 {ROUNDS_MAX}",
+                    self.interval
+                )
+            },
+        )
+    }
+
+    fn check_sweep(&self, verb: Verb) -> Result<(), String> {
+        if self.sweep.is_empty() {
+            return Ok(());
+        }
+        if verb != Verb::Simulate {
+            return Err("--sweep: only in `simulate`".to_owned());
+        }
+        if let Some(k) = self.sweep.iter().find(|k| !(1..=SWEEP_MAX).contains(k)) {
+            return Err(format!("--sweep {k}: a threshold is from 1 to {SWEEP_MAX} here"));
+        }
+        if self.runs.is_some_and(|runs| !(1..=RUNS_MAX).contains(&runs)) {
+            return Err(format!("--runs: from 1 to {RUNS_MAX}"));
+        }
+        if let Some(ms) = self.sweep_delays.iter().find(|ms| !(1..=DELAY_MAX).contains(ms)) {
+            return Err(format!("--sweep-delays {ms}: from 1 to {DELAY_MAX} milliseconds"));
+        }
+        self.losses().map(|_| ())
+    }
+
+    fn losses(&self) -> Result<Vec<Chance>, String> {
+        let read = |text: &String| text.parse().map_err(|error| format!("--sweep-losses: {error}"));
+        self.sweep_losses.iter().map(read).collect()
+    }
+}
+
+/// How long the detectors work unless told otherwise: long enough to stop and continue one by hand.
+const DEFAULT_DURATION: Duration = Duration::from_secs(10);
+
+/// How many whole intervals, at least one.
+fn rounds_in(duration: Duration, interval: Duration) -> u128 {
+    (duration.as_nanos() / interval.as_nanos().max(1)).max(1)
+}
+
+/// The longest time that an option takes, and the shortest: a day, and what a timer can keep.
+const TIME: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(86_400));
+
+/// Reads `250ms` or `1.5s`.
+fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no time: write 250ms or 1.5s");
+    let (number, unit_s) = match text.strip_suffix("ms") {
+        Some(number) => (number, 1e-3),
+        None => (text.strip_suffix('s').ok_or_else(wrong)?, 1.0),
+    };
+    let seconds: f64 = number.trim().parse().map_err(|_| wrong())?;
+    let time = Duration::try_from_secs_f64(seconds * unit_s).map_err(|_| wrong())?;
+    if time < TIME.0 || time > TIME.1 {
+        return Err(format!("from {:?} to {:?}", TIME.0, TIME.1));
+    }
+    Ok(time)
+}
+
+impl Lab for FailureDetectorLab {
+    const NAME: &'static str = "failure-detector";
+    const ABOUT: &'static str = "Failure detection by heartbeats, in two levels";
+    const PROCESSES: u32 = 10;
+    const CHECK_PROCESSES: u32 = 4;
+
+    /// Nothing: what it assumes of delays, it assumes of *some day* only.
+    const ASSUMES: &'static [Assumption] = &[];
+    const CRASHES: bool = true;
+    const LAUNCH: Launch = Launch::Tree;
+
+    type Process = TwoLevels;
+    type BrokenProcess = BrokenTwoLevels;
+    type Broken = Broken;
+    type Options = Options;
+    type Findings = DetectorFindings;
+    type Tools = NoTools;
+
+    fn processes(options: &Options, _: Verb) -> Option<u32> {
+        Some(2 + 2 * options.watched?)
+    }
+
+    fn prepare(options: &mut Options, verb: Verb, _: u32) -> Result<(), String> {
+        options.check_sweep(verb)?;
+        let threshold = if verb == Verb::Check { CHECK.0 } else { DEFAULT.threshold };
+        options.settings = Settings {
+            interval: options.interval,
+            threshold: options.threshold.unwrap_or(threshold),
+            rounds: options.rounds(verb)?,
+        };
+        // Where every order is tried, all has arrived at an end: nothing needs time.
+        options.settle = if verb == Verb::Check { 0 } else { SETTLE_ROUNDS };
+        Ok(())
+    }
+
+    fn study(options: &Options) -> Option<Runs> {
+        if options.sweep.is_empty() {
+            return None;
+        }
+        let losses = match options.losses().ok()? {
+            losses if losses.is_empty() => [10, 20, 30].map(Chance::percent).to_vec(),
+            losses => losses,
+        };
+        let delays = match options.sweep_delays.as_slice() {
+            [] => vec![5],
+            delays => delays.to_vec(),
+        };
+        let sweep = Sweep {
+            settings: options.settings,
+            settle: options.settle,
+            watched: options.watched.unwrap_or(4),
+            thresholds: options.sweep.clone(),
+            losses,
+            delays: delays.into_iter().map(|ms| Duration::from_millis(ms.into())).collect(),
+            runs: options.runs.unwrap_or(RUNS),
+            plot: options.plot.clone().unwrap_or_else(|| PLOT.into()),
+        };
+        Some(Box::new(move |seed, network| sweep::sweep(&sweep, seed, network)))
+    }
+
+    fn process(options: &Options, place: &Place) -> TwoLevels {
+        TwoLevels::new(place.me, place.processes, options.settings)
+    }
+
+    fn broken(process: TwoLevels, how: &Broken) -> BrokenTwoLevels {
+        BrokenTwoLevels::new(process, *how)
+    }
+
+    fn properties(options: &Options, _: u32) -> Vec<Spec> {
+        let [heartbeat, answer, round] = ["HEARTBEAT", "ALIVE", "Round"].map(str::to_owned);
+        let threshold = options.settings.threshold.into();
+        let settle = options.settle.into();
+        vec![
+            Spec::StrongCompleteness {
+                heartbeat: heartbeat.clone(),
+                answer: answer.clone(),
+                round: round.clone(),
+                threshold,
+                settle,
+            },
+            Spec::EventualAccuracy { heartbeat, answer, round: round.clone(), threshold },
+            Spec::ListsAgree { round: round.clone(), settle },
+            Spec::OneList { round },
+        ]
+    }
+
+    /// If nobody dies or is suspected: in each round one heartbeat to each process, and its answer. (Each
+    /// detector gets one from the other.)
+    fn predicted(options: &Options, processes: u32) -> BTreeMap<String, Prediction> {
+        let beats = u64::from(options.settings.rounds) * u64::from(processes);
+        [("HEARTBEAT", beats), ("ALIVE", beats)]
+            .map(|(kind, count)| (kind.to_owned(), Prediction::Exactly(count)))
+            .into()
+    }
+
+    fn timeouts(options: &Options) -> u32 {
+        options.settings.rounds
+    }
+
+    fn overlay(_: &Options) -> Overlay {
+        Overlay::TwoLevels
+    }
+
+    fn application(_: &Options, _: &Place) -> io::Result<BoxedApplication<Self>> {
+        Ok(Box::new(Silent))
+    }
+
+    fn contact(_: &Indication) -> Option<&Contact> {
+        None
+    }
+
+    fn is_finished(indication: &Indication) -> bool {
+        matches!(indication, Indication::Finished)
+    }
+
+    fn files(options: &Options) -> Vec<PathBuf> {
+        options.plot.iter().cloned().collect()
+    }
+
+    fn findings(options: &Options, processes: u32) -> DetectorFindings {
+        DetectorFindings::new(options.settings, processes)
+    }
+
+    fn screen(options: &Options, processes: u32) -> Option<Box<dyn Screen>> {
+        Some(Box::new(Table::new(options.settings, processes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_with_their_unit() {
+        assert_eq!(time("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(time("1.5s"), Ok(Duration::from_millis(1_500)));
+        for wrong in ["", "5", "s", "-1s", "0s", "1e9s", "nans", "2m"] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_whole_intervals_and_at_least_one() {
+        let second = Duration::from_secs(1);
+        assert_eq!(rounds_in(second, Duration::from_millis(250)), 4);
+        assert_eq!(rounds_in(second, Duration::from_millis(300)), 3);
+        assert_eq!(rounds_in(second, Duration::from_secs(9)), 1);
+    }
+}

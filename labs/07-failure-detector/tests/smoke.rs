@@ -1,0 +1,273 @@
+//! Real processes on loopback, stopped, continued and killed; and the program's other verbs as they are typed.
+
+mod common;
+
+use common::PROGRAM;
+use labs::testing::{Ran, Running, assert_nothing_left, judged_again, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+/// Ten heartbeats a second, and six must remain unanswered: nobody is suspected because a machine that builds
+/// something else beside it lets a process wait.
+const PACE: [&str; 4] = ["--interval", "100ms", "--threshold", "5"];
+
+/// A run at this pace, to its end.
+fn ran(arguments: &[&str]) -> Ran {
+    PROGRAM.ran(&[arguments, &PACE].concat())
+}
+
+/// A run in which someone will be sent signals.
+struct Run {
+    running: Running,
+    /// By rank.
+    pids: Vec<u32>,
+}
+
+impl Run {
+    /// Starts a run in which each detector watches so many processes, and waits until all are at work.
+    fn start(watched: usize, arguments: &[&str]) -> Self {
+        let text = watched.to_string();
+        let arguments = [&["--watched", &text], arguments].concat();
+        let running = PROGRAM.start(&[&["run"], &PACE[..], &arguments].concat());
+        let mut pids = Vec::new();
+        wait_until("the algorithm starts", || {
+            pids = running.pids();
+            // What the system tells of many processes is not the picture of one moment.
+            pids.len() == 2 + 2 * watched && pids.iter().all(|&pid| works(pid))
+        });
+        Self { running, pids }
+    }
+
+    fn send(&self, signal: Signal, rank: usize) {
+        kill(Pid::from_raw(self.pids[rank].cast_signed()), signal).unwrap();
+    }
+
+    /// Waits for both detectors to say so of a process of p1. Their lines come in any order.
+    fn both_say(&mut self, process: &str, what: &str) {
+        let own = format!("p1: {process} {what}");
+        let told = format!("p0: {process} {what}, says p1");
+        self.running.wait_until_it_says_all(&[&own, &told]);
+    }
+
+    fn end(self) -> Ran {
+        let run = self.running.run().to_owned();
+        let ran = self.running.end();
+        assert_nothing_left(&run);
+        ran
+    }
+}
+
+/// Whether the process has written into its log that the algorithm starts.
+fn works(pid: u32) -> bool {
+    let Ok(fds) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    fds.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .any(|log| std::fs::read_to_string(log).is_ok_and(|text| text.contains("algorithm starts")))
+}
+
+/// On which list each process is in the end, to p0 and to p1.
+fn lists(ran: &Ran) -> Vec<[Value; 2]> {
+    let rows = ran.report["places"].as_array().unwrap();
+    rows.iter().map(|row| [row["to p0"].clone(), row["to p1"].clone()]).collect()
+}
+
+#[test]
+fn a_quiet_run_holds_and_suspects_nobody() {
+    let ran = ran(&["run", "--watched", "2", "--duration", "2s"]);
+    assert!(ran.holds(), "{}", ran.report);
+    assert_eq!(ran.status, 0, "{}", ran.report);
+    assert_eq!(ran.report["processes"], 6);
+    assert_eq!(ran.report["messages"]["HEARTBEAT"]["measured"], 20 * 6);
+    assert!(ran.report["messages"]["SUSPECT"].is_null(), "{}", ran.report);
+    assert_eq!(ran.report["result"]["quality"]["P_A"], 1.0);
+}
+
+/// SIGSTOP, SIGTSTP, SIGCONT and SIGKILL, each by hand, as one would from another terminal.
+#[test]
+fn every_signal_is_noticed_by_both_detectors() {
+    let mut run = Run::start(2, &["--duration", "8s"]);
+    assert_eq!(run.pids.len(), 6);
+    for stop in [Signal::SIGSTOP, Signal::SIGTSTP] {
+        run.send(stop, 3);
+        run.both_say("p3", "is suspected");
+        run.send(Signal::SIGCONT, 3);
+        run.both_say("p3", "lives");
+    }
+    run.send(Signal::SIGKILL, 5);
+    run.both_say("p5", "is suspected");
+    let ran = run.end();
+    assert!(ran.holds(), "{}", ran.report);
+    assert_eq!(ran.status, 0, "{}", ran.report);
+    let lists = lists(&ran);
+    assert_eq!(lists[5], ["dead", "dead"]);
+    assert_eq!(lists[3], ["alive", "alive"]);
+    let quality = &ran.report["result"]["quality"];
+    assert!(quality["mistakes"].as_u64().unwrap() >= 2, "{quality}");
+    assert_eq!(quality["T_D"]["count"], 1);
+}
+
+/// Restored each time, and no wiser.
+#[test]
+fn a_process_that_flaps_is_restored_each_time() {
+    let mut run = Run::start(1, &["--duration", "10s"]);
+    for _ in 0..4 {
+        run.send(Signal::SIGSTOP, 3);
+        run.both_say("p3", "is suspected");
+        run.send(Signal::SIGCONT, 3);
+        run.both_say("p3", "lives");
+    }
+    let ran = run.end();
+    assert!(ran.holds(), "{}", ran.report);
+    assert!(ran.report["result"]["quality"]["mistakes"].as_u64().unwrap() >= 4, "{}", ran.report);
+    assert_eq!(lists(&ran)[3], ["alive", "alive"]);
+}
+
+/// Who is still stopped when the run ends is suspected, rightly, and ended all the same.
+#[test]
+fn a_stopped_process_does_not_outlive_the_run() {
+    let mut run = Run::start(1, &["--duration", "3s"]);
+    run.send(Signal::SIGSTOP, 3);
+    run.both_say("p3", "is suspected");
+    let ran = run.end();
+    assert!(ran.holds(), "{}", ran.report);
+    assert_eq!(ran.status, 0, "{}", ran.report);
+    assert_eq!(lists(&ran)[3], ["dead", "dead"]);
+}
+
+#[test]
+fn the_processes_of_a_dead_detector_are_unknown() {
+    let mut run = Run::start(2, &["--duration", "4s"]);
+    run.send(Signal::SIGKILL, 1);
+    run.running.wait_until_it_says_all(&[
+        "p0: p1 is suspected",
+        "p0: p3 is unknown: its detector is suspected",
+        "p0: p5 is unknown: its detector is suspected",
+    ]);
+    let ran = run.end();
+    assert!(ran.holds(), "{}", ran.report);
+    assert_eq!(ran.status, 0, "{}", ran.report);
+    let to_p0: Vec<_> = lists(&ran).into_iter().map(|[to_p0, _]| to_p0).collect();
+    assert_eq!(to_p0[1..], ["dead", "alive", "unknown", "alive", "unknown"]);
+}
+
+#[test]
+fn with_both_detectors_dead_the_run_ends_and_nothing_is_left() {
+    let run = Run::start(2, &["--duration", "60s"]);
+    run.send(Signal::SIGKILL, 0);
+    run.send(Signal::SIGKILL, 1);
+    let ran = run.end();
+    assert!(ran.holds(), "{}", ran.report);
+    assert!(ran.report["elapsed_s"].as_f64().unwrap() < 30.0, "{}", ran.report);
+    assert!(ran.report.to_string().contains("no detector lives"), "{}", ran.report);
+}
+
+#[test]
+fn halves_that_were_cut_apart_agree_again() {
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let cut = "partition 0,2,4|1,3,5 from 1s to 2500ms; kill 4 at 1500ms";
+    let path = trace.path().to_str().unwrap();
+    let ran = ran(&["run", "--watched", "2", "--duration", "6s", "--faults", cut, "--trace", path]);
+    assert!(ran.holds(), "{}", ran.report);
+    assert_eq!(ran.status, 0, "{}", ran.report);
+    // Each suspected the other, and p1 learned of p4 when they were together again.
+    assert!(ran.report["result"]["quality"]["mistakes"].as_u64().unwrap() >= 2, "{}", ran.report);
+    assert_eq!(lists(&ran)[4], ["dead", "dead"]);
+    let verdicts = serde_json::to_value(judged_again(trace.path())).unwrap();
+    assert_eq!(verdicts, ran.report["properties"]);
+}
+
+#[test]
+fn two_detectors_watch_fifty_each() {
+    let faults = "stop 3 from 1s to 3s; kill 100 at 2s";
+    let arguments = ["run", "--watched", "50", "--interval", "250ms", "--duration", "8s"];
+    let ran = PROGRAM.ran(&[&arguments[..], &["--faults", faults]].concat());
+    assert!(ran.holds(), "{}", ran.report);
+    assert_eq!(ran.status, 0, "{}", ran.report);
+    assert_eq!(ran.report["processes"], 102);
+    let lists = lists(&ran);
+    assert_eq!(
+        (&lists[3], &lists[100]),
+        (&[json!("alive"), json!("alive")], &[json!("dead"), json!("dead")])
+    );
+}
+
+#[test]
+fn a_mistake_shows_in_a_real_run() {
+    for (mistake, property) in [
+        ("never-suspects", "strong completeness"),
+        ("suspects-for-ever", "eventual accuracy"),
+        ("forgets-to-tell", "the lists agree when quiet"),
+        ("lists-twice", "every process is on exactly one list"),
+    ] {
+        let faults = "stop 3 from 500ms to 2s; kill 4 at 500ms";
+        let arguments = ["run", "--watched", "2", "--duration", "5s", "--faults", faults];
+        let ran = ran(&[&arguments[..], &["--broken", mistake]].concat());
+        assert_eq!(ran.status, 1, "{mistake}: {}", ran.report);
+        assert_eq!(ran.verdict(property), false, "{mistake}: {}", ran.report);
+    }
+}
+
+#[test]
+fn the_same_plan_gives_the_same_lists_in_simulate() {
+    let plan = "stop 3 from 500ms to 2s; kill 4 at 1s; stop 5 at 1s";
+    let [run, simulated] = ["run", "simulate"].map(|verb| {
+        let ran = ran(&[verb, "--watched", "2", "--duration", "4s", "--faults", plan]);
+        assert!(ran.holds(), "{verb}: {}", ran.report);
+        assert_eq!(ran.status, 0, "{verb}: {}", ran.report);
+        lists(&ran)
+    });
+    assert_eq!(run, simulated);
+}
+
+#[test]
+fn a_sweep_writes_a_table_and_a_plot() {
+    let folder = tempfile::tempdir().unwrap();
+    let plot = folder.path().join("plot.svg");
+    let ran = PROGRAM.ran(
+        &[
+            &["simulate", "--sweep", "1,2", "--sweep-losses", "20%,30%", "--sweep-delays", "5,20"]
+                [..],
+            &["--runs", "10", "--plot", plot.to_str().unwrap()],
+        ]
+        .concat(),
+    );
+    assert!(ran.holds(), "{}", ran.report);
+    let rows = ran.report["result"]["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 2 * 2 * 2);
+    for row in rows {
+        let [measured, predicted] =
+            ["measured_s", "predicted_s"].map(|key| row["T_MR"][key].as_f64().unwrap());
+        // Thousands of mistakes each.
+        assert!((measured / predicted - 1.0).abs() < 0.1, "{row}");
+        let [longest, bound] = ["max_s", "bound_s"].map(|key| row["T_D"][key].as_f64().unwrap());
+        assert!(longest <= bound, "{row}");
+    }
+    let svg = std::fs::read_to_string(plot).unwrap();
+    assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
+    // Four pairs of loss and delay, and the detection time: each a line of theory.
+    assert_eq!(svg.matches("<polyline").count(), 5);
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_the_reason() {
+    for (arguments, reason) in [
+        (&["run", "--watched", "3", "-n", "4"][..], "the other options mean 8"),
+        (&["run", "--interval", "5"], "5\" is no time"),
+        (&["run", "--interval", "0ms"], "from 1ms to"),
+        (&["run", "--threshold", "0"], "0 is not in 1.."),
+        (&["simulate", "--duration", "86400s", "--interval", "1ms"], "intervals of 1ms"),
+        (&["run", "--sweep", "1"], "--sweep: only in `simulate`"),
+        (&["simulate", "--sweep", "0"], "--sweep 0: a threshold"),
+        (&["simulate", "--sweep", "1", "--sweep-losses", "x"], "--sweep-losses"),
+        (&["simulate", "--sweep", "1", "--sweep-delays", "0"], "--sweep-delays 0"),
+        (&["simulate", "--runs", "9"], "--sweep"),
+        (&["run", "--faults", "kill 10 at 1s"], "10"),
+    ] {
+        let output = PROGRAM.output(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(reason), "{arguments:?}: {stderr}");
+        assert!(output.stdout.is_empty());
+    }
+}

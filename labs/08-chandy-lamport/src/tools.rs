@@ -1,0 +1,188 @@
+//! What the program does beside the three verbs: go on from checkpoints, and show them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use labs::cli::{RunArguments, Tool};
+use labs::process::ProcessId;
+use labs::snapshot::Wave;
+use serde_json::json;
+
+use crate::checkpoint::{Checkpoint, CheckpointError, Folder};
+use crate::lab::{Application, ChandyLamportLab, Restored};
+use crate::work::State;
+
+/// Subcommands beside the three verbs.
+#[derive(Debug, clap::Subcommand)]
+pub enum Tools {
+    /// A run that goes on from the last complete wave of an earlier one; what is not complete is discarded
+    Restart(Box<Restart>),
+    /// Show the checkpoints in a folder: which waves are complete, and the recorded global state
+    Inspect(Inspect),
+}
+
+/// `restart`.
+#[derive(Debug, clap::Args)]
+pub struct Restart {
+    /// The folder with the checkpoints
+    #[arg(long, value_name = "DIR")]
+    from: PathBuf,
+    #[command(flatten)]
+    run: RunArguments<ChandyLamportLab>,
+}
+
+/// `inspect`.
+#[derive(Debug, clap::Args)]
+pub struct Inspect {
+    /// The folder with the checkpoints
+    dir: PathBuf,
+    /// Which wave to show, such as 2@p0 [default: the last that is complete]
+    #[arg(long, value_name = "WAVE")]
+    wave: Option<Wave>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Tool for Tools {
+    fn run(self) -> anyhow::Result<u8> {
+        match self {
+            Self::Restart(restart) => restart.run(),
+            Self::Inspect(inspect) => inspect.run(),
+        }
+    }
+}
+
+impl Restart {
+    fn run(mut self) -> anyhow::Result<u8> {
+        let restored = restored(&self.from)?;
+        let options = &mut self.run.options;
+        let application = application_of(&restored.checkpoints)
+            .with_context(|| format!("{}: its processes differ in kind", self.from.display()))?;
+        if let Some(given) = options.application
+            && given != application
+        {
+            anyhow::bail!("--application: the checkpoints are of the other one; leave it out");
+        }
+        anyhow::ensure!(options.money.is_none(), "--money: the money is that of the checkpoints");
+        options.application = Some(application);
+        options.restored = Some(restored);
+        labs::cli::run::<ChandyLamportLab>(self.run)
+    }
+}
+
+/// The last complete wave of a folder, once all that is not complete is discarded.
+fn restored(from: &Path) -> anyhow::Result<Restored> {
+    let folder = Folder::open(from)?;
+    let checkpoints = folder.last_complete()?;
+    let discarded = folder.discard_incomplete()?;
+    let first = folder.last_number().checked_add(1).context("the numbers of waves are used up")?;
+    let from = std::path::absolute(from)?;
+    Ok(Restored { from, checkpoints, first, discarded })
+}
+
+/// The application that all checkpoints are of.
+fn application_of(checkpoints: &[Checkpoint]) -> Option<Application> {
+    let kind = |checkpoint: &Checkpoint| match checkpoint.state {
+        State::Bank(_) => Application::Bank,
+        State::Counter(_) => Application::Counter,
+    };
+    let first = kind(checkpoints.first()?);
+    checkpoints.iter().all(|checkpoint| kind(checkpoint) == first).then_some(first)
+}
+
+impl Inspect {
+    fn run(self) -> anyhow::Result<u8> {
+        let folder = Folder::open(&self.dir)?;
+        let shown = match self.wave {
+            Some(wave) => folder.wave(wave)?,
+            None => match folder.last_complete() {
+                // Then there is still something to say of those that are not.
+                Err(CheckpointError::NoneComplete { .. }) if !folder.is_empty() => Vec::new(),
+                complete => complete?,
+            },
+        };
+        let text = match self.json {
+            true => format!("{}\n", self.report(&folder, &shown)),
+            false => self.text(&folder, &shown),
+        };
+        // A pipe that is closed early is nobody's failure.
+        let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+        Ok(0)
+    }
+
+    fn report(&self, folder: &Folder, shown: &[Checkpoint]) -> serde_json::Value {
+        let wave = |(wave, present, of): (Wave, usize, u32)| {
+            let complete = present as u64 == u64::from(of);
+            json!({ "wave": wave, "files": present, "processes": of, "complete": complete })
+        };
+        let (in_states, in_messages) = worth(shown);
+        json!({
+            "dir": self.dir,
+            "waves": folder.waves().map(wave).collect::<Vec<_>>(),
+            "shown": shown.first().map(|first| first.wave),
+            "cut": shown,
+            "total": in_states + in_messages,
+            "in_states": in_states,
+            "in_messages": in_messages,
+        })
+    }
+
+    fn text(&self, folder: &Folder, shown: &[Checkpoint]) -> String {
+        let mut lines = Vec::new();
+        for (wave, present, of) in folder.waves() {
+            lines.push(match present as u64 == u64::from(of) {
+                true => format!("wave {wave}: complete, {of} files"),
+                false => format!("wave {wave}: not complete, {present} of {of} files"),
+            });
+        }
+        if let Some(first) = shown.first() {
+            lines.push(String::new());
+            lines.push(format!("the global state of wave {}", first.wave));
+        }
+        if shown.is_empty() {
+            lines.push("no wave is complete".to_owned());
+        }
+        for checkpoint in shown {
+            lines.push(format!("{:<6} {:?}", checkpoint.process.to_string(), checkpoint.state));
+            let channels = checkpoint.channels.iter().map(|(from, messages)| {
+                (*from, checkpoint.process, messages.iter().collect::<Vec<_>>(), "in transit")
+            });
+            let held = checkpoint
+                .held
+                .iter()
+                .map(|(to, message)| (checkpoint.process, *to, vec![message], "held back"));
+            for (from, to, messages, what) in channels.chain(held) {
+                if !messages.is_empty() {
+                    lines.push(format!("       {} {what}: {messages:?}", Arrow(from, to)));
+                }
+            }
+        }
+        let (in_states, in_messages) = worth(shown);
+        if application_of(shown) == Some(Application::Bank) {
+            lines.push(format!(
+                "total {}: {in_states} in the states, {in_messages} in messages",
+                in_states + in_messages
+            ));
+        }
+        lines.push(String::new());
+        lines.join("\n")
+    }
+}
+
+/// What is conserved, in states and in messages.
+fn worth(shown: &[Checkpoint]) -> (u64, u64) {
+    let sum = |of: fn(&Checkpoint) -> u64| shown.iter().map(of).fold(0, u64::saturating_add);
+    let in_states = sum(|checkpoint| checkpoint.state.worth());
+    let in_messages = sum(Checkpoint::messages_worth);
+    (in_states, in_messages.min(u64::MAX - in_states))
+}
+
+/// A channel.
+struct Arrow(ProcessId, ProcessId);
+
+impl std::fmt::Display for Arrow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} → {}", self.0, self.1)
+    }
+}

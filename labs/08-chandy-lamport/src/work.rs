@@ -1,0 +1,161 @@
+//! What the processes of this lab do while they are recorded: one of two applications.
+
+use std::convert::Infallible;
+use std::fmt;
+
+use labs::process::{Context, Kind, Process, ProcessId};
+use serde::{Deserialize, Serialize};
+
+use crate::bank::{Account, Bank, Transfer};
+use crate::counter::{Count, Counter, Tally};
+use crate::pace::{Pace, Timer};
+use crate::snapshot::Worth;
+
+/// An application.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Work {
+    /// Money is sent about.
+    Bank(Bank),
+    /// Steps are counted.
+    Counter(Counter),
+}
+
+/// What processes send to each other.
+#[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum Message {
+    /// Of the bank.
+    Transfer(Transfer),
+    /// Of the counter.
+    Count(Count),
+}
+
+/// What of an application is recorded.
+#[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Of the bank.
+    Bank(Account),
+    /// Of the counter.
+    Counter(Tally),
+}
+
+impl Work {
+    /// An application in a state, that goes on at this pace.
+    pub fn new(state: State, pace: Pace) -> Self {
+        match state {
+            State::Bank(account) => Self::Bank(Bank { pace, account }),
+            State::Counter(tally) => Self::Counter(Counter { pace, tally }),
+        }
+    }
+
+    /// What is to be recorded of it: everything but its pace.
+    pub fn state(&self) -> State {
+        match self {
+            Self::Bank(bank) => State::Bank(bank.account),
+            Self::Counter(counter) => State::Counter(counter.tally),
+        }
+    }
+}
+
+impl State {
+    /// What of it is conserved.
+    pub fn worth(&self) -> u64 {
+        match self {
+            Self::Bank(account) => account.money,
+            Self::Counter(_) => 0,
+        }
+    }
+}
+
+impl Process for Work {
+    type Request = Infallible;
+    type Indication = Infallible;
+    type Message = Message;
+    type Timer = Timer;
+
+    fn on_init(&mut self, ctx: &mut Context<Self>) {
+        match self {
+            Self::Bank(bank) => ctx.wrap(|ctx| bank.on_init(ctx)),
+            Self::Counter(counter) => ctx.wrap(|ctx| counter.on_init(ctx)),
+        }
+    }
+
+    fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
+        match request {}
+    }
+
+    /// A message of the other application says nothing to this one.
+    fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, message: Message) {
+        match (self, message) {
+            (Self::Bank(bank), Message::Transfer(transfer)) => {
+                ctx.wrap(|ctx| bank.on_message(ctx, from, transfer));
+            }
+            (Self::Counter(counter), Message::Count(count)) => {
+                ctx.wrap(|ctx| counter.on_message(ctx, from, count));
+            }
+            _ => {}
+        }
+    }
+
+    fn on_timeout(&mut self, ctx: &mut Context<Self>, timer: Timer) {
+        match self {
+            Self::Bank(bank) => ctx.wrap(|ctx| bank.on_timeout(ctx, timer)),
+            Self::Counter(counter) => ctx.wrap(|ctx| counter.on_timeout(ctx, timer)),
+        }
+    }
+}
+
+impl Worth for Work {
+    fn worth(&self) -> u64 {
+        self.state().worth()
+    }
+
+    fn worth_of(message: &Message) -> u64 {
+        match message {
+            Message::Transfer(transfer) => Bank::worth_of(transfer),
+            Message::Count(count) => Counter::worth_of(count),
+        }
+    }
+}
+
+impl Kind for Message {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Transfer(transfer) => transfer.kind(),
+            Self::Count(count) => count.kind(),
+        }
+    }
+}
+
+impl From<Transfer> for Message {
+    fn from(transfer: Transfer) -> Self {
+        Self::Transfer(transfer)
+    }
+}
+
+impl From<Count> for Message {
+    fn from(count: Count) -> Self {
+        Self::Count(count)
+    }
+}
+
+/// Without a second name round it.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transfer(Transfer { count, amount }) => write!(f, "Transfer({count}: {amount})"),
+            Self::Count(count) => count.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bank(Account { count, money }) => write!(f, "money {money}, sent {count}"),
+            Self::Counter(Tally { count, greatest }) => {
+                write!(f, "counted {count}, heard of {greatest}")
+            }
+        }
+    }
+}

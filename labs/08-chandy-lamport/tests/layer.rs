@@ -1,0 +1,163 @@
+//! The layer round another application than those of the lab: one that answers messages, hears requests and
+//! tells what it heard.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use chandy_lamport::snapshot::{Indication, Protocol, Request, Schedule, Snapshot, Worth};
+use labs::check::{Options, check};
+use labs::process::{Context, Kind, Process, ProcessId};
+use labs::simulate::{Ended, Limits, Network, Simulation};
+use labs::trace::Recorder;
+use labs::verdict::{Judge, Spec};
+
+/// Passes balls on until they have been thrown often enough. Balls are conserved.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct Player {
+    balls: u64,
+}
+
+/// A ball, with the number of throws that are left.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct Ball(u32);
+
+/// Throw a ball that is to be thrown so often.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct Throw(u32);
+
+/// A ball was kept.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct Kept;
+
+impl Kind for Ball {
+    fn kind(&self) -> &'static str {
+        "BALL"
+    }
+}
+
+impl Kind for Throw {
+    fn kind(&self) -> &'static str {
+        "Throw"
+    }
+}
+
+impl Kind for Kept {
+    fn kind(&self) -> &'static str {
+        "Kept"
+    }
+}
+
+impl Process for Player {
+    type Request = Throw;
+    type Indication = Kept;
+    type Message = Ball;
+    type Timer = Infallible;
+
+    fn on_request(&mut self, ctx: &mut Context<Self>, Throw(times): Throw) {
+        self.balls -= 1;
+        ctx.send(ProcessId((ctx.me().0 + 1) % ctx.processes()), Ball(times));
+    }
+
+    fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, Ball(left): Ball) {
+        match left.checked_sub(1) {
+            Some(left) => ctx.send(from, Ball(left)),
+            None => {
+                self.balls += 1;
+                ctx.indicate(Kept);
+            }
+        }
+    }
+
+    fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
+        match timer {}
+    }
+}
+
+impl Worth for Player {
+    fn worth(&self) -> u64 {
+        self.balls
+    }
+
+    fn worth_of(_: &Ball) -> u64 {
+        1
+    }
+}
+
+const PROTOCOLS: [Protocol; 2] = [Protocol::ChandyLamport, Protocol::Blocking];
+
+/// Players with two balls each, recorded when they are asked to, so many times in all.
+fn players(processes: u64, protocol: Protocol, total: u64) -> Vec<Snapshot<Player>> {
+    let schedule = Schedule { waves: 0, every: Duration::ZERO, first: 1, total };
+    (0..processes).map(|_| Snapshot::new(Player { balls: 2 }, protocol, schedule)).collect()
+}
+
+fn demanded(processes: u64, protocol: Protocol, waves: u64) -> Vec<Spec> {
+    let [cut, recorded, message] = ["Cut", "Recorded", "BALL"].map(str::to_owned);
+    let mut demanded = vec![
+        Spec::ConsistentCut { cut: cut.clone(), message: message.clone() },
+        Spec::ChannelStates {
+            cut: cut.clone(),
+            recorded: recorded.clone(),
+            message: message.clone(),
+        },
+        Spec::Conservation { recorded: recorded.clone(), total: 2 * processes },
+        Spec::Markers { cut: cut.clone(), message: "MARKER".to_owned(), waves },
+        Spec::EveryWave { recorded: recorded.clone(), waves },
+        Spec::Fifo,
+        Spec::ExactlyOnce,
+    ];
+    if protocol == Protocol::Blocking {
+        demanded.push(Spec::Blocked { cut, recorded, message });
+    }
+    demanded
+}
+
+/// Every order of throws, catches and markers. Answers to what arrives while a process is blocked are
+/// held back, and part of its state if another wave cuts it then.
+#[test]
+fn every_order_holds_round_another_application() {
+    let counts = PROTOCOLS.map(|protocol| {
+        let requests = vec![
+            vec![Request::Application(Throw(2)), Request::Snapshot],
+            vec![Request::Application(Throw(1)), Request::Snapshot],
+        ];
+        let all = players(2, protocol, 2);
+        let demanded = demanded(2, protocol, 2);
+        let outcome = check(all, requests, &demanded, &Options::default(), |_| ());
+        assert_eq!(outcome.holds(), Some(true), "{protocol:?}: {:?}", outcome.verdicts);
+        outcome.states
+    });
+    assert_eq!(counts, [291, 254]);
+}
+
+/// What a blocked process holds back is recorded with its state by another wave, and leaves in the end.
+#[test]
+fn held_messages_are_part_of_the_state() {
+    let mut held = 0;
+    for seed in 0..300 {
+        let demanded = demanded(4, Protocol::Blocking, 8);
+        let recorder = Recorder::new(4, Judge::new(&demanded, 4));
+        let all = players(4, Protocol::Blocking, 8);
+        let simulation = Simulation::new(seed, Network::default(), all, recorder).unwrap();
+        let mut simulation = simulation.keeping_indications();
+        for process in (0..4).map(ProcessId) {
+            simulation.request(process, Request::Application(Throw(60)));
+            simulation.request(process, Request::Application(Throw(61)));
+            for wave in 0..2 {
+                let at = Duration::from_millis(20 + 3 * u64::from(process.0) + 60 * wave);
+                simulation.request_at(at, process, Request::Snapshot);
+            }
+        }
+        assert_eq!(simulation.run(Limits::default()), Ended::Quiet);
+        held += simulation
+            .indications()
+            .filter(|(_, indication)| {
+                matches!(indication, Indication::Recorded(recording) if !recording.held.is_empty())
+            })
+            .count();
+        let judge = simulation.into_observer().finish().unwrap();
+        let verdicts = judge.verdicts(&Ended::Quiet.end());
+        assert!(verdicts.iter().all(|v| v.holds == Some(true)), "{seed}: {verdicts:?}");
+    }
+    assert!(held > 100, "{held}");
+}

@@ -1,0 +1,59 @@
+//! Golden runs, told step by step: see `tests/scripts`.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use chandy_lamport::bank::{Account, Transfer};
+use chandy_lamport::checkpoint::Checkpoint;
+use chandy_lamport::lab::Restored;
+use chandy_lamport::snapshot::{Request, Snapshot};
+use chandy_lamport::work::{Message, State, Work};
+use labs::lab::Verb;
+use labs::process::ProcessId;
+use labs::script::run_dir;
+use labs::snapshot::Wave;
+
+#[test]
+fn scripts() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scripts");
+    run_dir::<Snapshot<Work>>(folder, &[Request::Snapshot], |opening| {
+        let processes = opening.processes;
+        let words: Vec<_> = opening
+            .arguments
+            .iter()
+            .filter(|(key, _)| *key != "restored")
+            .map(|(key, value)| format!("--{key} {value}"))
+            .collect();
+        let mut options = common::options(&words.join(" "), Verb::Check, processes);
+        if opening.arguments.contains_key("restored") {
+            options.restored = Some(restored(processes));
+        }
+        Ok((common::all(processes, &options), common::specs(processes, &options)))
+    })
+    .unwrap();
+}
+
+/// A wave in which 5 is in transit to each process from the one before, and 2 held back by it for the
+/// next.
+fn restored(processes: u32) -> Restored {
+    let transfer = |amount| Message::Transfer(Transfer { count: 1, amount });
+    let checkpoint = |rank| {
+        let before = ProcessId((rank + processes - 1) % processes);
+        let next = ProcessId((rank + 1) % processes);
+        let others = (0..processes).map(ProcessId).filter(|other| other.0 != rank);
+        let mut channels: BTreeMap<_, _> = others.map(|other| (other, Vec::new())).collect();
+        channels.insert(before, vec![transfer(5)]);
+        Checkpoint {
+            wave: Wave { number: 4, initiator: ProcessId(0) },
+            process: ProcessId(rank),
+            processes,
+            execution: "script".to_owned(),
+            state: State::Bank(Account { count: 1, money: 10 }),
+            held: vec![(next, transfer(2))],
+            channels,
+        }
+    };
+    let checkpoints = (0..processes).map(checkpoint).collect();
+    Restored { from: "script".into(), checkpoints, first: 5, discarded: Vec::new() }
+}

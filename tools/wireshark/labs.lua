@@ -1,0 +1,253 @@
+-- A dissector for the frames of netkit, and for what the labs put into them: docs/wire-format.md.
+--
+-- Runs use ports that are free when they start, so nothing can be known by the port. A connection is taken
+-- for netkit's if its first bytes are the hello of a handshake, or a whole message with everything in its
+-- place; `Decode As... netkit` does the same by hand. TCP may cut a frame anywhere, and join several.
+
+local netkit = Proto("netkit", "Netkit frames of the labs")
+
+local LAUNCHER = 0xffffffff
+local HEADER = 4 -- the length
+local FRAME_MAX = 0x100000 -- netkit's limit
+local MESSAGE_MIN = 45 -- a message's header without a clock
+local RANK_MAX = 0x1000000
+local ENTRIES_MAX = 256 -- above so many processes there are no clocks
+
+local TYPES = {
+  [1] = "hello", [2] = "challenge", [3] = "proof",
+  [10] = "message", [11] = "ping", [12] = "pong",
+  [20] = "to launcher", [21] = "to process", [30] = "unknown",
+}
+local HELLO, CHALLENGE, PROOF, MESSAGE, PING, PONG, TO_LAUNCHER, TO_PROCESS, UNKNOWN =
+  1, 2, 3, 10, 11, 12, 20, 21, 30
+
+local TO_LAUNCHER_NAMES = {
+  [0] = "Hello", "Launched", "Ready", "Finished", "PeerLost", "Failed", "Pong", "Toll", "Journal",
+}
+local TO_PROCESS_NAMES = {
+  [0] = "Release", "Go", "Follow", "Ping", "Collect", "Stop", "Resume", "Moved",
+}
+
+local field = {
+  length = ProtoField.uint32("netkit.length", "Length", base.DEC, nil, nil, "Bytes of the body"),
+  type = ProtoField.uint8("netkit.type", "Type", base.DEC, TYPES),
+  run = ProtoField.string("netkit.run", "Run"),
+  version = ProtoField.uint8("netkit.version", "Version of the handshake"),
+  nonce = ProtoField.bytes("netkit.nonce", "Nonce"),
+  proof = ProtoField.bytes("netkit.proof", "Proof"),
+  from = ProtoField.uint32("netkit.from", "Sender", base.DEC, nil, nil, "Its rank"),
+  to = ProtoField.uint32("netkit.to", "Receiver", base.DEC, nil, nil, "Its rank"),
+  id = ProtoField.string("netkit.id", "Message id", base.ASCII, "As in traces: 2-17"),
+  n = ProtoField.uint64("netkit.n", "Event of the sender", base.DEC),
+  lamport = ProtoField.uint64("netkit.lamport", "Lamport time", base.DEC),
+  kind = ProtoField.string("netkit.kind", "Kind"),
+  clock = ProtoField.string("netkit.clock", "Vector clock"),
+  message = ProtoField.bytes("netkit.message", "Message"),
+  tag = ProtoField.uint32("netkit.tag", "Tag", base.DEC),
+  body = ProtoField.bytes("netkit.body", "Body"),
+}
+netkit.fields = field
+
+local expert = {
+  too_long = ProtoExpert.new("netkit.too_long", "A frame longer than netkit's limit",
+    expert.group.MALFORMED, expert.severity.ERROR),
+  malformed = ProtoExpert.new("netkit.malformed", "Not as the wire format says",
+    expert.group.MALFORMED, expert.severity.ERROR),
+}
+netkit.experts = { expert.too_long, expert.malformed }
+
+local stream_of = Field.new("tcp.stream")
+
+-- What the hello of a connection said, by the number of its TCP stream: who initiated it, whether it leads to
+-- the launcher. Filled in when packets are read first, in their order.
+local connections = {}
+
+function netkit.init()
+  connections = {}
+end
+
+local function name(rank)
+  return rank == LAUNCHER and "launcher" or "p" .. rank
+end
+
+local function stream()
+  local found = stream_of()
+  return found and found.value
+end
+
+-- Dissects one body; returns what to say of it in the list of packets.
+local dissect = {}
+
+dissect[HELLO] = function(body, pinfo, tree)
+  local from, to = body(6, 4):uint(), body(10, 4):uint()
+  tree:add(field.version, body(4, 1))
+  tree:add(field.from, body(6, 4)):append_text(" (" .. name(from) .. ")")
+  tree:add(field.to, body(10, 4)):append_text(" (" .. name(to) .. ")")
+  tree:add(field.nonce, body(14, 32))
+  tree:add(field.run, body(47, body(46, 1):uint()))
+  local number = stream()
+  if number and not pinfo.visited then
+    connections[number] = { port = pinfo.src_port, launcher = from == LAUNCHER or to == LAUNCHER }
+  end
+  return string.format("%s → %s hello", name(from), name(to))
+end
+
+dissect[CHALLENGE] = function(body, _, tree)
+  tree:add(field.version, body(4, 1))
+  tree:add(field.nonce, body(6, 32))
+  tree:add(field.proof, body(38, 32))
+  return "challenge"
+end
+
+dissect[PROOF] = function(body, _, tree)
+  tree:add(field.version, body(4, 1))
+  tree:add(field.proof, body(6, 32))
+  return "proof"
+end
+
+dissect[MESSAGE] = function(body, _, tree)
+  local from, to, n = body(4, 4):uint(), body(8, 4):uint(), body(12, 8):uint64()
+  local id = string.format("%u-%s", from, n)
+  local kind = body(28, 16):stringz()
+  tree:add(field.from, body(4, 4))
+  tree:add(field.to, body(8, 4))
+  tree:add(field.n, body(12, 8))
+  tree:add(field.id, body(4, 16), id):set_generated()
+  tree:add(field.lamport, body(20, 8))
+  tree:add(field.kind, body(28, 16), kind)
+  local at = MESSAGE_MIN
+  if body(44, 1):uint() == 1 then
+    local entries = body(45, 8):uint64():tonumber()
+    if entries > ENTRIES_MAX or at + 8 + 8 * entries > body:len() then
+      tree:add_proto_expert_info(expert.malformed)
+      return "malformed message"
+    end
+    local clock = {}
+    for i = 0, entries - 1 do clock[#clock + 1] = tostring(body(53 + 8 * i, 8):uint64()) end
+    tree:add(field.clock, body(44, 9 + 8 * entries), "[" .. table.concat(clock, ",") .. "]")
+    at = 53 + 8 * entries
+  end
+  if at < body:len() then tree:add(field.message, body(at)) end
+  return string.format("p%u → p%u %s %s (Lamport %s)", from, to, kind, id, body(20, 8):uint64())
+end
+
+dissect[PING] = function() return "ping" end
+dissect[PONG] = function() return "pong" end
+
+local function of_launcher(names, before, after)
+  return function(body, _, tree)
+    tree:add(field.tag, body(0, 4))
+    tree:add(field.body, body())
+    return before .. (names[body(0, 4):uint()] or "unknown") .. after
+  end
+end
+dissect[TO_LAUNCHER] = of_launcher(TO_LAUNCHER_NAMES, "", " → launcher")
+dissect[TO_PROCESS] = of_launcher(TO_PROCESS_NAMES, "launcher → ", "")
+
+dissect[UNKNOWN] = function(body, _, tree)
+  tree:add(field.body, body())
+  return "frame of " .. body:len() .. " bytes"
+end
+
+-- The length of each frame of the handshake, where it is fixed.
+local HANDSHAKE = { [HELLO] = { 47, 111 }, [CHALLENGE] = { 70, 70 }, [PROOF] = { 38, 38 } }
+
+local function handshake(body)
+  if body:len() < 6 or body(0, 4):string() ~= "nkit" then return nil end
+  local kind = body(5, 1):uint()
+  local range = HANDSHAKE[kind]
+  if not range or body:len() < range[1] or body:len() > range[2] then return nil end
+  if kind == HELLO and body:len() ~= 47 + body(46, 1):uint() then return nil end
+  return kind
+end
+
+local function type_of(body, pinfo)
+  local found = handshake(body)
+  if found then return found end
+  if body:len() < 4 then return UNKNOWN end
+  local number = stream()
+  local connection = number and connections[number]
+  if connection and connection.launcher then
+    return pinfo.src_port == connection.port and TO_LAUNCHER or TO_PROCESS
+  end
+  local tag = body(0, 4):uint()
+  if tag == 0 and body:len() >= MESSAGE_MIN then return MESSAGE end
+  if tag == 1 and body:len() == 4 then return PING end
+  if tag == 2 and body:len() == 4 then return PONG end
+  return UNKNOWN
+end
+
+local function frame_length(tvb, _, at)
+  local length = tvb(at, HEADER):uint()
+  -- There is no way to find the next frame behind such a one: what is there is shown as it is.
+  if length > FRAME_MAX then return tvb:len() - at end
+  return HEADER + length
+end
+
+local function frame(tvb, pinfo, tree)
+  local length = tvb(0, HEADER):uint()
+  local branch = tree:add(netkit, tvb())
+  branch:add(field.length, tvb(0, HEADER))
+  local said
+  if length > FRAME_MAX then
+    branch:add_proto_expert_info(expert.too_long)
+    said = "too long"
+  elseif tvb:len() < HEADER + length then
+    said = "cut off by the capture"
+  elseif length == 0 then
+    branch:add(field.type, UNKNOWN):set_generated()
+    said = "empty frame"
+  else
+    local body = tvb(HEADER, length):tvb()
+    local kind = type_of(body, pinfo)
+    branch:add(field.type, kind):set_generated()
+    said = dissect[kind](body, pinfo, branch)
+  end
+  branch:append_text(", " .. said)
+  pinfo.cols.protocol = "NETKIT"
+  local before = tostring(pinfo.cols.info)
+  if pinfo.private["netkit"] == "1" and before ~= "" then said = "; " .. said else pinfo.cols.info = "" end
+  pinfo.private["netkit"] = "1"
+  pinfo.cols.info:append(said)
+  return tvb:len()
+end
+
+local function dissect_all(tvb, pinfo, tree)
+  pinfo.private["netkit"] = "0"
+  if pinfo.port_type == 2 then -- TCP
+    dissect_tcp_pdus(tvb, tree, HEADER, frame_length, frame)
+    return tvb:len()
+  end
+  if tvb:len() < HEADER or tvb(0, HEADER):uint() ~= tvb:len() - HEADER then return 0 end
+  return frame(tvb, pinfo, tree)
+end
+
+netkit.dissector = dissect_all
+
+-- Whether a message begins here, as far as its header tells.
+local function is_message(tvb)
+  if tvb:len() < HEADER + MESSAGE_MIN then return false end
+  local length = tvb(0, 4):uint()
+  if length < MESSAGE_MIN or length > FRAME_MAX or tvb(4, 4):uint() ~= 0 then return false end
+  if tvb(8, 4):uint() >= RANK_MAX or tvb(12, 4):uint() >= RANK_MAX or tvb(48, 1):uint() > 1 then
+    return false
+  end
+  -- The kind: letters, then zeros.
+  return tvb(32, 16):raw():match("^[%w_%-]+%z*$") ~= nil
+end
+
+local function is_hello(tvb)
+  return tvb:len() >= 10 and tvb(4, 4):string() == "nkit" and tvb(9, 1):uint() <= PROOF
+end
+
+local function guess(tvb, pinfo, tree)
+  if not is_hello(tvb) and not is_message(tvb) then return false end
+  pinfo.conversation = netkit
+  -- Not through `netkit.dissector`: what one dissector calls through another may not ask for more segments.
+  dissect_all(tvb, pinfo, tree)
+  return true
+end
+
+netkit:register_heuristic("tcp", guess)
+DissectorTable.get("tcp.port"):add_for_decode_as(netkit)
+DissectorTable.get("udp.port"):add_for_decode_as(netkit)
