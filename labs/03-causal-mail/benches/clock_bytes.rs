@@ -27,7 +27,10 @@ fn main() {
         "bytes of clock per mail, mean (largest) over the second half of {MAILS} mails of each user, \
          {FRIENDS} friends each"
     );
-    println!("{:>6} {:>12} {:>20} {:>20} {:>12}", "users", "dense", "sparse", "incremental", "inc./sparse");
+    println!(
+        "{:>6} {:>12} {:>20} {:>20} {:>12}",
+        "users", "dense", "sparse", "incremental", "inc./sparse"
+    );
     for users in [10, 100, 1_000] {
         let [sparse, incremental] = [Stamps::Full, Stamps::Incremental].map(|s| measure(users, s));
         let dense = dense_bytes(users);

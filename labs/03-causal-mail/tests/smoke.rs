@@ -171,7 +171,8 @@ fn a_mail_to_nobody_comes_back() {
     alice.send(&[address(1, "nobody"), address(1, "alice")], "hello").unwrap();
     assert_eq!(alice.wait(1, TEN_SECONDS).unwrap(), 1);
     let read = read_all(&mut alice).unwrap();
-    let notice = "Your mail 1.alice@a.org was not delivered to nobody@b.org: there is no such user.\n";
+    let notice =
+        "Your mail 1.alice@a.org was not delivered to nobody@b.org: there is no such user.\n";
     assert_eq!(read, [notice]);
 }
 

@@ -1,6 +1,6 @@
 //! The client: a prompt on a terminal, a reader of commands in a pipe.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
@@ -67,12 +67,22 @@ trait Lines {
 }
 
 /// A terminal, with line editing and history.
-struct Terminal(Editor<(), MemHistory>);
+struct Terminal {
+    editor: Editor<(), MemHistory>,
+    /// The rest of what was pasted: it may have several lines.
+    pasted: VecDeque<String>,
+}
 
 impl Lines for Terminal {
     fn next(&mut self, prompt: &str) -> anyhow::Result<Option<String>> {
-        match self.0.readline(prompt) {
-            Ok(line) => Ok(Some(line)),
+        if let Some(line) = self.pasted.pop_front() {
+            return Ok(Some(line));
+        }
+        match self.editor.readline(prompt) {
+            Ok(lines) => {
+                self.pasted.extend(lines.split('\n').map(str::to_owned));
+                Ok(self.pasted.pop_front())
+            }
             // Ctrl-C gives up the line, Ctrl-D the session.
             Err(ReadlineError::Interrupted) => Ok(Some(String::new())),
             Err(ReadlineError::Eof) => Ok(None),
@@ -114,7 +124,8 @@ pub fn run(options: Options) -> anyhow::Result<u8> {
         true => {
             let config = Config::builder().auto_add_history(true).build();
             let editor = Editor::with_history(config, MemHistory::new());
-            Box::new(Terminal(editor.context("the terminal cannot be used")?))
+            let editor = editor.context("the terminal cannot be used")?;
+            Box::new(Terminal { editor, pasted: VecDeque::new() })
         }
         false => Box::new(Pipe(io::stdin().lock())),
     };
