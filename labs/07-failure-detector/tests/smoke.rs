@@ -220,6 +220,20 @@ fn the_same_plan_gives_the_same_lists_in_simulate() {
     assert_eq!(run, simulated);
 }
 
+/// Stopped, suspected, and killed while it stands still: it was suspected by mistake for seven of its nine seconds.
+#[test]
+fn who_dies_suspected_counts_as_a_mistake() {
+    let plan = "stop 3 at 1s; kill 3 at 9s";
+    let ran = PROGRAM.ran(&["simulate", "--watched", "1", "--faults", plan]);
+    assert!(ran.holds(), "{}", ran.report);
+    let quality = &ran.report["result"]["quality"];
+    assert_eq!((&quality["mistakes"], &quality["ended_by_death"]), (&json!(1), &json!(1)));
+    assert_eq!(quality["T_D"]["max_s"], 0.0);
+    // Suspected from 1.75 s to 9 s; three were watched for 10 s, and it for 9 s.
+    assert_eq!(quality["T_M_s"], 7.25);
+    assert_eq!(quality["P_A"], 1.0 - 7.25 / 39.0);
+}
+
 #[test]
 fn a_sweep_writes_a_table_and_a_plot() {
     let folder = tempfile::tempdir().unwrap();
