@@ -47,6 +47,10 @@ pub trait Lab: Sized + 'static {
     /// Who starts whom in a real run, unless told otherwise.
     const LAUNCH: Launch = Launch::Star;
 
+    /// The options of the simulated network that a [`study`](Self::study) varies itself, of `--latency` and
+    /// `--loss`: beside it they are refused, as it would not heed them.
+    const VARIED: &'static [&'static str] = &[];
+
     /// The algorithm.
     type Process: Process<Message: Serialize + DeserializeOwned>;
 

@@ -276,6 +276,10 @@ fn what_cannot_be_is_refused_with_the_reason() {
         (&["simulate", "--sweep", "1", "--sweep-losses", "x"], "--sweep-losses"),
         (&["simulate", "--sweep", "1", "--sweep-delays", "0"], "--sweep-delays 0"),
         (&["simulate", "--runs", "9"], "--sweep"),
+        (&["simulate", "--sweep", "1", "--threshold", "2"], "cannot be used with"),
+        (&["simulate", "--sweep", "1", "--loss", "50%"], "--loss is what these runs vary"),
+        (&["simulate", "--sweep", "1", "--loss", "0%"], "--loss is what these runs vary"),
+        (&["simulate", "--sweep", "1", "--latency", "400"], "--latency is what these runs vary"),
         (&["run", "--faults", "kill 10 at 1s"], "10"),
     ] {
         let output = PROGRAM.output(arguments);
