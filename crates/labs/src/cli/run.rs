@@ -109,7 +109,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     let run = crate::run::new_run_id();
     let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
     L::draw(&mut options, seed);
-    let mut show = Show::new(L::screen(&options, processes));
+    let mut show = Show::new(L::screen(&options, processes), common.json);
     let plan = Plan {
         lab: L::NAME,
         run: run.clone(),
