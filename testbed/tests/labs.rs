@@ -76,22 +76,29 @@ fn wait_until_said(launcher: &mut Launcher, what: &str) {
     launcher.until_said(what, PATIENCE);
 }
 
+/// What `detector` says for programs of a process, found out by `by`.
+fn change(by: u32, detector: u32, event: &str, process: u32) -> String {
+    format!(r#""by":{by},"detector":{detector},"event":"{event}","process":{process},"#)
+}
+
 /// By hand, as a student does it: p4 is stopped and continued, p5 killed.
 fn failure_detectors_notice_who_is_stopped_continued_and_killed() {
     let room = Room::up(4);
     let program = room.share("failure-detector");
     let arguments = ["--watched", "4", "--duration", "20s", "--interval", "200ms"];
     let mut launcher = room.launch(&program, "lab[01-04] slots=3\n", &arguments);
-    wait_until_said(&mut launcher, "p9 runs on lab04, process");
+    wait_until_said(&mut launcher, r#"{"event":"start","host":"lab04","pid":"#);
     let daemons = daemons(&room, &mut launcher, 10);
 
     signal(&daemons[4], Signal::SIGSTOP);
     signal(&daemons[5], Signal::SIGKILL);
-    for line in ["p0: p4 is suspected", "p1: p5 is suspected", "p0: p5 is suspected, says p1"] {
-        wait_until_said(&mut launcher, line);
+    for event in
+        [change(0, 0, "suspect", 4), change(1, 1, "suspect", 5), change(1, 0, "suspect", 5)]
+    {
+        wait_until_said(&mut launcher, &event);
     }
     signal(&daemons[4], Signal::SIGCONT);
-    wait_until_said(&mut launcher, "p1: p4 lives, says p0");
+    wait_until_said(&mut launcher, &change(0, 1, "restore", 4));
     let outcome = launcher.outcome(PATIENCE);
     assert_eq!(room.processes(), [], "when the launcher has ended, all has ended");
     assert_eq!(outcome.status, Some(0), "{outcome:#?}");

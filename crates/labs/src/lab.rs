@@ -47,6 +47,10 @@ pub trait Lab: Sized + 'static {
     /// Who starts whom in a real run, unless told otherwise.
     const LAUNCH: Launch = Launch::Star;
 
+    /// The options of the simulated network that a [`study`](Self::study) varies itself, of `--latency` and
+    /// `--loss`: beside it they are refused, as it would not heed them.
+    const VARIED: &'static [&'static str] = &[];
+
     /// The algorithm.
     type Process: Process<Message: Serialize + DeserializeOwned>;
 
@@ -297,7 +301,8 @@ pub trait Application<I, R> {
     fn on_indication(&mut self, indication: &I) -> io::Result<Vec<R>>;
 }
 
-/// What is shown of a real run while it goes on: a picture on a terminal, lines in a pipe.
+/// What is shown of a real run while it goes on: a picture on a terminal, lines in a pipe, JSON for programs.
+/// One of these three is asked for, and the same one for the whole run.
 pub trait Screen {
     /// The algorithm starts on these processes, by rank.
     fn on_start(&mut self, participants: &[Participant]) {
@@ -307,6 +312,13 @@ pub trait Screen {
     /// Something happened. The events of one process come in order, those of several as they arrive. Returns
     /// what is said of it in a pipe.
     fn on_event(&mut self, event: &TraceEvent) -> Option<String>;
+
+    /// The same for programs, called instead where `--json` is given. Returns an object whose `event` names it:
+    /// unless the lab has its own, the text as `{"event":"said","text":...}`.
+    fn on_event_json(&mut self, event: &TraceEvent) -> Option<serde_json::Value> {
+        let text = self.on_event(event)?;
+        Some(serde_json::json!({ "event": "said", "text": text }))
+    }
 
     /// The picture as it is now, on a terminal of so many columns and lines.
     fn lines(&self, width: usize, height: usize) -> Vec<String>;

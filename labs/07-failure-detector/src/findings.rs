@@ -205,7 +205,10 @@ impl Findings for DetectorFindings {
 fn quality_lines(settings: Settings, measures: &Measures) -> Vec<String> {
     let seconds = |value: Option<f64>| value.map_or("-".to_owned(), |s| format!("{s:.3} s"));
     let bound = theory::detection_bound(settings, std::time::Duration::ZERO).as_secs_f64();
-    let mistakes = measures.mistakes_s.len();
+    let mistakes = match (measures.mistakes_s.len(), measures.ended_by_death) {
+        (all, 0) => all.to_string(),
+        (all, by_death) => format!("{all} ({by_death} ended by death)"),
+    };
     let accuracy = measures.accuracy().map_or("-".to_owned(), |accuracy| format!("{accuracy:.6}"));
     let mut lines = vec![
         format!(
@@ -241,6 +244,7 @@ fn measures_to_json(settings: Settings, measures: &Measures) -> Value {
             "bound_s": bound,
         },
         "mistakes": measures.mistakes_s.len(),
+        "ended_by_death": measures.ended_by_death,
         "T_MR_s": measures.recurrence_s(),
         "T_M_s": measures.duration_s(),
         "P_A": measures.accuracy(),

@@ -42,7 +42,7 @@ pub struct Options {
     duration: Option<Duration>,
     /// Many runs instead of one, for each of these thresholds: measures how good the detectors are, and plots
     /// it. In `simulate` only
-    #[arg(long, value_name = "K,K,...", value_delimiter = ',')]
+    #[arg(long, value_name = "K,K,...", value_delimiter = ',', conflicts_with = "threshold")]
     sweep: Vec<u32>,
     /// The shares of messages that --sweep loses [default: 10%,20%,30%]
     #[arg(long, value_name = "P,P,...", value_delimiter = ',', requires = "sweep")]
@@ -208,6 +208,9 @@ impl Lab for FailureDetectorLab {
     const ASSUMES: &'static [Assumption] = &[];
     const CRASHES: bool = true;
     const LAUNCH: Launch = Launch::Tree;
+
+    /// By `--sweep-delays` and `--sweep-losses`.
+    const VARIED: &'static [&'static str] = &["--latency", "--loss"];
 
     type Process = TwoLevels;
     type BrokenProcess = BrokenTwoLevels;

@@ -14,6 +14,7 @@ pub mod findings;
 pub mod heartbeats;
 pub mod lab;
 pub mod lists;
+pub mod live;
 pub mod quality;
 pub mod screen;
 pub mod sweep;

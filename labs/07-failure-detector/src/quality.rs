@@ -1,9 +1,11 @@
 //! How good the detectors of a run were: T_D, T_MR, T_M and P_A, measured from the times of its events.
 //!
-//! What counts is what a detector finds out of the processes that it watches itself. A suspicion that ends is a
-//! *mistake*; one that does not end is the *detection* of a crash, if there was one. (A process that is
-//! stopped and continued was suspected by mistake, too: it did not die.) Times are those of the machine, in
-//! `simulate` virtual. The verdicts do not use them.
+//! What counts is what a detector finds out of the processes that it watches itself. A suspicion of a process that
+//! lives is a *mistake*, until an answer ends it. (A process that is stopped and continued was suspected by
+//! mistake, too: it did not die.) The suspicion that lasts is the *detection* of a crash, if there was one. It may be
+//! both: the process dies while it is suspected. Until then the suspicion was wrong, and is a mistake that *ended by
+//! death*; from then on it is right, and detected the crash at once. Times are those of the machine, in `simulate`
+//! virtual. The verdicts do not use them.
 
 use std::collections::BTreeMap;
 
@@ -34,8 +36,10 @@ struct Pair {
 pub struct Measures {
     /// T_D of each crash that was detected, in seconds.
     pub detections_s: Vec<f64>,
-    /// T_M of each mistake, in seconds.
+    /// T_M of each mistake, in seconds, up to the death of the process if that ended it.
     pub mistakes_s: Vec<f64>,
+    /// How many of these mistakes ended by death, and not by an answer.
+    pub ended_by_death: u64,
     /// How long processes that lived were watched, summed up over the pairs, in seconds.
     pub watched_s: f64,
     /// Suspicions that did not end, of processes that are not known to have died.
@@ -104,28 +108,40 @@ impl Pair {
     fn add_to(&self, measures: &mut Measures, died_us: Option<u64>, end_us: u64) {
         let lived_us = died_us.unwrap_or(end_us).min(end_us);
         measures.watched_s += seconds(lived_us);
-        // What was suspected while it lived, and restored by an answer from before its death.
-        let while_alive = self.mistakes.iter().filter(|(from, _)| *from < lived_us);
-        measures.mistakes_s.extend(while_alive.map(|&(from, to)| seconds(to - from)));
-        match (self.since_us, died_us) {
-            // Suspected before it died: it was right at once.
-            (Some(since_us), Some(died_us)) => {
+        for &(from_us, to_us) in &self.mistakes {
+            measures.add_mistake(from_us, to_us, lived_us);
+        }
+        let Some(since_us) = self.since_us else { return };
+        // Of a death after its own the detector knows nothing.
+        match died_us.filter(|&died_us| died_us <= end_us) {
+            Some(died_us) => {
+                // Suspected before it died: that was wrong until then, and right at once.
                 measures.detections_s.push(seconds(since_us.saturating_sub(died_us)));
+                measures.add_mistake(since_us, u64::MAX, lived_us);
             }
-            (Some(since_us), None) => {
+            None => {
                 measures.unresolved += 1;
                 measures.unresolved_s += seconds(end_us.saturating_sub(since_us));
             }
-            (None, _) => {}
         }
     }
 }
 
 impl Measures {
+    /// Adds a suspicion of a process that lived for so long. It was wrong as far as it lived: the answer that ends
+    /// it may be one from before the death, and arrive after it.
+    fn add_mistake(&mut self, from_us: u64, to_us: u64, lived_us: u64) {
+        if from_us < lived_us {
+            self.mistakes_s.push(seconds(to_us.min(lived_us) - from_us));
+            self.ended_by_death += u64::from(to_us > lived_us);
+        }
+    }
+
     /// Adds those of another run.
     pub fn add(&mut self, other: Self) {
         self.detections_s.extend(other.detections_s);
         self.mistakes_s.extend(other.mistakes_s);
+        self.ended_by_death += other.ended_by_death;
         self.watched_s += other.watched_s;
         self.unresolved += other.unresolved;
         self.unresolved_s += other.unresolved_s;
@@ -193,6 +209,37 @@ mod tests {
         assert_eq!(measures.recurrence_s(), Some(7.5));
         assert!((measures.accuracy().unwrap() - 13.0 / 15.0).abs() < 1e-12);
         assert_eq!(measures.unresolved, 0);
+    }
+
+    #[test]
+    fn who_dies_suspected_was_suspected_by_mistake_until_then() {
+        let mut quality = Quality::default();
+        quality.on_round(D, [P, Q], 1_000_000);
+        quality.on_suspect(D, P, 2_000_000);
+        quality.on_crash(P, 9_000_000);
+        // Its last answer was under way when it died.
+        quality.on_suspect(D, Q, 3_000_000);
+        quality.on_crash(Q, 4_000_000);
+        quality.on_restore(D, Q, 4_500_000);
+        quality.on_suspect(D, Q, 4_800_000);
+        quality.on_round(D, [P, Q], 10_000_000);
+        let measures = quality.measure();
+        assert_eq!(measures.detections_s, [0.0, 0.8]);
+        assert_eq!((measures.mistakes_s.as_slice(), measures.ended_by_death), (&[7.0, 1.0][..], 2));
+        // Nine seconds of P, four of Q.
+        assert_eq!(measures.recurrence_s(), Some(6.5));
+        assert!((measures.accuracy().unwrap() - 5.0 / 13.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn who_dies_after_its_detector_is_not_detected() {
+        let mut quality = Quality::default();
+        quality.on_suspect(D, P, 2_000_000);
+        quality.on_crash(D, 4_000_000);
+        quality.on_crash(P, 5_000_000);
+        let measures = quality.measure();
+        assert_eq!((measures.unresolved, measures.detections_s.len()), (1, 0));
+        assert_eq!(measures.accuracy(), Some(0.5));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! A run while it goes on: a table on a terminal, a line for each change in a pipe.
+//! A run while it goes on: a table on a terminal, a line for each change in a pipe. For programs see
+//! [`live`](crate::live).
 //!
 //! The table has a row for each process. Those that are not well stand first, then those that changed last; what
 //! does not fit is counted in the last line. Everything in it comes from what the detectors say.
@@ -9,8 +10,10 @@ use labs::lab::Screen;
 use labs::process::ProcessId;
 use labs::run::Participant;
 use labs::trace::{TraceEvent, What};
+use serde_json::Value;
 
 use crate::lists::List;
+use crate::live::{self, News, Standing};
 use crate::told::Told;
 use crate::two_levels::{DETECTORS, Settings, watcher};
 
@@ -44,7 +47,7 @@ struct Row {
     place: String,
     /// According to its own detector.
     sent: u32,
-    answered: u32,
+    answered: Option<u32>,
     /// On the lists of p0 and p1; a detector is not on its own.
     on: [Option<List>; 2],
     since_us: u64,
@@ -70,6 +73,23 @@ impl Table {
         }
     }
 
+    /// Takes note of an event, and says what it was; nothing if it says nothing of this run.
+    fn heed(&mut self, event: &TraceEvent) -> Option<News> {
+        self.now_us = event.at_us.max(self.now_us);
+        match &event.what {
+            What::Crash => {
+                *self.died.get_mut(event.process.index())? = true;
+                Some(News::Died(event.process))
+            }
+            What::Indication(note) => {
+                let told = Told::read(note)?;
+                self.note(event.process, told.clone(), event.at_us);
+                Some(News::Said(event.process, told))
+            }
+            _ => None,
+        }
+    }
+
     fn note(&mut self, detector: ProcessId, told: Told, at_us: u64) {
         let Some(view) = self.views.get_mut(detector.index()) else { return };
         match told {
@@ -85,6 +105,19 @@ impl Table {
         }
     }
 
+    /// Where a process stands according to a detector; nothing if that is none, or there is no such process.
+    pub fn standing(&self, detector: ProcessId, process: ProcessId) -> Option<Standing> {
+        let view = self.views.get(detector.index())?;
+        let own = &self.views[watcher(process).index()];
+        Some(Standing {
+            process,
+            sent: own.round,
+            answered: own.answered.get(&process).copied(),
+            state: *view.on.get(process.index())?,
+            since_s: seconds(*view.since_us.get(process.index())?),
+        })
+    }
+
     fn row(&self, process: ProcessId) -> Row {
         let own = &self.views[watcher(process).index()];
         let on = DETECTORS.map(|detector| {
@@ -97,7 +130,7 @@ impl Table {
             process,
             place: place.cloned().unwrap_or_default(),
             sent: own.round,
-            answered: own.answered.get(&process).copied().unwrap_or(0),
+            answered: own.answered.get(&process).copied(),
             on,
             since_us: since_us.unwrap_or(0),
             died: self.died[process.index()],
@@ -147,7 +180,8 @@ impl Row {
         let Self { process, place, sent, answered, on, since_us, died } = self;
         let name = process.to_string();
         let by = watcher(*process).to_string();
-        let gap = sent.saturating_sub(*answered);
+        let gap = answered.map(|answered| sent.saturating_sub(answered));
+        let [answered, gap] = [*answered, gap].map(|n| n.map_or("-".to_owned(), |n| n.to_string()));
         let [first, second] = on.map(|on| on.map_or("-", name_of));
         let died = if *died { "  died" } else { "" };
         format!(
@@ -163,21 +197,16 @@ impl Screen for Table {
     }
 
     fn on_event(&mut self, event: &TraceEvent) -> Option<String> {
-        self.now_us = event.at_us.max(self.now_us);
-        let at = format!("{:8.3} s", seconds(event.at_us));
-        match &event.what {
-            What::Crash => {
-                *self.died.get_mut(event.process.index())? = true;
-                Some(format!("{at}  {} died", event.process))
-            }
-            What::Indication(note) => {
-                let told = Told::read(note)?;
-                let line = line_of(event.process, &told);
-                self.note(event.process, told, event.at_us);
-                line.map(|line| format!("{at}  {line}"))
-            }
-            _ => None,
-        }
+        let line = match self.heed(event)? {
+            News::Died(process) => format!("{process} died"),
+            News::Said(detector, told) => line_of(detector, &told)?,
+        };
+        Some(format!("{:8.3} s  {line}", seconds(event.at_us)))
+    }
+
+    fn on_event_json(&mut self, event: &TraceEvent) -> Option<Value> {
+        let news = self.heed(event)?;
+        live::to_json(self, &news, seconds(event.at_us))
     }
 
     fn lines(&self, width: usize, height: usize) -> Vec<String> {

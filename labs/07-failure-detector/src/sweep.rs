@@ -190,6 +190,7 @@ impl Row {
                 "bound_s": self.bound.as_secs_f64(),
             },
             "mistakes": self.measures.mistakes_s.len(),
+            "ended_by_death": self.measures.ended_by_death,
             "T_MR": {
                 "measured_s": self.measures.recurrence_s(),
                 "predicted_s": predicted.and_then(|p| finite(p.recurrence_s)),

@@ -43,11 +43,23 @@ impl Run {
         kill(Pid::from_raw(self.pids[rank].cast_signed()), signal).unwrap();
     }
 
-    /// Waits for both detectors to say so of a process of p1. Their lines come in any order.
-    fn both_say(&mut self, process: &str, what: &str) {
-        let own = format!("p1: {process} {what}");
-        let told = format!("p0: {process} {what}, says p1");
-        self.running.wait_until_it_says_all(&[&own, &told]);
+    /// Waits for both detectors to say so of a process of p1, in any order.
+    fn both_say(&mut self, event: &str, process: u32) {
+        self.wait_for(&[[0, 1], [1, 1]].map(|[detector, by]| {
+            json!({ "event": event, "detector": detector, "by": by, "process": process })
+        }));
+    }
+
+    /// Waits for events with at least these fields, in any order.
+    fn wait_for(&mut self, events: &[Value]) {
+        let mut missing = events.to_vec();
+        self.running.read_until(&format!("{events:?}"), |line| {
+            let said: Value = serde_json::from_str(line).unwrap();
+            missing.retain(|event| {
+                !event.as_object().unwrap().iter().all(|(key, value)| said[key] == *value)
+            });
+            missing.is_empty()
+        });
     }
 
     fn end(self) -> Ran {
@@ -90,12 +102,12 @@ fn every_signal_is_noticed_by_both_detectors() {
     assert_eq!(run.pids.len(), 6);
     for stop in [Signal::SIGSTOP, Signal::SIGTSTP] {
         run.send(stop, 3);
-        run.both_say("p3", "is suspected");
+        run.both_say("suspect", 3);
         run.send(Signal::SIGCONT, 3);
-        run.both_say("p3", "lives");
+        run.both_say("restore", 3);
     }
     run.send(Signal::SIGKILL, 5);
-    run.both_say("p5", "is suspected");
+    run.both_say("suspect", 5);
     let ran = run.end();
     assert!(ran.holds(), "{}", ran.report);
     assert_eq!(ran.status, 0, "{}", ran.report);
@@ -113,9 +125,9 @@ fn a_process_that_flaps_is_restored_each_time() {
     let mut run = Run::start(1, &["--duration", "10s"]);
     for _ in 0..4 {
         run.send(Signal::SIGSTOP, 3);
-        run.both_say("p3", "is suspected");
+        run.both_say("suspect", 3);
         run.send(Signal::SIGCONT, 3);
-        run.both_say("p3", "lives");
+        run.both_say("restore", 3);
     }
     let ran = run.end();
     assert!(ran.holds(), "{}", ran.report);
@@ -123,12 +135,69 @@ fn a_process_that_flaps_is_restored_each_time() {
     assert_eq!(lists(&ran)[3], ["alive", "alive"]);
 }
 
+/// Nothing but objects, one a line: where everyone runs, each round with all that its detector watches, each change.
+#[test]
+fn events_for_programs_are_one_object_a_line() {
+    let plan = "stop 3 from 1s to 2500ms";
+    let ran = ran(&["run", "--watched", "2", "--duration", "5s", "--faults", plan]);
+    assert!(ran.holds(), "{}", ran.report);
+    let events: Vec<Value> =
+        ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |name: &str| events.iter().filter(|event| event["event"] == name).collect::<Vec<_>>();
+    let (starts, rounds) = (of("start"), of("round"));
+    let pids = |rows: &[&Value]| rows.iter().map(|row| row["pid"].clone()).collect::<Vec<_>>();
+    let places = ran.report["places"].as_array().unwrap();
+    assert_eq!(pids(&starts), pids(&places.iter().collect::<Vec<_>>()));
+    for (detector, watched) in [(0, [1, 2, 4]), (1, [0, 3, 5])] {
+        let own = rounds.iter().filter(|round| round["detector"] == detector);
+        let sent = own.clone().map(|round| round["sent"].as_u64().unwrap());
+        assert_eq!(sent.collect::<Vec<_>>(), (1..=50).collect::<Vec<_>>());
+        for round in own {
+            let rows = round["processes"].as_array().unwrap();
+            assert_eq!(rows.iter().map(|row| row["process"].clone()).collect::<Vec<_>>(), watched);
+            for row in rows {
+                let answered = row["answered"].as_u64().unwrap();
+                assert!(answered <= row["sent"].as_u64().unwrap(), "{round}");
+                assert_eq!(row["sent"], round["sent"]);
+            }
+        }
+    }
+    let (suspects, restores) = (of("suspect"), of("restore"));
+    for (changes, state) in [(&suspects, "dead"), (&restores, "alive")] {
+        let of_three = changes.iter().filter(|change| change["process"] == 3);
+        for change in of_three.clone() {
+            assert_eq!((&change["by"], &change["state"]), (&json!(1), &json!(state)), "{change}");
+            assert_eq!(change["since_s"], change["at_s"]);
+        }
+        assert_eq!(of_three.count(), 2, "by each detector");
+    }
+    // While it stood still, p1 said so in each round.
+    let silent = rounds.iter().flat_map(|round| round["processes"].as_array().unwrap());
+    let silent = silent.filter(|row| row["process"] == 3 && row["state"] == "dead");
+    assert!(silent.count() >= 5);
+    assert_eq!(of("finished").len(), 2);
+}
+
+/// Without `--json`, text.
+#[test]
+fn events_for_people_are_lines() {
+    let plan = "kill 3 at 500ms";
+    let arguments = ["run", "--watched", "1", "--duration", "3s", "--faults", plan];
+    let output = PROGRAM.output(&[&arguments[..], &PACE].concat());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    for line in ["p0 runs on localhost, process ", "  p0: p3 is suspected, says p1\n"] {
+        assert!(stderr.contains(line), "{stderr}");
+    }
+    assert!(!stderr.contains('{'), "{stderr}");
+}
+
 /// Who is still stopped when the run ends is suspected, rightly, and ended all the same.
 #[test]
 fn a_stopped_process_does_not_outlive_the_run() {
     let mut run = Run::start(1, &["--duration", "3s"]);
     run.send(Signal::SIGSTOP, 3);
-    run.both_say("p3", "is suspected");
+    run.both_say("suspect", 3);
     let ran = run.end();
     assert!(ran.holds(), "{}", ran.report);
     assert_eq!(ran.status, 0, "{}", ran.report);
@@ -139,11 +208,8 @@ fn a_stopped_process_does_not_outlive_the_run() {
 fn the_processes_of_a_dead_detector_are_unknown() {
     let mut run = Run::start(2, &["--duration", "4s"]);
     run.send(Signal::SIGKILL, 1);
-    run.running.wait_until_it_says_all(&[
-        "p0: p1 is suspected",
-        "p0: p3 is unknown: its detector is suspected",
-        "p0: p5 is unknown: its detector is suspected",
-    ]);
+    let says = |event, process| json!({ "event": event, "detector": 0, "process": process });
+    run.wait_for(&[says("suspect", 1), says("doubt", 3), says("doubt", 5)]);
     let ran = run.end();
     assert!(ran.holds(), "{}", ran.report);
     assert_eq!(ran.status, 0, "{}", ran.report);
@@ -220,6 +286,20 @@ fn the_same_plan_gives_the_same_lists_in_simulate() {
     assert_eq!(run, simulated);
 }
 
+/// Stopped, suspected, and killed while it stands still: it was suspected by mistake for seven of its nine seconds.
+#[test]
+fn who_dies_suspected_counts_as_a_mistake() {
+    let plan = "stop 3 at 1s; kill 3 at 9s";
+    let ran = PROGRAM.ran(&["simulate", "--watched", "1", "--faults", plan]);
+    assert!(ran.holds(), "{}", ran.report);
+    let quality = &ran.report["result"]["quality"];
+    assert_eq!((&quality["mistakes"], &quality["ended_by_death"]), (&json!(1), &json!(1)));
+    assert_eq!(quality["T_D"]["max_s"], 0.0);
+    // Suspected from 1.75 s to 9 s; three were watched for 10 s, and it for 9 s.
+    assert_eq!(quality["T_M_s"], 7.25);
+    assert_eq!(quality["P_A"], 1.0 - 7.25 / 39.0);
+}
+
 #[test]
 fn a_sweep_writes_a_table_and_a_plot() {
     let folder = tempfile::tempdir().unwrap();
@@ -262,6 +342,10 @@ fn what_cannot_be_is_refused_with_the_reason() {
         (&["simulate", "--sweep", "1", "--sweep-losses", "x"], "--sweep-losses"),
         (&["simulate", "--sweep", "1", "--sweep-delays", "0"], "--sweep-delays 0"),
         (&["simulate", "--runs", "9"], "--sweep"),
+        (&["simulate", "--sweep", "1", "--threshold", "2"], "cannot be used with"),
+        (&["simulate", "--sweep", "1", "--loss", "50%"], "--loss is what these runs vary"),
+        (&["simulate", "--sweep", "1", "--loss", "0%"], "--loss is what these runs vary"),
+        (&["simulate", "--sweep", "1", "--latency", "400"], "--latency is what these runs vary"),
         (&["run", "--faults", "kill 10 at 1s"], "10"),
     ] {
         let output = PROGRAM.output(arguments);

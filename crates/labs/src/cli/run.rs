@@ -129,7 +129,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     let live = live.transpose()?;
     // One that ends the run ends the page too.
     let until_signal = live.as_ref().map(|_| UntilSignal::new()).transpose()?;
-    let mut show = Show::new(L::screen(&options, processes), live.clone());
+    let mut show = Show::new(L::screen(&options, processes), live.clone(), common.json);
     let plan = Plan {
         lab: L::NAME,
         run: run.clone(),

@@ -1,15 +1,19 @@
 //! What is shown while a real run goes on: the lab's own picture if it has one, else a line of progress.
 //!
 //! On a terminal the picture stands still and its lines are written over, all in one write, so that nothing
-//! flickers; in a pipe each event that matters is one line. All of it goes to standard error.
+//! flickers; in a pipe each event that matters is one line. With `--json` it is one JSON object a line, on a
+//! terminal too: what programs read does not depend on where it goes. All of it goes to standard error.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use super::live::Live;
 use super::progress::{Progress, now};
 use crate::lab::Screen;
+use crate::process::ProcessId;
 use crate::report::say;
 use crate::run::{Audience, Participant};
 use crate::trace::TraceEvent;
@@ -26,16 +30,40 @@ pub(super) struct Show {
     screen: Option<Box<dyn Screen>>,
     /// The page in the browser, if one is wanted.
     live: Option<Live>,
-    on_terminal: bool,
+    form: Form,
     /// How many lines the picture has that stands there.
     drawn: usize,
     drawn_at: Option<Instant>,
 }
 
+/// In which form a run is shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Form {
+    Picture,
+    Text,
+    Json,
+}
+
+impl Form {
+    fn new(is_json: bool, on_terminal: bool) -> Self {
+        match (is_json, on_terminal) {
+            (true, _) => Self::Json,
+            (false, true) => Self::Picture,
+            (false, false) => Self::Text,
+        }
+    }
+}
+
 impl Show {
-    pub(super) fn new(screen: Option<Box<dyn Screen>>, live: Option<Live>) -> Self {
-        let on_terminal = std::io::stderr().is_terminal();
-        Self { progress: Progress::new(), screen, live, on_terminal, drawn: 0, drawn_at: None }
+    pub(super) fn new(screen: Option<Box<dyn Screen>>, live: Option<Live>, is_json: bool) -> Self {
+        let form = Form::new(is_json, std::io::stderr().is_terminal());
+        Self { progress: Progress::new(), screen, live, form, drawn: 0, drawn_at: None }
+    }
+
+    /// One line of text or JSON.
+    fn say(&mut self, line: &str) {
+        self.progress.clear();
+        say(line);
     }
 
     fn draw(&mut self) {
@@ -64,9 +92,9 @@ impl Audience for Show {
     fn on_start(&mut self, participants: &[Participant]) {
         let Some(screen) = &mut self.screen else { return };
         screen.on_start(participants);
-        if !self.on_terminal {
-            for (rank, Participant { host, pid, .. }) in participants.iter().enumerate() {
-                say(&format!("p{rank} runs on {host}, process {pid}"));
+        for (process, participant) in (0..).map(ProcessId).zip(participants) {
+            if let Some(line) = line_of_start(self.form, process, participant) {
+                self.say(&line);
             }
         }
     }
@@ -79,9 +107,13 @@ impl Audience for Show {
         if let Some(live) = &self.live {
             live.on_event(event);
         }
-        let line = self.screen.as_mut().and_then(|screen| screen.on_event(event));
-        if let (Some(line), false) = (line, self.on_terminal) {
-            say(&line);
+        let Some(screen) = &mut self.screen else { return };
+        let line = match self.form {
+            Form::Json => screen.on_event_json(event).map(|object| object.to_string()),
+            Form::Picture | Form::Text => screen.on_event(event),
+        };
+        if let (Some(line), Form::Json | Form::Text) = (line, self.form) {
+            self.say(&line);
         }
     }
 
@@ -90,7 +122,7 @@ impl Audience for Show {
             live.publish();
         }
         let is_time = self.drawn_at.is_none_or(|at| at.elapsed() >= REDRAW);
-        if self.on_terminal && is_time {
+        if self.form == Form::Picture && is_time {
             self.progress.clear();
             self.draw();
         }
@@ -102,6 +134,19 @@ impl Drop for Show {
         // The last picture stays, as it was at the end.
         if self.drawn > 0 {
             self.draw();
+        }
+    }
+}
+
+/// Where a participant runs, said once before all events; the picture has it anyway.
+fn line_of_start(form: Form, process: ProcessId, participant: &Participant) -> Option<String> {
+    let Participant { host, pid, .. } = participant;
+    match form {
+        Form::Picture => None,
+        Form::Text => Some(format!("{process} runs on {host}, process {pid}")),
+        Form::Json => {
+            let start = json!({ "event": "start", "process": process, "host": host, "pid": pid });
+            Some(start.to_string())
         }
     }
 }
@@ -124,7 +169,28 @@ fn picture(lines: &[String], width: usize, above: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::picture;
+    use super::{Form, Participant, ProcessId, line_of_start, picture};
+
+    #[test]
+    fn programs_are_told_the_same_wherever_it_goes() {
+        assert_eq!([true, false].map(|terminal| Form::new(true, terminal)), [Form::Json; 2]);
+        assert_eq!(
+            [true, false].map(|terminal| Form::new(false, terminal)),
+            [Form::Picture, Form::Text]
+        );
+    }
+
+    #[test]
+    fn who_runs_where_is_told_in_either_form() {
+        let participant = Participant { host: "me@lab02".to_owned(), pid: 17, log: String::new() };
+        let line = |form| line_of_start(form, ProcessId(3), &participant);
+        assert_eq!(line(Form::Text).unwrap(), "p3 runs on me@lab02, process 17");
+        assert_eq!(
+            line(Form::Json).unwrap(),
+            r#"{"event":"start","host":"me@lab02","pid":17,"process":3}"#
+        );
+        assert_eq!(line(Form::Picture), None);
+    }
 
     #[test]
     fn a_picture_is_written_over_the_one_before() {

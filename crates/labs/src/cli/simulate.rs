@@ -44,12 +44,12 @@ pub(super) struct Arguments<L: Lab> {
 
 #[derive(Args, Debug)]
 struct NetworkArguments {
-    /// How long a message is under way, in milliseconds: `2`, or a range `1..5`
-    #[arg(long, value_name = "MS", default_value = "1..5", value_parser = latency)]
-    latency: Latency,
-    /// How many of all messages are lost: `10%`
-    #[arg(long, value_name = "PERCENT", default_value = "0%")]
-    loss: Chance,
+    /// How long a message is under way, in milliseconds: `2`, or a range `1..5` [default: 1..5]
+    #[arg(long, value_name = "MS", value_parser = latency)]
+    latency: Option<Latency>,
+    /// How many of all messages are lost: `10%` [default: 0%]
+    #[arg(long, value_name = "PERCENT")]
+    loss: Option<Chance>,
     /// How many of all messages arrive twice: `10%`
     #[arg(long, value_name = "PERCENT", default_value = "0%")]
     duplication: Chance,
@@ -123,6 +123,11 @@ pub(super) fn simulated<L: Lab>(
         ];
         if let Some((option, _)) = of_one_run.iter().find(|(_, given)| *given) {
             anyhow::bail!("{option} is for one run, and many were asked for: leave it out");
+        }
+        let varied = [("--latency", network.latency.is_some()), ("--loss", network.loss.is_some())];
+        let ignored = varied.iter().find(|(option, given)| *given && L::VARIED.contains(option));
+        if let Some((option, _)) = ignored {
+            anyhow::bail!("{option} is what these runs vary themselves: leave it out");
         }
         anyhow::ensure!(to.is_none(), "many runs leave no trace: it is of one");
         let study = runs(seed, &network.into_network())?;
@@ -282,7 +287,7 @@ fn broken_by_network<L: Lab>(network: &NetworkArguments) -> Vec<String> {
     let unordered = network.unordered || network.reordering != Chance::NEVER;
     let by_network = [
         (Assumption::Fifo, unordered, "--unordered"),
-        (Assumption::Reliable, network.loss != Chance::NEVER, "--loss"),
+        (Assumption::Reliable, network.loss.is_some_and(|loss| loss != Chance::NEVER), "--loss"),
         (Assumption::NoDuplicates, network.duplication != Chance::NEVER, "--duplication"),
         (Assumption::NoCrash, !network.crash.is_empty(), "--crash"),
     ];
@@ -350,9 +355,10 @@ fn without_trace(arguments: Vec<String>) -> Vec<String> {
 
 impl NetworkArguments {
     fn into_network(self) -> Network {
+        let usual = Network::default();
         Network {
-            latency: self.latency.0,
-            loss: self.loss,
+            latency: self.latency.map_or(usual.latency, |latency| latency.0),
+            loss: self.loss.unwrap_or(usual.loss),
             duplication: self.duplication,
             reordering: self.reordering,
             fifo: !self.unordered && self.reordering == Chance::NEVER,

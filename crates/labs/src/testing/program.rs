@@ -125,21 +125,21 @@ impl Running {
         Self { launcher, run: OnceCell::new(), said: String::new(), stderr }
     }
 
-    /// Reads what the launcher says on standard error until all of these lines have come, in any order. They
-    /// are lines with such an end. What was read before does not count.
+    /// Reads what the launcher says on standard error, line by line, until this is all that was waited for. What was
+    /// read before does not count.
     ///
     /// # Panics
     ///
-    /// If it comes to its end without saying so.
-    pub fn wait_until_it_says_all(&mut self, ends: &[&str]) {
+    /// If it comes to its end before.
+    pub fn read_until(&mut self, what: &str, mut is_all: impl FnMut(&str) -> bool) {
         let stderr = self.stderr.as_mut().expect("standard error was a pipe");
-        let mut missing = ends.to_vec();
-        while !missing.is_empty() {
+        loop {
             let from = self.said.len();
             let bytes = stderr.read_line(&mut self.said).expect("a pipe can be read");
-            assert!(bytes > 0, "it never says {missing:?}, but {}", self.said);
-            let line = self.said[from..].trim_end();
-            missing.retain(|end| !line.ends_with(end));
+            assert!(bytes > 0, "it never says {what}, but {}", self.said);
+            if is_all(self.said[from..].trim_end()) {
+                return;
+            }
         }
     }
 
@@ -200,11 +200,13 @@ impl Running {
     /// If the launcher prints no report.
     pub fn end(mut self) -> Ran {
         let (mut stdout, mut stderr) = (Vec::new(), self.said.into_bytes());
-        // One after the other: what a launcher says on standard error fits into a pipe.
         let out = self.launcher.stdout.take().expect("standard output is a pipe");
         let err = self.stderr.expect("standard error was a pipe");
-        read_all(out, &mut stdout);
-        read_all(err, &mut stderr);
+        // Both at once: a launcher that cannot write to one of them waits, and writes nothing to the other.
+        std::thread::scope(|scope| {
+            scope.spawn(|| read_all(err, &mut stderr));
+            read_all(out, &mut stdout);
+        });
         let status = self.launcher.wait().expect("the launcher is a child of this process");
         Ran::of(&Output { status, stdout, stderr })
     }

@@ -1,0 +1,181 @@
+//! A run while it goes on, for programs: a JSON object for each change, and one for each round of a detector.
+//!
+//! They say what the table of [`screen`](crate::screen) shows. Times are in seconds since the start.
+
+use labs::process::ProcessId;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::lists::List;
+use crate::screen::{Table, name_of};
+use crate::told::Told;
+use crate::two_levels::DETECTORS;
+
+/// What an event of a run says of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum News {
+    /// A process died.
+    Died(ProcessId),
+    /// A process said something: mostly a detector.
+    Said(ProcessId, Told),
+}
+
+/// A process, as one detector has it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Standing {
+    /// Which process.
+    pub process: ProcessId,
+    /// The last heartbeat that was sent to it by the detector that watches it, as of that one's last round.
+    pub sent: u32,
+    /// The last one that it answered, as of then; nothing before the first round, and if the text of the round was
+    /// cut off before it.
+    pub answered: Option<u32>,
+    /// The list that it is on.
+    #[serde(serialize_with = "by_name")]
+    pub state: List,
+    /// Since when, in seconds.
+    pub since_s: f64,
+}
+
+fn by_name<S: serde::Serializer>(list: &List, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(name_of(*list))
+}
+
+/// The event for programs, of a table that has taken note of it; nothing if it is none that they need.
+pub fn to_json(table: &Table, news: &News, at_s: f64) -> Option<Value> {
+    let (detector, told) = match news {
+        News::Died(process) => {
+            return Some(json!({ "event": "died", "at_s": at_s, "process": process }));
+        }
+        News::Said(detector, told) => (*detector, told),
+    };
+    match told {
+        Told::Listed { process, by, on } => {
+            let event = match on {
+                List::Alive => "restore",
+                List::Dead => "suspect",
+                List::Unknown => "doubt",
+            };
+            let mut object =
+                json!({ "event": event, "at_s": at_s, "detector": detector, "by": by });
+            let standing = serde_json::to_value(table.standing(detector, *process)?).ok()?;
+            object.as_object_mut()?.extend(standing.as_object()?.clone());
+            Some(object)
+        }
+        Told::Round { round, answered } if DETECTORS.contains(&detector) => {
+            let standings = answered.keys().filter_map(|&p| table.standing(detector, p));
+            Some(json!({
+                "event": "round",
+                "at_s": at_s,
+                "detector": detector,
+                "sent": round,
+                "processes": standings.collect::<Vec<_>>(),
+            }))
+        }
+        // Watched processes are finished as soon as they begin.
+        Told::Finished if DETECTORS.contains(&detector) => {
+            Some(json!({ "event": "finished", "at_s": at_s, "detector": detector }))
+        }
+        Told::Finished | Told::Round { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use labs::lab::Screen;
+    use labs::trace::{Note, TraceEvent, What};
+
+    use super::*;
+    use crate::two_levels::{Indication, Listed, Settings};
+
+    fn event(process: u32, at_us: u64, what: What) -> TraceEvent {
+        TraceEvent { process: ProcessId(process), n: 1, clock: None, lamport: 1, at_us, what }
+    }
+
+    /// What is said of six processes to a program.
+    struct Ear(Table);
+
+    impl Ear {
+        fn new() -> Self {
+            let interval = Duration::from_millis(250);
+            Self(Table::new(Settings { interval, threshold: 3, rounds: 80 }, 6))
+        }
+
+        fn hears(&mut self, detector: u32, at_us: u64, indication: &Indication) -> Option<Value> {
+            let what = What::Indication(Note::of(indication));
+            self.0.on_event_json(&event(detector, at_us, what))
+        }
+    }
+
+    fn round(number: u32, answered: [u32; 3]) -> Indication {
+        let watched = [1, 2, 4].map(ProcessId);
+        let answered = watched.into_iter().zip(answered).collect();
+        Indication::Round { round: number, alive: 6, dead: 0, unknown: 0, answered }
+    }
+
+    fn listed(process: u32, by: u32, on: List) -> Listed {
+        Listed { process: ProcessId(process), by: ProcessId(by), on: vec![on] }
+    }
+
+    #[test]
+    fn a_change_says_where_the_process_stands() {
+        let mut ear = Ear::new();
+        ear.hears(0, 1_500_000, &round(6, [5, 5, 2]));
+        let suspect = Indication::Suspect(listed(4, 0, List::Dead));
+        let expected = json!({
+            "event": "suspect", "at_s": 1.75, "detector": 0, "by": 0,
+            "process": 4, "sent": 6, "answered": 2, "state": "dead", "since_s": 1.75,
+        });
+        assert_eq!(ear.hears(0, 1_750_000, &suspect), Some(expected));
+        // p1 heard of it, and has it on its own list since then.
+        let told = ear.hears(1, 1_752_000, &suspect).unwrap();
+        assert_eq!((&told["detector"], &told["by"]), (&json!(1), &json!(0)));
+        assert_eq!((&told["answered"], &told["since_s"]), (&json!(2), &json!(1.752)));
+        let restore = Indication::Restore(listed(4, 0, List::Alive));
+        let restored = ear.hears(0, 2_000_000, &restore).unwrap();
+        assert_eq!((&restored["event"], &restored["state"]), (&json!("restore"), &json!("alive")));
+        let doubt =
+            ear.hears(0, 3_000_000, &Indication::Doubt(listed(3, 0, List::Unknown))).unwrap();
+        // Its own detector has told nothing yet.
+        assert_eq!((&doubt["event"], &doubt["state"]), (&json!("doubt"), &json!("unknown")));
+        assert_eq!((&doubt["sent"], &doubt["answered"]), (&json!(0), &Value::Null));
+    }
+
+    #[test]
+    fn a_round_lists_all_that_the_detector_watches() {
+        let mut ear = Ear::new();
+        ear.hears(0, 1_750_000, &Indication::Suspect(listed(4, 0, List::Dead)));
+        let standing = |process, answered, state, since_s: f64| json!({ "process": process, "sent": 7, "answered": answered, "state": state, "since_s": since_s });
+        let expected = json!({
+            "event": "round", "at_s": 1.76, "detector": 0, "sent": 7,
+            "processes": [
+                standing(1, 6, "alive", 0.0),
+                standing(2, 7, "alive", 0.0),
+                standing(4, 2, "dead", 1.75),
+            ],
+        });
+        assert_eq!(ear.hears(0, 1_760_000, &round(7, [6, 7, 2])), Some(expected));
+    }
+
+    #[test]
+    fn deaths_and_the_detectors_ends_are_told() {
+        let mut ear = Ear::new();
+        let died = ear.0.on_event_json(&event(4, 5_000_000, What::Crash));
+        assert_eq!(died, Some(json!({ "event": "died", "at_s": 5.0, "process": 4 })));
+        let finished = json!({ "event": "finished", "at_s": 9.0, "detector": 1 });
+        assert_eq!(ear.hears(1, 9_000_000, &Indication::Finished), Some(finished));
+        assert_eq!(ear.hears(2, 1_000, &Indication::Finished), None);
+    }
+
+    #[test]
+    fn what_no_detector_says_of_none_of_them_is_nothing() {
+        let mut ear = Ear::new();
+        let stranger = Indication::Suspect(listed(77, 0, List::Dead));
+        assert_eq!(ear.hears(0, 9, &stranger), None);
+        assert_eq!(ear.hears(3, 9, &Indication::Suspect(listed(2, 3, List::Dead))), None);
+        assert_eq!(ear.hears(3, 9, &round(1, [0, 0, 0])), None);
+        assert_eq!(ear.0.on_event_json(&event(9, 9, What::Crash)), None);
+    }
+}
