@@ -1,7 +1,7 @@
 //! Causal order for messages from one to some, by the algorithm of Raynal, Schiper and Toueg (*The causal
 //! ordering abstraction and a simple way to implement it*, Information Processing Letters 39, 1991).
 //!
-//! **The idea.** Everyone keeps a matrix: entry *[i][j]* counts the mails from *i* to *j* that it knows of. A
+//! **The idea.** Everyone keeps a matrix: entry (*i*, *j*) counts the mails from *i* to *j* that it knows of. A
 //! mail carries the matrix that its writer had before writing it. A reader *j* looks at its own column: for
 //! each *i*, the stamp says how many mails from *i* to *j* happened before this one. If *j* has read all of
 //! them it may read this one, and otherwise holds it. On reading, it learns what the stamp says, and that

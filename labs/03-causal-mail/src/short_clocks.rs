@@ -10,7 +10,7 @@
 //! Alice, one of Bob. So whatever rule Carol follows, she does the same in both, and is wrong in one. With
 //! a scalar or a vector clock she can only *hurry*, and break the causal order in the first, or *wait*, for
 //! ever in the second. (If Bob waits by the same rule, he never even answers: of Alice's two mails, one is for
-//! him.) The matrix tells the two apart: entry *[Alice][Carol]* is 1 in the first run and 0
+//! him.) The matrix tells the two apart: entry (Alice, Carol) is 1 in the first run and 0
 //! in the second.
 //!
 //! For broadcast the vector is enough (Birman, Schiper and Stephenson 1991): there, every mail is for everyone,

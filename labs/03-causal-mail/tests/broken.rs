@@ -25,9 +25,8 @@ const MISTAKES: [(Broken, &str, usize); 6] = [
 
 /// A world in which the mistake can show: the ways round the four servers are slow in one direction.
 fn world(how: Broken) -> World {
-    let mut world = World::default();
-    world.faults =
-        "delay 0->1 90ms; delay 1->2 90ms; delay 2->3 90ms; delay 3->0 90ms".parse().unwrap();
+    let slow = "delay 0->1 90ms; delay 1->2 90ms; delay 2->3 90ms; delay 3->0 90ms";
+    let mut world = World { faults: slow.parse().unwrap(), ..World::default() };
     match how {
         Broken::TakesTwice => world.network.duplication = Chance::percent(20),
         Broken::AcksTooEarly => world.crashes = 10,

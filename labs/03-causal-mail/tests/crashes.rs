@@ -105,6 +105,11 @@ fn name(user: usize) -> String {
     address(user % SERVERS, USERS[user / SERVERS])
 }
 
+#[expect(clippy::disallowed_methods, reason = "random moments are the test: there is no event")]
+fn pause(us: u64) {
+    thread::sleep(Duration::from_micros(us));
+}
+
 fn kills() -> u32 {
     let set = std::env::var("CAUSAL_MAIL_KILLS").ok();
     set.map_or(20, |kills| kills.parse().expect("CAUSAL_MAIL_KILLS is a number"))
@@ -139,11 +144,10 @@ fn every_acknowledged_mail_is_read_once_and_in_causal_order() {
         let mut random = 0xdead;
         let mut below = |n: u64| split_mix(&mut random) % n;
         for _ in 0..kills {
-            // Random moments are the test: there is no event to wait for.
-            thread::sleep(Duration::from_micros(below(RUNS_MAX_US)));
+            pause(below(RUNS_MAX_US));
             let server = below(SERVERS as u64) as usize;
             post.kill(server);
-            thread::sleep(Duration::from_micros(below(DOWN_MAX_US)));
+            pause(below(DOWN_MAX_US));
             post.start(server, &[]);
         }
         users.is_over.store(true, Ordering::SeqCst);

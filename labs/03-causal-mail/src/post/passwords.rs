@@ -91,7 +91,7 @@ impl Passwords {
         self.hashes.keys().map(String::as_str)
     }
 
-    /// What an attempt has to be compared with: see [`matches`].
+    /// What an attempt has to be compared with: see [`matches()`].
     pub fn hash_of(&self, name: &str) -> (String, bool) {
         match self.hashes.get(name) {
             Some(hash) => (hash.clone(), true),

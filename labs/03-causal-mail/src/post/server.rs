@@ -4,7 +4,7 @@
 //! [`STRANGERS_MAX`] are granted the time, the oldest giving way. Passwords are compared in a thread of their
 //! own, for that takes long on purpose; nobody else waits.
 //!
-//! **Forwarding.** The queue to each domain leaves in order, [`WINDOW`] mails ahead of what is acknowledged.
+//! **Forwarding.** The queue to each domain leaves in order, a few mails ahead of what is acknowledged.
 //! While the other server is down it is tried again, after twice as long each time up to [`BACK_OFF_MAX`]. When
 //! a connection breaks, all that was not acknowledged is sent again; the other server recognises it.
 
