@@ -29,7 +29,7 @@ DIR=${TESTBED_DIR:-/tmp/testbed}
 NET=${TESTBED_NET:-10.77.0}
 SELF=$(readlink -f "$0")
 SSHD=/usr/sbin/sshd # by its whole path, for it starts itself again
-PACKAGES=(finger fingerd iproute2 netbase netcat-openbsd nftables openbsd-inetd openssh-client openssh-server procps util-linux)
+PACKAGES=(finger fingerd iproute2 mutt netbase netcat-openbsd nftables openbsd-inetd openssh-client openssh-server procps util-linux)
 STUDENT=2000 # the user id of the user "student"
 
 name() { printf 'lab%02d' "$1"; }

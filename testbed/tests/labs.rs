@@ -23,6 +23,8 @@ fn main() {
         a_process_stands_still_by_plan_and_goes_on,
         a_process_is_killed_by_plan,
         messages_are_lost_by_plan,
+        a_coordinator_killed_by_plan_starts_again_on_its_machine,
+        a_client_whose_cable_is_pulled_in_its_section_loses_its_grant,
     ]);
 }
 
@@ -196,4 +198,40 @@ fn messages_are_lost_by_plan() {
     assert_eq!(outcome.status, Some(1), "{outcome:#?}");
     assert_eq!(verdict(&outcome, "exactly one token at any time"), false);
     assert_eq!(struck(&outcome), [1]);
+}
+
+/// p0 of lab 04 on its machine, killed and started again there over SSH: the line goes on.
+fn a_coordinator_killed_by_plan_starts_again_on_its_machine() {
+    let arguments = ["--clients", "5", "--entries", "4", "--work", "20", "--retry", "100"];
+    let files = ["--file", "/mnt/lab/sections", "--state", "/mnt/lab/state"];
+    let plan = ["--faults", "kill 0 at 300ms; restart 0 at 600ms"];
+    let outcome = run("mutex-central", &[&arguments[..], &files, &plan].concat());
+    outcome.assert_holds();
+    assert_eq!(struck(&outcome), [1, 1], "{outcome:#?}");
+    assert_eq!(outcome.report["result"]["entries"], 20, "{outcome:#?}");
+}
+
+/// The coordinator hears nothing from it any more, not even that its section is over, and revokes the grant when
+/// the lease is. The other enters; when the cable is back, all requests are served.
+fn a_client_whose_cable_is_pulled_in_its_section_loses_its_grant() {
+    let room = Room::up(3);
+    let program = room.share("mutex-central");
+    let arguments = ["--clients", "2", "--entries", "4", "--work", "400", "--lease", "500"];
+    let file = ["--file", "/mnt/lab/sections"];
+    let hosts = "lab[01-03]\n";
+    let mut launcher = room.launch(&program, hosts, &[&arguments[..], &file].concat());
+    let path = room.shared().join("sections");
+    let begins = |whose: &str| {
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let last = text.lines().next_back().unwrap_or_default().to_owned();
+        last.starts_with(whose).then_some(())
+    };
+    launcher.while_running("p1 is inside", PATIENCE, || begins("begin p1 "));
+    room.act(&["cut", "2"]);
+    launcher.while_running("p2 is inside", PATIENCE, || begins("begin p2 "));
+    room.act(&["heal", "2"]);
+    let outcome = launcher.outcome(PATIENCE);
+    assert_eq!(room.processes(), [], "when the launcher has ended, all has ended");
+    outcome.assert_holds();
+    assert!(outcome.report["result"]["revoked"].as_u64() > Some(0), "{outcome:#?}");
 }

@@ -8,6 +8,7 @@
 //! or be judged.
 
 mod check;
+mod live;
 mod progress;
 mod replay;
 mod run;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::faults::{Plan, PlanError};
+use crate::faults::{Plan, PlanError, RULES_MAX};
 use crate::lab::{Lab, Verb};
 use crate::report::{Report, say};
 
@@ -121,15 +122,22 @@ struct Common {
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// What goes wrong, and when: `drop 0->1 10%; kill 3 at 2s` (also delay, duplicate, reorder,
-    /// partition, stop, continue; docs/faults.md). `@FILE` reads it from a file; may be repeated
+    /// partition, stop, continue, restart; docs/faults.md). `@FILE` reads it from a file; may be repeated
     #[arg(long, value_name = "PLAN", value_parser = faults)]
-    faults: Vec<Plan>,
+    faults: Vec<Faults>,
     /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
     /// Give up after so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
     timeout: f64,
+}
+
+/// A plan of faults, and where it was read.
+#[derive(Clone, Debug)]
+struct Faults {
+    plan: Plan,
+    file: Option<PathBuf>,
 }
 
 /// The most processes that a real run may have: each is a program of its own.
@@ -142,9 +150,14 @@ impl Common {
     /// What goes wrong, if that can be among so many processes.
     fn faults(&self, processes: u32) -> anyhow::Result<Plan> {
         let mut all = Plan::default();
-        for rule in self.faults.iter().flat_map(Plan::rules) {
+        for rule in self.faults.iter().flat_map(|given| given.plan.rules()) {
             all.push(rule.clone());
         }
+        anyhow::ensure!(
+            all.rules().len() <= RULES_MAX,
+            "--faults: a plan has at most {RULES_MAX} rules, and these are {}",
+            all.rules().len()
+        );
         all.validate(processes).context("--faults")?;
         Ok(all)
     }
@@ -241,19 +254,55 @@ fn one_line(error: &anyhow::Error) -> String {
     })
 }
 
-/// The command line after the verb.
+/// The command line after the verb. Plans of faults stand in it as they are, and not the files that held
+/// them: those may change, or be elsewhere when the trace is read.
 fn arguments_after_verb() -> Vec<String> {
-    std::env::args().skip(2).collect()
+    let mut arguments: Vec<String> = std::env::args().skip(2).collect();
+    for i in 0..arguments.len() {
+        let written = match arguments[i].strip_prefix("--faults=") {
+            Some(_) => "--faults=",
+            None if i > 0 && arguments[i - 1] == "--faults" => "",
+            None => continue,
+        };
+        let value = &arguments[i][written.len()..];
+        if let (true, Ok(read)) = (value.starts_with('@'), faults(value)) {
+            arguments[i] = format!("{written}{}", read.plan);
+        }
+    }
+    arguments
+}
+
+/// Makes sure that a trace can be written there, without harm to what is there now, and that the run does
+/// not need it for something else.
+fn check_trace(common: &Common, others: impl Iterator<Item = PathBuf>) -> anyhow::Result<()> {
+    let Some(path) = &common.trace else { return Ok(()) };
+    let write = || -> anyhow::Result<()> {
+        crate::report::check_regular(path)?;
+        std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+        let path = path.canonicalize()?;
+        let plans = common.faults.iter().filter_map(|faults| faults.file.clone());
+        for other in others.chain(plans) {
+            anyhow::ensure!(
+                other.canonicalize().ok().as_ref() != Some(&path),
+                "the run needs {} for something else: name another",
+                other.display()
+            );
+        }
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write the trace to {}", path.display()))
 }
 
 /// The largest file with a plan that is read, in bytes: far more than its rules may take.
 const PLAN_MAX: u64 = 64 << 10;
 
 /// Reads a plan, or the file that holds it.
-fn faults(text: &str) -> Result<Plan, String> {
+fn faults(text: &str) -> Result<Faults, String> {
     let Some(path) = text.strip_prefix('@') else {
-        return text.parse().map_err(|error: PlanError| error.to_string());
+        let plan = text.parse().map_err(|error: PlanError| error.to_string())?;
+        return Ok(Faults { plan, file: None });
     };
+    let file_name = path;
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(|error| format!("{path}: {error}"))?;
     file.take(PLAN_MAX + 1)
@@ -262,7 +311,8 @@ fn faults(text: &str) -> Result<Plan, String> {
     if text.len() as u64 > PLAN_MAX {
         return Err(format!("{path} is longer than {PLAN_MAX} bytes"));
     }
-    text.parse().map_err(|error: PlanError| format!("{path}: {error}"))
+    let plan = text.parse().map_err(|error: PlanError| format!("{path}: {error}"))?;
+    Ok(Faults { plan, file: Some(file_name.into()) })
 }
 
 /// Reads a positive number of seconds.

@@ -67,6 +67,10 @@ impl<'de> Deserialize<'de> for Wave {
     }
 }
 
+/// The kind of the indication by which a process says that a marker has reached it, and of which wave:
+/// `Marked(2@p0)`. It says so first of all that it does about the marker.
+pub const MARKED: &str = "Marked";
+
 /// What one process recorded in one wave, as far as it can be judged without knowing the application.
 ///
 /// The text is `2@p0, worth 107, p1: 1-3, p4: 2`: the wave, what the recorded state and messages are worth
@@ -101,8 +105,8 @@ impl Display for Recorded {
     }
 }
 
-/// More messages than this in one channel are refused when a text is read: a range of a few letters must
-/// not fill memory.
+/// More messages than this, over all channels together, are refused when a text is read: a few ranges of a few
+/// letters each must not fill memory.
 const MESSAGES_MAX: u64 = 1 << 20;
 
 impl FromStr for Recorded {
@@ -115,10 +119,11 @@ impl FromStr for Recorded {
         let worth = parts.next().and_then(|part| part.strip_prefix("worth ")?.parse().ok());
         let worth = worth.ok_or_else(|| wrong(text))?;
         let mut channels = BTreeMap::new();
+        let mut room = MESSAGES_MAX;
         for part in parts {
             let (from, messages) = part.split_once(": ").ok_or_else(|| wrong(part))?;
             let from = process(from).ok_or_else(|| wrong(part))?;
-            let messages = ranges(messages).ok_or_else(|| wrong(part))?;
+            let messages = ranges(messages, &mut room).ok_or_else(|| wrong(part))?;
             if channels.insert(from, messages).is_some() {
                 return Err(wrong(part));
             }
@@ -127,16 +132,14 @@ impl FromStr for Recorded {
     }
 }
 
-/// The numbers of `1-3 7`.
-fn ranges(text: &str) -> Option<Vec<u64>> {
+/// The numbers of `1-3 7`, if there is room for them; they take it.
+fn ranges(text: &str, room: &mut u64) -> Option<Vec<u64>> {
     let mut numbers = Vec::new();
     for part in text.split(' ') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
-        let so_far = numbers.len() as u64;
-        if last < first || last - first >= MESSAGES_MAX - so_far.min(MESSAGES_MAX) {
-            return None;
-        }
+        let count = last.checked_sub(first)?.checked_add(1)?;
+        *room = room.checked_sub(count)?;
         numbers.extend(first..=last);
     }
     Some(numbers)
@@ -186,6 +189,16 @@ mod tests {
         assert_eq!(recorded.to_string(), text);
     }
 
+    /// A text of 14 KB names a thousand channels: they share what one may have.
+    #[test]
+    fn the_channels_of_a_text_share_its_limit() {
+        let channels = |each: u64| (1..=1_024).map(move |p| format!(", p{p}: 1-{each}"));
+        let text = |each| format!("2@p0, worth 1{}", channels(each).collect::<String>());
+        let most: Recorded = text(1_024).parse().unwrap();
+        assert_eq!(most.channels.values().map(Vec::len).sum::<usize>(), 1 << 20);
+        assert!(text(1_025).parse::<Recorded>().is_err());
+    }
+
     #[test]
     fn what_says_nothing_or_too_much_is_refused() {
         for text in [
@@ -198,6 +211,8 @@ mod tests {
             "2@p0, worth 1, p1: 1, p1: 2",
             "2@p0, worth 1, p1: 1-18446744073709551615",
             "2@p0, worth 1, p1: 1-1048576 1-1048576",
+            "2@p0, worth 1, p1: 0-18446744073709551615",
+            "2@p0, worth 1, p1: 1-1048576, p2: 1",
         ] {
             assert!(text.parse::<Recorded>().is_err(), "{text:?}");
         }

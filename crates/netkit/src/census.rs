@@ -63,13 +63,12 @@ fn process_of_run(pid: u32) -> Option<RunProcess> {
     let program = String::from_utf8_lossy(program);
     let program = program.rsplit('/').next().unwrap_or_default().to_owned();
     let stat = Stat::of(pid)?;
-    // One that has ended, and was not waited for, is only the note of its end.
-    (!matches!(stat.state, 'Z' | 'X')).then(|| RunProcess {
+    stat.is_alive().then(|| RunProcess {
         run,
         rank,
         pid,
         program,
-        is_stopped: matches!(stat.state, 'T' | 't'),
+        is_stopped: stat.is_stopped(),
         age: stat.age(),
     })
 }
@@ -77,7 +76,13 @@ fn process_of_run(pid: u32) -> Option<RunProcess> {
 /// When a process was started, in hundredths of a second since the machine was; none if it is not there,
 /// or has ended and was only not waited for.
 pub fn started(pid: u32) -> Option<u64> {
-    Stat::of(pid).filter(|stat| !matches!(stat.state, 'Z' | 'X')).map(|stat| stat.started)
+    Stat::of(pid).filter(Stat::is_alive).map(|stat| stat.started)
+}
+
+/// Whether the process of this number is stopped, and how long it has been there; none if it is not there.
+pub fn look_at(pid: u32) -> Option<(bool, Duration)> {
+    let stat = Stat::of(pid).filter(Stat::is_alive)?;
+    Some((stat.is_stopped(), stat.age()))
 }
 
 /// Sends a signal to the process of this number that was started at that moment, if it is this user's and
@@ -139,6 +144,15 @@ impl Stat {
         // Field 22 of all (proc(5)); the state is field 3.
         let started = fields.nth(18)?.parse().ok()?;
         Some(Stat { state, started })
+    }
+
+    /// One that has ended, and was not waited for, is only the note of its end.
+    fn is_alive(&self) -> bool {
+        !matches!(self.state, 'Z' | 'X')
+    }
+
+    fn is_stopped(&self) -> bool {
+        matches!(self.state, 'T' | 't')
     }
 
     fn age(&self) -> Duration {

@@ -371,6 +371,14 @@ impl Net {
         }
     }
 
+    /// Writes what was sent on a connection now, as far as the system takes it, and not at the end of the turn:
+    /// for programs that may not live so long.
+    pub fn flush(&mut self, connection: ConnectionId) {
+        if let Some(connection) = self.connection(connection.0) {
+            connection.write();
+        }
+    }
+
     /// Who is at the other end, or `None` if the connection is gone.
     #[must_use]
     pub fn peer(&self, connection: ConnectionId) -> Option<Peer> {

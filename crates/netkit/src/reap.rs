@@ -60,9 +60,17 @@ fn signal_if_of_run(pid: u32, run: &RunId, how: Signal) -> bool {
     is_ours(pid) && is_of_run(pid, run) && pidfd_signal(&process, how).is_ok()
 }
 
-/// Whether the process belongs to the user of this one.
+/// Whether the process belongs to the user of this one, and to this machine: one in a container, with process
+/// numbers of its own, is on another, though it is seen from here.
 pub(crate) fn is_ours(pid: u32) -> bool {
-    fs::metadata(format!("/proc/{pid}")).is_ok_and(|about| about.uid() == geteuid().as_raw())
+    let numbers = |who: &str| fs::read_link(format!("/proc/{who}/ns/pid")).ok();
+    let is_elsewhere = match (numbers("self"), numbers(&pid.to_string())) {
+        (Some(ours), Some(its)) => ours != its,
+        // Whoever may not look takes it for what it seems to be.
+        _ => false,
+    };
+    let is_of_user = |about: fs::Metadata| about.uid() == geteuid().as_raw();
+    fs::metadata(format!("/proc/{pid}")).is_ok_and(is_of_user) && !is_elsewhere
 }
 
 /// The command line of a process, the program first. One that has ended has none.

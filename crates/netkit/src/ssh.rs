@@ -70,6 +70,16 @@ pub fn resolve(host: &Host, options: &LaunchOptions) -> Result<std::net::SocketA
     Ok(Target::resolve(host, options)?.first_address())
 }
 
+/// What tells a program from another version of it: the hash of its content, as the names of copies have
+/// it. A copy that [`Remote::push`] made has the same.
+///
+/// # Errors
+///
+/// If the file cannot be read.
+pub fn program_hash(program: &Path) -> io::Result<String> {
+    Ok(copy::hash_of(&mut std::fs::File::open(program)?)?.0)
+}
+
 /// How many commands of one session run at once. A usual `sshd` allows ten (its `MaxSessions`).
 pub const CHANNELS_AT_ONCE: usize = 8;
 

@@ -109,16 +109,23 @@ impl Process for BrokenMailer {
     }
 
     fn on_request(&mut self, ctx: &mut Context<Self>, request: Request) {
+        for neighbour in self.mailer.courier().awaited() {
+            ctx.stop_timer(Timer::Retry(neighbour));
+        }
         self.crash();
         ctx.wrap(|ctx| self.mailer.on_request(ctx, request));
     }
 
     fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, message: Message) {
+        let taken = self.mailer.courier().last_taken(from);
         let message = self.mistake(ctx.me(), from, message);
         if let (Mailer::User(user), Broken::LearnsNothing) = (&mut self.mailer, self.broken) {
             user.knowledge.learn_nothing();
         }
         ctx.wrap(|ctx| self.mailer.on_message(ctx, from, message));
+        if self.broken == Broken::TakesTwice {
+            self.mailer.courier_mut().remember_taking(from, taken);
+        }
     }
 
     fn on_timeout(&mut self, ctx: &mut Context<Self>, timer: Timer) {

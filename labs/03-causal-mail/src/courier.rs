@@ -135,8 +135,7 @@ impl<Mail: Clone> Courier<Mail> {
     /// Forgets what was to be handed over: a mistake, which the tests make.
     pub(crate) fn forget_kept(&mut self) {
         for outgoing in self.outgoing.values_mut() {
-            outgoing.taken += outgoing.queue.len() as u64;
-            outgoing.queue.clear();
+            (outgoing.sent, outgoing.queue) = (0, VecDeque::new());
         }
     }
 
@@ -145,5 +144,11 @@ impl<Mail: Clone> Courier<Mail> {
         if number > 0 && self.last_taken(from) >= number {
             self.taken.insert(from, number - 1);
         }
+    }
+
+    /// Undoes [`forget_taking`](Self::forget_taking), but for what was taken meanwhile.
+    pub(crate) fn remember_taking(&mut self, from: ProcessId, number: u64) {
+        let taken = self.taken.entry(from).or_default();
+        *taken = number.max(*taken);
     }
 }

@@ -87,7 +87,7 @@ impl Options {
     pub fn new(plan: Correspondence, order: Order, stamps: Stamps) -> Self {
         Self {
             servers: plan.servers,
-            users: Some(plan.users / plan.servers),
+            users: Some(plan.users / plan.servers.max(1)),
             traffic: Some(Traffic::Random),
             mails: 0,
             answers: 0,

@@ -15,6 +15,7 @@ pub mod correspondence;
 pub mod courier;
 pub mod lab;
 pub mod ordering;
+pub mod post;
 pub mod short_clocks;
 pub mod study;
 pub mod tools;

@@ -105,7 +105,6 @@ pub struct Numbers {
     /// All up to this one.
     up_to: u64,
     /// And these.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     beyond: BTreeSet<u64>,
 }
 
@@ -123,6 +122,17 @@ impl Numbers {
         }
     }
 
+    /// And all that are in the other.
+    fn add(&mut self, other: &Self) {
+        if other.up_to > self.up_to {
+            self.up_to = other.up_to;
+            self.beyond.retain(|&number| number > other.up_to);
+        }
+        // One that is there already moves what follows it.
+        other.beyond.iter().for_each(|&number| self.insert(number));
+        self.insert(self.up_to);
+    }
+
     /// The first number up to this one that is missing.
     fn first_missing(&self, up_to: u64) -> Option<u64> {
         (self.up_to < up_to).then_some(self.up_to + 1)
@@ -136,7 +146,6 @@ pub struct Knowledge<Name: Ord> {
     me: Name,
     clock: SparseMatrix<Name>,
     read: BTreeMap<Name, Numbers>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     told: Option<Told<Name>>,
     /// A mistake: see [`Broken`](crate::broken::Broken).
     #[serde(skip)]
@@ -207,6 +216,15 @@ impl<Name: Clone + Ord> Knowledge<Name> {
         envelope.clock.entries().for_each(|(from, to, count)| learn(from, to, count));
         let numbers = envelope.to.iter().map(|to| (to, envelope.number(to)));
         numbers.for_each(|(to, number)| learn(&envelope.from, to, number));
+    }
+
+    /// Takes what another copy of this member's own knowledge says.
+    pub fn add(&mut self, other: &Self) {
+        self.clock.merge(&other.clock);
+        for (from, theirs) in &other.read {
+            let mine = self.read.entry(from.clone()).or_default();
+            mine.add(theirs);
+        }
     }
 
     /// Whether this mail was read.

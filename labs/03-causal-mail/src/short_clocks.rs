@@ -9,7 +9,8 @@
 //! In both runs Bob's answer bears the same Lamport time, 4, and the same vector, *[2, 1, 0, 0]*: two mails of
 //! Alice, one of Bob. So whatever rule Carol follows, she does the same in both, and is wrong in one. With
 //! a scalar or a vector clock she can only *hurry*, and break the causal order in the first, or *wait*, for
-//! ever in the second. The matrix tells the two apart: entry *[Alice][Carol]* is 1 in the first run and 0
+//! ever in the second. (If Bob waits by the same rule, he never even answers: of Alice's two mails, one is for
+//! him.) The matrix tells the two apart: entry *[Alice][Carol]* is 1 in the first run and 0
 //! in the second.
 //!
 //! For broadcast the vector is enough (Birman, Schiper and Stephenson 1991): there, every mail is for everyone,
@@ -56,6 +57,12 @@ pub fn two_runs() -> [Correspondence; 2] {
         let mails = vec![planned(0, first, None), planned(0, 1, None), planned(1, 2, Some(1))];
         Correspondence { servers: 0, users: 4, mails }
     })
+}
+
+/// Alice writes two mails to Carol, and nothing else happens: for what one sender's mails alone show.
+pub fn one_channel() -> Correspondence {
+    let mail = Planned { from: ProcessId(0), to: [ProcessId(2)].into(), after: None };
+    Correspondence { servers: 0, users: 4, mails: vec![mail.clone(), mail] }
 }
 
 /// A user.

@@ -6,6 +6,7 @@
 use std::io;
 use std::time::Duration;
 
+use labs::faults;
 use labs::lab::Study;
 use labs::process::{Process, ProcessId, split_mix};
 use labs::simulate::{Ended, Limits, Network, Simulation};
@@ -26,39 +27,54 @@ pub struct Plan {
 /// mail is under way, so that crashes strike in all phases.
 const PAUSE_MAX_US: u64 = 40_000;
 
-/// One run with crashes of the first so many processes. `stable` is what a crash leaves.
+/// After so many events a run is taken for one without end: some ten times what a large one has.
+const EVENTS_MAX: u64 = 1_000_000;
+
+/// Where a run takes place.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// How messages travel.
+    pub network: Network,
+    /// What else goes wrong.
+    pub faults: faults::Plan,
+    /// How many times one of the servers crashes, and comes back.
+    pub crashes: u32,
+}
+
+/// One run of all these processes, the first `servers` of which crash. `stable` is what a crash leaves.
 ///
 /// # Panics
 ///
-/// If the network is impossible, or there are no servers.
-pub fn run_with_crashes<P: Process>(
+/// If the world is impossible, or there are no servers.
+pub fn run_in<P: Process>(
+    world: &World,
     seed: u64,
-    network: Network,
     all: Vec<P>,
     servers: u32,
-    crashes: u32,
     specs: &[Spec],
     stable: impl Fn(&P) -> P,
 ) -> (Vec<Verdict>, Judge) {
     let processes = all.len() as u32;
     let recorder = Recorder::new(processes, Judge::new(specs, processes));
-    let simulation = Simulation::new(seed, network, all, recorder);
-    let mut simulation = simulation.expect("the network is possible");
+    let simulation = Simulation::new(seed, world.network.clone(), all, recorder)
+        .and_then(|simulation| simulation.with_faults(&world.faults, seed));
+    let mut simulation = simulation.expect("the world is possible");
     let mut random = seed ^ 0x00c4_a54e_5eed;
     let mut pause = || Duration::from_micros(1 + split_mix(&mut random) % PAUSE_MAX_US);
     let mut which = seed ^ 0x5e12_7e12_0000;
-    for _ in 0..crashes {
+    let mut moment = Duration::ZERO;
+    for _ in 0..world.crashes {
         let server = ProcessId((split_mix(&mut which) % u64::from(servers)) as u32);
-        let moment = simulation.now() + pause();
+        moment += pause();
         run_until(&mut simulation, moment);
         simulation.crash(server);
         // As it is at the crash: nothing reaches the disk of a machine that is off.
         let kept = stable(simulation.process(server));
-        let moment = simulation.now() + pause();
+        moment += pause();
         simulation.recover_at(moment, server, kept);
         run_until(&mut simulation, moment);
     }
-    let ended = simulation.run(Limits::default());
+    let ended = simulation.run(Limits { events: EVENTS_MAX, ..Limits::default() });
     assert_eq!(ended, Ended::Quiet, "seed {seed}");
     let judge = simulation.into_observer().finish().expect("nothing is written that could fail");
     (judge.verdicts(&ended.end()), judge)
@@ -80,15 +96,15 @@ pub fn study<P: Process>(
     build: impl Fn(u64) -> (Vec<P>, u32, Vec<Spec>),
     stable: impl Fn(&P) -> P + Copy,
 ) -> io::Result<Study> {
+    let world =
+        World { network: network.clone(), faults: faults::Plan::default(), crashes: plan.crashes };
     let mut processes = 0;
     let mut tallies: Vec<(Verdict, u32)> = Vec::new();
     let mut messages = 0;
     for seed in (seed..).take(plan.runs as usize) {
         let (all, servers, specs) = build(seed);
         processes = all.len() as u32;
-        let network = network.clone();
-        let (verdicts, judge) =
-            run_with_crashes(seed, network, all, servers, plan.crashes, &specs, stable);
+        let (verdicts, judge) = run_in(&world, seed, all, servers, &specs, stable);
         messages += judge.messages().values().sum::<u64>();
         if tallies.is_empty() {
             tallies = verdicts.iter().map(|verdict| (verdict.clone(), 0)).collect();

@@ -1,10 +1,73 @@
-//! The lab's own subcommands.
+//! The lab's own subcommands: servers and clients as programs.
+
+use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
 use clap::Subcommand;
-/// Tools.
+
+use crate::post::{client, demo, passwords, secret, server};
+
+/// What the program does beside the three verbs.
 #[derive(Debug, Subcommand)]
-pub enum Tools {}
+pub enum Tools {
+    /// A mail server in charge of one domain
+    Server(server::Options),
+    /// Open a box: send and read mail
+    Client(client::Options),
+    /// Three servers and three clients here: an answer overtakes its question, and then does not
+    Demo,
+    /// Give a user a password, in the file that the server of its domain reads
+    Passwd {
+        /// The file; it is made if it is not there
+        file: PathBuf,
+        /// The user, without the domain
+        name: String,
+    },
+    /// Write a new secret, which all servers share
+    Secret {
+        /// A file that is not there yet
+        file: PathBuf,
+    },
+}
+
 impl labs::cli::Tool for Tools {
     fn run(self) -> anyhow::Result<u8> {
-        match self {}
+        init_log();
+        match self {
+            Self::Server(options) => server::serve(options).map(|()| 0),
+            Self::Client(options) => client::run(options),
+            Self::Demo => demo::run(),
+            Self::Passwd { file, name } => {
+                passwords::set(&file, &name, &new_password(&name)?)?;
+                Ok(0)
+            }
+            Self::Secret { file } => {
+                secret::create(&file)?;
+                Ok(0)
+            }
+        }
     }
+}
+
+/// Warnings, unless `RUST_LOG` asks for more.
+fn init_log() {
+    let environment = env_logger::Env::default().default_filter_or("warn");
+    // A second logger is impossible: this is the first thing that the program does.
+    let _ = env_logger::Builder::from_env(environment).format_timestamp_millis().try_init();
+}
+
+/// Asked for on a terminal; the first line of a pipe.
+fn new_password(name: &str) -> anyhow::Result<String> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return rpassword::prompt_password(format!("new password of {name}: "))
+            .context("the password cannot be read");
+    }
+    let mut line = String::new();
+    let limit = passwords::PASSWORD_MAX as u64 + 2;
+    std::io::Read::take(stdin.lock(), limit)
+        .read_line(&mut line)
+        .context("the password cannot be read from standard input")?;
+    Ok(line.trim_end_matches('\n').to_owned())
 }

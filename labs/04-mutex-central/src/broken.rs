@@ -4,7 +4,7 @@ use labs::process::{Context, Process, ProcessId};
 use serde::{Deserialize, Serialize};
 
 use crate::coordinator::Book;
-use crate::mutex::{Indication, Message, Mutex, Request, Timer};
+use crate::mutex::{COORDINATOR, Indication, Message, Mutex, Request, Timer};
 
 /// The mistakes.
 #[derive(
@@ -29,6 +29,8 @@ pub enum Broken {
     Lifo,
     /// The coordinator does not hear that a section is over.
     IgnoresRelease,
+    /// Clients ask twice for each entry.
+    AsksTwice,
     /// All grants have the same token.
     NoFencing,
     /// The coordinator starts again with an empty book. Shows where a plan of faults restarts it.
@@ -56,15 +58,28 @@ impl BrokenMutex {
         ctx: &mut Context<Self>,
         event: impl FnOnce(&mut Mutex, &mut Context<Mutex>),
     ) {
+        let before = self.asks();
         ctx.wrap(|ctx| event(&mut self.mutex, ctx));
+        let ask = self.asks();
+        if self.broken == Broken::AsksTwice && ask > before {
+            ctx.send(COORDINATOR, Message::Request { ask });
+        }
+    }
+
+    /// How often a client has wanted to enter.
+    fn asks(&self) -> u64 {
+        match &self.mutex {
+            Mutex::Coordinator(_) => 0,
+            Mutex::Client(client) => client.asks(),
+        }
     }
 
     /// What the process makes of a message before it handles it as it should; nothing if it ends here.
     fn before(&mut self, message: Message) -> Option<Message> {
         match (&mut self.mutex, self.broken, message) {
-            (Mutex::Client(client), Broken::NoFencing, Message::Grant { ask, .. }) => {
+            (Mutex::Client(client), Broken::NoFencing, Message::Grant { ask, lease, .. }) => {
                 client.forget_token();
-                Some(Message::Grant { ask, token: SAME })
+                Some(Message::Grant { ask, token: SAME, lease })
             }
             (Mutex::Coordinator(coordinator), Broken::NoFencing, Message::Release { .. }) => {
                 Some(Message::Release { token: coordinator.book_mut().token })

@@ -6,10 +6,6 @@ use labs::process::Context;
 
 use crate::mutex::{COORDINATOR, Indication, Message, Mutex, Timer, Times};
 
-/// How many times in a row a client asks again and hears nothing before it gives up: with the usual pause of half
-/// a second, ten seconds. A coordinator that lives answers each time.
-const RETRIES_MAX: u32 = 20;
-
 /// One that wants to enter.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Client {
@@ -21,6 +17,8 @@ pub struct Client {
     /// The greatest token that it was given.
     token: u64,
     state: State,
+    /// It was told to want nothing more.
+    is_stopped: bool,
 }
 
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -29,14 +27,20 @@ enum State {
     Idle,
     /// It asked, and so many times again without an answer.
     Waiting(u32),
-    /// It is in its critical section.
-    Inside,
+    /// It is in its critical section, with this token.
+    Inside(u64),
 }
 
 impl Client {
     /// A client that wants to enter so many times.
     pub fn new(times: Times, entries: u64) -> Self {
-        Self { times, left: entries, ask: 0, token: 0, state: State::Idle }
+        let (left, state) = (entries, State::Idle);
+        Self { times, left, ask: 0, token: 0, state, is_stopped: false }
+    }
+
+    /// How often it has wanted to enter.
+    pub(crate) fn asks(&self) -> u64 {
+        self.ask
     }
 
     /// The client forgets which tokens it was given: for one that makes mistakes.
@@ -63,7 +67,7 @@ impl Client {
         self.state = State::Waiting(0);
         ctx.indicate(Indication::Asked(self.ask));
         ctx.send(COORDINATOR, Message::Request { ask: self.ask });
-        self.start(ctx, Timer::Retry, self.times.retry);
+        start(ctx, Timer::Retry, self.times.retry);
     }
 
     pub(crate) fn on_wait(&mut self) {
@@ -73,18 +77,24 @@ impl Client {
     }
 
     /// The same grant may come again, and one may come that is not wanted any more.
-    pub(crate) fn on_grant(&mut self, ctx: &mut Context<Mutex>, ask: u64, token: u64) {
+    pub(crate) fn on_grant(
+        &mut self,
+        ctx: &mut Context<Mutex>,
+        ask: u64,
+        token: u64,
+        lease: Duration,
+    ) {
         if token <= self.token {
             return;
         }
         self.token = token;
         match self.state {
             State::Waiting(_) if ask == self.ask => {
-                self.state = State::Inside;
-                self.stop(ctx, Timer::Retry, self.times.retry);
+                self.state = State::Inside(token);
+                ctx.stop_timer(Timer::Retry);
                 ctx.indicate(Indication::Entered(token));
                 ctx.start_timer(Timer::Work, self.times.work);
-                self.start(ctx, Timer::Lease, self.times.lease);
+                start(ctx, Timer::Lease, lease);
             }
             _ => {
                 ctx.indicate(Indication::Declined(token));
@@ -95,39 +105,39 @@ impl Client {
 
     pub(crate) fn on_timeout(&mut self, ctx: &mut Context<Mutex>, timer: Timer) {
         match (timer, &self.state) {
-            (Timer::Work, State::Inside) => self.leave(ctx),
-            (Timer::Lease, State::Inside) => self.abandon(ctx),
-            (Timer::Retry, &State::Waiting(tries)) if tries < RETRIES_MAX => {
+            (Timer::Work, &State::Inside(token)) => self.leave(ctx, token),
+            (Timer::Lease, &State::Inside(token)) => self.abandon(ctx, token),
+            (Timer::Retry, &State::Waiting(tries)) if tries < self.times.retries => {
                 self.state = State::Waiting(tries + 1);
                 ctx.send(COORDINATOR, Message::Retry { ask: self.ask });
-                self.start(ctx, Timer::Retry, self.times.retry);
+                start(ctx, Timer::Retry, self.times.retry);
             }
             (Timer::Retry, State::Waiting(_)) => {
                 self.state = State::Idle;
                 ctx.indicate(Indication::GaveUp);
                 ctx.indicate(Indication::Finished);
             }
-            (Timer::Rest, State::Idle) => ctx.indicate(Indication::Finished),
+            (Timer::Rest, State::Idle) => self.finish(ctx),
             _ => {}
         }
     }
 
-    fn leave(&mut self, ctx: &mut Context<Mutex>) {
-        self.stop(ctx, Timer::Lease, self.times.lease);
+    fn leave(&mut self, ctx: &mut Context<Mutex>, token: u64) {
+        ctx.stop_timer(Timer::Lease);
         self.left -= 1;
         // What the application does in the section it does now, before the coordinator hears that it is
         // over.
-        ctx.indicate(Indication::Left(self.token));
-        ctx.send(COORDINATOR, Message::Release { token: self.token });
+        ctx.indicate(Indication::Left(token));
+        ctx.send(COORDINATOR, Message::Release { token });
         self.go_on(ctx);
     }
 
     /// The section is over, and its work is not done: it is wanted once more.
-    fn abandon(&mut self, ctx: &mut Context<Mutex>) {
+    fn abandon(&mut self, ctx: &mut Context<Mutex>, token: u64) {
         ctx.stop_timer(Timer::Work);
-        self.stop(ctx, Timer::Lease, self.times.lease);
-        ctx.indicate(Indication::Expired(self.token));
-        ctx.send(COORDINATOR, Message::Release { token: self.token });
+        ctx.stop_timer(Timer::Lease);
+        ctx.indicate(Indication::Expired(token));
+        ctx.send(COORDINATOR, Message::Release { token });
         self.ask(ctx);
     }
 
@@ -135,7 +145,7 @@ impl Client {
     /// thought to last.
     pub(crate) fn on_refused(&mut self, ctx: &mut Context<Mutex>, token: u64) {
         match self.state {
-            State::Inside if token == self.token => self.abandon(ctx),
+            State::Inside(inside) if token == inside => self.abandon(ctx, token),
             State::Idle => {
                 self.left += 1;
                 ctx.stop_timer(Timer::Rest);
@@ -145,15 +155,29 @@ impl Client {
         }
     }
 
-    fn start(&self, ctx: &mut Context<Mutex>, timer: Timer, after: Duration) {
-        if !after.is_zero() {
-            ctx.start_timer(timer, after);
+    /// A client that waits leaves without a word: whoever keeps the line notices that it is gone.
+    pub(crate) fn on_stop(&mut self, ctx: &mut Context<Mutex>) {
+        self.is_stopped = true;
+        match self.state {
+            State::Inside(_) => self.left = 1,
+            State::Idle | State::Waiting(_) => {
+                self.state = State::Idle;
+                ctx.indicate(Indication::Stopped);
+            }
         }
     }
 
-    fn stop(&self, ctx: &mut Context<Mutex>, timer: Timer, after: Duration) {
-        if !after.is_zero() {
-            ctx.stop_timer(timer);
+    fn finish(&mut self, ctx: &mut Context<Mutex>) {
+        ctx.indicate(Indication::Finished);
+        if self.is_stopped {
+            ctx.indicate(Indication::Stopped);
         }
+    }
+}
+
+/// Starts a timer, unless it is not to run at all.
+fn start(ctx: &mut Context<Mutex>, timer: Timer, after: Duration) {
+    if !after.is_zero() {
+        ctx.start_timer(timer, after);
     }
 }

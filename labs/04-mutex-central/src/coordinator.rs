@@ -14,8 +14,8 @@ pub struct Coordinator {
     book: Book,
     /// What is on stable storage; nothing if there is none.
     stored: Option<Book>,
-    /// How long it waits for who is inside; zero: for ever.
-    patience: Duration,
+    /// How long a client may stay inside; zero: for ever.
+    lease: Duration,
 }
 
 /// What the coordinator must not forget.
@@ -43,13 +43,7 @@ pub struct Wish {
 impl Coordinator {
     /// A coordinator that has heard of nobody. `keeps` says whether it has stable storage.
     pub fn new(times: Times, keeps: bool) -> Self {
-        Self {
-            book: Book::default(),
-            stored: keeps.then(Book::default),
-            // A client counts from the arrival of GRANT: what that may take, and what clocks may drift
-            // apart, is the quarter.
-            patience: times.lease + times.lease / 4,
-        }
+        Self { book: Book::default(), stored: keeps.then(Book::default), lease: times.lease }
     }
 
     /// The same with what stable storage kept.
@@ -75,7 +69,7 @@ impl Coordinator {
             ctx.indicate(Indication::Queued(wish.client.0));
         }
         if let Some(Wish { client, ask }) = self.book.inside {
-            ctx.send(client, Message::Regrant { ask, token: self.book.token });
+            ctx.send(client, self.regrant(ask));
             self.start_lease(ctx);
         }
         self.go_on(ctx);
@@ -98,7 +92,7 @@ impl Coordinator {
             ctx.indicate(Indication::Queued(client.0));
             self.go_on(ctx);
         } else if self.book.inside == Some(wish) {
-            ctx.send(client, Message::Regrant { ask, token: self.book.token });
+            ctx.send(client, self.regrant(ask));
         } else if is_retry && self.book.line.contains(&wish) {
             ctx.send(client, Message::Wait);
         }
@@ -107,6 +101,7 @@ impl Coordinator {
     /// A client that has a new wish does not stand in the line with an old one, nor is it inside any more.
     fn forget(&mut self, ctx: &mut Context<Mutex>, client: ProcessId) {
         if self.book.inside.is_some_and(|wish| wish.client == client) {
+            ctx.indicate(Indication::Over(self.book.token));
             self.end(ctx);
         }
         self.leave_line(ctx, client);
@@ -161,7 +156,7 @@ impl Coordinator {
 
     fn end(&mut self, ctx: &mut Context<Mutex>) {
         self.book.inside = None;
-        if !self.patience.is_zero() {
+        if !self.lease.is_zero() {
             ctx.stop_timer(Timer::Lease);
         }
     }
@@ -182,14 +177,21 @@ impl Coordinator {
             ctx.indicate(Indication::Stored(self.book.clone()));
         }
         if let Some(Wish { client, ask }) = next {
-            ctx.send(client, Message::Grant { ask, token: self.book.token });
+            let (token, lease) = (self.book.token, self.lease);
+            ctx.send(client, Message::Grant { ask, token, lease });
             self.start_lease(ctx);
         }
     }
 
     fn start_lease(&self, ctx: &mut Context<Mutex>) {
-        if !self.patience.is_zero() {
-            ctx.start_timer(Timer::Lease, self.patience);
+        if !self.lease.is_zero() {
+            // The client counts from the arrival of GRANT: what that may take, and what two clocks may drift
+            // apart, is the quarter.
+            ctx.start_timer(Timer::Lease, self.lease + self.lease / 4);
         }
+    }
+
+    fn regrant(&self, ask: u64) -> Message {
+        Message::Regrant { ask, token: self.book.token, lease: self.lease }
     }
 }

@@ -69,6 +69,10 @@ enum World {
     Check,
 }
 
+/// How many times in a row a client of a run asks again and hears nothing before it gives up: with the usual
+/// pause of half a second, ten seconds. A coordinator that lives answers each time.
+const RETRIES_MAX: u32 = 20;
+
 /// More entries of each client than anybody waits for, and far from where counting messages overflows.
 const ENTRIES_MAX: u64 = 1 << 32;
 
@@ -100,6 +104,7 @@ impl Options {
             work: ms(self.work),
             lease: ms(self.lease.unwrap_or(0)),
             retry: ms(self.retry.unwrap_or(0)),
+            retries: RETRIES_MAX,
         }
     }
 
@@ -196,7 +201,8 @@ impl Lab for MutexCentralLab {
         let mut demanded = vec![
             Spec::LeasedExclusion {
                 enter: text("Entered"),
-                exits: ["Left", "Expired", "Declined"].map(text).into(),
+                exits: ["Left", "Expired"].map(text).into(),
+                unused: ["Declined", "Over"].map(text).into(),
                 revoked: text("Revoked"),
             },
             Spec::GrowingTokens { enter: text("Entered") },
@@ -209,7 +215,9 @@ impl Lab for MutexCentralLab {
                 asked: text("Asked"),
                 left: text("Left"),
                 messages: ["REQUEST", "GRANT", "RELEASE"].map(text).into(),
-                disturbed: ["Revoked", "Expired", "Declined", "Dropped", "GaveUp"].map(text).into(),
+                disturbed: ["Revoked", "Over", "Expired", "Declined", "Dropped", "GaveUp"]
+                    .map(text)
+                    .into(),
             },
         ];
         // Where a lease may be over at any moment, any number of times, nobody gets done; so `check` bounds

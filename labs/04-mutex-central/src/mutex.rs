@@ -72,10 +72,12 @@ pub enum Mutex {
 pub struct Times {
     /// How long a client works in its critical section.
     pub work: Duration,
-    /// How long it may stay there, counted from its entry; zero: for ever.
+    /// How long the coordinator lets a client stay there; zero: for ever.
     pub lease: Duration,
     /// After how long without an answer it asks again; zero: never.
     pub retry: Duration,
+    /// How many times in a row it asks again and hears nothing before it gives up.
+    pub retries: u32,
 }
 
 /// What processes send to each other, in the order of an entry, and then what trouble adds.
@@ -92,6 +94,8 @@ pub enum Message {
         ask: u64,
         /// The number of the grant.
         token: u64,
+        /// How long it may stay; zero: for ever.
+        lease: Duration,
     },
     /// It is out.
     Release {
@@ -111,6 +115,8 @@ pub enum Message {
         ask: u64,
         /// The number of the grant.
         token: u64,
+        /// How long it may stay; zero: for ever.
+        lease: Duration,
     },
 }
 
@@ -121,6 +127,8 @@ pub enum Request {
     Refused(u64),
     /// To the coordinator: the connection to a client has ended.
     Lost(ProcessId),
+    /// To a client: want nothing more. It ends its critical section if it is in one.
+    Stop,
 }
 
 /// What a process tells its application. Clients are named by their rank alone, so that a number stands there.
@@ -136,6 +144,8 @@ pub enum Indication {
     Dropped(u32),
     /// The grant with this token is void.
     Revoked(u64),
+    /// The grant with this token is over: its client asks anew, so it left, or never entered.
+    Over(u64),
     /// This is to be stored, before anything else happens.
     Stored(Book),
     /// A client wants to enter; which wish.
@@ -152,6 +162,8 @@ pub enum Indication {
     GaveUp,
     /// The client has entered as often as it wanted.
     Finished,
+    /// It was told to want nothing more, and is done.
+    Stopped,
 }
 
 /// The timers.
@@ -188,8 +200,10 @@ impl Process for Mutex {
                 coordinator.on_lost(ctx, client);
             }
             (Self::Client(client), Request::Refused(token)) => client.on_refused(ctx, token),
+            (Self::Client(client), Request::Stop) => client.on_stop(ctx),
             // A client notices by itself that the coordinator does not answer.
-            (Self::Client(_), Request::Lost(_)) | (Self::Coordinator(_), Request::Refused(_)) => {}
+            (Self::Client(_), Request::Lost(_))
+            | (Self::Coordinator(_), Request::Refused(_) | Request::Stop) => {}
         }
     }
 
@@ -206,10 +220,8 @@ impl Process for Mutex {
             }
             (
                 Self::Client(client),
-                Message::Grant { ask, token } | Message::Regrant { ask, token },
-            ) => {
-                client.on_grant(ctx, ask, token);
-            }
+                Message::Grant { ask, token, lease } | Message::Regrant { ask, token, lease },
+            ) => client.on_grant(ctx, ask, token, lease),
             (Self::Client(client), Message::Wait) => client.on_wait(),
             // Nobody sends such a thing to the other side.
             (
@@ -256,6 +268,7 @@ impl Kind for Request {
         match self {
             Self::Refused(_) => "Refused",
             Self::Lost(_) => "Lost",
+            Self::Stop => "Stop",
         }
     }
 }
@@ -268,6 +281,7 @@ impl Kind for Indication {
             Self::Granted(_) => "Granted",
             Self::Dropped(_) => "Dropped",
             Self::Revoked(_) => "Revoked",
+            Self::Over(_) => "Over",
             Self::Stored(_) => "Stored",
             Self::Asked(_) => "Asked",
             Self::Entered(_) => "Entered",
@@ -276,6 +290,7 @@ impl Kind for Indication {
             Self::Declined(_) => "Declined",
             Self::GaveUp => "GaveUp",
             Self::Finished => "Finished",
+            Self::Stopped => "Stopped",
         }
     }
 }

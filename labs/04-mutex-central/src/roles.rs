@@ -1,13 +1,230 @@
-//! The coordinator and the client as programs of their own.
+//! The coordinator and the client as programs of their own, which people start by hand.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{self, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
 use labs::cli::Tool;
+use labs::lab::{Application, Place};
+use labs::process::ProcessId;
+use labs::run::Key;
+use labs::run::solo::{self, Role as Solo};
+
+use crate::client::Client;
+use crate::coordinator::Coordinator;
+use crate::mutex::{COORDINATOR, Indication, Mutex, Request, Times};
+use crate::shared_file::SharedFile;
+use crate::state_file::{self, StateFile};
+
+/// The name of the group of a coordinator and its clients.
+const GROUP: &str = "mutex-central";
+
+/// The port of the coordinator unless told otherwise: above those that only root may use, and not among those
+/// that the system gives away.
+const PORT: u16 = 4040;
 
 /// The subcommands beside the three verbs.
 #[derive(Debug, clap::Subcommand)]
-pub enum Role {}
+pub enum Role {
+    /// Let clients in, one at a time, until Ctrl-C: the coordinator as a program of its own
+    Coordinator(CoordinatorArguments),
+    /// Enter the critical section a number of times, by leave of a coordinator
+    Client(ClientArguments),
+}
+
+/// What the coordinator is told.
+#[derive(clap::Args, Debug)]
+pub struct CoordinatorArguments {
+    /// Where it listens
+    #[arg(long, value_name = "ADDRESS", default_value_t = SocketAddr::from(([127, 0, 0, 1], PORT)))]
+    listen: SocketAddr,
+    #[command(flatten)]
+    secret: SecretArguments,
+    /// Where it stores what it must not forget: started again with the same file, it goes on where it
+    /// was, even after `kill -9` [default: nowhere]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// How long a client may stay in its critical section, in milliseconds; 0: for ever
+    #[arg(long, value_name = "MS", default_value_t = 2_000)]
+    lease: u64,
+}
+
+/// What a client is told.
+#[derive(clap::Args, Debug)]
+pub struct ClientArguments {
+    /// Where the coordinator listens: HOST:PORT
+    #[arg(value_name = "ADDRESS", default_value_t = format!("127.0.0.1:{PORT}"))]
+    coordinator: String,
+    #[command(flatten)]
+    secret: SecretArguments,
+    /// How many times it enters; 0: again and again, until Ctrl-C
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    entries: u64,
+    /// How long it works in its critical section, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    work: u64,
+    /// After how long without an answer it asks again, in milliseconds; 0: never
+    #[arg(long, value_name = "MS", default_value_t = 500)]
+    retry: u64,
+    /// The file that it writes to in its critical sections [default: none]
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Its number, different from those of all other clients, from 1 [default: random]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..i64::from(u32::MAX)))]
+    number: Option<u32>,
+    /// End after the last entry, instead of staying connected until Ctrl-C
+    #[arg(long)]
+    quit: bool,
+}
+
+/// Who may take part.
+#[derive(clap::Args, Debug)]
+pub struct SecretArguments {
+    /// The file with the secret that lets clients in: the coordinator makes it if it is not there, for its
+    /// owner alone (mode 0600); copy it to the machines of the clients, and keep it as private there
+    #[arg(long, value_name = "FILE", default_value = "mutex-central.secret")]
+    secret: PathBuf,
+}
 
 impl Tool for Role {
     fn run(self) -> anyhow::Result<u8> {
-        match self {}
+        let environment = env_logger::Env::default().default_filter_or("warn");
+        // A second logger is impossible: this is the first thing that the program does.
+        let _ = env_logger::Builder::from_env(environment).try_init();
+        match self {
+            Self::Coordinator(arguments) => coordinator(&arguments)?,
+            Self::Client(arguments) => client(&arguments)?,
+        }
+        Ok(0)
     }
+}
+
+fn coordinator(arguments: &CoordinatorArguments) -> anyhow::Result<()> {
+    let key = Key::read_or_create(&arguments.secret.secret)?;
+    let times = Times { lease: Duration::from_millis(arguments.lease), ..Times::default() };
+    let state = arguments.state.as_deref().map(absolute).transpose()?;
+    let mut coordinator = Coordinator::new(times, state.is_some());
+    if let Some(path) = &state
+        && let Some(book) = state_file::load(path).map_err(anyhow::Error::msg)?
+    {
+        say(&format!("goes on after token {}, with {} in the line", book.token, book.line.len()));
+        coordinator = coordinator.with_book(book);
+    }
+    let role = Solo {
+        group: GROUP.to_owned(),
+        key,
+        me: COORDINATOR,
+        listen: Some(arguments.listen),
+        connect: Vec::new(),
+        seed: 0,
+        process: Mutex::Coordinator(coordinator),
+        application: Box::new(StateFile::new(state.as_deref())),
+        is_over: |_| false,
+        lost: |client| Some(Request::Lost(client)),
+        stop: None,
+    };
+    solo::play(role, |address| {
+        let address = address.unwrap_or(arguments.listen);
+        say(&format!("listens on {address}; clients need {}", arguments.secret.secret.display()));
+    })
+}
+
+fn client(arguments: &ClientArguments) -> anyhow::Result<()> {
+    let key = Key::read(&arguments.secret.secret)?;
+    let address = resolve(&arguments.coordinator)?;
+    let me = ProcessId(arguments.number.unwrap_or_else(random_number));
+    let ms = Duration::from_millis;
+    let times = Times {
+        work: ms(arguments.work),
+        retry: ms(arguments.retry),
+        // A person started it, and a person will end it.
+        retries: u32::MAX,
+        ..Times::default()
+    };
+    let entries = if arguments.entries == 0 { u64::MAX } else { arguments.entries };
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let place = Place {
+        me,
+        processes: 0,
+        host: host.trim().to_owned(),
+        pid: std::process::id(),
+        address: String::new(),
+    };
+    let file = arguments.file.as_deref().map(absolute).transpose()?;
+    if let Some(file) = &file {
+        labs::report::check_regular(file)
+            .with_context(|| format!("cannot use --file {}", file.display()))?;
+    }
+    let count = Count { file: SharedFile::open(file.as_deref(), &place)?, entries: 0 };
+    let role = Solo {
+        group: GROUP.to_owned(),
+        key,
+        me,
+        listen: None,
+        connect: vec![(COORDINATOR, address)],
+        seed: u64::from(me.0),
+        process: Mutex::Client(Client::new(times, entries)),
+        application: Box::new(count),
+        is_over: match arguments.quit {
+            true => |told| matches!(told, Indication::Finished | Indication::Stopped),
+            false => |told| matches!(told, Indication::Stopped),
+        },
+        lost: |_| None,
+        stop: Some(Request::Stop),
+    };
+    solo::play(role, |_| say(&format!("client {} of the coordinator at {address}", me.0)))
+}
+
+/// A client's application: the shared file, and how often it entered.
+struct Count {
+    file: SharedFile,
+    entries: u64,
+}
+
+impl Application<Indication, Request> for Count {
+    fn on_indication(&mut self, indication: &Indication) -> io::Result<Vec<Request>> {
+        let requests = self.file.on_indication(indication)?;
+        match indication {
+            Indication::Left(token) if !requests.is_empty() => {
+                say(&format!("refused: token {token} is stale"));
+            }
+            Indication::Left(_) => self.entries += 1,
+            Indication::Expired(token) => {
+                say(&format!("the section with token {token} was over before its work was done"));
+            }
+            Indication::Finished => say(&format!("entered {} times", self.entries)),
+            Indication::Stopped => say(&format!("stopped after {} entries", self.entries)),
+            _ => {}
+        }
+        Ok(requests)
+    }
+}
+
+fn resolve(address: &str) -> anyhow::Result<SocketAddr> {
+    address
+        .to_socket_addrs()
+        .with_context(|| format!("{address:?} is no address of a coordinator: HOST:PORT"))?
+        .next()
+        .with_context(|| format!("{address:?} has no address"))
+}
+
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("there is no such path: {}", path.display()))
+}
+
+/// A number that no other client has, most likely: of a thousand, two have the same once in four thousand times.
+fn random_number() -> u32 {
+    let random = RandomState::new().build_hasher().finish();
+    // From 1, for the coordinator is 0; and below the number that launchers have.
+    1 + (random % u64::from(u32::MAX - 1)) as u32
+}
+
+/// Says something on standard output. That nobody listens is no reason to fail.
+fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{text}");
+    let _ = out.flush();
 }

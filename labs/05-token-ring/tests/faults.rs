@@ -161,3 +161,72 @@ fn the_checker_tries_each_fault_at_every_moment() {
     let (status, stderr) = refused(&["check", "--faults", "kill 1 at 2s"]);
     assert!(status == 2 && stderr.contains("leave out when"), "{stderr}");
 }
+
+/// A message that reaches the dead is lost, whoever else would be stopped by it.
+#[test]
+fn the_dead_are_not_stopped() {
+    for ran in both("kill 1 at 15ms; stop 1 after 1 TOKEN") {
+        assert_eq!(struck(&ran)[0], 1, "{}", ran.report);
+    }
+    let plan = "kill 1 at 1ms; stop 1 after 1 TOKEN";
+    let ran = PROGRAM.ran(&[&["simulate", "--faults", plan], &RING[..]].concat());
+    assert_eq!(struck(&ran), [1, 0]);
+    assert_eq!(ran.verdict("exactly one token at any time"), false, "{}", ran.report);
+}
+
+/// What struck at a process is known although it dies later; and what kills it by hand is not the plan.
+#[test]
+fn the_dead_have_told_what_struck_there() {
+    for ran in both("drop 2->1 after 2 TOKEN; kill 2 at 500ms") {
+        assert_eq!(ran.verdict("exactly one token at any time"), false);
+        let drops = struck(&ran)[0];
+        assert_eq!(drops, 1, "{}", ran.report);
+        let broken = ran.report["assumptions_broken"].to_string();
+        assert!(broken.contains("reliable channels"), "{broken}");
+    }
+}
+
+#[test]
+fn two_rules_at_one_message_strike_at_that_message() {
+    let [run, simulated] = both("stop 1 after 2 TOKEN; kill 1 after 2 TOKEN");
+    assert_eq!([tokens(&run), tokens(&simulated)], [4, 4]);
+    assert_eq!((struck(&run), struck(&simulated)), (vec![0, 1], vec![0, 1]));
+}
+
+/// The run is over when nothing is left to do, and not when the plan is.
+#[test]
+fn a_fault_after_the_end_never_strikes() {
+    for ran in both("kill 1 at 60m") {
+        assert!(ran.holds(), "{}", ran.report);
+        assert_eq!(struck(&ran), [0]);
+        assert_eq!(ran.report["assumptions_broken"], Value::Null);
+    }
+}
+
+/// What the options allow everywhere, a rule does not restrict; and what did not happen is no excuse.
+#[test]
+fn the_checker_blames_what_happened() {
+    let arguments = ["check", "-n", "3", "--losses", "1", "--faults", "drop 0->1"];
+    let ran = PROGRAM.ran(&arguments);
+    assert_eq!(ran.status, 1, "{}", ran.report);
+    let arguments = ["check", "-n", "3", "--broken", "second-token", "--faults", "drop 0->1"];
+    let ran = PROGRAM.ran(&arguments);
+    assert_eq!(ran.status, 1, "{}", ran.report);
+    assert_eq!(ran.report["assumptions_broken"], Value::Null, "{}", ran.report);
+}
+
+#[test]
+fn a_plan_in_a_file_stands_in_the_trace_and_is_not_overwritten_by_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plan, trace) = (folder.path().join("plan"), folder.path().join("trace"));
+    std::fs::write(&plan, "drop 2->1 after 1 TOKEN").unwrap();
+    let at_plan = format!("@{}", plan.display());
+    let (plan, trace) = (plan.to_str().unwrap(), trace.to_str().unwrap());
+    for verb in ["run", "simulate"] {
+        let (status, stderr) = refused(&[verb, "--faults", &at_plan, "--trace", plan]);
+        assert!(status == 2 && stderr.contains("for something else"), "{verb}: {stderr}");
+    }
+    PROGRAM.ran(&["simulate", "--faults", &at_plan, "--trace", trace]);
+    let header = std::fs::read_to_string(trace).unwrap();
+    assert!(header.lines().next().unwrap().contains("\"drop 2->1 after 1 TOKEN\""), "{header}");
+}

@@ -36,6 +36,8 @@ pub enum Broken {
     WavesMixed,
     /// Sends messages again after any marker, instead of after all. Of the blocking protocol.
     ResumesEarly,
+    /// Sends two markers of its second wave on each channel, and none of its first.
+    MarkerTwice,
 }
 
 /// A process with a mistake in it.
@@ -43,7 +45,7 @@ pub enum Broken {
 pub struct BrokenSnapshot {
     snapshot: Snapshot<Work>,
     broken: Broken,
-    /// Markers that wait for a message.
+    /// Markers that wait for a message, or for the next marker.
     late: BTreeMap<ProcessId, Vec<Wave>>,
     /// The marker of a wave that is recorded after the next event.
     postponed: Option<(ProcessId, Wave)>,
@@ -97,12 +99,28 @@ impl BrokenSnapshot {
                     ctx.send(to, Message::Marker(wave));
                 }
             }
+            (Broken::MarkerTwice, Message::Marker(wave)) => {
+                // Of the first wave it is kept, and taken for one of the second when that comes.
+                let kept = self.late.entry(to).or_default();
+                kept.push(*wave);
+                match kept.len() {
+                    1 => {}
+                    2 => {
+                        [*wave; 2].into_iter().for_each(|wave| ctx.send(to, Message::Marker(wave)))
+                    }
+                    _ => ctx.send(to, message),
+                }
+            }
             (Broken::StateRecordedLate, Message::Marker(wave)) if self.marked.contains(wave) => {}
             _ => ctx.send(to, message),
         }
     }
 
     fn indicate(&self, ctx: &mut Context<Self>, mut indication: Indication<Work>) {
+        // Which markers reach it is told right, and when they do, whatever is made of them.
+        if matches!(indication, Indication::Marked(_)) {
+            return;
+        }
         if let (Broken::ChannelForgotten, Indication::Recorded(recording)) =
             (self.broken, &mut indication)
             && let Some(channel) =
@@ -123,6 +141,7 @@ impl BrokenSnapshot {
     }
 
     fn on_marker(&mut self, ctx: &mut Context<Self>, from: ProcessId, wave: Wave) {
+        ctx.indicate(Indication::Marked(wave));
         let is_first = self.broken == Broken::StateRecordedLate && self.marked.insert(wave);
         if is_first && self.snapshot.waiting_for(from).all(|open| open != wave) {
             ctx.send_to_others(Message::Marker(wave));

@@ -52,7 +52,7 @@ use std::fmt::{self, Debug};
 use std::time::Duration;
 
 use labs::process::{Context, Effect, Kind, Process, ProcessId};
-use labs::snapshot::{Recorded, Wave};
+use labs::snapshot::{MARKED, Recorded, Wave};
 use serde::{Deserialize, Serialize};
 
 /// An application that can be recorded: any process. It may say what of it is conserved.
@@ -183,6 +183,8 @@ pub enum Request<R> {
 pub enum Indication<A: Worth> {
     /// It goes on from a recorded state, and has received so many recorded messages.
     Restored(u64),
+    /// A marker has reached it: nobody else sees of which wave.
+    Marked(Wave),
     /// A wave cuts the process here: its state is recorded.
     Cut(Wave),
     /// Its part of a wave is complete. It is to be stored before the process goes on.
@@ -310,6 +312,7 @@ impl<A: Worth> Snapshot<A> {
     }
 
     fn on_marker(&mut self, ctx: &mut Context<Self>, from: ProcessId, wave: Wave) {
+        ctx.indicate(Indication::Marked(wave));
         if self.is_expected(wave) {
             self.cut(ctx, wave);
         }
@@ -493,6 +496,7 @@ impl<A: Worth> Kind for Indication<A> {
     fn kind(&self) -> &'static str {
         match self {
             Self::Restored(_) => "Restored",
+            Self::Marked(_) => MARKED,
             Self::Cut(_) => "Cut",
             Self::Recorded(_) => "Recorded",
             Self::Stored(_) => "Stored",

@@ -12,14 +12,14 @@ use common::{
 use labs::check::{Channels, Counterexample, Options as Search, check};
 use labs::lab::{Lab, Verb};
 use labs::process::Process;
-use labs::simulate::Network;
+use labs::simulate::{Chance, Network};
 use labs::testing::{judged_again, violated};
 use labs::trace::Header;
 use labs::verdict::{End, Judge, Spec};
 
 /// Each mistake, the options with which it shows, and a property that names it in every simulated run; with
 /// a number of processes, and the length of the shortest of their runs that breaks this property.
-const MISTAKES: [(Broken, &str, &str, u32, usize); 10] = [
+const MISTAKES: [(Broken, &str, &str, u32, usize); 11] = [
     (Broken::MarkerAfterMessage, "", CUT, 2, 3),
     (Broken::MarkerAfterMessage, "--waves 2 --messages 2", TOTAL, 2, 7),
     (Broken::MarkerAfterMessage, "", EVERY_WAVE, 2, 5),
@@ -30,6 +30,7 @@ const MISTAKES: [(Broken, &str, &str, u32, usize); 10] = [
     (Broken::WavesMixed, "--initiators 0,1", CHANNELS, 2, 5),
     (Broken::WavesMixed, "--initiators 0,1", TOTAL, 2, 5),
     (Broken::ResumesEarly, "--protocol blocking", BLOCKED, 3, 3),
+    (Broken::MarkerTwice, "--waves 2 --messages 0", MARKERS, 2, 4),
 ];
 
 #[test]
@@ -38,8 +39,8 @@ fn simulated() {
     let latency = Duration::from_millis(5)..=Duration::from_millis(20);
     let network = Network { latency, ..Network::default() };
     for (how, words, property, _, _) in MISTAKES {
-        // The option for few messages is for the checker.
-        let words = words.replace("--waves 2 --messages 2", "");
+        // How many waves and messages is for the checker.
+        let words = words.split("--waves").next().unwrap();
         let words = format!("{words} --tick 1 --waves 4 --every 4 --messages 100");
         let options = options(&words, Verb::Simulate, 5);
         let demanded = specs(5, &options);
@@ -87,6 +88,26 @@ fn checked() {
 }
 
 /// What the protocols cannot break, the network can.
+#[test]
+fn channels_are_watched_in_simulations_too() {
+    let options = options("--tick 1 --waves 2 --every 4 --messages 100", Verb::Simulate, 5);
+    let demanded = [Spec::Fifo, Spec::ExactlyOnce];
+    let losing = Network { loss: Chance::percent(10), ..Network::default() };
+    let doubling = Network { duplication: Chance::percent(10), ..Network::default() };
+    let networks = [
+        (Network::default(), &[][..]),
+        (Network::unordered(), &["FIFO"][..]),
+        (losing, &["exactly-once delivery"]),
+        (doubling, &["exactly-once delivery"]),
+    ];
+    for (network, property) in networks {
+        for seed in 0..100 {
+            let (verdicts, _) = simulate(seed, network.clone(), "", all(5, &options), &demanded);
+            assert_eq!(violated(&verdicts), property, "{seed} {network:?}: {verdicts:?}");
+        }
+    }
+}
+
 #[test]
 fn channels_are_watched_too() {
     let options = options("", Verb::Check, 2);

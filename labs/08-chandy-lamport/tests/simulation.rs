@@ -20,13 +20,16 @@ use labs::testing::violated;
 use labs::trace::{Happening, Noted, Observer};
 use labs::verdict::{Judge, Spec};
 
-/// Options that differ from seed to seed in all that there is.
-fn various(seed: u64) -> (u32, Options) {
+const PROTOCOLS: [&str; 2] = ["chandy-lamport", "blocking"];
+
+/// Options that differ from seed to seed in all that there is but the protocol.
+fn various(seed: u64, protocol: &str) -> (u32, Options) {
     let processes = 2 + (seed % 6) as u32;
     let last = format!("0,{}", processes - 1);
     let pick = |n: u64, among: &[&'static str]| among[(seed / n) as usize % among.len()];
     let words = [
-        pick(1, &["--protocol chandy-lamport", "--protocol blocking"]),
+        "--protocol",
+        protocol,
         pick(2, &["--application bank", "--application bank", "--application counter"]),
         pick(3, &["--waves 1", "--waves 2", "--waves 3"]),
         // Several waves at once, or one after the other.
@@ -60,21 +63,23 @@ const FAULTS: [&str; 4] = [
 ];
 
 #[test]
-fn every_property_holds_on_a_thousand_seeds() {
-    let mut in_transit = 0;
-    for seed in 0..1_000 {
-        let (processes, options) = various(seed);
-        let demanded = specs(processes, &options);
-        let faults = FAULTS[seed as usize / 17 % 4];
-        let (verdicts, judge) =
-            simulate(seed, network(seed), faults, all(processes, &options), &demanded);
-        assert!(hold(&verdicts), "{seed} {options:?}: {verdicts:?}");
-        assert_as_predicted(&judge, &options, processes);
-        let detail = &of(&verdicts, CHANNELS).detail;
-        in_transit += u64::from(!detail.starts_with("0 messages"));
+fn every_property_holds_on_a_thousand_seeds_of_each_protocol() {
+    for protocol in PROTOCOLS {
+        let mut in_transit = 0;
+        for seed in 0..1_000 {
+            let (processes, options) = various(seed, protocol);
+            let demanded = specs(processes, &options);
+            let faults = FAULTS[seed as usize / 17 % 4];
+            let (verdicts, judge) =
+                simulate(seed, network(seed), faults, all(processes, &options), &demanded);
+            assert!(hold(&verdicts), "{seed} {options:?}: {verdicts:?}");
+            assert_as_predicted(&judge, &options, processes);
+            let detail = &of(&verdicts, CHANNELS).detail;
+            in_transit += u64::from(!detail.starts_with("0 messages"));
+        }
+        // Otherwise nothing was shown of channel states.
+        assert!(in_transit > 700, "{protocol}: {in_transit}");
     }
-    // Otherwise nothing was shown of channel states.
-    assert!(in_transit > 700, "{in_transit}");
 }
 
 /// What all processes recorded in one wave of a simulated run: the last that any process completed.
@@ -104,7 +109,7 @@ fn totals(checkpoints: &[Checkpoint]) -> (u64, usize) {
 fn a_run_goes_on_from_what_was_recorded_again_and_again() {
     let mut received_again = 0;
     for seed in 0..200 {
-        let protocol = ["chandy-lamport", "blocking"][seed as usize % 2];
+        let protocol = PROTOCOLS[seed as usize % 2];
         let words = format!("--protocol {protocol} --every 3 --tick 1 --initiators 0,2");
         let mut options = options(&words, Verb::Simulate, 4);
         for generation in 0..3 {
@@ -149,7 +154,7 @@ fn what_was_in_transit_must_be_received_again() {
 fn without_fifo_cuts_and_channel_states_are_wrong() {
     let mut broken = BTreeMap::new();
     for seed in 0..100 {
-        for protocol in ["chandy-lamport", "blocking"] {
+        for protocol in PROTOCOLS {
             let words = format!("--protocol {protocol} --every 10 --tick 1");
             let options = options(&words, Verb::Simulate, 5);
             let demanded = specs(5, &options);

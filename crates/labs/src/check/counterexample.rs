@@ -1,5 +1,6 @@
 //! A shortest run that breaks a property.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -7,8 +8,9 @@ use std::sync::Arc;
 use super::Path;
 use super::model::Model;
 use super::steps::Step;
+use crate::faults::Assumption;
 use crate::process::{Choices, Process, ProcessId};
-use crate::trace::{Happening, Header, Observer, Recorder};
+use crate::trace::{Happening, Header, Noted, Observer, Recorder};
 use crate::verdict::{End, Judge};
 
 /// How far the steps of a counterexample lie apart in its trace, in microseconds. The checker has
@@ -44,6 +46,19 @@ impl<P: Process> Counterexample<P> {
         let told = steps.iter().map(ToString::to_string).collect();
         let path = starts.into_iter().chain(steps).collect();
         Self { property, what, steps: told, model, path, end }
+    }
+
+    /// What algorithms often assume, and this run did not grant: it happened on the way to what is wrong.
+    pub fn broken(&self) -> BTreeSet<Assumption> {
+        let mut order = Order::default();
+        self.replay(&mut order);
+        let by_step = self.path.iter().filter_map(|step| match step {
+            Step::Lose { .. } => Some(Assumption::Reliable),
+            Step::Double { .. } => Some(Assumption::NoDuplicates),
+            Step::Crash { .. } => Some(Assumption::NoCrash),
+            _ => None,
+        });
+        by_step.chain(order.is_broken.then_some(Assumption::Fifo)).collect()
     }
 
     /// Plays the run again for an observer.
@@ -91,4 +106,41 @@ impl<P: Process> fmt::Display for Counterexample<P> {
         writeln!(f, "{} is violated: {}", self.property, self.what)?;
         self.steps.iter().try_for_each(|step| writeln!(f, "  {step}"))
     }
+}
+
+/// Notices whether a message overtakes another on its channel.
+#[derive(Default)]
+struct Order {
+    sent: u64,
+    /// The latest of the messages that arrived on each channel.
+    arrived: BTreeMap<(ProcessId, ProcessId), u64>,
+    is_broken: bool,
+}
+
+impl Observer for Order {
+    /// The number of the message.
+    type Carried = u64;
+
+    fn on_send(&mut self, _: u64, _: ProcessId, _: ProcessId, _: &dyn Noted, _: u32) -> u64 {
+        self.sent += 1;
+        self.sent
+    }
+
+    fn on_receive(
+        &mut self,
+        _: u64,
+        from: ProcessId,
+        to: ProcessId,
+        _: &dyn Noted,
+        _: u32,
+        number: &u64,
+    ) {
+        let latest = self.arrived.entry((from, to)).or_default();
+        self.is_broken |= *number < *latest;
+        *latest = (*latest).max(*number);
+    }
+
+    fn on_drop(&mut self, _: u64, _: ProcessId, _: ProcessId, _: &dyn Noted, _: u32, _: &u64) {}
+
+    fn on_happening(&mut self, _: u64, _: ProcessId, _: Happening<'_>) {}
 }

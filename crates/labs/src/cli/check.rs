@@ -10,9 +10,9 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::replay::Made;
-use super::{Common, arguments_after_verb, finish};
+use super::{Common, arguments_after_verb, check_trace, finish};
 use crate::check::{Channels, Counterexample, Options, STATES_MAX, check as explore_all, explore};
-use crate::faults::{Action, Assumption, Fault, Rule, When};
+use crate::faults::{Action, Fault, Rule, When};
 use crate::lab::{Lab, Place, Verb};
 use crate::process::{Process, ProcessId};
 use crate::report::{Report, say};
@@ -118,7 +118,8 @@ where
         allow(&mut options, rule)
             .map_err(|why| anyhow::anyhow!("--faults: {rule:?}: {why}", rule = rule.to_string()))?;
     }
-    let assumptions_broken = assumptions_broken::<L>(&options);
+    widen(&mut options, search);
+    check_trace(common, L::files(lab_options).into_iter())?;
     let request = |rank| L::requests(lab_options, ProcessId(rank), processes);
     let requests = (0..processes).map(request).collect();
     if let Some(address) = search.explore {
@@ -132,6 +133,9 @@ where
         progress.say(&format!("{states} states"));
     });
     let elapsed = progress.elapsed();
+    let broken = outcome.counterexample.as_ref().map(Counterexample::broken).unwrap_or_default();
+    let assumed = broken.iter().filter(|assumption| L::ASSUMES.contains(assumption));
+    let assumptions_broken = assumed.map(ToString::to_string).collect();
     drop(progress);
     let trace = match (&common.trace, &outcome.counterexample) {
         (Some(_), Some(counterexample)) => {
@@ -178,6 +182,9 @@ where
 
 /// Lets the checker try what a rule says: it may happen once, at any moment.
 fn allow(options: &mut Options, rule: &Rule) -> Result<(), String> {
+    if let Fault::Process(Action::Restart, _) = rule.fault {
+        return Err("`check` starts nobody again: leave it out".to_owned());
+    }
     if rule.when != When::Always {
         return Err("`check` knows no time, and tries every moment: leave out when".to_owned());
     }
@@ -202,9 +209,6 @@ fn allow(options: &mut Options, rule: &Rule) -> Result<(), String> {
             options.crashes += 1;
             options.mortal.insert(*process);
         }
-        Fault::Process(Action::Restart, _) => {
-            return Err("`check` starts nobody again: leave it out".to_owned());
-        }
         Fault::Partition(_) => {
             return Err("`check` loses messages one by one: write `drop 0->1`".to_owned());
         }
@@ -215,17 +219,17 @@ fn allow(options: &mut Options, rule: &Rule) -> Result<(), String> {
     Ok(())
 }
 
-/// What the lab's algorithm assumes and the checker does not grant.
-fn assumptions_broken<L: Lab>(options: &Options) -> Vec<String> {
-    let broken = [
-        (Assumption::Fifo, options.channels == Channels::Unordered),
-        (Assumption::Reliable, options.losses > 0),
-        (Assumption::NoDuplicates, options.duplicates > 0),
-        (Assumption::NoCrash, options.crashes > 0),
-    ];
-    let is_broken =
-        |(assumption, broken): &(Assumption, bool)| *broken && L::ASSUMES.contains(assumption);
-    broken.into_iter().filter(is_broken).map(|(assumption, _)| assumption.to_string()).collect()
+/// What the options allow everywhere, the rules beside them do not restrict to some places.
+fn widen(options: &mut Options, search: &Search) {
+    if search.losses > 0 {
+        options.lossy.clear();
+    }
+    if search.duplicates > 0 {
+        options.doubling.clear();
+    }
+    if search.crashes > 0 {
+        options.mortal.clear();
+    }
 }
 
 fn run_name(processes: u32) -> String {

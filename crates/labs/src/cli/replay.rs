@@ -204,7 +204,13 @@ fn follow_all<L: Lab>(
 ) -> anyhow::Result<()> {
     let Made { processes, broken, options } = made;
     let places = places(header, setup);
-    let request = |rank| L::requests(&options, ProcessId(rank), processes);
+    // The driver itself asks when a connection ends.
+    let lost: Vec<_> = (0..processes).map(ProcessId).filter_map(L::lost).collect();
+    let request = |rank| {
+        let mut requests = L::requests(&options, ProcessId(rank), processes);
+        requests.extend(lost.iter().cloned());
+        requests
+    };
     // Options that somebody made up may be too odd to make processes of.
     let built = quietly(|| {
         catch_unwind(AssertUnwindSafe(|| {

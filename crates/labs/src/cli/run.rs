@@ -9,14 +9,16 @@ use clap::Args;
 use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 
+use super::live::Live;
 use super::show::Show;
-use super::{Common, arguments_after_verb, finish};
+use super::{Common, arguments_after_verb, check_trace, finish};
 use crate::faults::PlanError;
 use crate::lab::{Findings, Lab, Place, Summary, Verb};
 use crate::process::{Process as _, ProcessId};
-use crate::report::{PlaceOf, Report, Struck};
-use crate::run::{Audience as _, Launch, Plan, host_label};
-use crate::trace::What;
+use crate::report::{PlaceOf, Report, Struck, say};
+use crate::run::{Audience as _, Launch, Plan, UntilSignal, host_label};
+use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
+use crate::trace::{Header, What};
 
 /// The options of `run`.
 #[derive(Args, Debug)]
@@ -57,9 +59,13 @@ struct Machines {
     /// The address at which the machines reach this one [default: the one that SSH used]
     #[arg(long, value_name = "ADDRESS")]
     advertise: Option<IpAddr>,
-    /// Leave the processes there when they have finished, until Ctrl-C
+    /// Leave the processes there when they have finished, until Ctrl-C or `labs stop`
     #[arg(long)]
     stay: bool,
+    /// Show the run in the browser as it goes on: its space-time diagram, on this port of 127.0.0.1 [default:
+    /// any that is free]. The page stays when the run has ended, until Ctrl-C or `labs stop`
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    view: Option<u16>,
     /// The largest frame that is accepted, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = netkit::frame::MAX_FRAME, value_parser = max_frame)]
     max_frame: usize,
@@ -94,12 +100,8 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         Some(path) => Hosts::read(path)?,
         None => Hosts::localhost(),
     };
-    if let Some(path) = &common.trace {
-        // Better to know now than after the run.
-        let others = machines.hosts.iter().cloned().chain(L::files(&options));
-        check_trace(path, others)
-            .with_context(|| format!("cannot write the trace to {}", path.display()))?;
-    }
+    // Better to know now than after the run.
+    check_trace(&common, machines.hosts.iter().cloned().chain(L::files(&options)))?;
     for process in faults.restarted() {
         let place = Place::simulated(process.0, processes);
         if L::process(&options, &place).recovered().is_none() {
@@ -109,7 +111,25 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     let run = crate::run::new_run_id();
     let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
     L::draw(&mut options, seed);
-    let mut show = Show::new(L::screen(&options, processes), common.json);
+    let properties = L::properties(&options, processes);
+    let live = machines.view.map(|port| {
+        let header = Header {
+            trace: FORMAT,
+            lab: L::NAME.to_owned(),
+            verb: Verb::Run.name().to_owned(),
+            run: run.to_string(),
+            processes,
+            seed,
+            arguments: arguments_after_verb(),
+            clocks: processes <= CLOCKS_MAX_PROCESSES,
+            properties: properties.clone(),
+        };
+        Live::start(header, port)
+    });
+    let live = live.transpose()?;
+    // One that ends the run ends the page too.
+    let until_signal = live.as_ref().map(|_| UntilSignal::new()).transpose()?;
+    let mut show = Show::new(L::screen(&options, processes), live.clone(), common.json);
     let plan = Plan {
         lab: L::NAME,
         run: run.clone(),
@@ -127,7 +147,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         mode: machines.launch.unwrap_or(L::LAUNCH),
         advertise: machines.advertise,
         overlay: L::overlay(&options),
-        properties: L::properties(&options, processes),
+        properties,
         options: serde_json::to_value(&options)?,
         broken: broken.as_ref().map(serde_json::to_value).transpose()?,
         arguments: arguments_after_verb(),
@@ -136,6 +156,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         stay: machines.stay,
         max_frame: machines.max_frame,
         follow: show.follows(),
+        catches_signals: live.is_some(),
         faults: faults.clone(),
         survives_crashes: L::CRASHES,
     };
@@ -143,10 +164,15 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     let mut findings = L::findings(&options, processes);
     let finished = crate::run::run(
         plan,
-        |event| match &event.what {
-            What::Indication(note) => findings.on_indication(event.process, note, event.at_us),
-            What::Crash => findings.on_crash(event.process, event.at_us),
-            _ => {}
+        |event| {
+            if let Some(live) = &live {
+                live.on_judged(event);
+            }
+            match &event.what {
+                What::Indication(note) => findings.on_indication(event.process, note, event.at_us),
+                What::Crash => findings.on_crash(event.process, event.at_us),
+                _ => {}
+            }
         },
         &mut show,
     )?;
@@ -210,22 +236,13 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
             false => [finished.deaths, findings.lines(&summary)].concat(),
         },
     };
-    finish(&report, common.json)
-}
-
-/// Makes sure that a trace can be written there, without harm to what is there now.
-fn check_trace(path: &Path, others: impl Iterator<Item = PathBuf>) -> anyhow::Result<()> {
-    crate::report::check_regular(path)?;
-    std::fs::OpenOptions::new().create(true).append(true).open(path)?;
-    let path = path.canonicalize()?;
-    for other in others {
-        anyhow::ensure!(
-            other.canonicalize().ok().as_ref() != Some(&path),
-            "the run needs {} for something else: name another",
-            other.display()
-        );
+    let status = finish(&report, common.json)?;
+    if let (Some(live), Some(until_signal)) = (live, until_signal) {
+        live.end();
+        say(&format!("the page stays at {} until Ctrl-C, or `labs stop {run}`", live.url()));
+        until_signal.wait()?;
     }
-    Ok(())
+    Ok(status)
 }
 
 /// Daemons work in another folder, and in a chain these paths travel to them.

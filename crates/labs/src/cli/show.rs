@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::live::Live;
 use super::progress::{Progress, now};
 use crate::lab::Screen;
 use crate::process::ProcessId;
@@ -27,6 +28,8 @@ const SIZE: (usize, usize) = (80, 24);
 pub(super) struct Show {
     progress: Progress,
     screen: Option<Box<dyn Screen>>,
+    /// The page in the browser, if one is wanted.
+    live: Option<Live>,
     form: Form,
     /// How many lines the picture has that stands there.
     drawn: usize,
@@ -52,9 +55,9 @@ impl Form {
 }
 
 impl Show {
-    pub(super) fn new(screen: Option<Box<dyn Screen>>, is_json: bool) -> Self {
+    pub(super) fn new(screen: Option<Box<dyn Screen>>, live: Option<Live>, is_json: bool) -> Self {
         let form = Form::new(is_json, std::io::stderr().is_terminal());
-        Self { progress: Progress::new(), screen, form, drawn: 0, drawn_at: None }
+        Self { progress: Progress::new(), screen, live, form, drawn: 0, drawn_at: None }
     }
 
     /// One line of text or JSON.
@@ -97,10 +100,13 @@ impl Audience for Show {
     }
 
     fn follows(&self) -> bool {
-        self.screen.is_some()
+        self.screen.is_some() || self.live.is_some()
     }
 
     fn on_event(&mut self, event: &TraceEvent) {
+        if let Some(live) = &self.live {
+            live.on_event(event);
+        }
         let Some(screen) = &mut self.screen else { return };
         let line = match self.form {
             Form::Json => screen.on_event_json(event).map(|object| object.to_string()),
@@ -112,6 +118,9 @@ impl Audience for Show {
     }
 
     fn refresh(&mut self) {
+        if let Some(live) = &self.live {
+            live.publish();
+        }
         let is_time = self.drawn_at.is_none_or(|at| at.elapsed() >= REDRAW);
         if self.form == Form::Picture && is_time {
             self.progress.clear();

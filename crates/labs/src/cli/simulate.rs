@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::replay::Made;
-use super::{Common, arguments_after_verb, finish};
+use super::{Common, arguments_after_verb, check_trace, finish};
 use crate::faults::{Assumption, Plan};
 use crate::lab::{Findings, Lab, Place, Study, Summary, Verb};
 use crate::process::{Process, ProcessId};
@@ -111,6 +111,7 @@ pub(super) fn simulated<L: Lab>(
         );
     }
     let faults = common.faults(processes)?;
+    check_trace(&common, L::files(&options).into_iter())?;
     let started = Progress::new();
     if let Some(runs) = L::study(&options) {
         let of_one_run = [

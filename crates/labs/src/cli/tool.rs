@@ -1,7 +1,13 @@
 //! The command line of the tool `labs`, which knows no lab: it looks at what runs left.
 
 mod export;
+mod here;
+mod hosts;
+mod logs;
+mod machines;
+mod ps;
 mod replay;
+mod stop;
 mod view;
 
 use std::collections::BTreeMap;
@@ -41,6 +47,24 @@ enum Verb {
     View(view::Arguments),
     /// Write a trace in the format of another tool, to standard output or a file
     Export(export::Arguments),
+    /// Show which runs are alive, and on which machines
+    #[command(after_help = ps::ABOUT)]
+    Ps(ps::Arguments),
+    /// End a run, on all its machines
+    #[command(after_help = stop::ABOUT)]
+    Stop(stop::Arguments),
+    /// Show the logs of a run from all its machines, merged in causal order
+    #[command(after_help = logs::ABOUT)]
+    Logs(logs::Arguments),
+    /// Try whether the machines are ready, before a class starts
+    #[command(after_help = hosts::ABOUT)]
+    Hosts(hosts::Arguments),
+    /// Say what there is on this machine, to `labs` on another
+    #[command(hide = true)]
+    Here {
+        #[command(subcommand)]
+        what: here::Here,
+    },
     /// Go through a trace again, and say whether the same happens
     #[command(after_help = replay::ABOUT)]
     Replay(replay::Arguments),
@@ -52,6 +76,11 @@ pub fn main() -> ExitCode {
         Verb::Verify { trace, json } => verify(&trace).and_then(|report| finish(&report, json)),
         Verb::View(arguments) => view::view(&arguments),
         Verb::Export(arguments) => export::export(&arguments),
+        Verb::Ps(arguments) => ps::ps(&arguments),
+        Verb::Stop(arguments) => stop::stop(&arguments),
+        Verb::Logs(arguments) => logs::logs(&arguments),
+        Verb::Hosts(arguments) => hosts::hosts(&arguments),
+        Verb::Here { what } => what.run(),
         Verb::Replay(arguments) => replay::replay(&arguments),
     };
     match done {

@@ -15,8 +15,8 @@ pub struct Fate {
     pub is_lost: bool,
     /// It arrives twice.
     pub is_doubled: bool,
-    /// It is held back, so that later ones overtake it.
-    pub is_overtaken: bool,
+    /// It is held back, so that the next one on its channel overtakes it, by this rule.
+    pub overtaken_by: Option<usize>,
     /// It takes so much longer.
     pub delay: Duration,
 }
@@ -64,13 +64,34 @@ impl Injector {
                 && !(overtakes && matches!(rule.fault, Fault::Reorder(..)))
                 && strike(&rule.fault, &mut sender.random, &mut fate)
             {
-                self.toll.add(*number, 1);
+                match rule.fault {
+                    // Whether another will overtake it is not known yet.
+                    Fault::Reorder(..) => fate.overtaken_by = Some(*number),
+                    _ => self.toll.add(*number, 1),
+                }
             }
         }
-        if fate.is_overtaken {
+        if fate.overtaken_by.is_some() && !fate.is_lost {
             sender.holding.insert(to);
         }
         fate
+    }
+
+    /// A message that a rule held back was overtaken.
+    pub fn overtaken(&mut self, rule: usize) {
+        self.toll.add(rule, 1);
+    }
+
+    /// No other message came: the one that is held back goes on alone.
+    pub fn alone(&mut self, from: ProcessId, to: ProcessId) {
+        if let Some(sender) = self.senders.get_mut(&from) {
+            sender.holding.remove(&to);
+        }
+    }
+
+    /// A sender starts again, and counts anew.
+    pub fn forget(&mut self, sender: ProcessId) {
+        self.senders.remove(&sender);
     }
 
     /// How many messages each rule has struck so far.
@@ -102,7 +123,7 @@ fn strike(fault: &Fault, random: &mut u64, fate: &mut Fate) -> bool {
         }
         Fault::Drop(_, chance) => (*chance, &mut fate.is_lost),
         Fault::Duplicate(_, chance) => (*chance, &mut fate.is_doubled),
-        Fault::Reorder(_, chance) => (*chance, &mut fate.is_overtaken),
+        Fault::Reorder(_, chance) => return chance.happens(random),
         Fault::Partition(_) => (Chance::ALWAYS, &mut fate.is_lost),
         Fault::Process(..) => return false,
     };

@@ -25,7 +25,8 @@
 //!
 //! `after 3 TOKEN` counts where it can be known without asking anyone: for messages at their sender, those it
 //! has sent on the channels of the rule, so that the fourth is the first that suffers; for a process those that
-//! reach it, and it stops or dies when the third does, before it receives it.
+//! reach it, and it stops or dies when the third does, before it receives it. A process that starts again counts
+//! anew, and no rule strikes it twice.
 //!
 //! Everything here is pure. The simulator and the participants of a real run carry it out, messages through
 //! an [`Injector`] each; the launcher carries out what concerns processes at a time.
@@ -56,6 +57,10 @@ pub const TIME_MAX: Duration = Duration::from_secs(86_400);
 
 /// The most rules of a plan: each message is looked at by all of them.
 pub const RULES_MAX: usize = 256;
+
+/// How long a message is held back for one that overtakes it, if none comes. Longer than most pauses between
+/// two messages of one channel, and far below what anyone takes for silence.
+pub(crate) const OVERTAKEN_MAX: Duration = Duration::from_millis(100);
 
 /// What goes wrong in a run, and when.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -191,14 +196,16 @@ impl Triggers {
     }
 
     /// Counts a message that reaches the process. Returns what happens to the process at that, and by which
-    /// rule of the plan.
+    /// rule of the plan. Who is killed by it is not stopped too.
     pub fn count(&mut self, kind: &str) -> Option<(Action, usize)> {
         for trigger in self.0.iter_mut().filter(|trigger| trigger.kind == kind) {
             trigger.left = trigger.left.saturating_sub(1);
         }
-        let struck = self.0.iter().position(|trigger| trigger.left == 0)?;
-        let Trigger { action, rule, .. } = self.0.remove(struck);
-        Some((action, rule))
+        let is_struck = |trigger: &Trigger| trigger.kind == kind && trigger.left == 0;
+        let struck = self.0.iter().filter(|trigger| is_struck(trigger));
+        let struck = struck.map(|trigger| (trigger.action, trigger.rule)).max();
+        self.0.retain(|trigger| !is_struck(trigger));
+        struck
     }
 
     /// Whether one of them does this to the process.
@@ -232,12 +239,14 @@ impl Plan {
     pub fn timed(&self) -> Vec<Timed> {
         let rules = self.rules.iter().enumerate();
         let mut all: Vec<_> = rules.flat_map(|(number, rule)| rule.timed(number)).collect();
-        all.sort();
+        // Where one rule ends and another begins, the end comes first.
+        all.sort_by_key(|timed| (timed.at, !timed.is_end, *timed));
         all
     }
 
-    /// What happens to a process when messages reach it.
-    pub fn triggers(&self, me: ProcessId) -> Triggers {
+    /// What happens to a process when messages reach it, counted from its start. A rule that is `spent` has
+    /// struck before, and does not do so again.
+    pub fn triggers(&self, me: ProcessId, spent: &[usize]) -> Triggers {
         let trigger = |(number, rule): (usize, &Rule)| match (&rule.fault, &rule.when) {
             (Fault::Process(action, process), When::After(count, kind)) if *process == me => {
                 let (left, kind, action) = (*count, kind.clone(), *action);
@@ -245,7 +254,18 @@ impl Plan {
             }
             _ => None,
         };
-        Triggers(self.rules.iter().enumerate().filter_map(trigger).collect())
+        let rules = self.rules.iter().enumerate();
+        let rules = rules.filter(|(number, _)| !spent.contains(number));
+        Triggers(rules.filter_map(trigger).collect())
+    }
+
+    /// Who is stopped or killed when messages reach it.
+    pub fn triggered(&self) -> BTreeSet<ProcessId> {
+        let triggered = |rule: &Rule| match (&rule.fault, &rule.when) {
+            (Fault::Process(_, process), When::After(..)) => Some(*process),
+            _ => None,
+        };
+        self.rules.iter().filter_map(triggered).collect()
     }
 
     /// Who is started again after a death.
@@ -263,11 +283,11 @@ impl Plan {
         self.rules.iter().any(|rule| rule.fault == stop)
     }
 
-    /// The rule that kills the process, counted from 0, and whether at a time.
-    pub fn killer_of(&self, process: ProcessId) -> Option<(usize, bool)> {
-        let kill = Fault::Process(Action::Kill, process);
-        let number = self.rules.iter().position(|rule| rule.fault == kill)?;
-        Some((number, !matches!(self.rules[number].when, When::After(..))))
+    /// Whether a rule that does this to the process is among those that struck.
+    pub fn struck(&self, action: Action, process: ProcessId, toll: &Toll) -> bool {
+        let fault = Fault::Process(action, process);
+        let mut rules = self.rules.iter().enumerate();
+        rules.any(|(number, rule)| rule.fault == fault && toll.of(number) > 0)
     }
 
     /// Whether somebody is stopped for a while.
@@ -316,6 +336,12 @@ impl Toll {
         for (rule, times) in other.0.iter().enumerate() {
             self.add(rule, *times);
         }
+    }
+
+    /// Those that struck at all.
+    pub fn rules(&self) -> Vec<usize> {
+        let all = self.0.iter().enumerate();
+        all.filter(|(_, times)| **times > 0).map(|(rule, _)| rule).collect()
     }
 
     /// How many times a rule struck.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Action, Assumption, Fate, Injector, Plan, Timed, Toll};
+use super::{Action, Assumption, Fate, Injector, Plan, Timed, Toll, Triggers};
 use crate::process::ProcessId;
 
 const fn ms(ms: u64) -> Duration {
@@ -95,6 +95,7 @@ fn what_cannot_be_is_refused() {
         "kill 3 at 1s; restart 3 at 2s; kill 3 at 3s; restart 3 at 4s",
         "kill 3 after 2 TOKEN; restart 3 at 5s",
         "partition 0|1,2; drop 3->*",
+        "stop 1 from 1ms to 2ms; stop 1 from 2ms to 3ms",
     ] {
         assert_eq!(plan(text).validate(4), Ok(()), "{text}");
     }
@@ -120,14 +121,25 @@ fn what_happens_to_processes_is_in_the_order_of_time() {
 #[test]
 fn a_process_is_struck_when_the_message_reaches_it() {
     let plan = plan("stop 0 after 2 TOKEN; kill 0 after 4 TOKEN; kill 1 at 2s");
-    let mut triggers = plan.triggers(ProcessId(0));
-    assert!(plan.triggers(ProcessId(1)).is_empty() && !triggers.is_empty());
+    let mut triggers = plan.triggers(ProcessId(0), &[]);
+    assert!(plan.triggers(ProcessId(1), &[]).is_empty() && !triggers.is_empty());
     assert_eq!((triggers.count("TOKEN"), triggers.count("OTHER")), (None, None));
     assert_eq!(triggers.count("TOKEN"), Some((Action::Stop, 0)));
     triggers.uncount("TOKEN");
     assert_eq!((triggers.count("TOKEN"), triggers.count("TOKEN")), (None, None));
     assert_eq!(triggers.count("TOKEN"), Some((Action::Kill, 1)));
     assert!(triggers.is_empty());
+    // Who starts again is not struck twice by one rule.
+    assert_eq!(plan.triggers(ProcessId(0), &[0, 1]), Triggers::default());
+}
+
+#[test]
+fn who_is_killed_and_stopped_by_one_message_is_killed() {
+    let plan = plan("kill 0 after 2 TOKEN; stop 0 after 2 TOKEN; stop 0 after 2 OTHER");
+    let mut triggers = plan.triggers(ProcessId(0), &[]);
+    assert_eq!(triggers.count("TOKEN"), None);
+    assert_eq!(triggers.count("TOKEN"), Some((Action::Kill, 0)));
+    assert_eq!((triggers.count("TOKEN"), triggers.count("OTHER")), (None, None));
 }
 
 #[test]
@@ -160,9 +172,11 @@ fn rules_strike_their_channels_in_their_time() {
     let to_2 = fate(&mut injector, 0, 1, 2);
     assert_eq!(to_2, Fate { delay: ms(20), is_doubled: true, ..Fate::default() });
     let from_2 = fate(&mut injector, 0, 2, 1);
-    assert_eq!(from_2, Fate { delay: ms(20), is_overtaken: true, ..Fate::default() });
+    assert_eq!(from_2, Fate { delay: ms(20), overtaken_by: Some(3), ..Fate::default() });
     let toll = [0, 1, 2, 3].map(|rule| injector.toll().of(rule));
-    assert_eq!(toll, [2, 2, 1, 1]);
+    assert_eq!(toll, [2, 2, 1, 0]);
+    injector.overtaken(3);
+    assert_eq!(injector.toll().of(3), 1);
 }
 
 #[test]
@@ -202,6 +216,6 @@ fn chances_and_delays_are_drawn_from_the_seed() {
 #[test]
 fn who_overtakes_is_not_overtaken_in_turn() {
     let mut injector = Injector::new(&plan("reorder"), 7);
-    let mut held = |to| fate(&mut injector, 0, 0, to).is_overtaken;
+    let mut held = |to| fate(&mut injector, 0, 0, to).overtaken_by.is_some();
     assert_eq!([held(1), held(1), held(2), held(1), held(1)], [true, false, true, true, false]);
 }

@@ -1,8 +1,8 @@
 //! Whether a plan can be carried out at all, so that an impossible one is refused before anything starts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Channels, Fault, Plan, PlanError, Rule, When};
+use super::{Action, Channels, Fault, Plan, PlanError, Rule, Timed, When};
 use crate::process::ProcessId;
 
 impl Plan {
@@ -16,18 +16,22 @@ impl Plan {
             let error = |why| PlanError { rule: rule.to_string(), why };
             rule.validate(processes).map_err(error)?;
         }
-        (0..processes).map(ProcessId).try_for_each(|process| self.validate_life(process))
+        let mut lives: BTreeMap<ProcessId, Vec<Timed>> = BTreeMap::new();
+        for timed in self.timed() {
+            lives.entry(timed.process).or_default().push(timed);
+        }
+        lives.iter().try_for_each(|(process, life)| self.validate_life(*process, life))
     }
 
     /// The life of one process: it is stopped when it runs, continued when it is stopped, killed when it lives,
     /// and started again when it is dead.
-    fn validate_life(&self, process: ProcessId) -> Result<(), PlanError> {
+    fn validate_life(&self, process: ProcessId, life: &[Timed]) -> Result<(), PlanError> {
         // What happens after a number of messages may happen at any time.
-        let triggers = self.triggers(process);
+        let triggers = self.triggers(process, &[]);
         let (may_stop, may_die) = (triggers.may(Action::Stop), triggers.may(Action::Kill));
         let mut is_stopped = false;
         let mut is_dead = false;
-        for timed in self.timed().into_iter().filter(|timed| timed.process == process) {
+        for timed in life {
             let why = match timed.action {
                 Action::Restart if is_dead || may_die => "",
                 Action::Restart => "it is not dead then: kill it first",
@@ -37,8 +41,7 @@ impl Plan {
                 _ => "",
             };
             if !why.is_empty() {
-                let at = super::Time(timed.at);
-                let rule = format!("{} {} at {at}", timed.action, process.0);
+                let rule = self.rules[timed.rule].to_string();
                 return Err(PlanError { rule, why: why.to_owned() });
             }
             is_stopped = timed.action == Action::Stop;

@@ -26,12 +26,14 @@ pub(super) struct Follower<P: Process> {
     pub(super) lost: Option<(u64, String)>,
     /// Its handler panicked: what the panic said.
     panic: Option<String>,
+    /// It died before it had done all that its last step asked for.
+    pub(super) died_within_step: bool,
 }
 
 impl<P: Process> Follower<P> {
     pub(super) fn new(process: P, requests: Vec<P::Request>) -> Self {
         let (timers, owed) = (BTreeSet::new(), VecDeque::new());
-        Self { process, requests, timers, owed, lost: None, panic: None }
+        Self { process, requests, timers, owed, lost: None, panic: None, died_within_step: false }
     }
 
     pub(super) fn lose(&mut self, n: u64, why: String) {
@@ -41,6 +43,7 @@ impl<P: Process> Follower<P> {
 
     /// What it had begun is not done any more.
     pub(super) fn die(&mut self) {
+        self.died_within_step = !self.owed.is_empty();
         self.owed.clear();
         self.timers.clear();
         self.panic = None;

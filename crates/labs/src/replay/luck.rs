@@ -12,8 +12,13 @@ pub enum Luck {
         /// Whether a step was left out, which may have drawn from it.
         is_spoilt: bool,
     },
-    /// Each process draws from a stream of its own: `run`.
-    Each(Vec<Choices>),
+    /// Each process draws from a stream of its own, the same whenever it starts: `run`.
+    Each {
+        /// The streams, by rank.
+        streams: Vec<Choices>,
+        /// What they are drawn from.
+        seed: u64,
+    },
     /// Nobody wrote them down: `check`.
     Unknown,
 }
@@ -26,7 +31,8 @@ impl Luck {
 
     /// As in a real run of so many processes with this seed.
     pub fn of_run(seed: u64, processes: u32) -> Self {
-        Self::Each((0..processes).map(|rank| crate::run::choices(seed, ProcessId(rank))).collect())
+        let stream = |rank| crate::run::choices(seed, ProcessId(rank));
+        Self::Each { streams: (0..processes).map(stream).collect(), seed }
     }
 
     /// A step is not made that may have drawn.
@@ -36,11 +42,22 @@ impl Luck {
         }
     }
 
+    /// A process is a new program.
+    pub(super) fn begin_again(&mut self, process: ProcessId) {
+        if let Self::Each { streams, seed } = self
+            && let Some(stream) = streams.get_mut(process.index())
+        {
+            *stream = crate::run::choices(*seed, process);
+        }
+    }
+
     /// The stream of a process, and whether it is spoilt; none if it is to be found.
     pub(super) fn stream(&mut self, process: ProcessId) -> Option<(&mut Choices, bool)> {
         match self {
             Self::Shared { stream, is_spoilt } => Some((stream, *is_spoilt)),
-            Self::Each(streams) => streams.get_mut(process.index()).map(|stream| (stream, false)),
+            Self::Each { streams, .. } => {
+                streams.get_mut(process.index()).map(|stream| (stream, false))
+            }
             Self::Unknown => None,
         }
     }

@@ -11,7 +11,8 @@
 //! trace has only the texts of values, not the values: a message is the one that its sender has just sent
 //! *here*, a request one of those that the lab asks for, a timer one that runs here. So a replay needs the
 //! whole trace, and a process that is asked for something that only its application knew cannot be
-//! followed.
+//! followed. One that starts again does so from what it says that it keeps
+//! ([`Process::recovered`]).
 //!
 //! **What must be the same** for that: the processes, which are made from the options; what
 //! [`Context::now`](crate::process::Context::now) says, which is the time of the event in the trace; and
@@ -187,12 +188,7 @@ impl<P: Process> Replay<P> {
                 None
             }
             What::Stop(end) => follower.expect_end(event, end.as_ref()),
-            What::Recover => {
-                let why = "it starts again in a state that the trace does not tell";
-                follower.lose(event.n, why.to_owned());
-                self.luck.miss();
-                None
-            }
+            What::Recover => self.recover(event, ahead),
             What::Init | What::Request(_) | What::Receive { .. } | What::Timeout(_) => {
                 self.happen(event, ahead)
             }
@@ -224,6 +220,25 @@ impl<P: Process> Replay<P> {
         (0..).map(ProcessId).zip(&self.followers).filter_map(lost)
     }
 
+    /// A process starts again, from what it kept where it died.
+    fn recover(&mut self, event: &TraceEvent, ahead: &[TraceEvent]) -> Option<Parting> {
+        let follower = &mut self.followers[event.process.index()];
+        match follower.process.recovered() {
+            // Storing may have been part of what it did not do any more.
+            _ if follower.died_within_step => {
+                let why =
+                    "it died within a step, and the trace does not tell what it had stored by then";
+                self.lose(event, why.to_owned())
+            }
+            Some(process) => {
+                follower.process = process;
+                self.luck.begin_again(event.process);
+                self.happen(event, ahead)
+            }
+            None => self.lose(event, "it starts again, and here it keeps nothing".to_owned()),
+        }
+    }
+
     /// An event that is one step of a process.
     fn happen(&mut self, event: &TraceEvent, ahead: &[TraceEvent]) -> Option<Parting> {
         let me = event.process;
@@ -232,7 +247,7 @@ impl<P: Process> Replay<P> {
             return Some(parting);
         }
         let given = match &event.what {
-            What::Init => Event::Init,
+            What::Init | What::Recover => Event::Init,
             What::Request(note) => match follower.request(note) {
                 Some(request) => Event::Request(request),
                 None => {

@@ -266,3 +266,79 @@ fn a_process_that_there_is_not_is_an_error() {
     let error = replay.follow(stranger, &[]).unwrap_err();
     assert_eq!(error.to_string(), "the trace has an event of p2, and only 1 processes");
 }
+
+/// Keeps what it has heard so far, and starts again with it.
+#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct Keeper {
+    heard: u64,
+}
+
+impl Process for Keeper {
+    type Request = Start;
+    type Indication = Rolled;
+    type Message = Rolled;
+    type Timer = Timer;
+
+    fn on_init(&mut self, ctx: &mut Context<Self>) {
+        ctx.indicate(Rolled(self.heard));
+    }
+
+    fn on_request(&mut self, ctx: &mut Context<Self>, Start(times): Start) {
+        for _ in 0..times {
+            let rolled = ctx.choose(6) as u64;
+            ctx.send_to_others(Rolled(rolled));
+        }
+    }
+
+    fn on_message(&mut self, ctx: &mut Context<Self>, _: ProcessId, Rolled(number): Rolled) {
+        self.heard += number;
+        ctx.indicate(Rolled(self.heard));
+    }
+
+    fn on_timeout(&mut self, _: &mut Context<Self>, _: Timer) {}
+
+    fn recovered(&self) -> Option<Self> {
+        Some(self.clone())
+    }
+}
+
+#[test]
+fn who_starts_again_does_so_from_what_it_kept() {
+    let file = Shared::default();
+    let recorder =
+        Recorder::writing(&header("simulate", 3), Judge::new(&[], 3), Box::new(file.clone()));
+    let all = vec![Keeper::default(); 3];
+    let mut simulation =
+        Simulation::new(3, Network::default(), all.clone(), recorder.unwrap()).unwrap();
+    for at in 0..9 {
+        simulation.request_at(Duration::from_millis(at * 3), ProcessId(0), Start(1));
+    }
+    let plan = "kill 2 at 9ms; restart 2 at 15ms".parse().unwrap();
+    let mut simulation = simulation.with_faults(&plan, 3).unwrap();
+    simulation.run(Limits::default());
+    simulation.into_observer().finish().unwrap();
+    let bytes = file.0.take();
+    let mut events: Vec<_> = Reader::new(bytes.as_slice()).unwrap().map(Result::unwrap).collect();
+    let follow = |events: &[TraceEvent]| {
+        let requests = vec![vec![Start(1)]];
+        let mut replay = Replay::new(all.clone(), requests, Luck::of_simulation(3), true);
+        for event in events {
+            assert_eq!(replay.follow(event, &[]), Ok(Step::Same));
+        }
+        replay.unfollowed().map(|lost| lost.why).collect::<Vec<_>>()
+    };
+    assert!(events.iter().any(|event| event.what == What::Recover));
+    assert_eq!(follow(&events), [""; 0]);
+
+    // Had it died before its last indication left, nobody could know what it had kept.
+    let crash = events.iter().position(|event| event.what == What::Crash).unwrap();
+    let is_last = |event: &TraceEvent| {
+        event.process == ProcessId(2) && matches!(event.what, What::Indication(_))
+    };
+    let last = events[..crash].iter().rposition(is_last).unwrap();
+    events.remove(last);
+    let why = follow(&events);
+    assert!(why.iter().any(|why| why.contains("it died within a step")), "{why:?}");
+    // All draw from one stream, and nobody knows whether p2 would have.
+    assert!(why.iter().any(|why| why.contains("depends on steps that could not be made")));
+}

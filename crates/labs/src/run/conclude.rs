@@ -12,6 +12,7 @@ use super::collect::{self, Collected, Judged};
 use super::launcher::{Conductor, Hello, Loss, Member};
 use super::plan::{Finished, Participant, host_label};
 use super::visit::visit;
+use crate::faults::Action;
 use crate::process::ProcessId;
 use crate::report::NEVER_BEGAN;
 use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
@@ -49,21 +50,15 @@ impl Conductor<'_> {
                     .cloned()
                     .or_else(|| fetched.get(&process).cloned()),
                 truncated: member.truncated,
-                died: (member.loss == Some(Loss::Died)).then(|| {
+                died: member.is_dead().then(|| {
                     let at = member.died_at.unwrap_or_default().as_micros();
                     at.try_into().unwrap_or(u64::MAX)
                 }),
             })
             .collect();
+        self.hear_strikes();
         let mut toll = self.strikes.toll.clone();
-        for (process, member) in (0..).map(ProcessId).zip(&self.members) {
-            // The dead do not tell that it was the plan.
-            if let (Some((rule, false)), Some(_)) =
-                (self.plan.faults.killer_of(process), member.died_at)
-            {
-                toll.add(rule, 1);
-            }
-        }
+        self.members.iter().for_each(|member| toll.merge(&member.toll));
         let (deaths, mut problems) = self.gone();
         problems.append(&mut self.problems);
         let plan = self.plan;
@@ -161,6 +156,12 @@ impl Conductor<'_> {
         }
     }
 
+    /// Whether a rule of the plan killed it, at a time or by a message.
+    fn was_killed_by_plan(&self, process: ProcessId) -> bool {
+        let member = &self.members[process.index()];
+        member.is_doomed || self.plan.faults.struck(Action::Kill, process, &member.toll)
+    }
+
     /// Whether the others went on without it, as they may.
     fn was_survived(&self, member: &Member) -> bool {
         self.plan.survives_crashes && member.loss == Some(Loss::Died) && member.died_at.is_some()
@@ -180,9 +181,9 @@ impl Conductor<'_> {
                 true => String::new(),
                 false => format!("; noticed by {}", noticed.join(", ")),
             };
-            let by_plan = match self.plan.faults.killer_of(process) {
-                Some(_) => ", as the plan of faults says",
-                None => "",
+            let by_plan = match self.was_killed_by_plan(process) {
+                true => ", as the plan of faults says",
+                false => "",
             };
             let (host, pid) = (self.host(member.host), member.pid());
             let who = format!("{process} on {host}, process {pid}");
@@ -220,7 +221,7 @@ impl Conductor<'_> {
         let dead: Vec<_> = (0..)
             .map(ProcessId)
             .zip(&self.members)
-            .filter(|(_, m)| !m.is_collected && m.hello.is_some() && self.plan.journals_on_disk())
+            .filter(|(_, m)| !m.is_collected && m.known().is_some() && self.plan.journals_on_disk())
             .map(|(process, member)| (process, member.host, member.trace_path(process)))
             .collect();
         for (process, host, path) in &dead {

@@ -47,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) faults: String,
     /// Whether it starts again, where one of this rank has died.
     pub(crate) again: bool,
+    /// Rules of the plan that have struck this process before, and do so no more.
+    pub(crate) spent: Vec<usize>,
 }
 
 /// How a participant starts others.

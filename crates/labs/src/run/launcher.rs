@@ -24,13 +24,14 @@ use netkit::membership::{Membership, Secret};
 use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Signal, TimerId};
 
 use super::config::{Config, Relay};
+use super::note::RunNote;
 use super::participant::{SILENCE_MAX, WATCH_INTERVAL, trace_name};
 use super::plan::{Audience, Finished, Launch, Plan, host_label};
 use super::routes::{launcher_addresses, listen_address};
-use super::strikes::{Strikes, signal_of};
+use super::strikes::{Answer, Order, Strikes, signal_of};
 use super::wire::{LAUNCHER, ToLauncher, ToParticipant};
 use super::{FOLDER, participant_job};
-use crate::faults::Timed;
+use crate::faults::{Action, Timed, Toll};
 use crate::overlay::Contact;
 use crate::process::ProcessId;
 use crate::trace::{TraceEvent, format};
@@ -52,7 +53,8 @@ const COLLECT_INTERRUPTED_MAX: Duration = Duration::from_secs(1);
 const STOP_MAX: Duration = Duration::from_secs(2);
 
 /// What interrupts a run: Ctrl-C, a plain `kill`, a terminal that is closed.
-const SIGNALS: [i32; 3] = [Signal::SIGINT as i32, Signal::SIGTERM as i32, Signal::SIGHUP as i32];
+pub(super) const SIGNALS: [i32; 3] =
+    [Signal::SIGINT as i32, Signal::SIGTERM as i32, Signal::SIGHUP as i32];
 
 /// Runs a plan to its end, showing each event of the run to `watch` at the end, and what goes on to
 /// `audience` meanwhile.
@@ -67,6 +69,7 @@ pub fn run(
     audience: &mut dyn Audience,
 ) -> anyhow::Result<Finished> {
     let folder = RunFolder::create(FOLDER, &plan.run)?;
+    RunNote::of(&plan).write(&folder)?;
     let mut net = Net::new(netkit::Limits { max_frame: plan.max_frame, ..Default::default() })?;
     net.watch_signals(&SIGNALS)?;
     let secret = Secret::random()?;
@@ -98,7 +101,7 @@ pub fn run(
         timed_out: false,
         folder: &folder,
         audience,
-        strikes: Strikes::default(),
+        strikes: Strikes::new(net.waker()),
         config: participant_config(&plan, &placement, secret, listening.port()),
         report: Arc::clone(&report),
         starting_again: BTreeSet::new(),
@@ -110,7 +113,9 @@ pub fn run(
     net.run(&mut conductor)?;
     let remains = conductor.clean_up();
     // Nothing is left any more; judging a long trace takes its time, and Ctrl-C shall end that.
-    net.unwatch_signals(&SIGNALS)?;
+    if !plan.catches_signals {
+        net.unwatch_signals(&SIGNALS)?;
+    }
     conductor.conclude(remains, watch)
 }
 
@@ -134,6 +139,7 @@ fn participant_config(plan: &Plan, placement: &[usize], secret: Secret, port: u1
         relay: None,
         faults: plan.faults.to_string(),
         again: false,
+        spent: Vec::new(),
     }
 }
 
@@ -207,6 +213,14 @@ pub(super) struct Member {
     pub(super) was_tried: bool,
     /// Why it takes no part any more.
     pub(super) gone: Option<String>,
+    /// What is known of it from before it was started again, until it says so itself.
+    pub(super) former: Option<Hello>,
+    /// The plan sent it SIGKILL.
+    pub(super) is_doomed: bool,
+    /// How many times the rules of the plan struck there.
+    pub(super) toll: Toll,
+    /// The rules that struck it before it was started again.
+    spent: Vec<usize>,
     /// When it died, counted from the start of the algorithm.
     pub(super) died_at: Option<Duration>,
     /// How it is gone.
@@ -280,6 +294,10 @@ impl Member {
             journal_length: 0,
             half_line: Vec::new(),
             died_at: None,
+            former: None,
+            is_doomed: false,
+            toll: Toll::default(),
+            spent: Vec::new(),
             is_collected: false,
             truncated: false,
         }
@@ -371,7 +389,9 @@ impl Conductor<'_> {
 
     fn on_hello(&mut self, net: &mut Net, process: ProcessId, hello: Hello) {
         info!("{process} joined from {} as process {}", hello.host, hello.pid);
-        self.members[process.index()].hello = Some(hello);
+        let member = &mut self.members[process.index()];
+        member.hello = Some(hello);
+        member.died_at = None;
         if self.starting_again.contains(&process) {
             return self.readmit(net, process);
         }
@@ -415,7 +435,7 @@ impl Conductor<'_> {
             if self.plan.follow {
                 self.tell_all(net, &ToParticipant::Follow);
             }
-            self.strikes = Strikes::new(self.plan, |rank| self.members[rank].host);
+            self.strikes.begin(self.plan, |rank| self.members[rank].host);
             self.strike(net);
         }
     }
@@ -433,18 +453,39 @@ impl Conductor<'_> {
                 return;
             }
             self.strikes.to_come.pop_front();
+            let member = &mut self.members[process.index()];
             match signal_of(action) {
                 Some(signal) => {
-                    self.strikes.toll.add(rule, u64::from(!is_end));
-                    let member = &self.members[process.index()];
+                    member.is_doomed |= action == Action::Kill;
                     let (host, pid) = (member.host, member.pid());
-                    self.strikes.send(self.plan, host, pid, signal);
+                    let rule = (!is_end).then_some(rule);
+                    self.strikes.note(process, action);
+                    self.strikes.send(self.plan, host, Order { process, pid, signal, rule });
                 }
-                None if self.members[process.index()].loss == Some(Loss::Died) => {
-                    self.start_again(process, rule);
-                }
+                None if member.loss == Some(Loss::Died) => self.start_again(process, rule),
                 // It was killed a moment ago, and that is not noticed yet.
-                None => drop(self.strikes.to_restart.insert(process, rule)),
+                None if member.is_doomed => drop(self.strikes.to_restart.insert(process, rule)),
+                None => debug!("{process} is not dead, and does not start again"),
+            }
+        }
+        self.hear_strikes();
+    }
+
+    /// Counts the strikes that have struck, and says of the others why not.
+    pub(super) fn hear_strikes(&mut self) {
+        for Answer { order: Order { process, signal, rule, .. }, result } in self.strikes.answers()
+        {
+            match (result, rule) {
+                (Ok(()), Some(rule)) => self.strikes.toll.add(rule, 1),
+                (Ok(()), None) => {}
+                // Who has died meanwhile needs no signal any more.
+                (Err(why), _) if self.members[process.index()].loss == Some(Loss::Died) => {
+                    debug!("{signal} did not reach {process}: {why}");
+                }
+                (Err(why), _) => {
+                    self.members[process.index()].is_doomed = false;
+                    self.problems.push(format!("{signal} did not reach {process}: {why}"));
+                }
             }
         }
     }
@@ -458,21 +499,22 @@ impl Conductor<'_> {
         let died_at = member.died_at.unwrap_or_default().as_secs_f64();
         let now_at = self.started_at.map_or(Duration::ZERO, |at| at.elapsed()).as_secs_f64();
         let (host, pid) = (member.host, member.pid());
-        if let Some((killer, false)) = self.plan.faults.killer_of(process) {
-            // The dead do not tell that it was the plan.
-            self.strikes.toll.add(killer, 1);
-        }
         let old = std::mem::replace(member, Member::new(host));
         member.journal = old.journal;
         member.journal_file = old.journal_file;
         member.journal_length = old.journal_length;
+        member.former = old.hello.or(old.former);
+        member.died_at = old.died_at;
+        member.spent = [old.spent, old.toll.rules()].concat();
+        let spent = member.spent.clone();
+        self.strikes.toll.merge(&old.toll);
         self.starting_again.insert(process);
         let label = self.host(host);
         self.restarts.push(format!(
             "{process} on {label}, process {pid}, died after {died_at:.3} s and was started again after \
              {now_at:.3} s, as the plan of faults says"
         ));
-        let config = Config { again: true, ..self.config.clone() };
+        let config = Config { again: true, spent, ..self.config.clone() };
         let (launch, report) = (self.plan.launch.clone(), Arc::clone(&self.report));
         let is_advertised = self.plan.advertise.is_some();
         let Some(machine) = self.plan.hosts.get(host).cloned() else { return };
@@ -531,7 +573,9 @@ impl Conductor<'_> {
     /// Everyone who is still there has done all it had to do.
     fn check_finished(&mut self, net: &mut Net) {
         let is_done = |(process, member): (ProcessId, &Member)| {
-            member.is_finished || member.loss == Some(Loss::Died) && !self.strikes.restarts(process)
+            member.is_finished
+                || member.loss == Some(Loss::Died) && !self.strikes.restarts(process)
+                || self.plan.survives_crashes && self.is_stopped_for_good(process)
         };
         let mut members = (0..).map(ProcessId).zip(&self.members);
         if self.stage == Stage::Running && members.all(is_done) {
@@ -541,13 +585,21 @@ impl Conductor<'_> {
                 self.clear_deadline(net);
                 // Whoever asked for this must learn how to end it, in a pipe too.
                 crate::report::say(&format!(
-                    "finished; the processes stay until you press Ctrl-C or end process {}",
-                    std::process::id()
+                    "finished; the processes stay until you press Ctrl-C, or `labs stop {}`",
+                    self.plan.run
                 ));
             } else {
                 self.collect(net);
             }
         }
+    }
+
+    /// Whether the plan stopped a process and does not continue it; and nobody else has.
+    fn is_stopped_for_good(&self, process: ProcessId) -> bool {
+        let member = &self.members[process.index()];
+        let by_message = self.plan.faults.struck(Action::Stop, process, &member.toll);
+        member.last_word.elapsed() > WATCH_INTERVAL * 2
+            && self.strikes.is_stopped_for_good(process, by_message)
     }
 
     /// A participant is gone, or as good as gone. The run ends.
@@ -623,6 +675,10 @@ impl Conductor<'_> {
             let finished = self.members.iter().filter(|member| member.is_finished).count();
             let (seconds, all) = (at.elapsed().as_secs(), self.members.len());
             self.say(format!("running for {seconds} s, {finished} of {all} finished"));
+            if self.plan.survives_crashes {
+                // Some may stand still for good by now.
+                self.check_finished(net);
+            }
         }
     }
 
@@ -676,8 +732,9 @@ impl Conductor<'_> {
         for (rank, member) in (0..).zip(&self.members) {
             let may_stand_still = self.may_be_silent(ProcessId(rank)) && stands_still(member);
             if may_stand_still && member.connection.is_some() {
-                let (host, pid) = (member.host, member.pid());
-                self.strikes.send(self.plan, host, pid, Signal::SIGCONT);
+                let (host, process, pid) = (member.host, ProcessId(rank), member.pid());
+                let order = Order { process, pid, signal: Signal::SIGCONT, rule: None };
+                self.strikes.send(self.plan, host, order);
                 woken = true;
             }
         }
@@ -814,7 +871,9 @@ impl Conductor<'_> {
             }
             Stage::Running => {
                 self.elapsed = self.started_at.map_or(Duration::ZERO, |at| at.elapsed());
-                let whom = self.unless(|member| member.is_finished);
+                let is_done =
+                    |member: &Member| member.is_finished || member.loss == Some(Loss::Died);
+                let whom = self.unless(is_done);
                 self.problems.push(format!(
                     "time-out: {whom} had not finished after {timeout} s; --timeout gives them longer"
                 ));
@@ -913,9 +972,19 @@ impl Conductor<'_> {
 }
 
 impl Member {
+    /// What is known of it, or was before it died.
+    pub(super) fn known(&self) -> Option<&Hello> {
+        self.hello.as_ref().or(self.former.as_ref())
+    }
+
+    /// It is dead, and not there again.
+    pub(super) fn is_dead(&self) -> bool {
+        self.loss == Some(Loss::Died) || self.hello.is_none() && self.former.is_some()
+    }
+
     /// Where its trace is on its machine.
     pub(super) fn trace_path(&self, process: ProcessId) -> PathBuf {
-        let log = self.hello.as_ref().map(|hello| hello.log.as_str()).unwrap_or_default();
+        let log = self.known().map(|hello| hello.log.as_str()).unwrap_or_default();
         PathBuf::from(log).with_file_name(trace_name(process.0))
     }
 }
@@ -966,7 +1035,7 @@ impl Service for Conductor<'_> {
             ToLauncher::PeerLost { peer, why } => self.on_peer_lost(net, process, peer, why),
             ToLauncher::Failed { why } => self.lose(net, process, why, Loss::Talks),
             ToLauncher::Pong => {}
-            ToLauncher::Toll(toll) => self.strikes.toll.merge(&toll),
+            ToLauncher::Toll(toll) => self.members[process.index()].toll = toll,
             ToLauncher::Journal { offset, bytes, is_last, truncated } => {
                 let part = JournalPart { offset, bytes, is_last, truncated };
                 self.on_journal(net, process, part);
@@ -1002,6 +1071,7 @@ impl Service for Conductor<'_> {
         while let Ok(event) = self.from_launch.try_recv() {
             self.on_launch(net, event);
         }
+        self.hear_strikes();
     }
 }
 

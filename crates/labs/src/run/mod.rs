@@ -6,16 +6,22 @@
 //! (`wire`). At the end the launcher collects what the participants wrote down (`journal`), puts
 //! it in an order that respects causality, and has it judged (`collect`).
 //!
+//! A process can also be a program of its own, which people start by hand, without a launcher: see
+//! [`solo`].
+//!
 //! This module and no other of this crate names netkit.
 
 mod collect;
 mod conclude;
 mod config;
 mod journal;
+mod key;
 mod launcher;
+pub(crate) mod note;
 mod participant;
 mod plan;
 mod routes;
+pub mod solo;
 mod strikes;
 #[cfg(test)]
 mod tests;
@@ -27,16 +33,18 @@ use std::io;
 use netkit::launch::{Job, Program};
 use netkit::logs::{LogName, RunFolder};
 use netkit::run_id::RunId;
+use netkit::{CloseReason, ConnectionId, Net, Peer, Service};
 
 use self::config::Config;
 use self::journal::Journal;
+pub use self::key::{Key, KeyError};
 pub use self::launcher::run;
 pub use self::plan::{Audience, Finished, Launch, Participant, Plan, host_label};
 use crate::lab::{Lab, Place};
 use crate::process::{Choices, ProcessId};
 
 /// The folder of all runs of a user: `/tmp/labs-<user>`.
-const FOLDER: &str = "labs";
+pub(crate) const FOLDER: &str = "labs";
 
 /// The subcommand that a participant is started with; people do not use it.
 pub const PARTICIPANT: &str = "participant";
@@ -129,6 +137,48 @@ fn set_up<L: Lab>(config: &Config) -> anyhow::Result<(String, String, Journal)> 
         false => Journal::in_memory(),
     };
     Ok((host, folder.path().join(name).display().to_string(), journal))
+}
+
+/// Catches what says that somebody wants this program to end: Ctrl-C, a plain `kill`, a terminal that is
+/// closed. From when it is made on, such a signal does not end the program by itself. It must be made before
+/// a run that [catches signals](Plan::catches_signals): the handlers of one that was let go stay away.
+pub(crate) struct UntilSignal(Net);
+
+impl UntilSignal {
+    /// Begins to catch signals.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let mut net = Net::new(netkit::Limits::default())?;
+        net.watch_signals(&launcher::SIGNALS)?;
+        Ok(Self(net))
+    }
+
+    /// Waits for one.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub(crate) fn wait(mut self) -> anyhow::Result<()> {
+        Ok(self.0.run(&mut EndsAtSignal)?)
+    }
+}
+
+/// A service that is interested in nothing else.
+struct EndsAtSignal;
+
+impl Service for EndsAtSignal {
+    fn on_open(&mut self, _: &mut Net, _: ConnectionId, _: &Peer) {}
+
+    fn on_frame(&mut self, _: &mut Net, _: ConnectionId, _: &[u8]) {}
+
+    fn on_close(&mut self, _: &mut Net, _: ConnectionId, _: CloseReason) {}
+
+    fn on_signal(&mut self, net: &mut Net, _: i32) {
+        net.stop();
+    }
 }
 
 /// The name of this machine.

@@ -134,8 +134,9 @@ where
         running: BTreeMap::new(),
         injector: (!plan.is_empty()).then(|| Injector::new(&plan, config.seed)),
         // What struck the one that died does not strike the one that starts where it died.
-        triggers: if config.again { Triggers::default() } else { plan.triggers(me) },
+        triggers: plan.triggers(me, &config.spent),
         toll: Toll::default(),
+        told_toll: Toll::default(),
         links: BTreeMap::new(),
         last_tick: now(),
         followed: None,
@@ -249,6 +250,8 @@ struct Driver<L: Lab, P: Process> {
     triggers: Triggers,
     /// How many times what goes wrong with this process did.
     toll: Toll,
+    /// What the launcher was told of that, and of what goes wrong with messages.
+    told_toll: Toll,
     /// Frames that the plan keeps back.
     links: BTreeMap<ProcessId, Link>,
     /// When this process last looked at who is silent.

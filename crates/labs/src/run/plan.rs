@@ -63,6 +63,8 @@ pub struct Plan {
     pub max_frame: usize,
     /// Whether somebody follows the events while the run goes on.
     pub follow: bool,
+    /// Whether the program goes on after the run, until a signal that it catches itself.
+    pub catches_signals: bool,
     /// What goes wrong.
     pub faults: faults::Plan,
     /// Whether the others go on when a participant dies or falls silent. Then nobody watches his

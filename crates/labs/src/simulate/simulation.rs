@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::network::{Network, NetworkError};
 use super::wheel::{Key, Wheel};
 use crate::chance::below;
-use crate::faults::{Action, Fate, Injector, Plan, PlanError, Timed, Toll, Triggers};
+use crate::faults::{
+    Action, Fate, Injector, OVERTAKEN_MAX, Plan, PlanError, Timed, Toll, Triggers,
+};
 use crate::peers::Peers;
 use crate::process::{Choices, Effect, Env, Event, Kind, Process, ProcessId, split_mix, step_into};
 use crate::trace::note::TimerName;
@@ -95,27 +97,66 @@ pub struct Simulation<P: Process, O: Observer = ()> {
 /// What is still to happen.
 #[derive(Debug)]
 enum Scheduled<P: Process, C> {
-    Message { from: ProcessId, to: ProcessId, bytes: u32, message: P::Message, carried: C },
-    Timeout { process: ProcessId, timer: P::Timer },
-    Request { process: ProcessId, request: P::Request },
-    Crash { process: ProcessId },
-    Recover { process: ProcessId, state: Box<P> },
-    Restart { process: ProcessId },
-    Stop { process: ProcessId },
-    Continue { process: ProcessId },
+    Message {
+        from: ProcessId,
+        to: ProcessId,
+        bytes: u32,
+        message: P::Message,
+        carried: C,
+    },
+    Timeout {
+        process: ProcessId,
+        timer: P::Timer,
+    },
+    Request {
+        process: ProcessId,
+        request: P::Request,
+    },
+    Crash {
+        process: ProcessId,
+    },
+    Recover {
+        process: ProcessId,
+        state: Box<P>,
+    },
+    /// What the plan of faults does to a process: the number of it there.
+    Strike {
+        number: u32,
+    },
+    /// No other message came that overtakes the one held back on this channel.
+    Alone {
+        from: ProcessId,
+        to: ProcessId,
+        hold: u64,
+    },
 }
 
 /// What goes wrong by plan.
 #[derive(Debug)]
 struct Faults<P: Process, C> {
+    plan: Plan,
     injector: Injector,
     timed: Vec<Timed>,
-    /// What struck processes when messages reached them.
+    /// How many of these are still to come.
+    to_come: usize,
+    /// What struck processes.
     toll: Toll,
     /// Of the processes that stop or die when messages reach them.
     triggers: BTreeMap<ProcessId, Triggers>,
     /// What waits for the processes that stand still.
     waiting: BTreeMap<ProcessId, Vec<Scheduled<P, C>>>,
+    /// Of each channel the messages that wait to be overtaken.
+    held: BTreeMap<(ProcessId, ProcessId), Held<P, C>>,
+    /// How many times messages were held back.
+    holds: u64,
+}
+
+/// A message that is held back until the next on its channel has overtaken it; if it was doubled too, twice.
+#[derive(Debug)]
+struct Held<P: Process, C> {
+    hold: u64,
+    rule: usize,
+    messages: Vec<Scheduled<P, C>>,
 }
 
 /// The seed's streams, one for each kind of draw, so that a network that loses messages draws the
@@ -263,22 +304,21 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         if plan.is_empty() {
             return Ok(self);
         }
-        for Timed { at, process, action, .. } in plan.timed() {
-            let what = match action {
-                Action::Stop => Scheduled::Stop { process },
-                Action::Continue => Scheduled::Continue { process },
-                Action::Kill => Scheduled::Crash { process },
-                Action::Restart => Scheduled::Restart { process },
-            };
-            self.schedule_at(at, process, what);
+        let timed = plan.timed();
+        for (number, Timed { at, process, .. }) in (0..).zip(&timed) {
+            self.schedule_at(*at, *process, Scheduled::Strike { number });
         }
-        let triggers = (0..n).map(ProcessId).map(|process| (process, plan.triggers(process)));
+        let triggered = plan.triggered().into_iter();
         self.faults = Some(Box::new(Faults {
+            plan: plan.clone(),
             injector: Injector::new(plan, seed),
-            timed: plan.timed(),
+            to_come: timed.len(),
+            timed,
             toll: Toll::default(),
-            triggers: triggers.filter(|(_, triggers)| !triggers.is_empty()).collect(),
+            triggers: triggered.map(|process| (process, plan.triggers(process, &[]))).collect(),
             waiting: BTreeMap::new(),
+            held: BTreeMap::new(),
+            holds: 0,
         }));
         Ok(self)
     }
@@ -399,7 +439,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             }
         }
         match (self.queue.len(), self.waiting()) {
-            (0, 0) => Ended::Quiet,
+            _ if self.is_quiet() => Ended::Quiet,
             (0, _) => Ended::Stopped,
             _ => Ended::TimeLimit(limits.time),
         }
@@ -410,11 +450,20 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         let Some(faults) = &self.faults else { return Toll::default() };
         let mut toll = faults.toll.clone();
         toll.merge(faults.injector.toll());
-        let is_over = |timed: &&Timed| !timed.is_end && microseconds(timed.at) <= self.now;
-        for timed in faults.timed.iter().filter(is_over) {
-            toll.add(timed.rule, 1);
-        }
         toll
+    }
+
+    /// Whether nothing will happen any more: what is left is at most what the plan of faults does to
+    /// processes that have nothing to do.
+    fn is_quiet(&self) -> bool {
+        let to_come = self.faults.as_ref().map_or(0, |faults| faults.to_come);
+        let restarts = |faults: &Faults<P, O::Carried>| {
+            let left = &faults.timed[faults.timed.len() - faults.to_come..];
+            left.iter().any(|timed| timed.action == Action::Restart)
+        };
+        self.queue.len() == to_come
+            && self.waiting() == 0
+            && !self.faults.as_ref().is_some_and(|faults| restarts(faults))
     }
 
     /// Virtual time since the start.
@@ -430,7 +479,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
 
     /// How many messages are under way, timers run, and scheduled requests and faults are to come.
     pub fn scheduled(&self) -> usize {
-        self.queue.len() + self.waiting()
+        if self.is_quiet() { 0 } else { self.queue.len() + self.waiting() }
     }
 
     /// How much of it waits for processes that stand still.
@@ -504,6 +553,9 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             self.start();
             return true;
         }
+        if self.faults.is_some() && self.is_quiet() {
+            return false;
+        }
         let Some((time, scheduled)) = self.queue.pop(until) else { return false };
         self.now = time;
         if let Some(scheduled) = self.unless_it_waits(scheduled) {
@@ -519,11 +571,26 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             }
             Scheduled::Timeout { process, timer } => self.time_out(process, timer),
             Scheduled::Request { process, request } => self.happen_request(process, request),
-            Scheduled::Crash { process } => self.happen_crash(process),
-            Scheduled::Recover { process, state } => self.happen_recover(process, *state),
-            Scheduled::Restart { process } => self.happen_restart(process),
-            Scheduled::Stop { process } => self.happen_stop(process),
-            Scheduled::Continue { process } => self.happen_continue(process),
+            Scheduled::Crash { process } => drop(self.happen_crash(process)),
+            Scheduled::Recover { process, state } => drop(self.happen_recover(process, *state)),
+            Scheduled::Strike { number } => self.strike(number),
+            Scheduled::Alone { from, to, hold } => self.release_alone(from, to, hold),
+        }
+    }
+
+    /// Does to a process what the plan of faults says, and counts it if that changed something.
+    fn strike(&mut self, number: u32) {
+        let Some(faults) = &mut self.faults else { return };
+        faults.to_come -= 1;
+        let Timed { process, action, rule, is_end, .. } = faults.timed[number as usize];
+        let struck = match action {
+            Action::Stop => self.happen_stop(process),
+            Action::Continue => self.happen_continue(process),
+            Action::Kill => self.happen_crash(process),
+            Action::Restart => self.happen_restart(process),
+        };
+        if let Some(faults) = &mut self.faults {
+            faults.toll.add(rule, u64::from(struck && !is_end));
         }
     }
 
@@ -539,14 +606,14 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             Scheduled::Timeout { process, .. } | Scheduled::Request { process, .. } => *process,
             _ => return Some(scheduled),
         };
+        if self.crashed[process.index()] {
+            return Some(scheduled);
+        }
         let mut stands_still = faults.waiting.contains_key(&process);
         if let (Scheduled::Message { message, .. }, false) = (&scheduled, stands_still) {
             match faults.struck(process, message.kind()) {
-                Some(Action::Kill) => self.happen_crash(process),
-                Some(Action::Stop) => {
-                    self.happen_stop(process);
-                    stands_still = true;
-                }
+                Some(Action::Kill) => drop(self.happen_crash(process)),
+                Some(Action::Stop) => stands_still = self.happen_stop(process),
                 Some(Action::Continue | Action::Restart) | None => {}
             }
         }
@@ -563,19 +630,23 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         None
     }
 
-    fn happen_stop(&mut self, process: ProcessId) {
-        if self.crashed[process.index()] {
-            return;
-        }
-        if let Some(faults) = &mut self.faults {
-            faults.waiting.entry(process).or_default();
+    /// Returns whether it went on until then.
+    fn happen_stop(&mut self, process: ProcessId) -> bool {
+        let is_down = self.crashed[process.index()];
+        match &mut self.faults {
+            Some(faults) if !is_down && !faults.waiting.contains_key(&process) => {
+                faults.waiting.insert(process, Vec::new());
+                true
+            }
+            _ => false,
         }
     }
 
-    /// What waited happens now, in its order.
-    fn happen_continue(&mut self, process: ProcessId) {
-        let Some(faults) = &mut self.faults else { return };
-        for scheduled in faults.waiting.remove(&process).unwrap_or_default() {
+    /// What waited happens now, in its order. Returns whether it stood still until then.
+    fn happen_continue(&mut self, process: ProcessId) -> bool {
+        let waited = self.faults.as_mut().and_then(|faults| faults.waiting.remove(&process));
+        let stood_still = waited.is_some();
+        for scheduled in waited.into_iter().flatten() {
             let timer = match &scheduled {
                 Scheduled::Timeout { timer, .. } => Some(timer.clone()),
                 _ => None,
@@ -585,6 +656,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
                 self.timers[process.index()].push((timer, key));
             }
         }
+        stood_still
     }
 
     fn deliver(
@@ -618,9 +690,10 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         self.happen(process, Event::Request(request));
     }
 
-    fn happen_crash(&mut self, process: ProcessId) {
+    /// Returns whether it was up until then.
+    fn happen_crash(&mut self, process: ProcessId) -> bool {
         if mem::replace(&mut self.crashed[process.index()], true) {
-            return;
+            return false;
         }
         self.events += 1;
         if let Some(timers) = self.timers.get_mut(process.index()) {
@@ -635,22 +708,27 @@ impl<P: Process, O: Observer> Simulation<P, O> {
                 self.happen_scheduled(scheduled);
             }
         }
+        true
     }
 
-    fn happen_recover(&mut self, process: ProcessId, state: P) {
+    /// Returns whether it was down until then.
+    fn happen_recover(&mut self, process: ProcessId, state: P) -> bool {
         if !mem::replace(&mut self.crashed[process.index()], false) {
-            return;
+            return false;
+        }
+        if let Some(faults) = &mut self.faults {
+            faults.start_again(process);
         }
         self.processes[process.index()] = state;
         self.observer.on_happening(self.now, process, Happening::Recover);
         self.happen(process, Event::Init);
+        true
     }
 
-    /// Starts a process again from what its stable storage kept.
-    fn happen_restart(&mut self, process: ProcessId) {
-        if let Some(state) = self.processes[process.index()].recovered() {
-            self.happen_recover(process, state);
-        }
+    /// Starts a process again from what its stable storage kept. Returns whether it was down until then.
+    fn happen_restart(&mut self, process: ProcessId) -> bool {
+        let kept = self.processes[process.index()].recovered();
+        kept.is_some_and(|state| self.happen_recover(process, state))
     }
 
     /// One step of one process, and what it wants done.
@@ -703,28 +781,70 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             let copy = Scheduled::Message { from, to, bytes, message, carried };
             self.schedule_message(from, to, latency, copy);
         }
-        if fate.is_doubled {
+        let copy = fate.is_doubled.then(|| {
             let (message, carried) = (message.clone(), carried.clone());
-            let copy = Scheduled::Message { from, to, bytes, message, carried };
-            self.schedule_message(from, to, latency, copy);
-        }
+            Scheduled::Message { from, to, bytes, message, carried }
+        });
         let message = Scheduled::Message { from, to, bytes, message, carried };
-        if fate.is_overtaken {
-            let longest = microseconds(*self.network.latency.end());
-            let arrival = self.now.saturating_add(latency).saturating_add(longest);
+        if let Some(rule) = fate.overtaken_by {
+            return self.hold(from, to, rule, [message].into_iter().chain(copy).collect());
+        }
+        let arrival = self.schedule_message(from, to, latency, message);
+        if let Some(copy) = copy {
+            self.queue.insert(arrival, copy);
+        }
+        if self.faults.is_some() {
+            self.release_overtaken(from, to, arrival);
+        }
+    }
+
+    /// Keeps messages back until the next on their channel has overtaken them.
+    fn hold(
+        &mut self,
+        from: ProcessId,
+        to: ProcessId,
+        rule: usize,
+        messages: Vec<Scheduled<P, O::Carried>>,
+    ) {
+        let Some(faults) = &mut self.faults else { return };
+        faults.holds += 1;
+        let hold = faults.holds;
+        faults.held.insert((from, to), Held { hold, rule, messages });
+        let until = self.now.saturating_add(microseconds(OVERTAKEN_MAX));
+        self.queue.insert(until, Scheduled::Alone { from, to, hold });
+    }
+
+    /// A message was sent on this channel, and arrives then: what was held back on it does right behind.
+    fn release_overtaken(&mut self, from: ProcessId, to: ProcessId, arrival: u64) {
+        let Some(faults) = &mut self.faults else { return };
+        let Some(held) = faults.held.remove(&(from, to)) else { return };
+        faults.injector.overtaken(held.rule);
+        for message in held.messages {
             self.queue.insert(arrival, message);
-        } else {
+        }
+    }
+
+    /// No message came that overtakes what is held back: it goes on alone.
+    fn release_alone(&mut self, from: ProcessId, to: ProcessId, hold: u64) {
+        let Some(faults) = &mut self.faults else { return };
+        if faults.held.get(&(from, to)).is_none_or(|held| held.hold != hold) {
+            return; // It was overtaken.
+        }
+        faults.injector.alone(from, to);
+        for message in faults.held.remove(&(from, to)).into_iter().flat_map(|held| held.messages) {
+            let latency = self.random.latency(&self.network);
             self.schedule_message(from, to, latency, message);
         }
     }
 
+    /// Returns when it arrives.
     fn schedule_message(
         &mut self,
         from: ProcessId,
         to: ProcessId,
         latency: u64,
         message: Scheduled<P, O::Carried>,
-    ) {
+    ) -> u64 {
         let mut arrival = self.now.saturating_add(latency);
         if let Some(arrivals) = self.arrivals.get_mut(from.index()) {
             let last = arrivals.number_mut(to);
@@ -732,6 +852,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             arrival = *last;
         }
         self.queue.insert(arrival, message);
+        arrival
     }
 
     fn start_timer(&mut self, process: ProcessId, timer: P::Timer, after: Duration) {
@@ -764,6 +885,13 @@ impl<P: Process, O: Observer> Simulation<P, O> {
 }
 
 impl<P: Process, C> Faults<P, C> {
+    /// A process counts anew, and no rule that struck it does so again.
+    fn start_again(&mut self, process: ProcessId) {
+        let triggers = self.plan.triggers(process, &self.toll.rules());
+        self.triggers.insert(process, triggers);
+        self.injector.forget(process);
+    }
+
     /// Counts a message that reaches a process. Returns what happens to the process at that.
     fn struck(&mut self, process: ProcessId, kind: &str) -> Option<Action> {
         let triggers = self.triggers.get_mut(&process)?;

@@ -42,10 +42,15 @@ pub struct ChannelStates {
 type Channel = (ProcessId, ProcessId);
 
 /// One wave so far.
+///
+/// A channel on which nothing is known to be in transit and nothing has arrived is not kept: the header of a
+/// trace may name so many processes that their channels would not fit in any memory.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 struct Progress {
     cut: BTreeSet<ProcessId>,
-    /// Each channel of which at least one end is cut, until it is compared.
+    /// Who has said what it recorded.
+    recorded: BTreeSet<ProcessId>,
+    /// The channels with messages of which at least one end is cut, until they are compared.
     channels: BTreeMap<Channel, Transit>,
     compared: u64,
 }
@@ -57,8 +62,35 @@ struct Transit {
     in_transit: BTreeSet<u64>,
     /// Received since the receiver's cut, in this order.
     arrived: Vec<u64>,
-    /// What the receiver recorded.
-    recorded: Option<Vec<u64>>,
+    /// What the receiver recorded; nothing as long as it has not said so.
+    recorded: Vec<u64>,
+}
+
+impl Progress {
+    /// Whether a channel was compared: whatever happens on it now is no part of the wave.
+    fn is_compared(&self, (from, to): Channel) -> bool {
+        self.cut.contains(&from) && self.recorded.contains(&to)
+    }
+
+    /// A message was lost, or arrived before its receiver's cut: it is not in transit.
+    fn forget(&mut self, channel: Channel, number: u64) {
+        if let Some(transit) = self.channels.get_mut(&channel) {
+            transit.in_transit.remove(&number);
+            if *transit == Transit::default() {
+                self.channels.remove(&channel);
+            }
+        }
+    }
+
+    /// A message arrived after its receiver's cut.
+    fn arrive(&mut self, channel: Channel, number: u64) {
+        let is_in_transit = !self.cut.contains(&channel.0);
+        let transit = self.channels.entry(channel).or_default();
+        transit.arrived.push(number);
+        if is_in_transit {
+            transit.in_transit.insert(number);
+        }
+    }
 }
 
 impl ChannelStates {
@@ -86,33 +118,21 @@ impl ChannelStates {
         if !progress.cut.insert(me) {
             return;
         }
-        for other in (0..self.processes).map(ProcessId).filter(|&other| other != me) {
-            progress.channels.entry((other, me)).or_default();
-            let from_me = progress.channels.entry((me, other)).or_default();
-            from_me.in_transit.extend(self.under_way.get(&(me, other)).into_iter().flatten());
+        let from_me = (me, ProcessId(0))..=(me, ProcessId(u32::MAX));
+        for (&channel, under_way) in self.under_way.range(from_me) {
+            progress.channels.entry(channel).or_default().in_transit.extend(under_way);
         }
-        for other in (0..self.processes).map(ProcessId).filter(|&other| other != me) {
-            self.compare(wave, (me, other), at);
-        }
+        let to = progress.recorded.iter().filter(|&&to| to != me);
+        let known: Vec<_> = to.map(|&to| (me, to)).collect();
+        self.compare(wave, known, at);
     }
 
-    fn arrive(&mut self, channel: Channel, number: u64) {
-        let (from, to) = channel;
+    /// A message is not under way any more: it arrived, or was lost.
+    fn land(&mut self, channel: Channel, number: u64) {
         if let Some(under_way) = self.under_way.get_mut(&channel) {
             under_way.remove(&number);
             if under_way.is_empty() {
                 self.under_way.remove(&channel);
-            }
-        }
-        for progress in self.waves.values_mut() {
-            let Some(transit) = progress.channels.get_mut(&channel) else { continue };
-            if !progress.cut.contains(&to) {
-                transit.in_transit.remove(&number);
-                continue;
-            }
-            transit.arrived.push(number);
-            if !progress.cut.contains(&from) {
-                transit.in_transit.insert(number);
             }
         }
     }
@@ -124,55 +144,55 @@ impl ChannelStates {
             let what = format!("{me} says what it recorded in wave {wave}, and was not cut by it");
             return self.violate(what, at);
         }
-        for from in (0..self.processes).map(ProcessId).filter(|&from| from != me) {
-            let Some(transit) = self
-                .waves
-                .get_mut(&wave)
-                .and_then(|progress| progress.channels.get_mut(&(from, me)))
-            else {
-                continue;
-            };
-            let places = recorded.channels.get(&from).map_or(&[][..], Vec::as_slice);
+        if !progress.recorded.insert(me) {
+            return; // That it says so once is another property's matter.
+        }
+        for (&from, places) in &recorded.channels {
+            let transit = progress.channels.get_mut(&(from, me));
             let message = |&place: &u64| {
                 let place = usize::try_from(place).ok()?.checked_sub(1)?;
-                transit.arrived.get(place).copied()
+                transit.as_ref()?.arrived.get(place).copied()
             };
-            match places.iter().map(message).collect::<Option<Vec<_>>>() {
-                Some(messages) => transit.recorded = Some(messages),
-                None => {
+            let messages = places.iter().map(message).collect::<Option<Vec<_>>>();
+            match (messages, transit) {
+                (Some(messages), Some(transit)) => transit.recorded = messages,
+                (Some(_), None) => {}
+                (None, _) => {
                     let what = format!(
                         "{me} recorded more messages from {from} in wave {wave} than arrived since its cut"
                     );
                     return self.violate(what, at);
                 }
             }
-            self.compare(wave, (from, me), at);
         }
+        let from = progress.cut.iter().filter(|&&from| from != me);
+        let known: Vec<_> = from.map(|&from| (from, me)).collect();
+        self.compare(wave, known, at);
     }
 
-    /// Compares what was recorded with what was in transit, once both are known.
-    fn compare(&mut self, wave: Wave, channel: Channel, at: Witness) {
+    /// Compares what was recorded with what was in transit, on channels of which both are known now.
+    fn compare(&mut self, wave: Wave, channels: Vec<Channel>, at: Witness) {
         let Some(progress) = self.waves.get_mut(&wave) else { return };
-        let (from, to) = channel;
-        if !progress.cut.contains(&from) || !progress.cut.contains(&to) {
-            return;
+        let count = channels.len() as u64;
+        progress.compared += count;
+        self.compared += count;
+        let all = u64::from(self.processes) * u64::from(self.processes.saturating_sub(1));
+        let is_complete = progress.compared == all;
+        let mut wrong = None;
+        for channel in channels {
+            let Some(transit) = progress.channels.remove(&channel) else { continue };
+            self.in_transit += transit.in_transit.len() as u64;
+            if !transit.recorded.iter().eq(&transit.in_transit) {
+                wrong.get_or_insert_with(|| {
+                    difference(channel, &transit.recorded, &transit.in_transit)
+                });
+            }
         }
-        let is_recorded = |transit: &Transit| transit.recorded.is_some();
-        if !progress.channels.get(&channel).is_some_and(is_recorded) {
-            return;
-        }
-        let Some(transit) = progress.channels.remove(&channel) else { return };
-        progress.compared += 1;
-        if progress.compared == u64::from(self.processes) * u64::from(self.processes - 1) {
+        if is_complete {
             self.waves.remove(&wave);
         }
-        self.compared += 1;
-        self.in_transit += transit.in_transit.len() as u64;
-        let recorded = transit.recorded.unwrap_or_default();
-        if !recorded.iter().eq(&transit.in_transit) {
-            let what =
-                format!("in wave {wave}, {}", difference(channel, &recorded, &transit.in_transit));
-            self.violate(what, at);
+        if let Some(difference) = wrong {
+            self.violate(format!("in wave {wave}, {difference}"), at);
         }
     }
 
@@ -213,8 +233,25 @@ impl Watch for ChannelStates {
     }
 
     fn on_receive(&mut self, from: ProcessId, to: ProcessId, _: &str, _: u64, tag: u64) {
+        if tag == 0 {
+            return;
+        }
+        let channel = (from, to);
+        self.land(channel, tag);
+        for progress in self.waves.values_mut() {
+            if !progress.cut.contains(&to) {
+                progress.forget(channel, tag);
+            } else if !progress.is_compared(channel) {
+                progress.arrive(channel, tag);
+            }
+        }
+    }
+
+    /// What is lost is not in transit: nobody could have recorded it.
+    fn on_drop(&mut self, from: ProcessId, to: ProcessId, _: &str, _: u64, tag: u64) {
         if tag > 0 {
-            self.arrive((from, to), tag);
+            self.land((from, to), tag);
+            self.waves.values_mut().for_each(|progress| progress.forget((from, to), tag));
         }
     }
 
@@ -258,7 +295,7 @@ impl Watch for ChannelStates {
         let channels = self.waves.values().flat_map(|progress| &progress.channels);
         for (&channel, Transit { in_transit, arrived, recorded }) in channels {
             let known = numbers.entry(channel).or_default();
-            known.extend(in_transit.iter().chain(arrived).chain(recorded.iter().flatten()));
+            known.extend(in_transit.iter().chain(arrived).chain(recorded));
         }
         for (&channel, under_way) in &self.under_way {
             numbers.entry(channel).or_default().extend(under_way);
@@ -287,10 +324,72 @@ impl Watch for ChannelStates {
             self.waves.values_mut().flat_map(|progress| &mut progress.channels)
         {
             transit.in_transit = ranked(channel, &transit.in_transit);
-            let lists = transit.recorded.iter_mut().flatten().chain(&mut transit.arrived);
+            let lists = transit.recorded.iter_mut().chain(&mut transit.arrived);
             lists.for_each(|number| *number = rank(channel, *number));
         }
         self.sent = numbers.values().map(|numbers| numbers.len() as u64).max().unwrap_or(0);
         (self.compared, self.in_transit) = (0, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Note;
+
+    const P: [ProcessId; 3] = [ProcessId(0), ProcessId(1), ProcessId(2)];
+
+    fn watched(processes: u32) -> ChannelStates {
+        let [cut, recorded, message] = ["Cut", "Recorded", "M"].map(str::to_owned);
+        ChannelStates::new(cut, recorded, message, processes)
+    }
+
+    fn says(watched: &mut ChannelStates, process: ProcessId, kind: &str, text: &str) {
+        let note = Note { kind: kind.to_owned(), text: format!("{kind}({text})") };
+        watched.on_event(process, Happening::Indication(&note), 1);
+    }
+
+    /// The header of a trace may name millions of processes; what is kept follows from the events.
+    #[test]
+    fn a_wave_of_very_many_processes_takes_no_memory_for_channels_without_messages() {
+        let mut watched = watched(u32::MAX);
+        for _ in 0..3 {
+            watched.on_send(P[0], P[1], "M", 1);
+        }
+        for wave in 1..=50 {
+            says(&mut watched, P[0], "Cut", &format!("{wave}@p0"));
+            says(&mut watched, P[2], "Cut", &format!("{wave}@p0"));
+            says(&mut watched, P[2], "Recorded", &format!("{wave}@p0, worth 0"));
+        }
+        let kept = watched.waves.values().map(|progress| progress.channels.len());
+        assert_eq!(kept.collect::<Vec<_>>(), [1; 50], "only that on which messages are in transit");
+        assert_eq!((watched.compared, watched.violation()), (50, None));
+    }
+
+    #[test]
+    fn what_is_lost_is_not_in_transit_and_is_forgotten() {
+        let mut watched = watched(2);
+        let lost = watched.on_send(P[0], P[1], "M", 1);
+        let late = watched.on_send(P[0], P[1], "M", 2);
+        says(&mut watched, P[0], "Cut", "1@p0");
+        watched.on_drop(P[0], P[1], "M", 3, lost);
+        says(&mut watched, P[1], "Cut", "1@p0");
+        watched.on_receive(P[0], P[1], "M", 2, late);
+        says(&mut watched, P[1], "Recorded", "1@p0, worth 0, p0: 1");
+        says(&mut watched, P[0], "Recorded", "1@p0, worth 0");
+        let verdict = watched.verdict(&End::Complete);
+        assert_eq!(verdict.holds, Some(true), "{}", verdict.detail);
+        assert_eq!(verdict.detail, "1 message in transit on 2 channels");
+        assert!(watched.under_way.is_empty() && watched.waves.is_empty());
+    }
+
+    #[test]
+    fn what_never_arrived_cannot_be_recorded() {
+        for channel in ["p1: 1", "p0: 1", "p9: 1"] {
+            let mut watched = watched(2);
+            says(&mut watched, P[0], "Cut", "1@p0");
+            says(&mut watched, P[0], "Recorded", &format!("1@p0, worth 0, {channel}"));
+            assert!(watched.violation().is_some(), "{channel}");
+        }
     }
 }

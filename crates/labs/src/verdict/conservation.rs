@@ -91,10 +91,34 @@ impl Watch for Conservation {
         if self.unreadable > 0 {
             return (None, super::unreadable(self.unreadable));
         }
+        if self.complete == 0 {
+            return (None, "not judged: no wave was recorded by all".to_owned());
+        }
         (Some(true), format!("{} in each of {}", self.total, counted(self.complete, "wave")))
     }
 
+    /// Whether there was a wave makes a difference, how many there were does not.
     fn forget_history(&mut self, _: &mut TagsUnderWay<'_>) {
-        self.complete = 0;
+        self.complete = self.complete.min(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Note;
+
+    #[test]
+    fn of_no_wave_nothing_is_said() {
+        let mut watched = Conservation::new("Recorded".to_owned(), 5, 2);
+        let holds = |watched: &Conservation| watched.verdict(&End::Complete).holds;
+        for (process, worth, after) in [(0, 2, None), (1, 3, Some(true)), (0, 1, Some(true))] {
+            let text = format!("Recorded(1@p0, worth {worth})");
+            let note = Note { kind: "Recorded".to_owned(), text };
+            watched.on_event(ProcessId(process), Happening::Indication(&note), 1);
+            assert_eq!(holds(&watched), after);
+        }
+        watched.forget_history(&mut |_| {});
+        assert_eq!(holds(&watched), Some(true));
     }
 }

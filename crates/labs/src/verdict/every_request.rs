@@ -52,7 +52,7 @@ impl Watch for EveryRequestServed {
 
     fn unbroken(&self, end: &End) -> (Option<bool>, String) {
         let Some(first) = self.waiting.first() else {
-            return (Some(true), format!("all {}", counted(self.count, "request")));
+            return (Some(true), format!("{}, each served", counted(self.count, "request")));
         };
         let others = match self.waiting.len() - 1 {
             0 => String::new(),

@@ -152,9 +152,9 @@ impl Monitor {
             Spec::ReadOnce { read, addressees } => {
                 Self::ReadOnce(ReadOnce::new(read, addressees, processes))
             }
-            Spec::LeasedExclusion { enter, exits, revoked } => {
-                Self::LeasedExclusion(LeasedExclusion::new(enter, exits, revoked, processes))
-            }
+            Spec::LeasedExclusion { enter, exits, unused, revoked } => Self::LeasedExclusion(
+                LeasedExclusion::new(enter, exits, unused, revoked, processes),
+            ),
             Spec::GrowingTokens { enter } => {
                 Self::GrowingTokens(GrowingTokens::new(enter, processes))
             }

@@ -2,7 +2,7 @@
 //!
 //! The permission for a section is a numbered grant, 1, 2, 3 and so on. The section is over when its process
 //! says so, or when whoever granted it *revokes* it: the process died, or kept silent for longer than
-//! its lease. Of any two sections that of the smaller number must be over before, in the sense of
+//! its lease. A grant that nobody used is over without a section. Of any two sections that of the smaller number must be over before, in the sense of
 //! happened-before, the other is entered. What a process whose section was revoked still does is void; that
 //! it has no effect is a matter of [fencing](super::GrowingTokens).
 //!
@@ -23,9 +23,15 @@ use crate::trace::Happening;
 pub struct LeasedExclusion {
     enter: Name,
     exits: Vec<Name>,
+    unused: Vec<Name>,
+    /// For each process, the section that it entered and did not leave.
+    inside: Vec<Option<u64>>,
     revoked: Name,
     /// For each process, the number up to which it knows all sections to be over.
     known: Vec<u64>,
+    /// The same, as far as it cannot have forgotten it: what a process heard before it died may not have
+    /// been stored.
+    remembered: Vec<u64>,
     /// The last section that was entered, by its number, and how.
     last: Option<(u64, Witness)>,
     sections: u64,
@@ -35,12 +41,21 @@ pub struct LeasedExclusion {
 
 impl LeasedExclusion {
     /// Watches sections that begin and end with indications of these kinds, each with its number.
-    pub fn new(enter: String, exits: Vec<String>, revoked: String, processes: u32) -> Self {
+    pub fn new(
+        enter: String,
+        exits: Vec<String>,
+        unused: Vec<String>,
+        revoked: String,
+        processes: u32,
+    ) -> Self {
         Self {
             enter: enter.into(),
             exits: exits.into_iter().map(Name::from).collect(),
+            unused: unused.into_iter().map(Name::from).collect(),
+            inside: vec![None; processes as usize],
             revoked: revoked.into(),
             known: vec![0; processes as usize],
+            remembered: vec![0; processes as usize],
             last: None,
             sections: 0,
             voided: 0,
@@ -50,6 +65,7 @@ impl LeasedExclusion {
 
     fn enter(&mut self, number: u64, entry: Witness) {
         self.sections += 1;
+        self.inside[entry.process.index()] = Some(number);
         let known = self.known[entry.process.index()];
         if number > known + 1 {
             let inside = match self.last {
@@ -70,22 +86,32 @@ impl LeasedExclusion {
         }
     }
 
-    fn exit(&mut self, number: u64, process: ProcessId) {
-        let known = &mut self.known[process.index()];
-        *known = number.max(*known);
+    fn exit(&mut self, number: u64, exit: Witness) {
+        let process = exit.process;
+        if self.inside[process.index()].take() != Some(number) {
+            let what = format!("{process} leaves section {number}, and was not in it");
+            self.violation.get_or_insert(Violation { what, witnesses: vec![exit] });
+        }
+        self.learn(number, process);
+    }
+
+    fn learn(&mut self, number: u64, process: ProcessId) {
+        for known in [&mut self.known, &mut self.remembered] {
+            let known = &mut known[process.index()];
+            *known = number.max(*known);
+        }
     }
 
     fn revoke(&mut self, number: u64, event: Witness) {
         self.voided += 1;
-        let known = &mut self.known[event.process.index()];
-        if number <= *known {
+        if number <= self.remembered[event.process.index()] {
             let what = format!(
                 "{} revokes section {number}, and could know that it is over",
                 event.process
             );
             self.violation.get_or_insert(Violation { what, witnesses: vec![event] });
         }
-        *known = number.max(*known);
+        self.learn(number, event.process);
     }
 }
 
@@ -99,8 +125,7 @@ impl Watch for LeasedExclusion {
     }
 
     fn on_receive(&mut self, _: ProcessId, to: ProcessId, _: &str, _: u64, tag: u64) {
-        let known = &mut self.known[to.index()];
-        *known = tag.max(*known);
+        self.learn(tag, to);
     }
 
     fn on_event(&mut self, process: ProcessId, happening: Happening<'_>, n: u64) {
@@ -110,7 +135,14 @@ impl Watch for LeasedExclusion {
             self.revoke(number, Witness { process, n });
         } else if let Some(number) = self.exits.iter().find_map(|exit| number_told(happening, exit))
         {
-            self.exit(number, process);
+            self.exit(number, Witness { process, n });
+        } else if let Some(number) =
+            self.unused.iter().find_map(|unused| number_told(happening, unused))
+        {
+            self.learn(number, process);
+        } else if matches!(happening, Happening::Crash) {
+            self.inside[process.index()] = None;
+            self.remembered[process.index()] = 0;
         }
     }
 

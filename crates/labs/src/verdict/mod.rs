@@ -302,8 +302,11 @@ pub enum Spec {
     LeasedExclusion {
         /// Says that a process entered.
         enter: String,
-        /// Each says that a process will do no more in its section, or never entered.
+        /// Each says that a process left the section that it was in.
         exits: Vec<String>,
+        /// Each says that a section is over that the process is not in: it will never be entered, or was left
+        /// by another.
+        unused: Vec<String>,
         /// Says that a section was revoked; not by its own process.
         revoked: String,
     },

@@ -566,7 +566,8 @@ fn mails_that_do_not_exist_are_not_judged() {
 fn leased(processes: u32) -> Story {
     let spec = Spec::LeasedExclusion {
         enter: "Entered".to_owned(),
-        exits: vec!["Left".to_owned(), "Declined".to_owned()],
+        exits: vec!["Left".to_owned()],
+        unused: vec!["Declined".to_owned()],
         revoked: "Revoked".to_owned(),
     };
     Story::of(processes, spec)
@@ -596,10 +597,28 @@ fn a_grant_that_was_not_wanted_is_over() {
 }
 
 #[test]
+fn leaving_a_section_of_another_is_a_violation() {
+    let story = leased(2).tells(1, "Entered", 1).tells(1, "Left", 2);
+    let verdict = story.verdict(&End::Complete);
+    assert_eq!(verdict.detail, "p1 leaves section 2, and was not in it");
+    let story = leased(2).tells(1, "Entered", 1).tells(1, "Left", 1).tells(1, "Left", 1);
+    assert_eq!(story.holds(), Some(false));
+}
+
+#[test]
 fn revoking_what_is_known_to_be_over_is_a_violation() {
     let story = leased(2).tells(1, "Entered", 1).tells(1, "Left", 1).sends(1, 0, "RELEASE");
     let story = story.receives(0, 1, 3, "RELEASE").tells(0, "Revoked", 1);
     assert_eq!(story.holds(), Some(false));
+}
+
+/// What it heard may not have been on its disk when it died.
+#[test]
+fn who_died_may_revoke_what_it_knew_to_be_over() {
+    let story = leased(2).tells(1, "Entered", 1).tells(1, "Left", 1).sends(1, 0, "RELEASE");
+    let story = story.receives(0, 1, 3, "RELEASE").event(0, |_| What::Crash);
+    let story = story.event(0, |_| What::Recover).tells(0, "Revoked", 1);
+    assert_eq!(story.holds(), Some(true));
 }
 
 fn growing(processes: u32) -> Story {

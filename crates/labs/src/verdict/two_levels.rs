@@ -208,7 +208,7 @@ impl TwoLevels {
                     Said::Round => {
                         view.rounds += 1;
                         for age in &mut view.age {
-                            *age = (*age + 1).min(self.age_max);
+                            *age = age.saturating_add(1).min(self.age_max);
                         }
                     }
                     Said::Listed(other, on) => {
@@ -272,5 +272,25 @@ pub(super) fn first_of(processes: &[ProcessId]) -> String {
         [first, others @ ..] => {
             format!("{first} and {} more", others.len())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Note;
+
+    /// `settle` stands in the header of a trace, where anybody may write anything.
+    #[test]
+    fn an_age_that_cannot_be_reached_is_only_large() {
+        let words =
+            Words { heartbeat: "HB".into(), answer: "OK".into(), round: "Round".to_owned() };
+        let mut seen = TwoLevels::new(words, u64::MAX, 4);
+        let round = Note { kind: "Round".to_owned(), text: String::new() };
+        for _ in 0..2 {
+            let said = seen.on_event(ProcessId(0), Happening::Indication(&round));
+            assert_eq!(said, Some(Said::Round));
+        }
+        assert!(seen.is_settled(ProcessId(0), ProcessId(2)));
     }
 }

@@ -313,13 +313,13 @@ fn offer_file(
         skipped.push(format!("{} needs a passphrase{reason}; ssh-add it", file.path.display()));
         Err(ssh2::Error::new(ErrorCode::Session(REFUSED), "no passphrase"))
     };
-    if !options.ask {
-        return skip("");
-    }
+    // Who asks holds the lock until there is an answer, and nobody is asked twice. What was entered before
+    // serves those too who must not ask.
     let mut passphrases = PASSPHRASES.lock().unwrap_or_else(PoisonError::into_inner);
     match passphrases.get(&file.path) {
         Some(Some(passphrase)) => return offer(Some(passphrase)),
         Some(None) => return skip(", and those entered were wrong"),
+        None if !options.ask => return skip(""),
         None => {}
     }
     for _ in 0..PASSPHRASE_TRIES {

@@ -30,10 +30,7 @@ impl Copy {
         if !reader.metadata()?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
         }
-        let mut hash = Sha256::new();
-        let size = io::copy(&mut reader, &mut HashWriter(&mut hash))?;
-        let hash: String =
-            hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let (hash, size) = hash_of(&mut reader)?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let name: String = name.chars().map(|c| if plain(c) { c } else { '_' }).take(100).collect();
@@ -111,6 +108,13 @@ impl Copy {
         let _ = sftp.unlink(path);
         sftp.rename(temporary, path, None).map_err(|_| there("rename the copy")(error))
     }
+}
+
+/// The hash of what there is to read, in the form that names of copies have, and its length in bytes.
+pub(super) fn hash_of(from: &mut impl Read) -> io::Result<(String, u64)> {
+    let mut hash = Sha256::new();
+    let size = io::copy(from, &mut HashWriter(&mut hash))?;
+    Ok((hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect(), size))
 }
 
 /// Reads part of a file there: at most `max` bytes from `offset` on.

@@ -5,7 +5,7 @@
 //! that a plan needs no privileges and does to one run what it does to the next.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use log::{info, warn};
 use netkit::{Net, TimerId};
@@ -13,33 +13,54 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Driver, IndicationOf, RequestOf, TimerUse, WAITING_MAX, now};
-use crate::faults::Fate;
+use crate::faults::{Fate, OVERTAKEN_MAX};
 use crate::lab::Lab;
 use crate::process::{Kind, Process, ProcessId};
 use crate::run::journal::Entry;
 use crate::run::strikes::signal_of;
-
-/// How long a frame that is to be overtaken waits for one that overtakes it.
-const OVERTAKEN_MAX: Duration = Duration::from_millis(100);
+use crate::run::wire::ToLauncher;
 
 /// The frames to one process that the plan keeps back.
 #[derive(Default)]
 pub(super) struct Link {
     /// Late ones, each with the time from which it may leave, in the order of the channel.
     late: VecDeque<(Instant, Vec<u8>)>,
-    /// One that waits to be overtaken, and until when.
-    overtaken: VecDeque<(Instant, Vec<u8>)>,
+    /// What waits to be overtaken by the next.
+    held: Option<Held>,
     timer: Option<TimerId>,
 }
 
+/// A frame that is held back until the next on its channel has overtaken it; if it was doubled too, twice.
+struct Held {
+    /// It goes on alone then.
+    until: Instant,
+    /// It is not earlier than that anyway.
+    due: Instant,
+    /// By which rule of the plan.
+    rule: usize,
+    frame: Vec<u8>,
+    times: usize,
+}
+
 impl Link {
-    fn len(&self) -> usize {
-        self.late.len() + self.overtaken.len()
+    /// When something is to be done.
+    fn next(&self) -> Option<Instant> {
+        let late = self.late.front().map(|(due, _)| *due);
+        let held = self.held.as_ref().map(|held| held.until);
+        late.into_iter().chain(held).min()
     }
 
-    /// When the next frame may leave.
-    fn next(&self) -> Option<Instant> {
-        [&self.late, &self.overtaken].into_iter().filter_map(|q| q.front()).map(|f| f.0).min()
+    /// Appends a frame that may leave at `due`, but not before those in front of it.
+    fn append(&mut self, due: Instant, frame: Vec<u8>) {
+        let last = self.late.back().map(|(at, _)| *at);
+        self.late.push_back((due.max(last.unwrap_or(due)), frame));
+    }
+
+    /// What was held back stands behind the last frame now.
+    fn append_held(&mut self, held: Held) {
+        for _ in 0..held.times {
+            self.append(held.due, held.frame.clone());
+        }
     }
 }
 
@@ -72,60 +93,53 @@ where
             self.record(net, &Entry::Drop { to, n, message, bytes });
             return;
         }
-        for _ in 0..=usize::from(fate.is_doubled) {
-            self.transmit_late(net, to, fate);
-        }
+        self.transmit_late(net, to, fate);
     }
 
     fn transmit_late(&mut self, net: &mut Net, to: ProcessId, fate: Fate) {
         let link = self.links.entry(to).or_default();
-        if link.len() >= WAITING_MAX {
+        if link.late.len() >= WAITING_MAX {
             let why = format!("the plan keeps back {WAITING_MAX} messages to {to}");
             return self.fail(net, why);
         }
-        if fate.is_overtaken {
-            let until = now() + fate.delay + OVERTAKEN_MAX;
-            link.overtaken.push_back((until, self.scratch.clone()));
-        } else if fate.delay > Duration::ZERO || !link.late.is_empty() {
-            // What is late holds up what is behind it: the channel keeps its order.
-            let last = link.late.back().map(|(at, _)| *at);
-            let at = (now() + fate.delay).max(last.unwrap_or_else(now));
-            link.late.push_back((at, self.scratch.clone()));
-        } else {
-            self.transmit(net, to);
-            return self.release_overtaken(net, to);
+        let (frame, due) = (self.scratch.clone(), now() + fate.delay);
+        let times = 1 + usize::from(fate.is_doubled);
+        if let Some(rule) = fate.overtaken_by {
+            link.held = Some(Held { until: now() + OVERTAKEN_MAX, due, rule, frame, times });
+            return self.watch_link(net, to);
         }
-        self.watch_link(net, to);
+        for _ in 0..times {
+            link.append(due, frame.clone());
+        }
+        if let Some(held) = link.held.take() {
+            if let Some(injector) = &mut self.injector {
+                injector.overtaken(held.rule);
+            }
+            link.append_held(held);
+        }
+        self.release_kept(net, to);
     }
 
     /// Sends what was kept back long enough.
     pub(super) fn release_kept(&mut self, net: &mut Net, to: ProcessId) {
+        let me = self.env.me;
         let Some(link) = self.links.get_mut(&to) else { return };
-        link.timer = None;
         let now = now();
-        let is_due = |frame: Option<&(Instant, Vec<u8>)>| frame.is_some_and(|(at, _)| *at <= now);
+        if let Some(held) = link.held.take_if(|held| held.until <= now) {
+            link.append_held(held);
+            if let Some(injector) = &mut self.injector {
+                injector.alone(me, to);
+            }
+        }
         let mut due = Vec::new();
-        while is_due(link.late.front()) {
-            due.extend(link.late.pop_front());
+        while let Some((_, frame)) = link.late.pop_front_if(|(at, _)| *at <= now) {
+            due.push(frame);
         }
-        let overtakes = !due.is_empty();
-        while is_due(link.overtaken.front()) || overtakes && !link.overtaken.is_empty() {
-            due.extend(link.overtaken.pop_front());
-        }
-        for (_, frame) in due {
+        for frame in due {
             self.scratch = frame;
             self.transmit(net, to);
         }
         self.watch_link(net, to);
-    }
-
-    /// Another message has left: what was to be overtaken is.
-    fn release_overtaken(&mut self, net: &mut Net, to: ProcessId) {
-        let Some(link) = self.links.get_mut(&to) else { return };
-        for (_, frame) in std::mem::take(&mut link.overtaken) {
-            self.scratch = frame;
-            self.transmit(net, to);
-        }
     }
 
     fn watch_link(&mut self, net: &mut Net, to: ProcessId) {
@@ -142,13 +156,28 @@ where
 
     /// Counts a message that reaches this process, and lets happen what the plan says. If that is its end,
     /// this does not return.
-    pub(super) fn be_struck(&mut self, kind: &str) {
+    pub(super) fn be_struck(&mut self, net: &mut Net, kind: &str) {
         let Some((action, rule)) = self.triggers.count(kind) else { return };
         let Some(signal) = signal_of(action) else { return };
         self.toll.add(rule, 1);
         warn!("{signal} by plan");
+        // Who dies tells nothing later, and who stands still may die.
+        self.tell_toll(net);
+        net.flush(self.control);
         if let Err(error) = netkit::reap::raise(signal) {
             warn!("the plan could not be carried out: {error}");
+        }
+    }
+
+    /// Tells the launcher how many times the rules of the plan struck here, if that has changed.
+    pub(super) fn tell_toll(&mut self, net: &mut Net) {
+        let mut toll = self.toll.clone();
+        if let Some(injector) = &self.injector {
+            toll.merge(injector.toll());
+        }
+        if toll != self.told_toll {
+            self.tell(net, &ToLauncher::Toll(toll.clone()));
+            self.told_toll = toll;
         }
     }
 }

@@ -121,11 +121,7 @@ where
                 self.record(net, &Entry::Stop);
             }
             self.phase = Phase::HandingOver;
-            if let Some(injector) = &self.injector {
-                self.toll.merge(injector.toll());
-                let toll = ToLauncher::Toll(self.toll.clone());
-                self.tell(net, &toll);
-            }
+            self.tell_toll(net);
         }
         match self.journal.part(offset) {
             Ok((bytes, is_last, truncated)) => {
@@ -170,6 +166,9 @@ where
     /// This participant cannot go on. The launcher ends the run.
     pub(super) fn fail(&mut self, net: &mut Net, why: String) {
         error!("{why}");
+        if self.phase == Phase::Running {
+            self.tell_toll(net);
+        }
         self.phase = Phase::HandingOver;
         self.tell(net, &ToLauncher::Failed { why: why.clone() });
         match self.ready.take() {
@@ -207,6 +206,9 @@ where
         if self.ready.is_none() && silent(self.last_word) {
             net.close(self.control);
             return self.orphaned(net, "it is silent");
+        }
+        if self.phase == Phase::Running {
+            self.tell_toll(net);
         }
         if !self.config.watch || self.phase != Phase::Running {
             return;

@@ -70,7 +70,7 @@ where
     ) {
         let MessageHeader { from, n, lamport, .. } = header;
         if !self.triggers.is_empty() {
-            self.be_struck(message.kind());
+            self.be_struck(net, message.kind());
         }
         self.stamper.receive(lamport, header.clock.as_ref());
         let entry = Entry::Receive { from, n, message: &message, bytes };

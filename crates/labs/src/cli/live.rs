@@ -1,0 +1,97 @@
+//! `run --view`: the space-time diagram of a run in the browser, as it grows.
+//!
+//! The launcher follows the journals of the participants, as it does for a screen, and hands every event to
+//! [`crate::view`], whose server shows it. When the run has ended and was judged, the page gets what only the
+//! launcher knows: who died, and how the run ended. It stays until Ctrl-C, for somebody looks at it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use anyhow::Context as _;
+
+use crate::report::say;
+use crate::trace::{Header, TraceEvent, What};
+use crate::view::{Entry, Feed, Server, open};
+
+/// The page of a run in progress. Copies are the same page.
+#[derive(Clone, Debug)]
+pub(super) struct Live {
+    feed: Feed,
+    server: Rc<Server>,
+    told: Rc<RefCell<Told>>,
+}
+
+/// What the page was told.
+#[derive(Debug)]
+struct Told {
+    /// The number of the last event of each process.
+    last: Vec<u64>,
+    /// How many events.
+    all: u64,
+    /// It can be told nothing more.
+    is_over: bool,
+}
+
+impl Live {
+    /// Serves the page of a run that is about to begin on this port of 127.0.0.1 (0: any that is free), says
+    /// where, and opens it if there is a browser.
+    ///
+    /// # Errors
+    ///
+    /// If the port is taken, or the run has too many processes to be drawn.
+    pub(super) fn start(header: Header, port: u16) -> anyhow::Result<Self> {
+        let last = vec![0; header.processes as usize];
+        let feed = Feed::new(header).context("--view")?;
+        let server = Server::start(port, feed.clone()).with_context(|| {
+            format!("--view cannot listen on 127.0.0.1:{port}: name another port, or none")
+        })?;
+        let is_shown = open::open(&server.url());
+        let hint = if is_shown { "" } else { ": open it in a browser" };
+        say(&format!("the run is shown at {}{hint}", server.url()));
+        let told = Told { last, all: 0, is_over: false };
+        Ok(Self { feed, server: Rc::new(server), told: Rc::new(RefCell::new(told)) })
+    }
+
+    /// An event of a run in progress. That a process stops is told once it is known how the run ended.
+    pub(super) fn on_event(&self, event: &TraceEvent) {
+        if !matches!(event.what, What::Stop(_)) {
+            self.tell(event);
+        }
+    }
+
+    /// An event of the run as it was judged: what was not told before is told now.
+    pub(super) fn on_judged(&self, event: &TraceEvent) {
+        self.tell(event);
+    }
+
+    /// Shows what was told.
+    pub(super) fn publish(&self) {
+        self.feed.publish();
+    }
+
+    /// Nothing more will be told.
+    pub(super) fn end(&self) {
+        self.feed.end();
+    }
+
+    /// Where the page is.
+    pub(super) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    fn tell(&self, event: &TraceEvent) {
+        let told = &mut *self.told.borrow_mut();
+        let Some(last) = told.last.get_mut(event.process.index()) else { return };
+        if told.is_over || event.n <= *last {
+            return;
+        }
+        *last = event.n;
+        told.all += 1;
+        let entry = Entry { event: event.clone(), state: None };
+        // The header would be the first line.
+        if let Err(error) = self.feed.push(entry, told.all + 1) {
+            told.is_over = true;
+            say(&format!("the page shows no more of the run: {error}"));
+        }
+    }
+}

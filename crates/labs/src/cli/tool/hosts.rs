@@ -1,0 +1,535 @@
+//! `labs hosts`: is the room ready? Every machine of a host file is tried as a run would use it, and what does
+//! not work is said with what to do about it.
+//!
+//! All machines are tried at the same time, each within a deadline, so that thirty of them, three of which are
+//! off, take a few seconds. A machine is tried in the order in which a run needs things: reaching its SSH
+//! server, its host key, logging in, the program, room for logs in `/tmp`, and connections on free ports in both
+//! directions, which is where firewalls are in the way. For that, the program there calls back to this one,
+//! and this one to it; each says a word that only the two know.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::Context as _;
+use clap::Args;
+use netkit::hosts::Hosts;
+use netkit::launch::LaunchOptions;
+use netkit::logs;
+use netkit::membership::Secret;
+use netkit::ssh::Remote;
+use serde::{Deserialize, Serialize};
+
+use super::machines::{Machine, Ran, ReachArguments, run, with_all};
+use super::ps::columns;
+use crate::cli::{COULD_NOT_RUN, seconds};
+use crate::run::FOLDER;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The machines, one a line: [user@]host[:port] [slots=N]
+    #[arg(value_name = "FILE", default_value = "hosts.txt")]
+    hosts: PathBuf,
+    #[command(flatten)]
+    reach: ReachArguments,
+    /// The address at which the machines reach this one [default: the one that SSH used]
+    #[arg(long, value_name = "ADDRESS")]
+    advertise: Option<IpAddr>,
+    /// How long each step of reaching a machine may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = seconds)]
+    timeout: f64,
+    /// Print a list of JSON objects
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) const ABOUT: &str = "\
+Tries every machine as `run` would use it, all at once:
+
+  SSH      its name resolves, its server answers, its host key is the known one, a key logs in
+  PROGRAM  this program is there at the same path, in the same version; with --push, it can be copied
+  CLOCK    how far its clock is ahead of this one: nothing depends on it but the times in logs
+  PORTS    a free port can be reached from there to here, and from here to there
+  /TMP     logs can be written, and there is room for them
+
+Below the table stands, for each that failed, why and what to do.
+
+Exit status: 0 if all machines are ready; 2 if one is not.";
+
+/// How long a connection on a free port may take, and what is said over it.
+const CALL_MAX: Duration = Duration::from_secs(3);
+
+/// How long a machine may take for all of its own part: two calls, and starting a program on a busy machine.
+const LOOK_MAX: Duration = Duration::from_secs(15);
+
+/// How long a word of a call may be, in bytes.
+const WORD_MAX: u64 = 1_024;
+
+/// How often it is looked whether a call has come.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// How much room logs and traces need, in bytes: some long runs.
+const FREE_MIN: u64 = 64 << 20;
+
+/// How far a clock may be off before it is said, in seconds: then lines of logs stand in the wrong order.
+const OFFSET_MAX_S: f64 = 1.0;
+
+/// How it went with one thing.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Check {
+    Ok,
+    Failed,
+    /// Something before it failed.
+    #[default]
+    Untried,
+    /// It is not needed.
+    Unneeded,
+}
+
+/// What came of one machine.
+#[derive(Clone, Debug, Default, Serialize)]
+struct Checked {
+    host: String,
+    ready: bool,
+    ssh: Check,
+    program: Check,
+    /// How many seconds its clock is ahead of this one.
+    clock_offset_s: Option<f64>,
+    ports: Check,
+    tmp: Check,
+    free_bytes: Option<u64>,
+    /// What to mend, and what else to know.
+    mend: Vec<String>,
+    notes: Vec<String>,
+    #[serde(skip)]
+    machine: Option<String>,
+}
+
+/// What a machine is asked to do.
+#[derive(Debug, Deserialize, Serialize)]
+struct Request {
+    /// Where to call.
+    call: SocketAddr,
+    /// What to say there, and to hear.
+    word: String,
+}
+
+/// What a machine says of itself.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Look {
+    machine: String,
+    hash: Option<String>,
+    /// Free bytes in its /tmp, or why logs cannot be written.
+    free: Result<u64, String>,
+    /// Whether its call came through.
+    called: Result<(), String>,
+}
+
+/// What is said in a call from there to here.
+#[derive(Debug, Deserialize, Serialize)]
+struct Call {
+    word: String,
+    /// The port to call back on.
+    port: u16,
+}
+
+/// What came of the call that was waited for here.
+struct Called {
+    /// How many seconds the clock there is ahead.
+    offset_s: f64,
+    /// Whether calling back came through.
+    back: Result<(), String>,
+}
+
+pub(super) fn hosts(arguments: &Arguments) -> anyhow::Result<u8> {
+    let hosts = Hosts::read(&arguments.hosts)?;
+    let options = LaunchOptions {
+        connect_timeout: Duration::from_secs_f64(arguments.timeout),
+        ..arguments.reach.options(LaunchOptions::default())?
+    };
+    let machines: Vec<_> =
+        hosts.iter().map(|host| Machine { host: host.clone(), options: options.clone() }).collect();
+    let hash = netkit::ssh::program_hash(&options.program).context("cannot read this program")?;
+    let mut all = with_all(&machines, |machine| check(machine, &hash, arguments.advertise));
+    name_doubles(&mut all);
+    let is_ready = all.iter().all(|checked| checked.ready);
+    let text = match arguments.json {
+        true => format!("{}\n", serde_json::to_string(&all)?),
+        false => text(&all),
+    };
+    let _ = io::stdout().write_all(text.as_bytes());
+    Ok(if is_ready { 0 } else { COULD_NOT_RUN })
+}
+
+/// Tries one machine.
+fn check(machine: &Machine, hash: &str, advertise: Option<IpAddr>) -> Checked {
+    let mut checked = Checked { host: machine.label(), ..Checked::default() };
+    let tried = match machine.host.is_local() {
+        true => check_here(&mut checked),
+        false => check_there(machine, hash, advertise, &mut checked),
+    };
+    if let Err(error) = tried {
+        checked.mend.push(format!("{error:#}"));
+    }
+    checked.ready = checked.mend.is_empty();
+    checked
+}
+
+/// This machine needs no SSH, and has the program.
+fn check_here(checked: &mut Checked) -> anyhow::Result<()> {
+    (checked.ssh, checked.program) = (Check::Unneeded, Check::Unneeded);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let word = new_word()?;
+    let request = Request { call: listener.local_addr()?, word: word.clone() };
+    let request = serde_json::to_vec(&request)?;
+    let there = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let (look, called) = thread::scope(|scope| {
+        let waiting = scope.spawn(|| wait_for_call(&listener, &word, there));
+        let look = look_here(request.as_slice());
+        if !matches!(look, Ok(Look { called: Ok(()), .. }))
+            && let Ok(address) = listener.local_addr()
+        {
+            give_up(address, &word);
+        }
+        (look, waiting.join().expect("nothing panics in waiting"))
+    });
+    judge(look?, &called, request_address(&request), checked);
+    Ok(())
+}
+
+fn request_address(request: &[u8]) -> String {
+    serde_json::from_slice::<Request>(request)
+        .map_or_else(|_| String::new(), |request| request.call.to_string())
+}
+
+/// Another machine, over SSH.
+fn check_there(
+    machine: &Machine,
+    hash: &str,
+    advertise: Option<IpAddr>,
+    checked: &mut Checked,
+) -> anyhow::Result<()> {
+    checked.ssh = Check::Failed;
+    let there = netkit::ssh::resolve(&machine.host, &machine.options)?.ip();
+    let mut remote = machine.connect()?;
+    checked.ssh = Check::Ok;
+    let here = advertise.unwrap_or_else(|| remote.local_address());
+    let any = match here {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    let listener = TcpListener::bind((any, 0)).context("cannot listen on this machine")?;
+    let word = new_word()?;
+    let request =
+        Request { call: (here, listener.local_addr()?.port()).into(), word: word.clone() };
+    let bytes = serde_json::to_vec(&request)?;
+    let (look, called) = thread::scope(|scope| {
+        let waiting = scope.spawn(|| wait_for_call(&listener, &word, there));
+        let look = look_there(&mut remote, machine, &bytes, checked);
+        // If it did not come through, or nothing was even started, one of ours ends the waiting.
+        if !matches!(look, Ok(Look { called: Ok(()), .. })) {
+            let port = listener.local_addr().map_or(0, |address| address.port());
+            let loopback = match any {
+                IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            };
+            give_up(SocketAddr::new(loopback, port), &word);
+        }
+        (look, waiting.join().expect("nothing panics in waiting"))
+    });
+    let look = look?;
+    match &look.hash {
+        Some(there) if there == hash => {}
+        _ => {
+            checked.program = Check::Failed;
+            checked.mend.push(format!(
+                "{}: {} there is another version of the program; build it there anew, or use --push",
+                checked.host,
+                machine.options.program.display()
+            ));
+        }
+    }
+    judge(look, &called, request.call.to_string(), checked);
+    Ok(())
+}
+
+/// Runs this program there: that at the same path, else a copy.
+fn look_there(
+    remote: &mut Remote,
+    machine: &Machine,
+    request: &[u8],
+    checked: &mut Checked,
+) -> anyhow::Result<Look> {
+    checked.program = Check::Failed;
+    let program = &machine.options.program;
+    let ask = |remote: &mut Remote, path: &str| run(remote, path, &["check"], request, LOOK_MAX);
+    if !machine.options.push
+        && let Ran::Answered(look) = ask(remote, &program.display().to_string())?
+    {
+        checked.program = Check::Ok;
+        return Ok(look);
+    }
+    let copy = remote.push(program)?;
+    let Ran::Answered(look) = ask(remote, &copy)? else {
+        anyhow::bail!(
+            "{}: the copy {copy} cannot be run there; is it a machine of another kind, or a disk from \
+             which nothing may be run (noexec)?",
+            checked.host
+        );
+    };
+    if machine.options.push {
+        checked.program = Check::Ok;
+    } else {
+        checked.mend.push(format!(
+            "{}: there is no program {}; share its folder with the machine, or use --push, which works",
+            checked.host,
+            program.display()
+        ));
+    }
+    Ok(look)
+}
+
+/// What a machine's answer, and the call from it, say.
+fn judge(look: Look, called: &Result<Called, String>, address: String, checked: &mut Checked) {
+    let host = checked.host.clone();
+    checked.machine = Some(look.machine);
+    match look.free {
+        Ok(free) if free >= FREE_MIN => {
+            (checked.tmp, checked.free_bytes) = (Check::Ok, Some(free));
+        }
+        Ok(free) => {
+            (checked.tmp, checked.free_bytes) = (Check::Failed, Some(free));
+            let megabytes = free >> 20;
+            checked.mend.push(format!("{host}: only {megabytes} MiB are free in /tmp; make room"));
+        }
+        Err(why) => {
+            checked.tmp = Check::Failed;
+            checked.mend.push(format!("{host}: no logs can be written: {why}"));
+        }
+    }
+    let back = match called {
+        Ok(Called { offset_s, back }) => {
+            checked.clock_offset_s = Some(*offset_s);
+            back.clone()
+        }
+        Err(_) => Ok(()),
+    };
+    checked.ports = Check::Ok;
+    let mut fail = |why: String| {
+        checked.ports = Check::Failed;
+        checked.mend.push(why);
+    };
+    match (&look.called, called) {
+        (Err(why), _) | (Ok(()), Err(why)) => fail(format!(
+            "{host}: it does not reach this machine at {address}: {why}; let the firewall here admit it to \
+             all ports above 1023, or name another address with --advertise"
+        )),
+        (Ok(()), Ok(_)) => {}
+    }
+    if let Err(why) = back {
+        fail(format!(
+            "{host}: this machine does not reach it on a free port: {why}; let the firewall there admit the \
+             machines of the room to all ports above 1023"
+        ));
+    }
+    if let Some(offset) = checked.clock_offset_s.filter(|offset| offset.abs() > OFFSET_MAX_S) {
+        checked.notes.push(format!(
+            "{host}: its clock is {offset:+.1} s off: set it (NTP), or `labs logs` of runs without --trace \
+             puts its lines in the wrong place; no verdict depends on it"
+        ));
+    }
+}
+
+/// Several lines of a host file may mean one machine: that is allowed, and good to know.
+fn name_doubles(all: &mut [Checked]) {
+    for at in 1..all.len() {
+        let (before, rest) = all.split_at_mut(at);
+        let first =
+            before.iter().find(|one| one.machine.is_some() && one.machine == rest[0].machine);
+        if let Some(first) = first {
+            rest[0].notes.push(format!("{}: is the same machine as {}", rest[0].host, first.host));
+        }
+    }
+}
+
+// Calls, at this end.
+
+/// A word that nobody else knows.
+fn new_word() -> anyhow::Result<String> {
+    Ok(serde_json::from_value(serde_json::to_value(Secret::random()?)?)?)
+}
+
+/// Waits for the call of a machine, asks for its time, and calls back.
+fn wait_for_call(listener: &TcpListener, word: &str, there: IpAddr) -> Result<Called, String> {
+    let deadline = now() + LOOK_MAX;
+    loop {
+        let no_call = |_| "no call came through".to_owned();
+        let mut stream = accept(listener, deadline).map_err(no_call)?;
+        // Whoever does not know the word is a stranger, and the call is yet to come.
+        match hear(&mut stream) {
+            Ok(Call { port: 0, word: said }) if said == word => {
+                return Err("no call came through".to_owned());
+            }
+            Ok(call) if call.word == word => {
+                let offset_s = offset_s(&mut stream).map_err(|error| error.to_string())?;
+                let back = call_back(SocketAddr::new(there, call.port), word);
+                return Ok(Called { offset_s, back: back.map_err(|error| error.to_string()) });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// How many seconds the clock at the other end is ahead: it is asked for its time, which is taken for that
+/// in the middle between question and answer (Cristian, *Probabilistic clock synchronization*, 1989).
+fn offset_s(stream: &mut TcpStream) -> io::Result<f64> {
+    let asked = unix_us();
+    stream.write_all(TIME)?;
+    let there: u64 = hear(stream)?;
+    let middle = (asked as f64 + unix_us() as f64) / 2.0;
+    Ok((there as f64 - middle) / 1e6)
+}
+
+/// The question for the time.
+const TIME: &[u8] = b"\"time\"\n";
+
+/// Lets go who waits for a call that will not come.
+fn give_up(address: SocketAddr, word: &str) {
+    let call = Call { word: word.to_owned(), port: 0 };
+    if let (Ok(mut stream), Ok(text)) =
+        (TcpStream::connect_timeout(&address, CALL_MAX), serde_json::to_string(&call))
+    {
+        // It ends by its own deadline, if not by this.
+        let _ = writeln!(stream, "{text}");
+    }
+}
+
+fn call_back(address: SocketAddr, word: &str) -> io::Result<()> {
+    let mut stream = TcpStream::connect_timeout(&address, CALL_MAX)?;
+    stream.set_read_timeout(Some(CALL_MAX))?;
+    writeln!(stream, "{}", serde_json::to_string(word)?)?;
+    let mut said = String::new();
+    stream.take(WORD_MAX).read_to_string(&mut said)?;
+    match said.as_str() {
+        "heard\n" => Ok(()),
+        _ => Err(io::Error::other("somebody else answered")),
+    }
+}
+
+fn accept(listener: &TcpListener, deadline: Instant) -> io::Result<TcpStream> {
+    listener.set_nonblocking(true)?;
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false)?;
+                stream.set_nodelay(true)?;
+                stream.set_read_timeout(Some(CALL_MAX))?;
+                stream.set_write_timeout(Some(CALL_MAX))?;
+                return Ok(stream);
+            }
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            Err(_) if now() >= deadline => return Err(io::ErrorKind::TimedOut.into()),
+            Err(_) => thread::park_timeout(LOOK_EVERY),
+        }
+    }
+}
+
+/// Reads one line of JSON.
+fn hear<T: serde::de::DeserializeOwned>(stream: impl Read) -> io::Result<T> {
+    let mut line = Vec::new();
+    BufReader::new(stream.take(WORD_MAX)).read_until(b'\n', &mut line)?;
+    Ok(serde_json::from_slice(&line)?)
+}
+
+// Calls, at the other end.
+
+/// What this program does on a machine that is tried: it calls, waits to be called back, and says what there is
+/// to say.
+pub(super) fn look_here(request: impl Read) -> anyhow::Result<Look> {
+    let Request { call, word } = hear(request).context("nobody said where to call")?;
+    let hash = std::env::current_exe().and_then(|path| netkit::ssh::program_hash(Path::new(&path)));
+    Ok(Look {
+        machine: netkit::census::machine(),
+        hash: hash.ok(),
+        free: logs::try_out(FOLDER).map_err(|error| error.to_string()),
+        called: call_and_wait(call, word).map_err(|error| error.to_string()),
+    })
+}
+
+fn call_and_wait(to: SocketAddr, word: String) -> io::Result<()> {
+    let any = match to {
+        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    let listener = TcpListener::bind((any, 0))?;
+    let port = listener.local_addr()?.port();
+    let mut stream = TcpStream::connect_timeout(&to, CALL_MAX)?;
+    stream.set_nodelay(true)?;
+    stream.set_write_timeout(Some(CALL_MAX))?;
+    stream.set_read_timeout(Some(CALL_MAX))?;
+    let call = Call { word: word.clone(), port };
+    writeln!(stream, "{}", serde_json::to_string(&call)?)?;
+    if hear::<String>(&mut stream)? == "time" {
+        writeln!(stream, "{}", unix_us())?;
+    }
+    let deadline = now() + CALL_MAX;
+    // Whether that comes through, the other end knows.
+    while let Ok(mut back) = accept(&listener, deadline) {
+        if hear::<String>(&mut back).is_ok_and(|said| said == word) {
+            let _ = back.write_all(b"heard\n");
+            break;
+        }
+    }
+    Ok(())
+}
+
+// Telling.
+
+fn text(all: &[Checked]) -> String {
+    let mut lines =
+        vec![["HOST", "SSH", "PROGRAM", "CLOCK", "PORTS", "/TMP", ""].map(str::to_owned)];
+    for checked in all {
+        let free = checked.free_bytes.map_or(String::new(), |free| format!(", {} MiB", free >> 20));
+        lines.push([
+            checked.host.clone(),
+            cell(&checked.ssh),
+            cell(&checked.program),
+            checked.clock_offset_s.map_or("?".to_owned(), |offset| format!("{offset:+.3} s")),
+            cell(&checked.ports),
+            cell(&checked.tmp) + &free,
+            if checked.ready { "ready" } else { "NOT READY" }.to_owned(),
+        ]);
+    }
+    let mut text = columns(&lines);
+    let mend = all.iter().flat_map(|checked| &checked.mend).map(|line| ("mend", line));
+    let notes = all.iter().flat_map(|checked| &checked.notes).map(|line| ("note", line));
+    for (what, line) in mend.chain(notes) {
+        text.push_str(&format!("{what}: {}\n", netkit::text::one_line(line, 1_000)));
+    }
+    text
+}
+
+fn cell(check: &Check) -> String {
+    match check {
+        Check::Ok => "ok",
+        Check::Failed => "FAILED",
+        Check::Untried => "?",
+        Check::Unneeded => "-",
+    }
+    .to_owned()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a deadline is a matter of real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Microseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "it is the clock that is compared")]
+fn unix_us() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_micros().try_into().unwrap_or(u64::MAX)
+}

@@ -1,0 +1,451 @@
+//! `labs logs`: the logs of a run from all its machines, as one.
+//!
+//! A log line carries the time of its machine and, in a run that was traced, the Lamport time of the step in
+//! which it was written. Clocks of machines differ, and by more than a message takes: sorted by time, an answer
+//! may stand before its question. Sorted by Lamport time it cannot (Lamport, *Time, Clocks, and the Ordering
+//! of Events in a Distributed System*, 1978): what a line may have caused has a later one. So lines are
+//! merged by Lamport time where they have one, by time among those that share it, and by time alone where
+//! nobody traced. The lines of one process stay in their order in any case.
+//!
+//! With `--follow`, lines are held back for a moment, for another machine's may be on their way that belong
+//! before them. One that comes later still is shown when it comes.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::{IsTerminal, Read, Seek, SeekFrom, Write};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use clap::{Args, ValueEnum};
+use netkit::logs::{self, RunFolder};
+use netkit::run_id::RunId;
+use netkit::ssh::Remote;
+
+use super::here::{self, Logs};
+use super::machines::{ANSWER_MAX, Machine, MachineArguments, with_all};
+use super::ps::everywhere;
+use crate::cli::COULD_NOT_RUN;
+use crate::report::say;
+use crate::run::FOLDER;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The name of the run, as reports and `labs ps` show it [default: the newest on this machine]
+    run: Option<RunId>,
+    #[command(flatten)]
+    machines: MachineArguments,
+    /// Show lines as they are written, until the run has ended
+    #[arg(long, short)]
+    follow: bool,
+    /// Only those of this process; may be repeated
+    #[arg(long, short, value_name = "RANK")]
+    process: Vec<u32>,
+    /// Only those of this level, and worse
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Trace, hide_default_value = true)]
+    level: Level,
+}
+
+pub(super) const ABOUT: &str = "\
+Collects /tmp/labs-USER/RUN/*.log from this machine, and over SSH from the others of the run (those of --hosts,
+else those that its launcher noted), and merges them in causal order: by the Lamport times (@31) that lines
+have in a run with --trace. Without, by time, as far as the clocks of the machines agree. How much is logged,
+RUST_LOG says when the run is started: `RUST_LOG=debug token-ring run --trace t.jsonl`.
+
+Exit status: 0; 2 if there is no such run, or logs of a machine could not be had.";
+
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd, ValueEnum)]
+enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    #[default]
+    Trace,
+}
+
+/// The most that is read of one log, in bytes.
+const LOG_MAX: u64 = 256 << 20;
+
+/// How much of a log is read at once, in bytes.
+const PART: u64 = 4 << 20;
+
+/// The longest line that is shown, in letters.
+const LINE_SHOWN: usize = 16_384;
+
+/// How often it is looked whether logs have grown.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// After how many looks it is asked whether the run is alive, and for logs that are new.
+const ASK_EVERY: u32 = 5;
+
+pub(super) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {
+    let run = match &arguments.run {
+        Some(run) => run.clone(),
+        None => logs::last(FOLDER).ok_or_else(|| {
+            anyhow!("no run was ever here: name one, and with --hosts the machines where it was")
+        })?,
+    };
+    let note = here::note_of(&run);
+    let machines = arguments.machines.machines(note.as_slice())?;
+    let mut room = Room::enter(&run, &machines);
+    let mut merge = Merge::default();
+    room.read(&mut merge);
+    if room.logs.is_empty() && !arguments.follow && room.problems.is_empty() {
+        return Err(anyhow!(
+            "there are no logs of {run} here or on the machines of the run; `ls {}` shows the runs of \
+             this machine",
+            logs::user_folder(FOLDER).display()
+        ));
+    }
+    if !merge.has_lamport && machines.len() > 1 {
+        say(
+            "labs: these lines have no Lamport times (the run had no --trace): they are sorted by the \
+             clocks of their machines",
+        );
+    }
+    let out = Out::new(arguments);
+    // Somebody who has read enough (`| head`) is no reason to fail.
+    let _ = match arguments.follow {
+        false => merge.take_all().iter().all(|line| out.show(line)),
+        true => {
+            say(&format!("labs: following {run}, until it has ended or Ctrl-C"));
+            follow(&run, &machines, &mut room, &mut merge, &out)
+        }
+    };
+    room.problems.iter().for_each(|problem| say(&format!("labs: {problem}")));
+    Ok(if room.problems.is_empty() { 0 } else { COULD_NOT_RUN })
+}
+
+/// Shows lines as they come. Returns whether anybody still wants them.
+fn follow(
+    run: &RunId,
+    machines: &[Machine],
+    room: &mut Room<'_>,
+    merge: &mut Merge,
+    out: &Out,
+) -> bool {
+    for look in 1.. {
+        // What is new waits for one look, for what belongs before it.
+        if !merge.take_settled().iter().all(|line| out.show(line)) {
+            return false;
+        }
+        let is_over = look % ASK_EVERY == 0 && !is_alive(run, machines);
+        if look % ASK_EVERY == 0 {
+            room.list();
+        }
+        room.read(merge);
+        if is_over {
+            return merge.take_all().iter().all(|line| out.show(line));
+        }
+        thread::park_timeout(LOOK_EVERY);
+    }
+    true
+}
+
+fn is_alive(run: &RunId, machines: &[Machine]) -> bool {
+    // A launcher that is alive says it all; without one, there may be participants for a moment.
+    here::note_of(run).is_some_and(|note| note.is_alive())
+        || everywhere(machines).0.iter().any(|row| row.run == *run)
+}
+
+// Reading.
+
+/// The machines of a run, and the logs on them.
+struct Room<'a> {
+    run: &'a RunId,
+    /// This machine's folder of the run.
+    folder: Option<RunFolder>,
+    others: Vec<(&'a Machine, Remote)>,
+    logs: BTreeMap<LogKey, Log>,
+    problems: Vec<String>,
+}
+
+/// Whose log: which machine (none is this one) and which file.
+type LogKey = (Option<usize>, String);
+
+#[derive(Default)]
+struct Log {
+    /// How much was read.
+    offset: u64,
+    /// How long it is known to be.
+    length: u64,
+    /// The beginning of a line whose end is not there yet.
+    begun: Vec<u8>,
+    is_cut: bool,
+    /// Its number among all logs.
+    number: usize,
+    path: String,
+}
+
+impl<'a> Room<'a> {
+    fn enter(run: &'a RunId, machines: &'a [Machine]) -> Self {
+        let mut room = Self {
+            run,
+            folder: None,
+            others: Vec::new(),
+            logs: BTreeMap::new(),
+            problems: Vec::new(),
+        };
+        for (machine, remote) in machines.iter().zip(with_all(machines, Machine::connect)) {
+            match remote {
+                Ok(remote) => room.others.push((machine, remote)),
+                Err(error) => room.problems.push(format!("{error:#}")),
+            }
+        }
+        room.list();
+        room
+    }
+
+    /// Looks which logs there are.
+    fn list(&mut self) {
+        let mut seen = BTreeSet::new();
+        match here::logs_of(self.run) {
+            Ok(logs) => {
+                if self.folder.is_none() && logs.folder.is_some() {
+                    self.folder = RunFolder::open(FOLDER, self.run).ok();
+                }
+                seen.insert(logs.machine.clone());
+                self.note(None, &logs);
+            }
+            Err(error) => self.problems.push(format!("{error:#}")),
+        }
+        let words = ["logs", self.run.as_str()];
+        let mut answers = Vec::new();
+        for (at, (machine, remote)) in self.others.iter_mut().enumerate() {
+            answers.push((at, machine.ask_over::<Logs>(remote, &words, ANSWER_MAX)));
+        }
+        let mut gone = Vec::new();
+        for (at, answer) in answers {
+            match answer {
+                // Two names may mean one machine.
+                Ok(logs) if seen.insert(logs.machine.clone()) => self.note(Some(at), &logs),
+                Ok(_) => {}
+                Err(error) => {
+                    gone.push(at);
+                    self.problems.push(format!("{error:#}"));
+                }
+            }
+        }
+        self.lose(&gone);
+    }
+
+    fn note(&mut self, machine: Option<usize>, logs: &Logs) {
+        let Some(folder) = &logs.folder else { return };
+        for (name, length) in &logs.files {
+            let number = self.logs.len();
+            let path = folder.join(name).display().to_string();
+            let new = || Log { number, path, ..Log::default() };
+            self.logs.entry((machine, name.clone())).or_insert_with(new).length = *length;
+        }
+    }
+
+    /// Machines that do not answer any more are not asked again: their numbers stay, for logs have them.
+    fn lose(&mut self, gone: &[usize]) {
+        self.logs.retain(|(machine, _), _| machine.is_none_or(|at| !gone.contains(&at)));
+        for &at in gone.iter().rev() {
+            drop(self.others.remove(at));
+            let logs = std::mem::take(&mut self.logs);
+            let moved = |(machine, name): LogKey| {
+                (machine.map(|number| if number > at { number - 1 } else { number }), name)
+            };
+            self.logs = logs.into_iter().map(|(key, log)| (moved(key), log)).collect();
+        }
+    }
+
+    /// Reads what is new.
+    fn read(&mut self, merge: &mut Merge) {
+        for ((machine, name), log) in &mut self.logs {
+            while log.offset < LOG_MAX {
+                let read = match machine {
+                    None => self.folder.as_ref().map_or_else(
+                        || Ok(Vec::new()),
+                        |folder| read_here(folder, name, log.offset),
+                    ),
+                    // Over SSH only what is known to be there.
+                    Some(_) if log.offset >= log.length => break,
+                    Some(at) => read_there(&mut self.others[*at].1, &log.path, log.offset),
+                };
+                match read {
+                    Ok(bytes) if bytes.is_empty() => break,
+                    Ok(bytes) => {
+                        log.offset += bytes.len() as u64;
+                        merge.take_in(log, &bytes);
+                    }
+                    Err(error) => {
+                        self.problems.push(format!("{}: {error:#}", log.path));
+                        log.offset = LOG_MAX;
+                        log.is_cut = true;
+                    }
+                }
+            }
+            if log.offset >= LOG_MAX && !std::mem::replace(&mut log.is_cut, true) {
+                let megabytes = LOG_MAX >> 20;
+                self.problems
+                    .push(format!("{}: only its first {megabytes} MiB are shown", log.path));
+            }
+        }
+    }
+}
+
+fn read_here(folder: &RunFolder, name: &str, offset: u64) -> anyhow::Result<Vec<u8>> {
+    let mut file = folder.read(name)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut bytes = Vec::new();
+    file.take(PART).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn read_there(remote: &mut Remote, path: &str, offset: u64) -> anyhow::Result<Vec<u8>> {
+    remote.read_file(path, offset, PART).context("it cannot be fetched")
+}
+
+// Merging.
+
+/// One line of a log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Line {
+    /// Its place: its Lamport time (that of the line before, if it has none), and its time.
+    at: (u64, String),
+    level: Option<Level>,
+    rank: Option<u32>,
+    text: String,
+}
+
+/// Lines of several logs that wait to be shown.
+#[derive(Default)]
+struct Merge {
+    /// By the number of the log.
+    waiting: BTreeMap<usize, VecDeque<Line>>,
+    /// How many of each came before the last look.
+    settled: BTreeMap<usize, usize>,
+    last: BTreeMap<usize, (u64, String)>,
+    has_lamport: bool,
+}
+
+impl Merge {
+    /// Takes what a log has more.
+    fn take_in(&mut self, log: &mut Log, bytes: &[u8]) {
+        log.begun.extend_from_slice(bytes);
+        let Some(end) = log.begun.iter().rposition(|&byte| byte == b'\n') else { return };
+        let rest = log.begun.split_off(end + 1);
+        let whole = std::mem::replace(&mut log.begun, rest);
+        for line in String::from_utf8_lossy(&whole).lines() {
+            self.push(log.number, line);
+        }
+    }
+
+    fn push(&mut self, number: usize, text: &str) {
+        let last = self.last.entry(number).or_default();
+        let (line, lamport) = Line::read(text, last);
+        self.has_lamport |= lamport;
+        last.clone_from(&line.at);
+        self.waiting.entry(number).or_default().push_back(line);
+    }
+
+    /// The lines that were there at the last look, merged.
+    fn take_settled(&mut self) -> Vec<Line> {
+        let mut left = std::mem::take(&mut self.settled);
+        let settled = self.take(&mut left);
+        self.settled = self.waiting.iter().map(|(number, lines)| (*number, lines.len())).collect();
+        settled
+    }
+
+    /// All lines, merged.
+    fn take_all(&mut self) -> Vec<Line> {
+        let mut left: BTreeMap<_, _> =
+            self.waiting.iter().map(|(number, lines)| (*number, lines.len())).collect();
+        self.take(&mut left)
+    }
+
+    /// Takes the earliest of the first lines of all logs, again and again, of each log as many as are
+    /// `left`.
+    fn take(&mut self, left: &mut BTreeMap<usize, usize>) -> Vec<Line> {
+        let mut taken = Vec::new();
+        // The first lines of the logs of which some are left.
+        let mut heads: BTreeSet<((u64, String), usize)> = BTreeSet::new();
+        let head = |waiting: &BTreeMap<usize, VecDeque<Line>>, number: usize| {
+            Some((waiting.get(&number)?.front()?.at.clone(), number))
+        };
+        for (number, _) in left.iter().filter(|(_, left)| **left > 0) {
+            heads.extend(head(&self.waiting, *number));
+        }
+        while let Some((_, number)) = heads.pop_first() {
+            taken.extend(self.waiting.get_mut(&number).and_then(VecDeque::pop_front));
+            if let Some(left) = left.get_mut(&number) {
+                *left -= 1;
+                if *left > 0 {
+                    heads.extend(head(&self.waiting, number));
+                }
+            }
+        }
+        taken
+    }
+}
+
+impl Line {
+    /// Reads a line that follows one of this place. Says whether it has a Lamport time itself.
+    fn read(text: &str, last: &(u64, String)) -> (Self, bool) {
+        // 2026-11-22T07:15:00.123456Z INFO  p3 @31 entered the critical section
+        let mut words = text.split_whitespace();
+        let time = words.next().filter(|word| word.ends_with('Z') && word.contains('T'));
+        let level = words.next().and_then(|word| Level::from_str(word, true).ok());
+        let rank = words.next().and_then(|word| word.strip_prefix('p')?.parse().ok());
+        let lamport = words.next().and_then(|word| word.strip_prefix('@')?.parse::<u64>().ok());
+        // Within a log neither goes back: what is written later happened later.
+        let at = (
+            lamport.unwrap_or(last.0).max(last.0),
+            time.map_or_else(|| last.1.clone(), |time| time.to_owned().max(last.1.clone())),
+        );
+        (Self { at, level, rank, text: text.to_owned() }, lamport.is_some())
+    }
+}
+
+// Showing.
+
+/// Writes the lines that are wanted to standard output.
+struct Out {
+    processes: BTreeSet<u32>,
+    level: Level,
+    colour: bool,
+}
+
+/// Colours of terminals that can be told apart on dark and on light, for one rank after the other.
+const COLOURS: [u8; 8] = [33, 208, 35, 170, 37, 136, 99, 167];
+
+impl Out {
+    fn new(arguments: &Arguments) -> Self {
+        let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self {
+            processes: arguments.process.iter().copied().collect(),
+            level: arguments.level,
+            colour: is_wanted && std::io::stdout().is_terminal(),
+        }
+    }
+
+    /// Shows a line, if it is wanted. Returns whether somebody reads.
+    fn show(&self, line: &Line) -> bool {
+        let is_of_rank = self.processes.is_empty()
+            || line.rank.is_some_and(|rank| self.processes.contains(&rank));
+        let is_of_level = line.level.is_none_or(|level| level <= self.level);
+        if !is_of_rank || !is_of_level {
+            return true;
+        }
+        let text = self.coloured(line);
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
+    }
+
+    fn coloured(&self, line: &Line) -> String {
+        // What stands in a log must not command the terminal.
+        let text = netkit::text::one_line(&line.text, LINE_SHOWN);
+        let Some(rank) = line.rank.filter(|_| self.colour) else { return text };
+        let colour = COLOURS[rank as usize % COLOURS.len()];
+        let coloured = format!(" \x1b[38;5;{colour}mp{rank}\x1b[0m ");
+        let text = text.replacen(&format!(" p{rank} "), &coloured, 1);
+        match line.level {
+            Some(Level::Error) => text.replacen("ERROR", "\x1b[31mERROR\x1b[0m", 1),
+            Some(Level::Warn) => text.replacen("WARN", "\x1b[33mWARN\x1b[0m", 1),
+            _ => text,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Addresses: `name@domain`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The longest name, in bytes: that of RFC 5321. A name is the name of a folder too.
+pub const NAME_MAX: usize = 64;
+
+/// The longest domain, in bytes: that of DNS.
+pub const DOMAIN_MAX: usize = 253;
+
+/// Whose box it is: a name, and the domain whose server keeps it. Small letters.
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Address {
+    /// Both, as they are written: no second copy is kept.
+    text: String,
+    at: usize,
+}
+
+/// Why something is no address.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum AddressError {
+    /// There is not one `@` in it.
+    #[error("{0:?} is no address: write NAME@DOMAIN")]
+    Form(String),
+    /// The name cannot be the name of a box.
+    #[error(
+        "{0:?} is no name of a box: 1 to {NAME_MAX} letters, digits, `+`, `-`, `_` or `.`, not beginning with `.`"
+    )]
+    Name(String),
+    /// The domain is none.
+    #[error(
+        "{0:?} is no domain: letters, digits and `-`, in parts with `.` between, {DOMAIN_MAX} at the most"
+    )]
+    Domain(String),
+}
+
+impl Address {
+    /// The box of this name in this domain.
+    ///
+    /// # Errors
+    ///
+    /// Says which of the two cannot be.
+    pub fn new(name: &str, domain: &str) -> Result<Self, AddressError> {
+        let name = checked_name(name)?;
+        let domain = checked_domain(domain)?;
+        Ok(Self { text: format!("{name}@{domain}"), at: name.len() })
+    }
+
+    /// The name of the box.
+    pub fn name(&self) -> &str {
+        &self.text[..self.at]
+    }
+
+    /// The domain.
+    pub fn domain(&self) -> &str {
+        &self.text[self.at + 1..]
+    }
+}
+
+/// The name in small letters, if it is one.
+///
+/// # Errors
+///
+/// If it is none.
+pub fn checked_name(name: &str) -> Result<String, AddressError> {
+    let is_sign = |c: char| c.is_ascii_alphanumeric() || "+-_.".contains(c);
+    let is_name =
+        (1..=NAME_MAX).contains(&name.len()) && !name.starts_with('.') && name.chars().all(is_sign);
+    match is_name {
+        true => Ok(name.to_ascii_lowercase()),
+        false => Err(AddressError::Name(name.to_owned())),
+    }
+}
+
+/// The domain in small letters, if it is one.
+///
+/// # Errors
+///
+/// If it is none.
+pub fn checked_domain(domain: &str) -> Result<String, AddressError> {
+    let is_part = |part: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    match domain.len() <= DOMAIN_MAX && domain.split('.').all(is_part) {
+        true => Ok(domain.to_ascii_lowercase()),
+        false => Err(AddressError::Domain(domain.to_owned())),
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let form = || AddressError::Form(text.chars().take(NAME_MAX + DOMAIN_MAX).collect());
+        let (name, domain) = text.trim().split_once('@').ok_or_else(form)?;
+        if domain.contains('@') {
+            return Err(form());
+        }
+        Self::new(name, domain)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_names_in_domains() {
+        let address: Address = "Alice.B+c@Lab-1.example.ORG".parse().unwrap();
+        assert_eq!((address.name(), address.domain()), ("alice.b+c", "lab-1.example.org"));
+        assert_eq!(address.to_string(), "alice.b+c@lab-1.example.org");
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_with_the_reason() {
+        for (text, reason) in [
+            ("", "write NAME@DOMAIN"),
+            ("alice", "write NAME@DOMAIN"),
+            ("a@b@c", "write NAME@DOMAIN"),
+            ("@a.org", "no name of a box"),
+            (".hidden@a.org", "no name of a box"),
+            ("../../etc@a.org", "no name of a box"),
+            ("a/b@a.org", "no name of a box"),
+            ("al\nice@a.org", "no name of a box"),
+            ("zoë@a.org", "no name of a box"),
+            ("alice@", "no domain"),
+            ("alice@a..org", "no domain"),
+            ("alice@a.org/..", "no domain"),
+        ] {
+            let error = text.parse::<Address>().unwrap_err().to_string();
+            assert!(error.contains(reason), "{text:?}: {error}");
+        }
+        assert!(Address::new(&"a".repeat(65), "a.org").is_err());
+        assert!(Address::new("a", &"a".repeat(254)).is_err());
+    }
+}

@@ -1,0 +1,85 @@
+//! The file with the secret that all servers share.
+//!
+//! Whoever reads it can speak as a server, so nobody but its owner may.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use netkit::Secret;
+
+use super::maildir;
+
+/// Why there is no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The file.
+    #[error("{path}: {source}; `causal-mail secret FILE` writes one, copy it to all servers")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Others may read it.
+    #[error("{0} can be read by others: `chmod 600` it, and make a new one if somebody has")]
+    Open(PathBuf),
+    /// Something else stands in it.
+    #[error(
+        "{0} holds no secret: one line of 64 hexadecimal digits; `causal-mail secret` writes it"
+    )]
+    Malformed(PathBuf),
+}
+
+/// Reads the secret.
+///
+/// # Errors
+///
+/// If there is none, or others may read it too.
+pub fn read(path: &Path) -> Result<Secret, SecretError> {
+    let file = |source| SecretError::File { path: path.to_owned(), source };
+    if std::fs::metadata(path).map_err(file)?.mode() & 0o077 != 0 {
+        return Err(SecretError::Open(path.to_owned()));
+    }
+    let text = maildir::read(path).map_err(file)?;
+    Secret::from_hex(text.trim()).ok_or_else(|| SecretError::Malformed(path.to_owned()))
+}
+
+/// Writes a new secret into a new file.
+///
+/// # Errors
+///
+/// If the file is there already, or cannot be written.
+pub fn create(path: &Path) -> Result<(), SecretError> {
+    let file = |source| SecretError::File { path: path.to_owned(), source };
+    let secret = Secret::random().map_err(file)?;
+    let file = |source| SecretError::File { path: path.to_owned(), source };
+    let mut options = OpenOptions::new();
+    let mut created = options.write(true).create_new(true).mode(0o600).open(path).map_err(file)?;
+    let file = |source| SecretError::File { path: path.to_owned(), source };
+    writeln!(created, "{}", secret.to_hex()).map_err(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_for_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        assert!(read(&path).unwrap_err().to_string().contains("writes one"));
+        create(&path).unwrap();
+        assert!(create(&path).is_err(), "an old one is not overwritten");
+        assert_eq!(read(&path).unwrap().to_hex().len(), 64);
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("can be read by others"));
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        fs::write(&path, "no secret").unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("64 hexadecimal digits"));
+    }
+}

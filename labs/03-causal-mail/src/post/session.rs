@@ -1,0 +1,323 @@
+//! A client's connection to its server, and the order in which its user reads.
+//!
+//! A session asks and waits for the answer. When the connection breaks it connects again and asks again,
+//! for as long as its patience lasts: whatever it asks for has the same effect once, see [`wire`](super::wire).
+
+use std::io;
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use labs::clocks::SparseMatrix;
+
+use super::address::Address;
+use super::mail::Mail;
+use super::now;
+use super::store::Submission;
+use super::wire::{ToClient, ToServer, read_frame, write_frame};
+use crate::ordering::{Inbox, Knowledge, Order};
+
+/// How long one answer may take: two forced writes to a slow disk, behind others' passwords.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// How long to wait before connecting again: a server starts in less.
+const RECONNECT: Duration = Duration::from_millis(50);
+
+/// An open box.
+#[derive(Debug)]
+pub struct Session {
+    options: Options,
+    stream: Option<TcpStream>,
+    knowledge: Knowledge<Address>,
+    inbox: Inbox<Mail>,
+    /// The number of the last mail fetched. Means nothing to a server that has started again.
+    last: u64,
+    /// Names this client, so that what it sends again is not taken for something new.
+    session: u64,
+    request: u64,
+}
+
+/// Where to, and who.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The server's host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Whose box.
+    pub address: Address,
+    /// The password.
+    pub password: String,
+    /// In which order mails are read.
+    pub order: Order,
+    /// How long to try when the server is not there.
+    pub patience: Duration,
+}
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The server says no.
+    #[error("{0}")]
+    Refused(String),
+    /// The server is not there.
+    #[error("no answer from {host}:{port}: {source}; is the server running?")]
+    Unreachable {
+        /// Its host.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// What was tried last.
+        source: io::Error,
+    },
+    /// What it says makes no sense.
+    #[error("the server answers something else than what was asked; is it the same version?")]
+    Confused,
+    /// No randomness.
+    #[error("no session: {0}")]
+    Random(getrandom::Error),
+}
+
+impl Session {
+    /// Opens a box.
+    ///
+    /// # Errors
+    ///
+    /// If the server is not there, or refuses.
+    pub fn open(options: Options) -> Result<Self, SessionError> {
+        let mut session = [0; 8];
+        getrandom::fill(&mut session).map_err(SessionError::Random)?;
+        let knowledge = Knowledge::new(options.address.clone(), Default::default());
+        let mut this = Self {
+            inbox: Inbox::new(options.order),
+            options,
+            stream: None,
+            knowledge,
+            last: 0,
+            session: u64::from_ne_bytes(session),
+            request: 0,
+        };
+        this.retry(|_| Ok(()))?;
+        Ok(this)
+    }
+
+    /// Whose box it is.
+    pub fn address(&self) -> &Address {
+        &self.options.address
+    }
+
+    /// Sends a mail. Returns its identity; then it is on the server's disk.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses, and has stored nothing; or does not answer, and may have.
+    pub fn send(&mut self, to: &[String], body: &str) -> Result<String, SessionError> {
+        self.request += 1;
+        let submission = Submission { session: self.session, request: self.request };
+        let word = ToServer::Send { submission, to: to.to_vec(), body: body.to_owned() };
+        match self.ask(&word)? {
+            ToClient::Accepted { id } => Ok(id),
+            _ => Err(SessionError::Confused),
+        }
+    }
+
+    /// Gets what has arrived. Returns how many unread mails are here now.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub fn fetch(&mut self) -> Result<usize, SessionError> {
+        loop {
+            let answer = self.retry(|this| {
+                let after = this.last;
+                this.ask_once(&ToServer::Fetch { after })
+            })?;
+            let ToClient::Mails { mails, last, more } = answer else {
+                return Err(SessionError::Confused);
+            };
+            self.last = last;
+            for mail in mails {
+                self.inbox.arrive(mail, &self.knowledge);
+            }
+            if !more {
+                return Ok(self.inbox.waiting().len());
+            }
+        }
+    }
+
+    /// The next mail to read of those that were fetched, if one may be read. Say when it was:
+    /// [`confirm`](Self::confirm).
+    pub fn next_mail(&mut self) -> Option<Mail> {
+        self.inbox.next(&mut self.knowledge)
+    }
+
+    /// The user has read a mail: it will not come again.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub fn confirm(&mut self, mail: &Mail) -> Result<(), SessionError> {
+        match self.ask(&ToServer::Read { id: mail.id() })? {
+            ToClient::Confirmed => Ok(()),
+            _ => Err(SessionError::Confused),
+        }
+    }
+
+    /// What was fetched and waits for other mails, each with those: from whom, from which number to which.
+    pub fn held(&self) -> impl Iterator<Item = (&Mail, Vec<(Address, u64, u64)>)> {
+        self.inbox.held(&self.knowledge)
+    }
+
+    /// The matrix, as the server keeps it.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub fn clock(&mut self) -> Result<SparseMatrix<Address>, SessionError> {
+        match self.ask(&ToServer::Clock)? {
+            ToClient::Clock { clock } => Ok(clock),
+            _ => Err(SessionError::Confused),
+        }
+    }
+
+    /// Waits until so many unread mails are here, but no longer than that. Returns how many are.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub fn wait(&mut self, count: usize, patience: Duration) -> Result<usize, SessionError> {
+        let until = now() + patience;
+        loop {
+            let here = self.fetch()?;
+            let left = until.saturating_duration_since(now());
+            if here >= count || left.is_zero() {
+                return Ok(here);
+            }
+            if let Some(stream) = &mut self.stream
+                && wait_for(stream, left).is_err()
+            {
+                self.stream = None; // The next question connects again.
+            }
+        }
+    }
+
+    fn ask(&mut self, word: &ToServer) -> Result<ToClient, SessionError> {
+        self.retry(|this| this.ask_once(word))
+    }
+
+    /// Tries as long as the patience lasts, with a new connection each time.
+    fn retry<T>(
+        &mut self,
+        mut attempt: impl FnMut(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, SessionError> {
+        let until = now() + self.options.patience;
+        loop {
+            let failure = match self.connect().and_then(|()| attempt(self)) {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
+            };
+            match failure {
+                Failure::Refused(why) => return Err(SessionError::Refused(why)),
+                Failure::Broken(error) => {
+                    self.stream = None;
+                    self.give_up(error, until)?;
+                }
+            }
+            pause(RECONNECT);
+        }
+    }
+
+    fn give_up(&self, source: io::Error, until: Instant) -> Result<(), SessionError> {
+        if now() < until {
+            return Ok(());
+        }
+        let Options { host, port, .. } = &self.options;
+        Err(SessionError::Unreachable { host: host.clone(), port: *port, source })
+    }
+
+    fn connect(&mut self) -> Result<(), Failure> {
+        if self.stream.is_some() {
+            return Ok(());
+        }
+        let Options { host, port, .. } = &self.options;
+        let stream = TcpStream::connect((host.as_str(), *port)).map_err(Failure::Broken)?;
+        stream.set_nodelay(true).map_err(Failure::Broken)?;
+        stream.set_read_timeout(Some(ANSWER_MAX)).map_err(Failure::Broken)?;
+        stream.set_write_timeout(Some(ANSWER_MAX)).map_err(Failure::Broken)?;
+        self.stream = Some(stream);
+        let (address, password) = (self.address().to_string(), self.options.password.clone());
+        let answer = self.ask_once(&ToServer::Open { address, password });
+        match answer {
+            Ok(ToClient::Opened { knowledge }) => {
+                self.last = 0;
+                // What was read here and not confirmed stays read.
+                let mut knowledge = knowledge;
+                knowledge.add(&self.knowledge);
+                self.knowledge = knowledge;
+                Ok(())
+            }
+            Ok(_) => Err(Failure::Refused(SessionError::Confused.to_string())),
+            Err(failure) => {
+                self.stream = None;
+                Err(failure)
+            }
+        }
+    }
+
+    fn ask_once(&mut self, word: &ToServer) -> Result<ToClient, Failure> {
+        let Some(stream) = &mut self.stream else {
+            return Err(Failure::Broken(io::ErrorKind::NotConnected.into()));
+        };
+        write_frame(stream, word).map_err(Failure::of_writing)?;
+        loop {
+            match read_frame(stream).map_err(Failure::Broken)? {
+                ToClient::Arrived => {} // Who asks will find it.
+                ToClient::Refused { why } => return Err(Failure::Refused(why)),
+                answer => return Ok(answer),
+            }
+        }
+    }
+}
+
+enum Failure {
+    /// To ask again would not help.
+    Refused(String),
+    /// The connection.
+    Broken(io::Error),
+}
+
+impl Failure {
+    fn of_writing(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::InvalidInput => Self::Refused(error.to_string()),
+            _ => Self::Broken(error),
+        }
+    }
+}
+
+/// Waits for the server's word that something has arrived, but no longer than that.
+fn wait_for(stream: &mut TcpStream, patience: Duration) -> io::Result<()> {
+    stream.set_read_timeout(Some(patience.max(Duration::from_millis(1))))?;
+    // Only looking: a frame is read as a whole, or not at all.
+    let waited = stream.peek(&mut [0]);
+    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    match waited {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Ok(_) => match read_frame(stream)? {
+            ToClient::Arrived => Ok(()),
+            ToClient::Refused { .. } => Err(io::ErrorKind::ConnectionAborted.into()),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        },
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "there is no event that says that a server is back")]
+fn pause(time: Duration) {
+    thread::sleep(time);
+}

@@ -1,0 +1,220 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use netkit::frame::MAX_FRAME;
+
+use super::{Store, StoreError, Submission};
+use crate::post::address::Address;
+
+fn open(root: &Path) -> Store {
+    Store::open(root, "a.org", ["alice", "amy"].into_iter(), ["b.org", "c.org"].into_iter())
+        .unwrap()
+}
+
+fn to(addresses: &[&str]) -> BTreeSet<Address> {
+    addresses.iter().map(|address| address.parse().unwrap()).collect()
+}
+
+fn submission(request: u64) -> Submission {
+    Submission { session: 7, request }
+}
+
+fn submit(store: &mut Store, request: u64, recipients: &[&str]) -> Result<String, StoreError> {
+    let body = format!("text {request}");
+    let sent = store.submit("alice", submission(request), to(recipients), body, MAX_FRAME);
+    sent.map(|(id, _)| id)
+}
+
+fn bodies(store: &Store, name: &str) -> Vec<String> {
+    store.unread(name, 0).unwrap().0.into_iter().map(|mail| mail.body).collect()
+}
+
+/// The files in a folder of the store, as their names without what differs from run to run.
+fn files(root: &Path, folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(root.join(folder)).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(|name| name.split_once('Q').map_or(name.clone(), |(_, rest)| rest.to_owned()))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_mail_is_in_boxes_and_queues_when_it_is_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let mut store = open(root);
+    let id = submit(&mut store, 1, &["amy@a.org", "bob@b.org", "carol@c.org"]).unwrap();
+    assert_eq!(id, "1.alice@a.org");
+    assert_eq!(files(root, "boxes/amy/new"), ["1.alice=a.org"]);
+    assert_eq!(files(root, "queue/b.org"), ["0000000001.json"]);
+    assert_eq!(files(root, "queue/c.org"), ["0000000001.json"]);
+    assert_eq!(files(root, "spool"), [""; 0]);
+    assert_eq!(bodies(&store, "amy"), ["text 1"]);
+    let mail = store.queued("b.org", 0).unwrap().unwrap();
+    assert_eq!((mail.id(), mail.envelope.clock.len()), (id, 0));
+    store.confirm("amy", "1.alice@a.org").unwrap();
+    assert_eq!(files(root, "boxes/amy/cur"), ["1.alice=a.org:2,S"]);
+    assert_eq!(bodies(&store, "amy"), [""; 0]);
+    store.forwarded("b.org").unwrap();
+    assert_eq!(files(root, "queue/b.org"), [""; 0]);
+}
+
+#[test]
+fn what_is_sent_again_is_the_same_mail() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    let first = submit(&mut store, 1, &["amy@a.org"]).unwrap();
+    assert_eq!(submit(&mut store, 1, &["amy@a.org"]).unwrap(), first);
+    drop(store);
+    let mut store = open(folder.path());
+    assert_eq!(submit(&mut store, 1, &["amy@a.org"]).unwrap(), first);
+    assert_eq!(submit(&mut store, 2, &["amy@a.org"]).unwrap(), "2.alice@a.org");
+    assert!(submit(&mut store, 1, &["amy@a.org"]).is_err(), "an old wish is not granted again");
+    assert_eq!(bodies(&store, "amy"), ["text 1", "text 2"]);
+}
+
+#[test]
+fn what_cannot_be_delivered_is_refused_and_nothing_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    for (recipients, why) in [
+        (vec!["bob@x.org"], "there is no domain x.org; there are a.org and b.org, c.org"),
+        (vec!["bob@b.org", "nobody@a.org"], "nobody@a.org: a.org has no such user"),
+        (vec![], "0 recipients"),
+    ] {
+        let error = submit(&mut store, 1, &recipients).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+    let long = "x".repeat(MAX_FRAME);
+    let error = store.submit("alice", submission(1), to(&["bob@b.org"]), long, MAX_FRAME);
+    assert!(error.unwrap_err().to_string().contains("a frame holds"));
+    for queue in ["spool", "queue/b.org", "boxes/alice/new"] {
+        assert_eq!(files(folder.path(), queue), [""; 0]);
+    }
+    assert_eq!(submit(&mut store, 1, &["bob@b.org"]).unwrap(), "1.alice@a.org");
+}
+
+#[test]
+fn a_mail_that_is_forwarded_twice_is_delivered_once() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut store = open(here.path());
+    let users = ["bob"].into_iter();
+    let mut other = Store::open(there.path(), "b.org", users, ["a.org"].into_iter()).unwrap();
+    submit(&mut store, 1, &["bob@b.org", "nobody@b.org"]).unwrap();
+    let mail = store.queued("b.org", 0).unwrap().unwrap();
+    for _ in 0..2 {
+        let (here, unknown) = other.receive(&mail).unwrap();
+        assert_eq!(
+            (here, unknown),
+            (vec!["bob".to_owned()], vec!["nobody@b.org".parse().unwrap()])
+        );
+    }
+    assert_eq!(bodies(&other, "bob"), ["text 1"]);
+    other.confirm("bob", "1.alice@a.org").unwrap();
+    other.receive(&mail).unwrap();
+    drop(other);
+    let users = ["bob"].into_iter();
+    let mut other = Store::open(there.path(), "b.org", users, ["a.org"].into_iter()).unwrap();
+    other.receive(&mail).unwrap();
+    assert_eq!(bodies(&other, "bob"), [""; 0]);
+    assert_eq!(files(there.path(), "boxes/bob/cur").len(), 1);
+}
+
+/// A crash after the mail was accepted, at each moment of its distribution: what a crash leaves is made by
+/// hand, by putting back an earlier state of some of the folders.
+#[test]
+fn a_crash_in_the_middle_of_a_distribution_leaves_no_trace() {
+    let parts = ["boxes/amy/new", "boxes/alice", "queue/b.org"];
+    for lost in 0..1 << parts.len() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let mut store = open(root);
+        submit(&mut store, 1, &["amy@a.org", "bob@b.org"]).unwrap();
+        let spooled = fs::read(root.join("queue/b.org/0000000001.json")).unwrap();
+        drop(store);
+        fs::write(root.join("spool/0000000001.json"), spooled).unwrap();
+        for (_, part) in (0..).zip(parts).filter(|(bit, _)| lost & 1 << bit != 0) {
+            for entry in fs::read_dir(root.join(part)).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_file() {
+                    fs::remove_file(path).unwrap();
+                }
+            }
+        }
+        fs::write(root.join("spool/0000000002.tmp"), "{\"half").unwrap();
+        let mut store = open(root);
+        assert_eq!(files(root, "spool"), [""; 0], "{lost}");
+        assert_eq!(bodies(&store, "amy"), ["text 1"], "{lost}");
+        assert_eq!(files(root, "queue/b.org"), ["0000000001.json"], "{lost}");
+        assert_eq!(submit(&mut store, 1, &["amy@a.org", "bob@b.org"]).unwrap(), "1.alice@a.org");
+        assert_eq!(submit(&mut store, 2, &["amy@a.org", "bob@b.org"]).unwrap(), "2.alice@a.org");
+        let mails = [0, 1].map(|place| store.queued("b.org", place).unwrap().unwrap());
+        let bob = "bob@b.org".parse().unwrap();
+        assert_eq!(mails.map(|mail| mail.envelope.number(&bob)), [1, 2], "{lost}");
+    }
+}
+
+#[test]
+fn a_store_has_one_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let second = Store::open(folder.path(), "a.org", [].into_iter(), [].into_iter());
+    assert!(second.unwrap_err().to_string().contains("in use by another server"));
+    drop(store);
+    open(folder.path());
+}
+
+#[test]
+fn files_of_others_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()));
+    fs::write(folder.path().join("boxes/amy/new/1.foreign"), "From: x\n\nhello").unwrap();
+    let store = open(folder.path());
+    assert_eq!(bodies(&store, "amy"), [""; 0]);
+    drop(store);
+    fs::write(folder.path().join("boxes/amy/clock.json"), "{").unwrap();
+    let broken = Store::open(folder.path(), "a.org", ["amy"].into_iter(), [].into_iter());
+    assert!(broken.unwrap_err().to_string().contains("damaged"));
+}
+
+/// Mails read with another program, which moves them, are still shown by the client.
+#[test]
+fn mails_that_mutt_has_moved_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("boxes/amy");
+    let mut store = open(folder.path());
+    submit(&mut store, 1, &["amy@a.org"]).unwrap();
+    let file = fs::read_dir(root.join("new")).unwrap().next().unwrap().unwrap();
+    let seen = format!("{}:2,S", file.file_name().into_string().unwrap());
+    fs::rename(file.path(), root.join("cur").join(seen)).unwrap();
+    assert_eq!(bodies(&store, "amy"), ["text 1"]);
+    drop(store);
+    assert_eq!(bodies(&open(folder.path()), "amy"), ["text 1"]);
+}
+
+#[test]
+fn many_mails_come_in_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    for request in 1..=5 {
+        let body = format!("{request}{}", "x".repeat(100_000));
+        store.submit("alice", submission(request), to(&["amy@a.org"]), body, MAX_FRAME).unwrap();
+    }
+    let (mut after, mut sizes, mut read) = (0, Vec::new(), 0);
+    loop {
+        let (mails, last, more) = store.unread("amy", after).unwrap();
+        sizes.push(mails.len());
+        for mail in mails {
+            read += 1;
+            assert!(mail.body.starts_with(&read.to_string()));
+        }
+        after = last;
+        if !more {
+            break;
+        }
+    }
+    assert_eq!(sizes, [2, 2, 1]);
+}

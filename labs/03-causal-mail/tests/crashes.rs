@@ -1,0 +1,164 @@
+//! Servers are killed with -9 at random moments under load, and started again: every acknowledged mail is read
+//! exactly once, in causal order.
+//!
+//! 20 times, which takes seconds; as often as `CAUSAL_MAIL_KILLS` says.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use causal_mail::ordering::Order;
+use causal_mail::post::session::{Options, Session};
+use common::post::{Post, address};
+use labs::process::{ProcessId, split_mix};
+use labs::trace::{Happening, Note};
+use labs::verdict::{End, Judge, Spec};
+
+const SERVERS: usize = 3;
+
+const USERS: [&str; 2] = ["ann", "ben"];
+
+/// What the monitors take.
+const MAILS_MAX: u32 = 16_000;
+
+/// The longest time that a server runs before it is killed, and that it is down.
+const RUNS_MAX_US: u64 = 120_000;
+const DOWN_MAX_US: u64 = 30_000;
+
+/// After how many rounds a user opens its box anew.
+const REOPEN: u32 = 12;
+
+/// How many rounds of some milliseconds all may take to read what is left at the end.
+const PATIENCE: u32 = 10_000;
+
+/// Whom a mail is for: everyone but its writer has a place in a circle behind it.
+fn recipients(mail: u32, writer: usize) -> BTreeSet<usize> {
+    let all = SERVERS * USERS.len();
+    let mut random = u64::from(mail);
+    let count = 1 + split_mix(&mut random) % 3;
+    (0..count).map(|_| (writer + 1 + (split_mix(&mut random) as usize) % (all - 1)) % all).collect()
+}
+
+/// Mails are numbered so that the number says the writer.
+fn writer(mail: u32) -> usize {
+    mail as usize % (SERVERS * USERS.len())
+}
+
+struct Users {
+    judge: Mutex<Judge>,
+    /// How many readings the acknowledged mails must have, and how many there were.
+    due: AtomicU32,
+    read: AtomicU32,
+    /// No more mails are to be written.
+    is_over: AtomicBool,
+}
+
+impl Users {
+    fn note(&self, user: usize, kind: &str, mail: u32) {
+        let note = Note { kind: kind.to_owned(), text: format!("{kind}({mail})") };
+        let process = ProcessId(user as u32);
+        self.judge.lock().unwrap().on_event(process, Happening::Indication(&note), 0);
+    }
+
+    /// Writes and reads until it is over and all is read. Now and then opens the box anew, and forgets
+    /// all that the server does not know.
+    fn live(&self, user: usize, options: Options) {
+        let all = SERVERS * USERS.len();
+        let mut mine = (0..MAILS_MAX).filter(|&mail| writer(mail) == user);
+        let mut session = Session::open(options.clone()).unwrap();
+        let mut left = PATIENCE;
+        for round in 1_u32.. {
+            let is_over = self.is_over.load(Ordering::SeqCst);
+            let (read, due) = (self.read.load(Ordering::SeqCst), self.due.load(Ordering::SeqCst));
+            if is_over && read == due {
+                return;
+            }
+            left -= u32::from(is_over);
+            assert!(left > 0, "{read} of {due} were read, and nothing more comes");
+            if round % REOPEN == 0 {
+                session = Session::open(options.clone()).unwrap();
+            }
+            if !is_over && let Some(mail) = mine.next() {
+                let to = recipients(mail, user);
+                self.due.fetch_add(to.len() as u32, Ordering::SeqCst);
+                self.note(user, "Wrote", mail);
+                let to: Vec<_> = to.into_iter().map(name).collect();
+                session.send(&to, &mail.to_string()).unwrap();
+            }
+            session.wait(1, Duration::from_millis(5)).unwrap();
+            while let Some(mail) = session.next_mail() {
+                let number: u32 = mail.body.parse().unwrap();
+                assert!(recipients(number, writer(number)).contains(&user) && user < all);
+                self.note(user, "Read", number);
+                session.confirm(&mail).unwrap();
+                self.read.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    }
+}
+
+fn name(user: usize) -> String {
+    address(user % SERVERS, USERS[user / SERVERS])
+}
+
+fn kills() -> u32 {
+    let set = std::env::var("CAUSAL_MAIL_KILLS").ok();
+    set.map_or(20, |kills| kills.parse().expect("CAUSAL_MAIL_KILLS is a number"))
+}
+
+#[test]
+fn every_acknowledged_mail_is_read_once_and_in_causal_order() {
+    let kills = kills();
+    let mut post = Post::up(SERVERS, &USERS);
+    let addressees = (0..MAILS_MAX).map(|mail| {
+        recipients(mail, writer(mail)).into_iter().map(|user| ProcessId(user as u32)).collect()
+    });
+    let addressees: Vec<Vec<_>> = addressees.collect();
+    let [wrote, read] = ["Wrote", "Read"].map(str::to_owned);
+    let demanded = [
+        Spec::CausalDelivery { wrote, read: read.clone(), addressees: addressees.clone() },
+        Spec::ReadOnce { read, addressees },
+    ];
+    let all = SERVERS * USERS.len();
+    let users = Users {
+        judge: Mutex::new(Judge::new(&demanded, all as u32)),
+        due: AtomicU32::new(0),
+        read: AtomicU32::new(0),
+        is_over: AtomicBool::new(false),
+    };
+    thread::scope(|scope| {
+        for user in 0..all {
+            let options = post.options(user % SERVERS, USERS[user / SERVERS], Order::Causal);
+            let users = &users;
+            scope.spawn(move || users.live(user, options));
+        }
+        let mut random = 0xdead;
+        let mut below = |n: u64| split_mix(&mut random) % n;
+        for _ in 0..kills {
+            // Random moments are the test: there is no event to wait for.
+            thread::sleep(Duration::from_micros(below(RUNS_MAX_US)));
+            let server = below(SERVERS as u64) as usize;
+            post.kill(server);
+            thread::sleep(Duration::from_micros(below(DOWN_MAX_US)));
+            post.start(server, &[]);
+        }
+        users.is_over.store(true, Ordering::SeqCst);
+    });
+    let due = users.due.into_inner();
+    let read = users.read.into_inner();
+    assert_eq!(read, due);
+    assert!(due > 2 * kills, "{due} readings are no load for {kills} kills");
+    // What was never written is not read: the run was cut short for all those.
+    let verdicts = users.judge.into_inner().unwrap().verdicts(&End::CutShort("over".to_owned()));
+    assert_eq!(verdicts[0].holds, Some(true), "{verdicts:?}");
+    assert_eq!(verdicts[1].holds, None, "twice, or for somebody else: {verdicts:?}");
+    for server in 0..SERVERS {
+        let said = post.said(server);
+        assert!(!said.contains("ERROR") && !said.contains("damaged"), "{said}");
+    }
+    println!("{kills} kills, {due} readings; {}", verdicts[0].detail);
+}

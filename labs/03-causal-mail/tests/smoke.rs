@@ -1,0 +1,347 @@
+//! Real processes on loopback: the three verbs, the servers and the client.
+
+mod common;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::time::Duration;
+
+use causal_mail::ordering::Order;
+use causal_mail::post::session::{Options, Session, SessionError};
+use causal_mail::post::wire::{FromPeer, RUN, ToClient, ToServer, read_frame, write_frame};
+use common::post::{Post, address, files, read_all};
+use common::{CAUSAL, PROGRAM};
+use labs::testing::{judged_again, wait_until};
+use netkit::membership::Handshake;
+use netkit::{Membership, Secret};
+use serde_json::json;
+
+const TEN_SECONDS: Duration = Duration::from_secs(10);
+
+#[test]
+fn a_run_holds_and_is_judged_again_from_its_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace.jsonl");
+    let ran = PROGRAM.ran(&["run", "--trace", path.to_str().unwrap()]);
+    assert!(ran.holds() && ran.status == 0, "{}", ran.report);
+    assert_eq!(ran.report["messages"]["ACK"], json!({"measured": 9, "predicted": 9}));
+    assert_eq!(serde_json::to_value(judged_again(&path)).unwrap(), ran.report["properties"]);
+}
+
+#[test]
+fn a_slow_way_shows_the_anomaly_and_the_clock_cures_it() {
+    for (order, status, read) in [("none", 1, json!([2, 0])), ("causal", 0, json!([0, 2]))] {
+        let ran = PROGRAM.ran(&["run", "--order", order, "--faults", "delay 0->2 300ms"]);
+        assert_eq!(ran.status, status, "{order}: {}", ran.report);
+        assert_eq!(*ran.verdict(CAUSAL), status == 0);
+        assert_eq!(ran.report["result"]["read"][5], read);
+    }
+}
+
+#[test]
+fn a_mistake_shows_in_a_real_run() {
+    let ran = PROGRAM.ran(&["run", "--broken", "waits-for-others", "--timeout", "2"]);
+    assert_eq!(ran.status, 1, "{}", ran.report);
+}
+
+#[test]
+fn many_simulated_runs_are_one_report() {
+    let ran = PROGRAM.output(&["simulate", "--runs", "20", "--power-cuts", "3", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!((ran.status.code(), &report["result"]["runs"]), (Some(0), &json!(20)));
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_the_reason() {
+    for (arguments, reason) in [
+        (&["simulate", "--mails", "0"][..], "0 mails, and a run has 1 to 16384"),
+        (&["simulate", "--servers", "0"], "simulate takes 2 to"),
+        (&["simulate", "--servers", "2000"], "--servers: from 1 to 1000"),
+        (&["simulate", "--servers", "1", "--users", "1"], "nobody to write to"),
+        (&["run", "--servers", "2"], "--traffic triangle: it needs three users"),
+        (&["run", "--runs", "3"], "--runs: only in `simulate`"),
+        (&["simulate", "--restarts", "3"], "--restarts: only in `check`"),
+        (&["server", "0", "a..org", "nowhere"], "is no domain"),
+        (&["server", "0", "a.org", "/nowhere/at/all"], "No such file"),
+        (&["client", "localhost", "1", "--address", "alice"], "write NAME@DOMAIN"),
+        (&["client", "127.0.0.1", "1", "--address", "a@b.c", "--patience", "0"], "no password"),
+    ] {
+        let output = PROGRAM.output(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(reason), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn the_demo_shows_the_anomaly_and_the_cure() {
+    let output = PROGRAM.output(&["demo"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("--order none:   Carol read the mails of bob, then alice"), "{text}");
+    assert!(text.contains("--order causal: Carol read the mails of alice, then bob"), "{text}");
+    assert!(text.contains("1.bob@b.org of bob@b.org waits for mail 1 of alice@a.org to you"));
+}
+
+#[test]
+fn a_pipe_of_commands_is_a_client() {
+    let post = Post::up(2, &["alice", "bob"]);
+    let sent = post.client(
+        0,
+        "alice",
+        "send bob@b.org, alice@a.org\nHello: you @ all\n\n..dots\n\u{1b}[31mžluť\n.\n\
+         send bob@b.org -- second\nwait\nread\nclock\nheld\nquit\n",
+    );
+    let text = String::from_utf8(sent.stdout).unwrap();
+    assert_eq!(sent.status.code(), Some(0), "{text}");
+    assert!(text.contains("sent 1.alice@a.org\nsent 2.alice@a.org\n1 unread\n"), "{text}");
+    assert!(text.contains("Hello: you @ all\n\n.dots\n\\u{1b}[31mžluť\n---"), "{text}");
+    assert!(text.contains("alice@a.org            1          2"), "{text}");
+    let read = post.client(1, "bob", "wait 2\nread\nread\n");
+    let text = String::from_utf8(read.stdout).unwrap();
+    assert!(text.contains("To: alice@a.org, bob@b.org"), "{text}");
+    assert!(text.ends_with("second\n---\nnothing to read\n"), "{text}");
+}
+
+#[test]
+fn what_cannot_be_sent_is_answered_clearly_and_not_stored() {
+    let mut post = Post::new(2, &["alice"]);
+    post.start(0, &["--max-message", "10"]);
+    let said = post.client(
+        0,
+        "alice",
+        "send bob@x.org -- hello\nsend bob -- hello\nsend nobody@a.org -- hello\n\
+         send alice@a.org -- longer than ten\nsend -- hello\nfly\nread\n",
+    );
+    let text = String::from_utf8(said.stdout).unwrap();
+    assert_eq!(said.status.code(), Some(1), "{text}");
+    for reason in [
+        "refused: bob@x.org: there is no domain x.org; there are a.org and b.org",
+        "refused: \"bob\" is no address: write NAME@DOMAIN",
+        "refused: nobody@a.org: a.org has no such user",
+        "refused: a text of 15 bytes: this server takes 10",
+        "refused: to whom?",
+        "refused: there is no command \"fly\"",
+        "nothing to read",
+    ] {
+        assert!(text.contains(reason), "{reason}: {text}");
+    }
+    assert_eq!(files(&post.path("mail-a.org/boxes/alice/new")), 0);
+    assert_eq!(files(&post.path("mail-a.org/queue/b.org")), 0);
+}
+
+#[test]
+fn any_text_comes_as_it_was_sent() {
+    let post = Post::up(2, &["alice", "bob"]);
+    let mut alice = post.session(0, "alice", Order::Causal);
+    let mut bob = post.session(1, "bob", Order::Causal);
+    let long = "x".repeat(256 << 10);
+    let bodies = ["", "\n\n.\n", "a:b@c\r\n\0\u{7f}", "žluťoučký 🐎", long.as_str()];
+    for body in bodies {
+        alice.send(&[address(1, "bob")], body).unwrap();
+    }
+    assert_eq!(bob.wait(bodies.len(), TEN_SECONDS).unwrap(), bodies.len());
+    assert_eq!(read_all(&mut bob).unwrap(), bodies);
+    let too_long = alice.send(&[address(1, "bob")], &format!("{long}x")).unwrap_err();
+    assert!(too_long.to_string().contains("this server takes 262144"), "{too_long}");
+}
+
+#[test]
+fn a_server_that_is_down_gets_its_mail_when_it_is_back() {
+    let mut post = Post::up(2, &["alice", "bob"]);
+    post.kill(1);
+    let mut alice = post.session(0, "alice", Order::Causal);
+    for body in ["one", "two", "three"] {
+        alice.send(&[address(1, "bob")], body).unwrap();
+    }
+    assert_eq!(files(&post.path("mail-a.org/queue/b.org")), 3);
+    post.start(1, &[]);
+    let mut bob = post.session(1, "bob", Order::Causal);
+    assert_eq!(bob.wait(3, TEN_SECONDS).unwrap(), 3);
+    assert_eq!(read_all(&mut bob).unwrap(), ["one", "two", "three"]);
+    wait_until("the queue is empty", || files(&post.path("mail-a.org/queue/b.org")) == 0);
+}
+
+#[test]
+fn a_mail_to_nobody_comes_back() {
+    let post = Post::up(2, &["alice"]);
+    let mut alice = post.session(0, "alice", Order::Causal);
+    alice.send(&[address(1, "nobody"), address(1, "alice")], "hello").unwrap();
+    assert_eq!(alice.wait(1, TEN_SECONDS).unwrap(), 1);
+    let read = read_all(&mut alice).unwrap();
+    let notice =
+        "Your mail 1.alice@a.org was not delivered to nobody@b.org: there is no such user.\n";
+    assert_eq!(read, [notice]);
+}
+
+fn refused(options: Options) -> String {
+    match Session::open(Options { patience: Duration::ZERO, ..options }) {
+        Err(SessionError::Refused(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_box_opens_with_its_own_password_only() {
+    let post = Post::up(1, &["alice", "bob"]);
+    let options = |user| post.options(0, user, Order::Causal);
+    let wrong = "no such box, or a wrong password";
+    assert_eq!(refused(Options { password: "bob".to_owned(), ..options("alice") }), wrong);
+    assert_eq!(refused(Options { password: String::new(), ..options("alice") }), wrong);
+    let nobody = Options { address: "nobody@a.org".parse().unwrap(), ..options("alice") };
+    assert_eq!(refused(nobody), wrong);
+    let elsewhere = Options { address: "alice@b.org".parse().unwrap(), ..options("alice") };
+    assert_eq!(refused(elsewhere), "this is the server of a.org, and not of b.org");
+    // The server's own box has no password.
+    let postmaster = Options { address: "postmaster@a.org".parse().unwrap(), ..options("nobody") };
+    assert_eq!(refused(postmaster), wrong);
+    let stored = fs::read_to_string(post.path("passwords")).unwrap();
+    assert!(stored.contains("alice:$argon2id$"), "{stored}");
+}
+
+/// The protocol has no word that names another box, and a sender is whoever opened the box.
+#[test]
+fn an_open_box_reads_and_sends_for_its_own_user_only() {
+    let post = Post::up(1, &["alice", "bob", "mallory"]);
+    let mut alice = post.session(0, "alice", Order::Causal);
+    alice.send(&[address(0, "bob")], "for Bob").unwrap();
+    let mut mallory = post.session(0, "mallory", Order::Causal);
+    assert_eq!(mallory.fetch().unwrap(), 0);
+    // To confirm another's mail has no effect on the other's box.
+    let mut stream = TcpStream::connect(("127.0.0.1", post.ports[0])).unwrap();
+    open(&mut stream, "mallory");
+    write_frame(&mut stream, &ToServer::Read { id: "1.alice@a.org".to_owned() }).unwrap();
+    assert!(matches!(read_frame(&mut stream).unwrap(), ToClient::Confirmed));
+    write_frame(&mut stream, &ToServer::Fetch { after: 0 }).unwrap();
+    let ToClient::Mails { mails, .. } = read_frame(&mut stream).unwrap() else { panic!() };
+    assert!(mails.is_empty());
+    let mut bob = post.session(0, "bob", Order::Causal);
+    assert_eq!(bob.fetch().unwrap(), 1);
+    assert_eq!(bob.next_mail().unwrap().envelope.from.to_string(), "alice@a.org");
+}
+
+fn open(stream: &mut TcpStream, user: &str) {
+    let (address, password) = (address(0, user), user.to_owned());
+    write_frame(stream, &ToServer::Open { address, password }).unwrap();
+    assert!(matches!(read_frame(stream).unwrap(), ToClient::Opened { .. }));
+}
+
+/// Whether the server closes the connection, or said nothing but a refusal before it did.
+fn is_closed(mut stream: TcpStream) -> bool {
+    stream.set_read_timeout(Some(TEN_SECONDS)).unwrap();
+    let mut rest = Vec::new();
+    match stream.read_to_end(&mut rest) {
+        Ok(_) => true,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    }
+}
+
+#[test]
+fn strangers_cannot_speak_as_servers_and_disturb_nobody() {
+    let post = Post::up(2, &["alice", "bob"]);
+    let address = SocketAddr::from(([127, 0, 0, 1], post.ports[1]));
+    let mut alice = post.session(0, "alice", Order::Causal);
+    alice.send(&[common::post::address(1, "bob")], "true").unwrap();
+    let queued = causal_mail_of_alice();
+    // A mail without any greeting; text; a client's word before the password.
+    let mut stream = TcpStream::connect(address).unwrap();
+    write_frame(&mut stream, &queued).unwrap();
+    assert!(is_closed(stream));
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    assert!(is_closed(stream));
+    let mut stream = TcpStream::connect(address).unwrap();
+    write_frame(&mut stream, &ToServer::Fetch { after: 0 }).unwrap();
+    assert!(is_closed(stream));
+    // The handshake with another secret.
+    let membership = Membership { run: RUN.to_owned(), secret: Secret::random().unwrap(), me: 0 };
+    let (mut handshake, hello) = Handshake::initiate(membership, 1).unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    write_raw(&mut stream, &hello);
+    let challenge = read_raw(&mut stream);
+    assert!(handshake.on_frame(&challenge).is_err(), "we notice that it is another secret");
+    write_raw(&mut stream, &[b"nkit\x01\x03".as_slice(), &[7; 32]].concat());
+    assert!(is_closed(stream));
+    let mut bob = post.session(1, "bob", Order::Causal);
+    assert_eq!(bob.wait(1, TEN_SECONDS).unwrap(), 1);
+    assert_eq!(read_all(&mut bob).unwrap(), ["true"]);
+    assert!(post.said(1).contains("is no server of ours"), "{}", post.said(1));
+}
+
+/// A member cannot forward in another domain's name.
+#[test]
+fn a_server_speaks_for_its_own_domain_only() {
+    let mut post = Post::new(3, &["alice", "bob"]);
+    post.start(1, &[]);
+    let secret = causal_mail::post::secret::read(&post.path("secret")).unwrap();
+    let membership = Membership { run: RUN.to_owned(), secret, me: 2 };
+    let (mut handshake, hello) = Handshake::initiate(membership, 1).unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", post.ports[1])).unwrap();
+    write_raw(&mut stream, &hello);
+    let answer = handshake.on_frame(&read_raw(&mut stream)).unwrap().reply.unwrap();
+    write_raw(&mut stream, &answer);
+    write_frame(&mut stream, &causal_mail_of_alice()).unwrap();
+    assert!(is_closed(stream));
+    assert_eq!(files(&post.path("mail-b.org/boxes/bob/new")), 0);
+    let said = post.said(1);
+    assert!(said.contains("c.org forwards a mail of alice@a.org: refused"), "{said}");
+}
+
+/// A mail that says it is from Alice.
+fn causal_mail_of_alice() -> FromPeer {
+    let mut knowledge =
+        causal_mail::ordering::Knowledge::new("alice@a.org".parse().unwrap(), Default::default());
+    let envelope = knowledge.write(["bob@b.org".parse().unwrap()].into());
+    let mail = causal_mail::post::mail::Mail { n: 1, sent_us: 1, envelope, body: "false".into() };
+    FromPeer::Forward(mail)
+}
+
+fn write_raw(stream: &mut TcpStream, body: &[u8]) {
+    stream.write_all(&(body.len() as u32).to_be_bytes()).unwrap();
+    stream.write_all(body).unwrap();
+}
+
+fn read_raw(stream: &mut TcpStream) -> Vec<u8> {
+    let mut header = [0; 4];
+    stream.read_exact(&mut header).unwrap();
+    let mut body = vec![0; u32::from_be_bytes(header) as usize];
+    stream.read_exact(&mut body).unwrap();
+    body
+}
+
+#[test]
+fn a_second_server_on_a_store_or_a_port_says_so() {
+    let post = Post::up(1, &["alice"]);
+    let output = post.command(0, &[]).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("mail-a.org is in use by another server"), "{stderr}");
+    let output = post.command(0, &["--store", "other"]).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("is another server running there?"), "{stderr}");
+}
+
+#[test]
+fn passwords_and_secrets_are_made_by_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command: Command = PROGRAM.command();
+        let typed = folder.path().join("typed");
+        fs::write(&typed, "a password\n").unwrap();
+        let output = command
+            .current_dir(folder.path())
+            .args(arguments)
+            .stdin(fs::File::open(typed).unwrap())
+            .output();
+        output.unwrap().status.code()
+    };
+    assert_eq!(run(&["secret", "secret"]), Some(0));
+    assert_eq!(run(&["secret", "secret"]), Some(2), "an old one is not overwritten");
+    assert_eq!(run(&["passwd", "passwords", "alice"]), Some(0));
+    assert_eq!(run(&["passwd", "passwords", "no/name"]), Some(2));
+    let passwords = causal_mail::post::passwords::Passwords::read(&folder.path().join("passwords"));
+    let (hash, _) = passwords.unwrap().hash_of("alice");
+    assert!(causal_mail::post::passwords::matches("a password", &hash));
+}

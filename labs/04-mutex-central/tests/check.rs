@@ -1,0 +1,59 @@
+//! All orders, for few processes.
+
+mod common;
+
+use common::{all, specs};
+use labs::check::{Channels, Options as Search, check};
+use labs::verdict::Spec;
+use mutex_central::lab::Options;
+
+/// How many states there are, all of which are right.
+fn states(processes: u32, options: &Options, demanded: &[Spec], search: &Search) -> usize {
+    let requests = vec![Vec::new(); processes as usize];
+    let outcome = check(all(processes, options), requests, demanded, search, |_| ());
+    assert_eq!(outcome.holds(), Some(true), "{:?} {:?}", outcome.verdicts, outcome.counterexample);
+    outcome.states
+}
+
+/// Without leases and without asking again: three messages an entry.
+fn plain(processes: u32, entries: u64, channels: Channels) -> usize {
+    let options = Options::new(entries, 0, 0, 0);
+    let search = Search { channels, timeouts: 9, ..Search::default() };
+    states(processes, &options, &specs(processes, &options), &search)
+}
+
+/// The counts are pinned: the algorithm has no other behaviour than it had.
+#[test]
+fn every_order_holds() {
+    let counts = [(2, 1), (2, 3), (3, 1), (3, 2), (4, 1), (4, 2)];
+    let fifo = counts.map(|(processes, entries)| plain(processes, entries, Channels::Fifo));
+    assert_eq!(fifo, [7, 15, 45, 157, 331, 3_655]);
+    let unordered =
+        counts.map(|(processes, entries)| plain(processes, entries, Channels::Unordered));
+    assert_eq!(unordered, [7, 43, 45, 537, 331, 24_439]);
+}
+
+/// Leases may be over at any moment and clients ask again at any moment: nothing is assumed about time.
+fn timed(processes: u32, entries: u64, search: Search) -> usize {
+    let options = Options::new(entries, 0, 1_000, 1_000);
+    let mut demanded = specs(processes, &options);
+    // Where a lease may be over again and again nobody gets done.
+    demanded.retain(|spec| !matches!(spec, Spec::EveryRequestServed { .. }));
+    assert_eq!(demanded.len(), 4);
+    states(processes, &options, &demanded, &search)
+}
+
+#[test]
+fn what_leases_do_at_whatever_time_is_safe() {
+    let search = Search { timeouts: 2, ..Search::default() };
+    assert_eq!([timed(2, 2, search.clone()), timed(3, 1, search)], [438, 135_123]);
+}
+
+#[test]
+fn one_crash_one_loss_or_one_copy_is_safe() {
+    let search = Search { timeouts: 1, ..Search::default() };
+    let crash = timed(3, 1, Search { crashes: 1, ..search.clone() });
+    let loss = timed(3, 1, Search { losses: 1, ..search.clone() });
+    let copy = timed(3, 1, Search { duplicates: 1, ..search });
+    assert_eq!([crash, loss, copy], [4_348, 3_278, 11_252]);
+}

@@ -1,0 +1,132 @@
+//! Many seeds of the right algorithm, on good networks and under all faults that it bears, and what becomes of it
+//! where its assumption does not hold.
+
+mod common;
+
+use common::{all, simulate, specs};
+use labs::lab::{Lab, Prediction};
+use labs::simulate::{Chance, Network};
+use labs::testing::violated;
+use labs::verdict::{Judge, Verdict};
+use mutex_central::lab::{MutexCentralLab, Options};
+
+fn assert_all_hold(verdicts: &[Verdict], what: &str) {
+    assert_eq!(verdicts.len(), 5);
+    assert!(verdicts.iter().all(|verdict| verdict.holds == Some(true)), "{what}: {verdicts:?}");
+}
+
+fn count(judge: &Judge, kind: &str) -> u64 {
+    judge.messages().get(kind).copied().unwrap_or(0)
+}
+
+#[test]
+fn every_property_holds_on_a_thousand_seeds() {
+    for seed in 0..1_000 {
+        let processes = 2 + (seed % 9) as u32;
+        let options = Options::new(1 + seed % 6, seed % 40, 2_000, 500);
+        let demanded = specs(processes, &options);
+        let (verdicts, judge) =
+            simulate(seed, Network::default(), all(processes, &options), &demanded, "");
+        assert_all_hold(&verdicts, &seed.to_string());
+        for (kind, predicted) in MutexCentralLab::predicted(&options, processes) {
+            assert_eq!(Prediction::Exactly(count(&judge, &kind)), predicted, "{kind}, seed {seed}");
+        }
+    }
+}
+
+/// However long they wait: asking again is told apart from asking.
+#[test]
+fn three_messages_an_entry_whoever_waits_how_long() {
+    let options = Options::new(3, 400, 2_000, 100);
+    let demanded = specs(6, &options);
+    let (verdicts, judge) = simulate(1, Network::default(), all(6, &options), &demanded, "");
+    assert_all_hold(&verdicts, "");
+    assert_eq!(["REQUEST", "GRANT", "RELEASE"].map(|kind| count(&judge, kind)), [15; 3]);
+    assert!(count(&judge, "RETRY") > 50 && count(&judge, "WAIT") > 50, "{:?}", judge.messages());
+}
+
+/// What the algorithm bears: clients die, the coordinator dies and starts again, messages are late and lost, and
+/// clients stand still for longer than a lease.
+fn plan(seed: u64) -> String {
+    let at = |salt: u64| (seed * 7 + salt * 131) % 600;
+    let victim = 1 + seed % 4;
+    let other = 1 + (seed + 1) % 4;
+    let down = at(1);
+    let rules = [
+        format!("kill {victim} at {}ms", at(2)),
+        format!("kill 0 at {down}ms; restart 0 at {}ms", down + 1 + at(3)),
+        format!("stop {other} from {}ms to {}ms", at(4), at(4) + 1 + at(5) * 4),
+        format!("delay 0<->{other} 0ms..{}ms", 1 + seed % 100),
+        format!("drop {}%", seed % 20),
+        format!("partition 0|{other} from {}ms to {}ms", at(6), at(6) + 1 + at(7)),
+        format!("kill 0 at {}ms; restart 0 at {}ms", down + 1_300, down + 1_400),
+        "duplicate 10%; reorder 10%".to_owned(),
+    ];
+    let chosen = rules.iter().enumerate().filter(|(index, _)| seed >> index & 1 == 1);
+    chosen.map(|(_, rule)| rule.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn every_property_holds_on_a_thousand_seeds_with_faults() {
+    let (mut revoked, mut regranted) = (0, 0);
+    for seed in 0..1_000 {
+        let options = Options::new(6, 5 + seed % 50, 100 + seed % 300, 80);
+        let demanded = specs(5, &options);
+        let plan = plan(seed);
+        let (verdicts, judge) =
+            simulate(seed, Network::default(), all(5, &options), &demanded, &plan);
+        assert_all_hold(&verdicts, &format!("{seed} under {plan}"));
+        revoked += u64::from(verdicts[0].detail.contains("revoked"));
+        regranted += u64::from(count(&judge, "REGRANT") > 0);
+    }
+    // The faults were felt.
+    assert!(revoked > 300 && regranted > 300, "{revoked}, {regranted}");
+}
+
+#[test]
+fn a_dead_client_costs_the_others_a_lease_at_the_most() {
+    for seed in 0..100 {
+        let options = Options::new(5, 20, 200, 100);
+        let demanded = specs(5, &options);
+        let plan = format!("kill 2 at {}ms", seed * 4);
+        let (verdicts, judge) =
+            simulate(seed, Network::default(), all(5, &options), &demanded, &plan);
+        assert_all_hold(&verdicts, &plan);
+        assert!(count(&judge, "RELEASE") >= 15, "{plan}: {:?}", judge.messages());
+    }
+}
+
+/// Nobody enters while the coordinator is away: if it does not come back, clients give up.
+#[test]
+fn without_the_coordinator_nobody_enters() {
+    let options = Options::new(5, 20, 200, 100);
+    let demanded = specs(4, &options);
+    let (verdicts, _) =
+        simulate(1, Network::default(), all(4, &options), &demanded, "kill 0 at 100ms");
+    assert_eq!(violated(&verdicts), ["every request is served"]);
+}
+
+/// The order is that of arrival: who asks first may be heard last.
+#[test]
+fn channels_that_overtake_and_double_change_nothing() {
+    for seed in 0..200 {
+        let network = Network { duplication: Chance::percent(10), ..Network::unordered() };
+        let options = Options::new(4, 3, 500, 50);
+        let demanded = specs(5, &options);
+        let (verdicts, _) = simulate(seed, network, all(5, &options), &demanded, "");
+        assert_all_hold(&verdicts, &seed.to_string());
+    }
+}
+
+/// The assumption is that who is stopped is stopped for less than a lease. The section of who is not is void;
+/// that it ends while another lasts is what tokens are for.
+#[test]
+fn a_client_that_sleeps_through_its_lease_leaves_with_a_stale_token() {
+    let options = Options::new(2, 60, 100, 50);
+    let demanded = specs(3, &options);
+    // p2's request is late, so p1 is first.
+    let plan = "delay 2->0 30ms; stop 1 from 20ms to 400ms";
+    let (verdicts, _) = simulate(1, Network::default(), all(3, &options), &demanded, plan);
+    assert_all_hold(&verdicts, plan);
+    assert!(verdicts[0].detail.ends_with("1 grant revoked"), "{verdicts:?}");
+}
