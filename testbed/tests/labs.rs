@@ -112,6 +112,15 @@ fn failure_detectors_of_which_both_die() {
     let outcome = run("failure-detector", &arguments);
     assert_eq!(struck(&outcome), [1, 1, 1], "{outcome:#?}");
     assert_eq!(outcome.report.get("problems"), None, "{outcome:#?}");
+    let deaths = outcome.report["result"]["deaths"].as_array().expect("the result lists deaths");
+    let died = deaths.iter().map(|death| (death["process"].as_u64(), death["died_s"].as_f64()));
+    let [(Some(0), Some(first)), (Some(1), Some(second))] = died.collect::<Vec<_>>()[..] else {
+        panic!("p0 and p1 died: {outcome:#?}");
+    };
+    assert!(1.0 <= first && first <= second && 2.0 <= second, "{first} {second}");
+    // With the last of them the run ends, and not when the 20 s are over.
+    let elapsed = outcome.report["elapsed_s"].as_f64().expect("the report says how long it took");
+    assert!(second <= elapsed && elapsed < 10.0, "{elapsed}: {outcome:#?}");
 }
 
 /// Checkpoints on the disk that all machines share.

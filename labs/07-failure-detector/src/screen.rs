@@ -1,5 +1,5 @@
 //! A run while it goes on: a table on a terminal, a line for each change in a pipe. For programs see
-//! [`live`](crate::live).
+//! [`live`].
 //!
 //! The table has a row for each process. Those that are not well stand first, then those that changed last; what
 //! does not fit is counted in the last line. Everything in it comes from what the detectors say.
