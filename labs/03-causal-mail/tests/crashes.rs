@@ -33,7 +33,7 @@ const DOWN_MAX_US: u64 = 30_000;
 const REOPEN: u32 = 12;
 
 /// How many rounds of some milliseconds all may take to read what is left at the end.
-const PATIENCE: u32 = 10_000;
+const PATIENCE: u32 = 2_000;
 
 /// Whom a mail is for: everyone but its writer has a place in a circle behind it.
 fn recipients(mail: u32, writer: usize) -> BTreeSet<usize> {
