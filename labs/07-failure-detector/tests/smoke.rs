@@ -204,6 +204,29 @@ fn a_stopped_process_does_not_outlive_the_run() {
     assert_eq!(lists(&ran)[3], ["dead", "dead"]);
 }
 
+/// A detector that the plan stopped and does not continue finishes nothing more, and nobody waits for it: the run ends
+/// by itself when the other is finished, long before its time-out.
+#[test]
+fn a_detector_that_is_stopped_for_good_does_not_hold_up_the_run() {
+    let ran = ran(&["run", "--watched", "2", "--duration", "3s", "--faults", "stop 0 at 1s"]);
+    assert!(ran.holds(), "{}", ran.report);
+    assert_eq!((ran.status, ran.report.get("problems")), (0, None), "{}", ran.report);
+    let elapsed = ran.report["elapsed_s"].as_f64().unwrap();
+    assert!((3.0..20.0).contains(&elapsed), "{elapsed}");
+    let to_p1: Vec<_> = lists(&ran).into_iter().map(|[_, to_p1]| to_p1).collect();
+    assert_eq!(
+        to_p1,
+        [
+            json!("dead"),
+            Value::Null,
+            json!("unknown"),
+            json!("alive"),
+            json!("unknown"),
+            json!("alive")
+        ]
+    );
+}
+
 #[test]
 fn the_processes_of_a_dead_detector_are_unknown() {
     let mut run = Run::start(2, &["--duration", "4s"]);
