@@ -131,7 +131,7 @@ const WAVES_MAX: u32 = 10_000;
 /// The longest pause, an hour: beyond any experiment.
 const PAUSE_MAX_MS: u64 = 3_600_000;
 
-/// The most entries for a channel and a wave that a model may need: a gigabyte.
+/// The most entries for a channel and a wave that a model may need: half a gigabyte, measured.
 const CHANNELS_MAX: u64 = 5_000_000;
 
 impl Options {
