@@ -14,6 +14,9 @@ use crate::snapshot::Worth;
 /// The most that is sent at once.
 pub const AMOUNT_MAX: u64 = 10;
 
+/// So much money that the total of all processes is far from the end of its type.
+pub const MONEY_MAX: u64 = 1_000_000_000_000;
+
 /// One branch of the bank.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Bank {

@@ -32,12 +32,47 @@ pub enum Broken {
     StateRecordedLate,
     /// Records nothing of one channel on which something is in transit.
     ChannelForgotten,
-    /// Takes a marker for one of every wave that it is recording. Of several initiators.
+    /// Takes a marker for one of every wave that it is recording: needs --initiators, two or more
     WavesMixed,
-    /// Sends messages again after any marker, instead of after all. Of the blocking protocol.
+    /// Sends messages again after any marker, instead of after all: needs --protocol blocking
     ResumesEarly,
     /// Sends two markers of its second wave on each channel, and none of its first.
     MarkerTwice,
+}
+
+/// What some mistakes need to show: options without which the command line refuses them.
+///
+/// They are added to the option for the mistake, which is the same in all labs.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub struct Needs;
+
+/// The option that names a mistake, and the options that some need.
+const OPTION: &str = "broken";
+const NEEDS: [(&str, &str); 2] = [("waves-mixed", "initiators"), ("resumes-early", "protocol")];
+
+impl clap::Args for Needs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        if command.get_arguments().all(|argument| argument.get_id() != OPTION) {
+            return command;
+        }
+        NEEDS.into_iter().fold(command, |command, (mistake, option)| {
+            command.mut_arg(OPTION, |argument| argument.requires_if(mistake, option))
+        })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl clap::FromArgMatches for Needs {
+    fn from_arg_matches(_: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, _: &clap::ArgMatches) -> Result<(), clap::Error> {
+        Ok(())
+    }
 }
 
 /// A process with a mistake in it.

@@ -19,7 +19,7 @@
 //!
 //! **One execution a wave.** A process that goes on from wave 2 may come to a wave 3 again, and in the folder
 //! may be a file of the wave 3 that was lost. Together they would be a state in which the system never was. So
-//! numbers are not used twice, and a file says of which execution it is; a wave has only one.
+//! numbers are not used twice ([`crate::claim`]), and a file says of which execution it is; a wave has only one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -32,7 +32,8 @@ use labs::snapshot::Wave;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::disk::{Disk, UNFINISHED, write_whole};
+use crate::bank::MONEY_MAX;
+use crate::disk::{Disk, LocalDisk, UNFINISHED, write_whole};
 use crate::snapshot::Recording;
 use crate::work::{Message, State, Work};
 
@@ -43,10 +44,20 @@ const VERSION: u32 = 1;
 pub const FILE_MAX: u64 = 16 << 20;
 
 /// The most entries of a folder that are looked at: a thousand waves of a thousand processes.
-const ENTRIES_MAX: usize = 1_000_000;
+pub const ENTRIES_MAX: usize = 1_000_000;
 
 /// The most processes that a checkpoint may have: as many as a real run.
 const PROCESSES_MAX: u32 = 1_024;
+
+/// The most that one checkpoint may be worth: what all processes of the largest run have at most. So neither it
+/// nor the sum of a wave overflows.
+const WORTH_MAX: u64 = MONEY_MAX * PROCESSES_MAX as u64;
+
+/// No process counts so far, and who goes on from there still can.
+const COUNT_MAX: u64 = 1 << 62;
+
+/// How many waves that are discarded are told of one by one.
+const TOLD_MAX: usize = 10;
 
 /// What one process recorded in one wave.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -175,6 +186,10 @@ impl Checkpoint {
     ///
     /// Says what is wrong with it.
     fn read(path: &Path) -> Result<Self, String> {
+        // To open a pipe would wait for its other end.
+        if fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+            return Err("it is no file".to_owned());
+        }
         let file = File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
         let mut bytes = Vec::new();
         file.take(FILE_MAX + 1)
@@ -220,6 +235,13 @@ impl Checkpoint {
         if self.channels.len() as u64 + 1 != u64::from(of) {
             return Err(format!("{} channels of {}", self.channels.len(), of - 1));
         }
+        if self.state.count() > COUNT_MAX {
+            return Err(format!("it counts more than {COUNT_MAX} messages"));
+        }
+        // A sum that overflows is above the limit too.
+        if self.worth() > WORTH_MAX {
+            return Err(format!("it holds more than {WORTH_MAX}"));
+        }
         Ok(())
     }
 }
@@ -261,8 +283,10 @@ pub struct Folder {
     /// Of each wave, whose files are there; by how many processes there are, which is one number unless
     /// someone mixed two runs.
     waves: BTreeMap<Wave, BTreeMap<u32, BTreeSet<ProcessId>>>,
-    /// Files that were not finished.
-    unfinished: Vec<PathBuf>,
+    /// Files that were not finished, and the numbers of their waves.
+    unfinished: Vec<(u32, PathBuf)>,
+    /// How many entries it has, of whatever kind.
+    entries: usize,
 }
 
 impl Folder {
@@ -273,20 +297,25 @@ impl Folder {
     /// If it cannot be read, or has more than a million entries.
     pub fn open(path: &Path) -> Result<Self, CheckpointError> {
         let failed = |error| CheckpointError::Folder { folder: path.to_owned(), error };
-        let mut this =
-            Self { path: path.to_owned(), waves: BTreeMap::new(), unfinished: Vec::new() };
+        let mut this = Self {
+            path: path.to_owned(),
+            waves: BTreeMap::new(),
+            unfinished: Vec::new(),
+            entries: 0,
+        };
         for (count, entry) in fs::read_dir(path).map_err(failed)?.enumerate() {
             if count == ENTRIES_MAX {
                 let what = format!("it has more than {ENTRIES_MAX} entries");
                 return Err(failed(io::Error::other(what)));
             }
+            this.entries = count + 1;
             let name = entry.map_err(failed)?.file_name();
             let Some(name) = name.to_str() else { continue };
             if let Some((wave, process, processes)) = parse_name(name) {
                 let files = this.waves.entry(wave).or_default();
                 files.entry(processes).or_default().insert(process);
-            } else if name.strip_suffix(UNFINISHED).and_then(parse_name).is_some() {
-                this.unfinished.push(path.join(name));
+            } else if let Some((wave, ..)) = name.strip_suffix(UNFINISHED).and_then(parse_name) {
+                this.unfinished.push((wave.number, path.join(name)));
             }
         }
         Ok(this)
@@ -297,9 +326,15 @@ impl Folder {
         self.waves.is_empty() && self.unfinished.is_empty()
     }
 
+    /// How many entries it has, of whatever kind.
+    pub fn entries(&self) -> usize {
+        self.entries
+    }
+
     /// The greatest number of a wave, complete or not; 0 if there is none.
     pub fn last_number(&self) -> u32 {
-        self.waves.keys().map(|wave| wave.number).max().unwrap_or(0)
+        let unfinished = self.unfinished.iter().map(|(number, _)| *number);
+        self.waves.keys().map(|wave| wave.number).chain(unfinished).max().unwrap_or(0)
     }
 
     /// All waves, and of each how many files are there and how many there must be.
@@ -314,7 +349,7 @@ impl Folder {
     }
 
     /// Whether all files of a wave are there.
-    fn is_complete((_, present, processes): &(Wave, usize, u32)) -> bool {
+    pub fn is_complete((_, present, processes): &(Wave, usize, u32)) -> bool {
         *present as u64 == u64::from(*processes)
     }
 
@@ -323,11 +358,11 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// If there is none, or one of its files is damaged.
-    pub fn last_complete(&self) -> Result<Vec<Checkpoint>, CheckpointError> {
+    /// If there is none.
+    pub fn last_complete(&self) -> Result<Wave, CheckpointError> {
         let last = self.waves().rev().find(Self::is_complete);
         let none = || CheckpointError::NoneComplete { folder: self.path.clone() };
-        self.read(last.ok_or_else(none)?)
+        last.map(|(wave, ..)| wave).ok_or_else(none)
     }
 
     /// All files of one wave, by process.
@@ -336,64 +371,104 @@ impl Folder {
     ///
     /// If it is not complete, or one of its files is damaged.
     pub fn wave(&self, wave: Wave) -> Result<Vec<Checkpoint>, CheckpointError> {
-        let found = self.waves().find(|found| found.0 == wave && Self::is_complete(found));
-        let none = || CheckpointError::NotComplete { folder: self.path.clone(), wave };
-        self.read(found.ok_or_else(none)?)
-    }
-
-    fn read(
-        &self,
-        (wave, _, processes): (Wave, usize, u32),
-    ) -> Result<Vec<Checkpoint>, CheckpointError> {
-        let mut all: Vec<Checkpoint> = Vec::new();
-        for process in (0..processes).map(ProcessId) {
-            let path = self.path.join(file_name(wave, process, processes));
-            let damaged = |what| CheckpointError::Damaged { path: path.clone(), what };
-            let checkpoint = Checkpoint::read(&path).map_err(damaged)?;
-            let named = (checkpoint.wave, checkpoint.process, checkpoint.processes);
-            if named != (wave, process, processes) {
-                return Err(damaged("it is another file than its name says".to_owned()));
-            }
-            if all.first().is_some_and(|first| first.execution != checkpoint.execution) {
-                let what = "it is of another execution than the files of the others".to_owned();
-                return Err(damaged(what));
-            }
-            all.push(checkpoint);
-        }
+        let mut all = Vec::new();
+        self.visit(wave, |checkpoint| all.push(checkpoint))?;
         Ok(all)
     }
 
-    /// Removes what no process will go on from: files of waves that are not complete, and files that were
-    /// not finished. Returns what they were, for people.
+    /// Shows all files of one wave, by process. One is in memory at a time.
+    ///
+    /// # Errors
+    ///
+    /// If it is not complete, or one of its files is damaged.
+    pub fn visit(
+        &self,
+        wave: Wave,
+        mut visit: impl FnMut(Checkpoint),
+    ) -> Result<(), CheckpointError> {
+        let found = self.waves().find(|found| found.0 == wave && Self::is_complete(found));
+        let none = || CheckpointError::NotComplete { folder: self.path.clone(), wave };
+        let (_, _, processes) = found.ok_or_else(none)?;
+        let mut execution = None;
+        for process in (0..processes).map(ProcessId) {
+            let checkpoint = read(&self.path, wave, process, processes)?;
+            let first = execution.get_or_insert_with(|| checkpoint.execution.clone());
+            if *first != checkpoint.execution {
+                let path = self.path.join(checkpoint.file_name());
+                let what = "it is of another execution than the files of the others".to_owned();
+                return Err(CheckpointError::Damaged { path, what });
+            }
+            visit(checkpoint);
+        }
+        Ok(())
+    }
+
+    /// What no process will go on from, for people: waves that are not complete, and files that were not
+    /// finished.
+    pub fn incomplete(&self) -> Vec<String> {
+        let incomplete = || self.waves().filter(|found| !Self::is_complete(found));
+        let one = |(wave, present, of): (Wave, usize, u32)| {
+            format!("wave {wave} was not complete, {present} of {of} files: discarded")
+        };
+        let mut told: Vec<_> = incomplete().take(TOLD_MAX).map(one).collect();
+        let others = incomplete().count() - told.len();
+        if others > 0 {
+            told.push(format!("{others} other waves were not complete: discarded"));
+        }
+        if !self.unfinished.is_empty() {
+            told.push(format!("{} unfinished: discarded", files(self.unfinished.len())));
+        }
+        told
+    }
+
+    /// Removes what no process will go on from of waves with smaller numbers than `first`. When this returns,
+    /// the disk knows.
     ///
     /// # Errors
     ///
     /// If one cannot be removed.
-    pub fn discard_incomplete(&self) -> Result<Vec<String>, CheckpointError> {
-        let mut told = Vec::new();
+    pub fn discard_incomplete(&self, first: u32) -> Result<(), CheckpointError> {
         let remove = |path: &Path| match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(CheckpointError::Folder { folder: path.to_owned(), error })
             }
             _ => Ok(()),
         };
-        for found in self.waves().filter(|found| !Self::is_complete(found)) {
-            let (wave, present, of) = found;
+        let is_old = |found: &(Wave, usize, u32)| found.0.number < first;
+        for (wave, ..) in self.waves().filter(|found| is_old(found) && !Self::is_complete(found)) {
             for (&processes, files) in &self.waves[&wave] {
                 for &process in files {
                     remove(&self.path.join(file_name(wave, process, processes)))?;
                 }
             }
-            told.push(format!("wave {wave} was not complete, {present} of {of} files: discarded"));
         }
-        for path in &self.unfinished {
+        for (_, path) in self.unfinished.iter().filter(|(number, _)| *number < first) {
             remove(path)?;
         }
-        if !self.unfinished.is_empty() {
-            told.push(format!("{} unfinished: discarded", files(self.unfinished.len())));
-        }
-        Ok(told)
+        let failed = |error| CheckpointError::Folder { folder: self.path.clone(), error };
+        let folder = File::open(&self.path).map_err(failed)?;
+        LocalDisk.sync(&folder).map_err(failed)
     }
+}
+
+/// What one process recorded in one wave.
+///
+/// # Errors
+///
+/// If there is no such file in the folder, or it is damaged.
+pub fn read(
+    folder: &Path,
+    wave: Wave,
+    process: ProcessId,
+    processes: u32,
+) -> Result<Checkpoint, CheckpointError> {
+    let path = folder.join(file_name(wave, process, processes));
+    let damaged = |what| CheckpointError::Damaged { path: path.clone(), what };
+    let checkpoint = Checkpoint::read(&path).map_err(damaged)?;
+    if (checkpoint.wave, checkpoint.process, checkpoint.processes) != (wave, process, processes) {
+        return Err(damaged("it is another file than its name says".to_owned()));
+    }
+    Ok(checkpoint)
 }
 
 fn files(n: usize) -> String {

@@ -78,15 +78,29 @@ pub const UNFINISHED: &str = ".new";
 ///
 /// If a step fails. Then the file is not there, or it is there whole and perhaps not on the disk yet.
 pub fn write_whole(disk: &mut impl Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(UNFINISHED);
-    let unfinished = PathBuf::from(unfinished);
-    let mut file = disk.create(&unfinished)?;
+    write_whole_by_way_of(disk, &PathBuf::from(unfinished), path, bytes)
+}
+
+/// The same, where several processes may write the same file: each under its own name in the same folder
+/// until it is whole.
+///
+/// # Errors
+///
+/// As [`write_whole`].
+pub fn write_whole_by_way_of(
+    disk: &mut impl Disk,
+    unfinished: &Path,
+    path: &Path,
+    bytes: &[u8],
+) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let mut file = disk.create(unfinished)?;
     disk.write(&mut file, bytes)?;
     disk.sync(&file)?;
-    disk.rename(&unfinished, path)?;
+    disk.rename(unfinished, path)?;
     disk.sync(&File::open(folder)?)
 }
 

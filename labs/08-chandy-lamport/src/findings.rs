@@ -148,11 +148,10 @@ impl Findings for SnapshotFindings {
         let mut lines = Vec::new();
         if let Some(restored) = &self.options.restored {
             let again: u64 = self.processes.iter().map(|process| process.received_again).sum();
-            let wave = restored.checkpoints.first().map(|first| first.wave.to_string());
             lines.extend(restored.discarded.iter().cloned());
             lines.push(format!(
                 "gone on from wave {} in {}; messages in transit received again: {again}",
-                wave.unwrap_or_default(),
+                restored.wave,
                 restored.from.display()
             ));
         }
@@ -187,7 +186,7 @@ impl Findings for SnapshotFindings {
             "dir": self.options.dir,
             "restored": restored.map(|restored| json!({
                 "from": restored.from,
-                "wave": restored.checkpoints.first().map(|first| first.wave),
+                "wave": restored.wave,
                 "received_again":
                     self.processes.iter().map(|process| process.received_again).sum::<u64>(),
                 "discarded": restored.discarded,

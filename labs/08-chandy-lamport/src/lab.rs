@@ -13,9 +13,10 @@ use labs::snapshot::Wave;
 use labs::verdict::{PropertyKind, Spec, Verdict};
 use serde::{Deserialize, Serialize};
 
-use crate::bank::Account;
-use crate::broken::{Broken, BrokenSnapshot};
-use crate::checkpoint::{Checkpoint, Folder};
+use crate::bank::{Account, MONEY_MAX};
+use crate::broken::{Broken, BrokenSnapshot, Needs};
+use crate::checkpoint::{Checkpoint, ENTRIES_MAX, Folder, read};
+use crate::claim::{Claim, ClaimError, Owner};
 use crate::counter::Tally;
 use crate::findings::SnapshotFindings;
 use crate::pace::Pace;
@@ -66,6 +67,13 @@ pub struct Options {
     /// The name of this execution in its checkpoints.
     #[arg(skip)]
     pub execution: String,
+    /// That the folder is this run's: the launcher holds it.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub claim: Option<Claim>,
+    /// What the mistakes need.
+    #[command(flatten)]
+    pub needs: Needs,
 }
 
 /// What is recorded.
@@ -77,17 +85,44 @@ pub enum Application {
     Counter,
 }
 
-/// A wave from which processes go on.
+/// A wave from which processes go on. Each reads its own file: all together may be larger than what a daemon
+/// is told when it starts.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Restored {
     /// The folder.
     pub from: PathBuf,
-    /// What is in it of the wave, by process: not empty.
-    pub checkpoints: Vec<Checkpoint>,
+    /// Whether the run goes on in this folder.
+    pub in_place: bool,
+    /// The wave.
+    pub wave: Wave,
+    /// Which execution recorded it.
+    pub execution: String,
+    /// How many processes it had.
+    pub processes: u32,
+    /// What its files are worth together.
+    pub total: u64,
     /// The number of the next wave.
     pub first: u32,
-    /// What was discarded, for people.
+    /// What is discarded, for people.
+    #[serde(skip)]
     pub discarded: Vec<String>,
+}
+
+impl Restored {
+    /// What one process recorded.
+    ///
+    /// # Errors
+    ///
+    /// One line that says what is wrong with its file.
+    pub fn checkpoint(&self, process: ProcessId) -> Result<Checkpoint, String> {
+        let found = read(&self.from, self.wave, process, self.processes);
+        let checkpoint = found.map_err(|error| error.to_string())?;
+        if checkpoint.execution != self.execution {
+            let (wave, from) = (self.wave, self.from.display());
+            return Err(format!("{from}: wave {wave} on this machine is of another execution"));
+        }
+        Ok(checkpoint)
+    }
 }
 
 /// More waves leave more files than a folder is looked through for.
@@ -96,11 +131,8 @@ const WAVES_MAX: u32 = 10_000;
 /// The longest pause, an hour: beyond any experiment.
 const PAUSE_MAX_MS: u64 = 3_600_000;
 
-/// So much money that the total of all processes is far from the end of its type.
-const MONEY_MAX: u64 = 1_000_000_000_000;
-
-/// How many folders of checkpoints are found here before one must be named.
-const FOLDERS_MAX: u32 = 10_000;
+/// The most entries for a channel and a wave that a model may need: half a gigabyte, measured.
+const CHANNELS_MAX: u64 = 5_000_000;
 
 impl Options {
     /// How many waves each initiator starts.
@@ -122,9 +154,7 @@ impl Options {
     fn total(&self, processes: u32) -> Option<u64> {
         match (self.application, &self.restored) {
             (Some(Application::Counter), _) => None,
-            (_, Some(Restored { checkpoints, .. })) => {
-                Some(checkpoints.iter().map(Checkpoint::worth).fold(0, u64::saturating_add))
-            }
+            (_, Some(restored)) => Some(restored.total),
             (_, None) => Some(self.money.unwrap_or(0) * u64::from(processes)),
         }
     }
@@ -175,31 +205,73 @@ impl Options {
         Ok(())
     }
 
-    fn prepare_folder(&mut self) -> Result<(), String> {
-        let given = match (&self.dir, &self.restored) {
-            (Some(dir), _) => Some(dir.clone()),
-            (None, Some(restored)) => Some(restored.from.clone()),
-            (None, None) => None,
-        };
-        let dir = match given {
-            Some(dir) => absolute(&dir)?,
-            None => free_folder()?,
-        };
-        let goes_on_in_it = self.restored.as_ref().is_some_and(|restored| {
-            matches!((restored.from.canonicalize(), dir.canonicalize()), (Ok(a), Ok(b)) if a == b)
-        });
-        if dir.exists() && !goes_on_in_it {
-            let folder = Folder::open(&dir).map_err(|error| format!("--dir: {error}"))?;
-            if !folder.is_empty() {
-                return Err(format!(
-                    "--dir {}: there are checkpoints of an earlier run in it; restart from them, or name \
-                     another folder",
-                    dir.display()
-                ));
-            }
+    /// A model keeps something of each channel for each wave that passes.
+    fn check_model(&self, processes: u32) -> Result<(), String> {
+        if self.dir.is_some() {
+            return Err("--dir: nothing is written in a model; use it with `run`".to_owned());
         }
-        self.dir = Some(dir);
+        let channels = u64::from(processes) * u64::from(processes - 1);
+        if channels.saturating_mul(self.waves_in_all()) > CHANNELS_MAX {
+            return Err(format!(
+                "{processes} processes and {} waves: channels times waves, {channels} times {}, are at \
+                 most {CHANNELS_MAX} in a model",
+                self.waves_in_all(),
+                self.waves_in_all()
+            ));
+        }
         Ok(())
+    }
+
+    /// Makes a folder this run's, as the last thing that may fail here.
+    fn prepare_folder(&mut self, processes: u32) -> Result<(), String> {
+        let claim = self.claimed().map_err(|error| error.to_string())?;
+        let dir = claim.folder().to_owned();
+        let folder = Folder::open(&dir).map_err(|error| format!("--dir: {error}"))?;
+        let goes_on = self.restored.as_ref().is_some_and(|restored| restored.in_place);
+        if !goes_on && !folder.is_empty() {
+            return Err(format!(
+                "--dir {}: there are checkpoints of an earlier run in it; restart from them, or name \
+                 another folder",
+                dir.display()
+            ));
+        }
+        let files = self.waves_in_all().saturating_mul(u64::from(processes));
+        // Beside them each process may have one that is not finished, and the run has two of its own.
+        let room = ENTRIES_MAX.saturating_sub(folder.entries() + processes as usize + 2);
+        if files > room as u64 {
+            return Err(format!(
+                "{} waves of {processes} processes are {files} files, and there is room for {room} in {}",
+                self.waves_in_all(),
+                dir.display()
+            ));
+        }
+        claim.give_to(&self.owner()).map_err(|error| error.to_string())?;
+        (self.dir, self.claim) = (Some(dir), Some(claim));
+        Ok(())
+    }
+
+    fn claimed(&mut self) -> Result<Claim, ClaimError> {
+        match (self.claim.take(), &self.dir) {
+            (Some(claim), _) => Ok(claim),
+            (None, Some(dir)) => Claim::of(&absolute(dir)?),
+            (None, None) => Claim::of_new(&absolute(Path::new("."))?),
+        }
+    }
+
+    fn owner(&self) -> Owner {
+        let last_number = self.first().saturating_add(self.waves() - 1);
+        Owner { execution: self.execution.clone(), last_number }
+    }
+
+    /// A process that goes on from what it recorded.
+    pub fn resumed(&self, checkpoint: Checkpoint) -> Snapshot<Work> {
+        let work = Work::new(checkpoint.state, self.pace());
+        Snapshot::new(work, self.protocol, self.schedule(checkpoint.process))
+            .resuming(checkpoint.held, checkpoint.channels)
+    }
+
+    fn pace(&self) -> Pace {
+        Pace { tick: Duration::from_millis(self.tick), left: self.messages }
     }
 
     fn schedule(&self, me: ProcessId) -> Schedule {
@@ -220,19 +292,8 @@ impl Options {
 }
 
 /// Daemons work in another folder.
-fn absolute(path: &Path) -> Result<PathBuf, String> {
-    std::path::absolute(path).map_err(|error| format!("--dir {}: {error}", path.display()))
-}
-
-/// The first of `checkpoint-1`, `checkpoint-2` and so on that is not there yet.
-fn free_folder() -> Result<PathBuf, String> {
-    for number in 1..=FOLDERS_MAX {
-        let path = absolute(Path::new(&format!("checkpoint-{number}")))?;
-        if path.symlink_metadata().is_err() {
-            return Ok(path);
-        }
-    }
-    Err(format!("there are {FOLDERS_MAX} folders of checkpoints here: name one with --dir"))
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, ClaimError> {
+    std::path::absolute(path).map_err(|error| ClaimError::Folder { folder: path.to_owned(), error })
 }
 
 impl Lab for ChandyLamportLab {
@@ -248,8 +309,7 @@ impl Lab for ChandyLamportLab {
     type Tools = Tools;
 
     fn processes(options: &Options, _: Verb) -> Option<u32> {
-        let restored = options.restored.as_ref()?;
-        u32::try_from(restored.checkpoints.len()).ok()
+        Some(options.restored.as_ref()?.processes)
     }
 
     fn prepare(options: &mut Options, verb: Verb, processes: u32) -> Result<(), String> {
@@ -259,29 +319,33 @@ impl Lab for ChandyLamportLab {
             Verb::Run => {
                 // Nobody has to guess it; it must only be another than that of earlier runs.
                 options.execution = format!("{:016x}", RandomState::new().build_hasher().finish());
-                options.prepare_folder()
+                options.prepare_folder(processes)
             }
-            Verb::Simulate | Verb::Check if options.dir.is_some() => {
-                Err("--dir: nothing is written in a model; use it with `run`".to_owned())
-            }
-            Verb::Simulate | Verb::Check => Ok(()),
+            Verb::Simulate | Verb::Check => options.check_model(processes),
         }
     }
 
+    /// Of a run that went on from a wave, a replay makes the processes here too. Whether the file is right
+    /// says [`restore`](Lab::restore).
     fn process(options: &Options, place: &Place) -> Snapshot<Work> {
-        let pace = Pace { tick: Duration::from_millis(options.tick), left: options.messages };
-        let schedule = options.schedule(place.me);
         let restored = options.restored.as_ref();
-        match restored.and_then(|restored| restored.checkpoints.get(place.me.index())) {
-            Some(checkpoint) => {
-                let work = Work::new(checkpoint.state, pace);
-                Snapshot::new(work, options.protocol, schedule)
-                    .resuming(checkpoint.held.clone(), checkpoint.channels.clone())
-            }
+        match restored.and_then(|restored| restored.checkpoint(place.me).ok()) {
+            Some(checkpoint) => options.resumed(checkpoint),
             None => {
-                let work = Work::new(options.initial_state(), pace);
-                Snapshot::new(work, options.protocol, schedule)
+                let work = Work::new(options.initial_state(), options.pace());
+                Snapshot::new(work, options.protocol, options.schedule(place.me))
             }
+        }
+    }
+
+    fn restore(
+        options: &Options,
+        place: &Place,
+        process: Snapshot<Work>,
+    ) -> Result<Snapshot<Work>, String> {
+        match &options.restored {
+            Some(restored) => restored.checkpoint(place.me).map(|found| options.resumed(found)),
+            None => Ok(process),
         }
     }
 
@@ -332,7 +396,9 @@ impl Lab for ChandyLamportLab {
 
     fn application(options: &Options, place: &Place) -> io::Result<BoxedApplication<Self>> {
         let dir = options.dir.clone().ok_or_else(|| io::Error::other("there is no folder"))?;
-        Ok(Box::new(Writer::open(dir, place.clone(), options.execution.clone())?))
+        let writer = Writer::open(dir, place.clone(), options.owner())?;
+        let restored = options.restored.as_ref().filter(|restored| restored.in_place);
+        Ok(Box::new(writer.going_on_with(restored.map_or(0, |restored| restored.first))))
     }
 
     fn contact(_: &Indication<Work>) -> Option<&Contact> {
@@ -371,16 +437,23 @@ fn judge_files(
         Ok(folder) => folder,
         Err(error) => return (None, error.to_string()),
     };
-    let ours =
-        |&(wave, _, of): &(Wave, usize, u32)| wave.number >= options.first() && of == processes;
-    let waves: Vec<_> = folder.waves().filter(ours).collect();
+    let numbers = options.first()..=options.owner().last_number;
+    let ours = |found: &(Wave, usize, u32)| {
+        numbers.contains(&found.0.number) && found.2 == processes && Folder::is_complete(found)
+    };
     let mut whole = 0;
-    for (wave, _, _) in waves.iter().filter(|(_, present, of)| *present as u64 == u64::from(*of)) {
-        let checkpoints = match folder.wave(*wave) {
-            Ok(checkpoints) => checkpoints,
-            Err(error) => return (Some(false), error.to_string()),
-        };
-        let total = checkpoints.iter().map(Checkpoint::worth).fold(0, u64::saturating_add);
+    for (wave, ..) in folder.waves().filter(ours) {
+        let (mut total, mut is_ours) = (0_u64, true);
+        let visited = folder.visit(wave, |checkpoint| {
+            total = total.saturating_add(checkpoint.worth());
+            is_ours = checkpoint.execution == options.execution;
+        });
+        if let Err(error) = visited {
+            return (Some(false), error.to_string());
+        }
+        if !is_ours {
+            continue;
+        }
         if options.total(processes).is_some_and(|expected| expected != total) {
             return (Some(false), format!("the files of wave {wave} hold {total}"));
         }
@@ -400,3 +473,6 @@ fn judge_files(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

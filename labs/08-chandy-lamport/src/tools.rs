@@ -9,7 +9,8 @@ use labs::snapshot::Wave;
 use serde_json::json;
 
 use crate::checkpoint::{Checkpoint, CheckpointError, Folder};
-use crate::lab::{Application, ChandyLamportLab, Restored};
+use crate::claim::{Claim, Owner};
+use crate::lab::{Application, ChandyLamportLab, Restored, absolute};
 use crate::work::State;
 
 /// Subcommands beside the three verbs.
@@ -55,40 +56,66 @@ impl Tool for Tools {
 
 impl Restart {
     fn run(mut self) -> anyhow::Result<u8> {
-        let restored = restored(&self.from)?;
         let options = &mut self.run.options;
-        let application = application_of(&restored.checkpoints)
-            .with_context(|| format!("{}: its processes differ in kind", self.from.display()))?;
+        let from = absolute(&self.from)?;
+        let in_place = options.dir.as_ref().is_none_or(|dir| is_same(dir, &from));
+        // First of all, so that nobody changes what is read now.
+        Folder::open(&from)?;
+        let claim = in_place.then(|| Claim::of_existing(&from)).transpose()?;
+        let (restored, application) = restored(from, in_place)?;
         if let Some(given) = options.application
             && given != application
         {
             anyhow::bail!("--application: the checkpoints are of the other one; leave it out");
         }
         anyhow::ensure!(options.money.is_none(), "--money: the money is that of the checkpoints");
-        options.application = Some(application);
-        options.restored = Some(restored);
+        (options.application, options.restored) = (Some(application), Some(restored));
+        options.claim = claim;
         labs::cli::run::<ChandyLamportLab>(self.run)
     }
 }
 
-/// The last complete wave of a folder, once all that is not complete is discarded.
-fn restored(from: &Path) -> anyhow::Result<Restored> {
-    let folder = Folder::open(from)?;
-    let checkpoints = folder.last_complete()?;
-    let discarded = folder.discard_incomplete()?;
-    let first = folder.last_number().checked_add(1).context("the numbers of waves are used up")?;
-    let from = std::path::absolute(from)?;
-    Ok(Restored { from, checkpoints, first, discarded })
+/// Whether two paths are one folder.
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+/// The last complete wave of a folder, and the application that it is of.
+fn restored(from: PathBuf, in_place: bool) -> anyhow::Result<(Restored, Application)> {
+    let folder = Folder::open(&from)?;
+    let wave = folder.last_complete()?;
+    let mut kinds = Vec::new();
+    let (mut execution, mut total, mut processes) = (String::new(), 0_u64, 0);
+    folder.visit(wave, |checkpoint| {
+        let kind = kind(&checkpoint);
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+        total = total.saturating_add(checkpoint.worth());
+        (execution, processes) = (checkpoint.execution, checkpoint.processes);
+    })?;
+    let [application] = kinds[..] else {
+        anyhow::bail!("{}: its processes differ in kind", from.display());
+    };
+    let owner = Owner::of(&from).with_context(|| from.display().to_string())?;
+    let used = owner.map_or(0, |owner| owner.last_number).max(folder.last_number());
+    let first = used.checked_add(1).context("the numbers of waves are used up")?;
+    let discarded = if in_place { folder.incomplete() } else { Vec::new() };
+    let restored = Restored { from, in_place, wave, execution, processes, total, first, discarded };
+    Ok((restored, application))
 }
 
 /// The application that all checkpoints are of.
 fn application_of(checkpoints: &[Checkpoint]) -> Option<Application> {
-    let kind = |checkpoint: &Checkpoint| match checkpoint.state {
-        State::Bank(_) => Application::Bank,
-        State::Counter(_) => Application::Counter,
-    };
     let first = kind(checkpoints.first()?);
     checkpoints.iter().all(|checkpoint| kind(checkpoint) == first).then_some(first)
+}
+
+fn kind(checkpoint: &Checkpoint) -> Application {
+    match checkpoint.state {
+        State::Bank(_) => Application::Bank,
+        State::Counter(_) => Application::Counter,
+    }
 }
 
 impl Inspect {
@@ -99,7 +126,7 @@ impl Inspect {
             None => match folder.last_complete() {
                 // Then there is still something to say of those that are not.
                 Err(CheckpointError::NoneComplete { .. }) if !folder.is_empty() => Vec::new(),
-                complete => complete?,
+                complete => folder.wave(complete?)?,
             },
         };
         let text = match self.json {

@@ -58,6 +58,13 @@ impl Work {
 }
 
 impl State {
+    /// How many messages the process has sent.
+    pub fn count(&self) -> u64 {
+        match self {
+            Self::Bank(Account { count, .. }) | Self::Counter(Tally { count, .. }) => *count,
+        }
+    }
+
     /// What of it is conserved.
     pub fn worth(&self) -> u64 {
         match self {

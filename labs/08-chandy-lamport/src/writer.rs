@@ -2,14 +2,16 @@
 //!
 //! A process tells that its part of a wave is complete, and what it asks for after that is carried out
 //! only when the file is on the disk: a blocked process goes on when its state is safe. A file that cannot
-//! be written ends the run.
+//! be written ends the run, and so does a folder that is not this run's any more ([`crate::claim`]).
 
 use std::io;
 use std::path::PathBuf;
 
 use labs::lab::{Application, Place};
+use labs::process::ProcessId;
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Folder};
+use crate::claim::Owner;
 use crate::disk::LocalDisk;
 use crate::snapshot::{Indication, Request};
 use crate::work::Work;
@@ -20,34 +22,120 @@ pub struct Writer {
     folder: PathBuf,
     place: Place,
     execution: String,
+    /// Waves with smaller numbers that are not complete are discarded.
+    first: u32,
 }
 
 impl Writer {
-    /// Writes into a folder, which it makes if it is not there.
+    /// Writes into a folder for this execution.
     ///
     /// # Errors
     ///
-    /// If it is not there and cannot be made.
-    pub fn open(folder: PathBuf, place: Place, execution: String) -> io::Result<Self> {
-        std::fs::create_dir_all(&folder).map_err(|error| {
-            let what = format!("cannot make the folder {}: {error}", folder.display());
+    /// If it cannot be made, or holds what another execution recorded.
+    pub fn open(folder: PathBuf, place: Place, owner: Owner) -> io::Result<Self> {
+        let execution = owner.execution.clone();
+        let made = std::fs::create_dir_all(&folder);
+        made.and_then(|()| owner.take(&folder, place.me)).map_err(|error| {
+            let what = format!("cannot use the folder {}: {error}", folder.display());
             io::Error::new(error.kind(), what)
         })?;
-        Ok(Self { folder, place, execution })
+        Ok(Self { folder, place, execution, first: 0 })
+    }
+
+    /// The same, going on from a wave: the first process discards what is left of earlier ones that are not
+    /// complete, once the run has begun. Until then everything stays as it was.
+    #[must_use]
+    pub fn going_on_with(self, first: u32) -> Self {
+        Self { first, ..self }
+    }
+
+    fn discard_incomplete(&self) -> io::Result<()> {
+        let folder = Folder::open(&self.folder).map_err(io::Error::other)?;
+        folder.discard_incomplete(self.first).map_err(io::Error::other)
+    }
+
+    fn write(&self, checkpoint: &Checkpoint) -> io::Result<()> {
+        let owner = Owner::of(&self.folder)?;
+        if owner.is_none_or(|owner| owner.execution != self.execution) {
+            return Err(io::Error::other("another run has taken the folder"));
+        }
+        checkpoint.write(&mut LocalDisk, &self.folder)
     }
 }
 
 impl<R> Application<Indication<Work>, Request<R>> for Writer {
     fn on_indication(&mut self, indication: &Indication<Work>) -> io::Result<Vec<Request<R>>> {
-        if let Indication::Recorded(recording) = indication {
-            let Place { me, processes, .. } = self.place;
-            let checkpoint = Checkpoint::new(recording, me, processes, self.execution.clone());
-            checkpoint.write(&mut LocalDisk, &self.folder).map_err(|error| {
-                let what =
-                    format!("cannot write a checkpoint to {}: {error}", self.folder.display());
-                io::Error::new(error.kind(), what)
-            })?;
+        match indication {
+            Indication::Restored(_) if self.first > 0 && self.place.me == ProcessId(0) => {
+                self.discard_incomplete()?;
+            }
+            Indication::Recorded(recording) => {
+                let Place { me, processes, .. } = self.place;
+                let checkpoint = Checkpoint::new(recording, me, processes, self.execution.clone());
+                self.write(&checkpoint).map_err(|error| {
+                    let what =
+                        format!("cannot write a checkpoint to {}: {error}", self.folder.display());
+                    io::Error::new(error.kind(), what)
+                })?;
+            }
+            _ => {}
         }
         Ok(Vec::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use labs::snapshot::Wave;
+
+    use super::*;
+    use crate::bank::Account;
+    use crate::claim::Claim;
+    use crate::pace::Pace;
+    use crate::snapshot::{Channel, Recording};
+    use crate::work::State;
+
+    fn recorded(number: u32) -> Indication<Work> {
+        let pace = Pace { tick: std::time::Duration::from_millis(1), left: None };
+        Indication::Recorded(Recording {
+            wave: Wave { number, initiator: ProcessId(0) },
+            state: Work::new(State::Bank(Account { count: 1, money: 5 }), pace),
+            held: Vec::new(),
+            channels: BTreeMap::from([(ProcessId(1), Channel::default())]),
+        })
+    }
+
+    fn owner(execution: &str) -> Owner {
+        Owner { execution: execution.to_owned(), last_number: 9 }
+    }
+
+    fn tell(writer: &mut Writer, indication: &Indication<Work>) -> io::Result<()> {
+        let asked: Vec<Request<()>> = writer.on_indication(indication)?;
+        assert!(asked.is_empty());
+        Ok(())
+    }
+
+    /// A process of a run that was killed may live a little longer than its launcher.
+    #[test]
+    fn who_is_left_over_writes_nothing_into_the_folder_of_the_next_run() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("a");
+        let claim = Claim::of(&folder).unwrap();
+        claim.give_to(&owner("one")).unwrap();
+        let open = |name| Writer::open(folder.clone(), Place::simulated(0, 2), owner(name));
+        let mut writer = open("one").unwrap();
+        tell(&mut writer, &recorded(1)).unwrap();
+        claim.give_to(&owner("next")).unwrap();
+        let error = tell(&mut writer, &recorded(2)).unwrap_err().to_string();
+        assert!(error.contains("another run has taken the folder"), "{error}");
+        assert_eq!(Folder::open(&folder).unwrap().last_number(), 1);
+        assert!(open("one").unwrap_err().to_string().contains("checkpoints of another run"));
+        // The next run goes on in it, and discards what is not complete when it has begun.
+        let mut next = open("next").unwrap().going_on_with(2);
+        assert_eq!(Folder::open(&folder).unwrap().last_number(), 1);
+        tell(&mut next, &Indication::Restored(0)).unwrap();
+        assert!(Folder::open(&folder).unwrap().is_empty());
     }
 }

@@ -109,6 +109,11 @@ fn die(folder: &Path, moments: u32) -> Option<i32> {
         .signal()
 }
 
+fn last_complete(folder: &Path) -> Vec<Checkpoint> {
+    let folder = Folder::open(folder).unwrap();
+    folder.wave(folder.last_complete().unwrap()).unwrap()
+}
+
 #[test]
 fn killed_at_every_step_the_checkpoint_before_stays_usable() {
     for moments in 0..=ALL_MOMENTS {
@@ -123,16 +128,19 @@ fn killed_at_every_step_the_checkpoint_before_stays_usable() {
         assert_eq!(killed, expected, "after {moments} moments");
 
         let last = if moments < NAMED { 1 } else { 2 };
-        let usable = Folder::open(path).unwrap().last_complete().unwrap();
+        let usable = last_complete(path);
         assert_eq!(usable, [checkpoint(last, 0), checkpoint(last, 1)], "after {moments} moments");
 
         // And what the kill left is no hindrance: it is discarded, or written over.
-        let told = Folder::open(path).unwrap().discard_incomplete().unwrap();
+        let left = Folder::open(path).unwrap();
+        let told = left.incomplete();
         assert_eq!(told.is_empty(), moments >= NAMED, "after {moments} moments: {told:?}");
+        left.discard_incomplete(3).unwrap();
+        assert!(Folder::open(path).unwrap().incomplete().is_empty(), "after {moments} moments");
         for process in [0, 1] {
             checkpoint(2, process).write(&mut LocalDisk, path).unwrap();
         }
-        let usable = Folder::open(path).unwrap().last_complete().unwrap();
+        let usable = last_complete(path);
         assert_eq!(usable, [checkpoint(2, 0), checkpoint(2, 1)], "after {moments} moments");
     }
 }

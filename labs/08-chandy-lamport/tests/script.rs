@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use chandy_lamport::bank::{Account, Transfer};
 use chandy_lamport::checkpoint::Checkpoint;
-use chandy_lamport::lab::Restored;
 use chandy_lamport::snapshot::{Request, Snapshot};
 use chandy_lamport::work::{Message, State, Work};
 use labs::lab::Verb;
@@ -26,17 +25,18 @@ fn scripts() {
             .map(|(key, value)| format!("--{key} {value}"))
             .collect();
         let mut options = common::options(&words.join(" "), Verb::Check, processes);
-        if opening.arguments.contains_key("restored") {
-            options.restored = Some(restored(processes));
-        }
-        Ok((common::all(processes, &options), common::specs(processes, &options)))
+        let all = match opening.arguments.contains_key("restored") {
+            true => common::resumed(&mut options, checkpoints(processes)),
+            false => common::all(processes, &options),
+        };
+        Ok((all, common::specs(processes, &options)))
     })
     .unwrap();
 }
 
 /// A wave in which 5 is in transit to each process from the one before, and 2 held back by it for the
 /// next.
-fn restored(processes: u32) -> Restored {
+fn checkpoints(processes: u32) -> Vec<Checkpoint> {
     let transfer = |amount| Message::Transfer(Transfer { count: 1, amount });
     let checkpoint = |rank| {
         let before = ProcessId((rank + processes - 1) % processes);
@@ -54,6 +54,5 @@ fn restored(processes: u32) -> Restored {
             channels,
         }
     };
-    let checkpoints = (0..processes).map(checkpoint).collect();
-    Restored { from: "script".into(), checkpoints, first: 5, discarded: Vec::new() }
+    (0..processes).map(checkpoint).collect()
 }

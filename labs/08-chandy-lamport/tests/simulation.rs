@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chandy_lamport::checkpoint::Checkpoint;
-use chandy_lamport::lab::{ChandyLamportLab, Options, Restored};
-use chandy_lamport::snapshot::Indication;
+use chandy_lamport::lab::{ChandyLamportLab, Options};
+use chandy_lamport::snapshot::{Indication, Snapshot};
 use chandy_lamport::work::Work;
-use common::{CHANNELS, CUT, EVERY_WAVE, TOTAL, all, hold, of, options, simulate, specs};
+use common::{CHANNELS, CUT, EVERY_WAVE, TOTAL, all, hold, of, options, resumed, simulate, specs};
 use labs::clocks::Vector;
 use labs::lab::{Lab, Prediction, Verb};
 use labs::process::ProcessId;
@@ -83,8 +83,9 @@ fn every_property_holds_on_a_thousand_seeds_of_each_protocol() {
 }
 
 /// What all processes recorded in one wave of a simulated run: the last that any process completed.
-fn recorded(seed: u64, processes: u32, options: &Options) -> Vec<Checkpoint> {
-    let simulation = Simulation::new(seed, network(seed), all(processes, options), ()).unwrap();
+fn recorded(seed: u64, all: Vec<Snapshot<Work>>) -> Vec<Checkpoint> {
+    let processes = all.len() as u32;
+    let simulation = Simulation::new(seed, network(seed), all, ()).unwrap();
     let mut simulation = simulation.keeping_indications();
     assert_eq!(simulation.run(Limits::default()), Ended::Quiet);
     let mut waves: BTreeMap<Wave, BTreeMap<ProcessId, Checkpoint>> = BTreeMap::new();
@@ -112,18 +113,17 @@ fn a_run_goes_on_from_what_was_recorded_again_and_again() {
         let protocol = PROTOCOLS[seed as usize % 2];
         let words = format!("--protocol {protocol} --every 3 --tick 1 --initiators 0,2");
         let mut options = options(&words, Verb::Simulate, 4);
+        let mut all = all(4, &options);
         for generation in 0..3 {
-            let checkpoints = recorded(seed + generation, 4, &options);
+            let checkpoints = recorded(seed + generation, all);
             let (total, under_way) = totals(&checkpoints);
             assert_eq!(total, 400, "{seed}");
             received_again += under_way;
-            let first = checkpoints[0].wave.number + 1;
-            let (from, discarded) = ("test".into(), Vec::new());
-            options.restored = Some(Restored { from, checkpoints, first, discarded });
+            all = resumed(&mut options, checkpoints);
             let demanded = specs(4, &options);
             let is_total = |spec: &Spec| matches!(spec, Spec::Conservation { total: 400, .. });
             assert!(demanded.iter().any(is_total));
-            let (verdicts, _) = simulate(seed, network(seed), "", all(4, &options), &demanded);
+            let (verdicts, _) = simulate(seed, network(seed), "", all.clone(), &demanded);
             assert!(hold(&verdicts), "{seed}: {verdicts:?}");
         }
     }
@@ -134,18 +134,17 @@ fn a_run_goes_on_from_what_was_recorded_again_and_again() {
 #[test]
 fn what_was_in_transit_must_be_received_again() {
     let mut options = options("--every 3 --tick 1", Verb::Simulate, 4);
-    let checkpoints = recorded(3, 4, &options);
+    let checkpoints = recorded(3, all(4, &options));
     let (total, under_way) = totals(&checkpoints);
     assert!(total == 400 && under_way > 0, "{under_way}");
-    let first = checkpoints[0].wave.number + 1;
-    options.restored =
-        Some(Restored { from: "test".into(), checkpoints, first, discarded: Vec::new() });
-    let demanded = specs(4, &options);
-    let forgetful = options.restored.as_mut().unwrap();
-    for checkpoint in &mut forgetful.checkpoints {
+    let mut forgotten = checkpoints.clone();
+    for checkpoint in &mut forgotten {
         checkpoint.channels.values_mut().for_each(Vec::clear);
     }
-    let (verdicts, _) = simulate(3, Network::default(), "", all(4, &options), &demanded);
+    let forgetful = resumed(&mut options, forgotten);
+    resumed(&mut options, checkpoints);
+    let demanded = specs(4, &options);
+    let (verdicts, _) = simulate(3, Network::default(), "", forgetful, &demanded);
     assert_eq!(violated(&verdicts), [TOTAL]);
 }
 

@@ -4,7 +4,13 @@ mod common;
 
 use std::path::Path;
 
+use chandy_lamport::bank::{Account, Transfer};
+use chandy_lamport::checkpoint::Checkpoint;
+use chandy_lamport::disk::LocalDisk;
+use chandy_lamport::work::{Message, State};
 use common::{CHANNELS, CUT, PROGRAM, TOTAL};
+use labs::process::ProcessId;
+use labs::snapshot::Wave;
 use labs::testing::{assert_nothing_left, judged_again, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -128,7 +134,8 @@ fn after_kill_9_of_everything_a_run_goes_on_from_the_last_complete_wave() {
     let discarded = restored["discarded"].to_string();
     assert!(discarded.contains("wave 9999@p0 was not complete, 1 of 4 files"), "{discarded}");
     assert!(!lost.exists());
-    assert_eq!(inspected(&dir)["shown"], "10001@p0", "no number is used twice");
+    // The first execution was to use numbers up to 10000.
+    assert_eq!(inspected(&dir)["shown"], "10002@p0", "no number is used twice");
 }
 
 #[test]
@@ -211,6 +218,11 @@ fn what_cannot_be_is_refused_with_the_reason() {
         (&["restart", "--from", &dir, "--application", "counter"], "of the other one"),
         (&["restart", "--from", &dir, "--money", "5"], "the money is that of the checkpoints"),
         (&["simulate", "--dir", &dir], "nothing is written in a model"),
+        (&["simulate", "-n", "100000"], "channels times waves"),
+        (&["run", "-n", "1000", "--waves", "10000"], "10000000 files, and there is room for"),
+        (&["simulate", "--broken", "waves-mixed"], "--initiators <P,P,...>"),
+        (&["run", "--broken", "resumes-early"], "--protocol <PROTOCOL>"),
+        (&["check", "--broken", "resumes-early", "--waves", "1"], "--protocol <PROTOCOL>"),
         (&["simulate", "--initiators", "5"], "numbered 0 to 4"),
         (&["simulate", "--initiators", "1,1"], "named twice"),
         (&["simulate", "--waves", "0"], "--waves 0: from 1"),
@@ -223,6 +235,80 @@ fn what_cannot_be_is_refused_with_the_reason() {
         assert!(stderr.contains(reason), "{arguments:?}: {stderr}");
         assert!(output.stdout.is_empty());
     }
+}
+
+/// A folder is one run's at a time, and what another one recorded stays as it is.
+#[test]
+fn nobody_goes_on_from_a_folder_that_a_run_is_using() {
+    let (_keep, dir) = folder();
+    let mut running = PROGRAM.start(&["run", "-n", "2", "--waves", "10000", "--dir", &dir]);
+    let checkpoint = |number| format!("wave-{number}-by-p0.p1-of-2.checkpoint");
+    wait_until("a wave is complete", || Path::new(&dir).join(checkpoint(2)).exists());
+    for arguments in [&["restart", "--from", &dir][..], &["run", "-n", "2", "--dir", &dir]] {
+        let output = PROGRAM.output(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains("a run is using this folder"), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
+    assert_eq!(inspected(&dir)["total"], 200);
+    assert_eq!(running.pids().len(), 2);
+    let run = running.run().to_owned();
+    running.launcher.kill().unwrap();
+    running.launcher.wait().unwrap();
+    assert_nothing_left(&run);
+    let again = PROGRAM.ran(&["restart", "--from", &dir, "--waves", "1"]);
+    assert!(again.holds(), "{}", again.report);
+}
+
+/// What is not complete stays until a run begins that goes on without it.
+#[test]
+fn a_restart_that_cannot_begin_changes_nothing() {
+    let (_keep, dir) = folder();
+    assert!(PROGRAM.ran(&["run", "-n", "2", "--waves", "1", "--dir", &dir]).holds());
+    let lost = Path::new(&dir).join("wave-7-by-p0.p1-of-2.checkpoint");
+    std::fs::write(&lost, "of no use").unwrap();
+    for wrong in [
+        &["--faults", "kill 9 at 1s"][..],
+        &["--hosts", "/nowhere/at/all"],
+        &["--trace", "/nowhere/at/all"],
+        &["--initiators", "5"],
+    ] {
+        let output = PROGRAM.output(&[&["restart", "--from", &dir], wrong].concat());
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(lost.exists(), "{wrong:?}");
+    }
+    assert!(PROGRAM.ran(&["restart", "--from", &dir, "--waves", "1"]).holds());
+    assert!(!lost.exists());
+}
+
+/// All checkpoints of a wave together may be larger than what a daemon is told when it starts.
+#[test]
+fn a_wave_of_several_mebibytes_is_gone_on_from() {
+    let (_keep, dir) = folder();
+    std::fs::create_dir(&dir).unwrap();
+    let message = Message::Transfer(Transfer { count: 1, amount: 1 });
+    let mut bytes = 0;
+    for process in 0..3 {
+        let others = (0..3).filter(|&other| other != process).map(ProcessId);
+        let checkpoint = Checkpoint {
+            wave: Wave { number: 1, initiator: ProcessId(0) },
+            process: ProcessId(process),
+            processes: 3,
+            execution: "made".to_owned(),
+            state: State::Bank(Account { count: 1, money: 10 }),
+            held: Vec::new(),
+            channels: others.map(|other| (other, vec![message; 8_000])).collect(),
+        };
+        checkpoint.write(&mut LocalDisk, Path::new(&dir)).unwrap();
+        let path = Path::new(&dir).join(checkpoint.file_name());
+        bytes += std::fs::metadata(path).unwrap().len();
+    }
+    assert!(bytes > 4 << 20, "{bytes}");
+    let again = PROGRAM.ran(&["restart", "--from", &dir, "--waves", "1"]);
+    assert!(again.holds(), "{}", again.report);
+    assert_eq!(again.report["result"]["restored"]["received_again"], 3 * 2 * 8_000);
+    assert_eq!(inspected(&dir)["total"], 3 * (10 + 2 * 8_000));
 }
 
 #[test]
@@ -251,6 +337,10 @@ fn each_run_has_a_folder_of_its_own() {
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         let dir = here.path().join(format!("checkpoint-{number}"));
-        assert_eq!(std::fs::read_dir(dir).unwrap().count(), 2);
+        let checkpoint = |name: &std::ffi::OsString| {
+            Path::new(name).extension().is_some_and(|extension| extension == "checkpoint")
+        };
+        let names = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.filter(checkpoint).count(), 2);
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::bank::{Account, Transfer};
+use crate::counter::Tally;
 use crate::disk::LocalDisk;
 
 const N: u32 = 3;
@@ -30,7 +31,11 @@ fn write_wave(folder: &Path, number: u32, processes: &[u32], execution: &str) {
 }
 
 fn last(folder: &Path) -> Result<u32, String> {
-    let all = Folder::open(folder).unwrap().last_complete().map_err(|error| error.to_string())?;
+    let found = || {
+        let folder = Folder::open(folder)?;
+        folder.wave(folder.last_complete()?)
+    };
+    let all = found().map_err(|error: CheckpointError| error.to_string())?;
     assert_eq!(all.len(), N as usize);
     Ok(all[0].wave.number)
 }
@@ -39,7 +44,7 @@ fn last(folder: &Path) -> Result<u32, String> {
 fn what_is_written_is_read() {
     let folder = tempfile::tempdir().unwrap();
     write_wave(folder.path(), 2, &[0, 1, 2], "one");
-    let all = Folder::open(folder.path()).unwrap().last_complete().unwrap();
+    let all = Folder::open(folder.path()).unwrap().wave(checkpoint(2, 0, "one").wave).unwrap();
     let expected: Vec<_> = (0..N).map(|process| checkpoint(2, process, "one")).collect();
     assert_eq!(all, expected);
     assert_eq!(all[0].worth(), 90 + 3 + 2 * (2 + 5));
@@ -53,16 +58,18 @@ fn the_last_complete_wave_counts_and_the_rest_is_discarded() {
     write_wave(path, 1, &[0, 1, 2], "one");
     write_wave(path, 2, &[0, 1, 2], "one");
     write_wave(path, 3, &[0, 2], "one");
-    fs::write(path.join("wave-3-by-p0.p1-of-3.checkpoint.new"), "half of").unwrap();
+    fs::write(path.join("wave-4-by-p0.p1-of-3.checkpoint.new"), "half of").unwrap();
     fs::write(path.join("notes.txt"), "mine").unwrap();
     assert_eq!(last(path), Ok(2));
     let before = Folder::open(path).unwrap();
-    assert_eq!(before.last_number(), 3);
-    let told = before.discard_incomplete().unwrap();
+    assert_eq!(before.last_number(), 4);
     assert_eq!(
-        told,
+        before.incomplete(),
         ["wave 3@p0 was not complete, 2 of 3 files: discarded", "1 file unfinished: discarded"]
     );
+    before.discard_incomplete(3).unwrap();
+    assert_eq!(Folder::open(path).unwrap().entries(), 2 * 3 + 2 + 2, "numbers below 3");
+    before.discard_incomplete(5).unwrap();
     assert_eq!(fs::read_dir(path).unwrap().count(), 2 * 3 + 1, "what is not ours stays");
     assert_eq!(last(path), Ok(2));
 }
@@ -122,17 +129,28 @@ fn files_of_two_executions_are_no_wave() {
 
 #[test]
 fn what_no_process_writes_is_refused() {
-    let refused = |change: fn(&mut Checkpoint)| {
+    let refused = |change: &dyn Fn(&mut Checkpoint)| {
         let mut checkpoint = checkpoint(1, 0, "one");
         change(&mut checkpoint);
         Checkpoint::from_bytes(&checkpoint.to_bytes().unwrap()).unwrap_err()
     };
-    assert!(refused(|c| c.processes = 1).contains("from 2 to"));
-    assert!(refused(|c| c.processes = u32::MAX).contains("from 2 to"));
-    assert!(refused(|c| c.process = ProcessId(3)).contains("not among"));
-    assert!(refused(|c| c.held[0].0 = ProcessId(9)).contains("not among"));
-    assert!(refused(|c| _ = c.channels.insert(ProcessId(0), Vec::new())).contains("not among"));
-    assert!(refused(|c| _ = c.channels.remove(&ProcessId(2))).contains("1 channels of 2"));
+    assert!(refused(&|c| c.processes = 1).contains("from 2 to"));
+    assert!(refused(&|c| c.processes = u32::MAX).contains("from 2 to"));
+    assert!(refused(&|c| c.process = ProcessId(3)).contains("not among"));
+    assert!(refused(&|c| c.held[0].0 = ProcessId(9)).contains("not among"));
+    assert!(refused(&|c| _ = c.channels.insert(ProcessId(0), Vec::new())).contains("not among"));
+    assert!(refused(&|c| _ = c.channels.remove(&ProcessId(2))).contains("1 channels of 2"));
+    let bank = |count, money| State::Bank(Account { count, money });
+    let tally = |count| State::Counter(Tally { count, greatest: u64::MAX });
+    for state in [bank(u64::MAX, 0), tally(u64::MAX)] {
+        assert!(refused(&|c| c.state = state).contains("counts more than"));
+    }
+    let rich = Message::Transfer(Transfer { count: 1, amount: u64::MAX });
+    assert!(refused(&|c| c.state = bank(1, u64::MAX)).contains("holds more than"));
+    assert!(refused(&|c| c.held[0].1 = rich).contains("holds more than"));
+    assert!(
+        refused(&|c| c.channels.get_mut(&ProcessId(1)).unwrap()[0] = rich).contains("holds more")
+    );
 }
 
 #[test]
@@ -166,4 +184,25 @@ proptest::proptest! {
         whole.extend(&bytes);
         proptest::prop_assert!(Checkpoint::from_bytes(&whole).is_err());
     }
+}
+
+/// The most that a checkpoint may hold, in each of the most processes, is no overflow.
+#[test]
+fn what_is_accepted_can_be_added_and_counted_on() {
+    assert!(WORTH_MAX.checked_mul(u64::from(PROCESSES_MAX)).is_some());
+    let mut most = checkpoint(1, 0, "one");
+    most.held.clear();
+    most.channels.values_mut().for_each(Vec::clear);
+    most.state = State::Bank(Account { count: COUNT_MAX, money: WORTH_MAX });
+    assert_eq!(Checkpoint::from_bytes(&most.to_bytes().unwrap()), Ok(most));
+}
+
+/// A pipe under the name of a checkpoint is not waited for.
+#[test]
+fn what_is_no_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write_wave(folder.path(), 1, &[0, 1], "one");
+    let path = folder.path().join("wave-1-by-p0.p2-of-3.checkpoint");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert!(last(folder.path()).unwrap_err().contains("it is no file"));
 }

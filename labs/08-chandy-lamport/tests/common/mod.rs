@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use chandy_lamport::broken::{Broken, BrokenSnapshot};
-use chandy_lamport::lab::{ChandyLamportLab, Options};
+use chandy_lamport::checkpoint::Checkpoint;
+use chandy_lamport::lab::{ChandyLamportLab, Options, Restored};
 use chandy_lamport::snapshot::Snapshot;
 use chandy_lamport::work::Work;
 use clap::Parser;
@@ -38,6 +39,22 @@ pub(crate) fn options(words: &str, verb: Verb, processes: u32) -> Options {
 pub(crate) fn all(processes: u32, options: &Options) -> Vec<Snapshot<Work>> {
     let place = |rank| Place::simulated(rank, processes);
     (0..processes).map(|rank| ChandyLamportLab::process(options, &place(rank))).collect()
+}
+
+/// Makes the options those of a run that goes on from these checkpoints, and the processes with it.
+pub(crate) fn resumed(options: &mut Options, checkpoints: Vec<Checkpoint>) -> Vec<Snapshot<Work>> {
+    let first = &checkpoints[0];
+    options.restored = Some(Restored {
+        from: "nowhere".into(),
+        in_place: true,
+        wave: first.wave,
+        execution: first.execution.clone(),
+        processes: first.processes,
+        total: checkpoints.iter().map(Checkpoint::worth).sum(),
+        first: first.wave.number + 1,
+        discarded: Vec::new(),
+    });
+    checkpoints.into_iter().map(|checkpoint| options.resumed(checkpoint)).collect()
 }
 
 pub(crate) fn broken(processes: u32, options: &Options, how: Broken) -> Vec<BrokenSnapshot> {

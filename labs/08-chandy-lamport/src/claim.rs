@@ -1,0 +1,307 @@
+//! Whose a folder of checkpoints is: one run's at a time.
+//!
+//! Two runs that write into one folder would lose each other's files, or make a state of files of both. So
+//! the launcher of a run makes three things sure before anything starts, and the processes a fourth:
+//!
+//! 1. **The lock.** It holds an `flock` on the file `lock` in the folder until the run ends. Whoever wants to run in
+//!    it, or go on from it, meanwhile is refused. The system ends the lock with the launcher, even with
+//!    `kill -9`.
+//! 2. **The owner.** The file `execution` names the execution that writes here. A process that finds another name
+//!    there writes nothing: it is left over from a run that was killed, or its machine does not share the disk
+//!    and has checkpoints of an earlier run.
+//! 3. **The numbers.** The same file says up to which number waves are named, before the first of them begins.
+//!    The next execution begins behind it, whatever became of the files. So no number is used twice.
+//! 4. On a machine that does not share the disk nobody has written the name; then its processes do.
+//!
+//! What a claim has made and nobody used goes away with it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use labs::process::ProcessId;
+
+use crate::checkpoint::Folder;
+use crate::disk::{LocalDisk, write_whole, write_whole_by_way_of};
+
+/// How many folders of checkpoints are made in one place before one must be named.
+const FOLDERS_MAX: u32 = 10_000;
+
+/// The file that is locked.
+const LOCK: &str = "lock";
+
+/// The file that names the execution.
+const OWNER: &str = "execution";
+
+/// What its only line begins with: what it is, and the version.
+const TITLE: &str = "chandy-lamport execution 1 ";
+
+/// The longest such file that is read, in bytes: twice as long as they are.
+const OWNER_MAX: u64 = 128;
+
+/// Why a folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// A run goes on in it.
+    #[error("{}: a run is using this folder; wait for its end, or name another folder", .0.display())]
+    InUse(PathBuf),
+    /// It cannot be made, or written to.
+    #[error("cannot use the folder {}: {error}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// No number is free.
+    #[error("there are {FOLDERS_MAX} folders of checkpoints here: name one with --dir")]
+    TooMany,
+}
+
+/// That a folder is this run's, as long as one of its copies lives.
+#[derive(Clone, Debug)]
+pub struct Claim(Arc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    folder: PathBuf,
+    /// Locked until it is closed.
+    _lock: File,
+    made_folder: bool,
+    made_lock: bool,
+    has_owner: AtomicBool,
+}
+
+impl Claim {
+    /// Claims a folder, and makes it if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// If a run is using it, or it cannot be made or written to.
+    pub fn of(folder: &Path) -> Result<Self, ClaimError> {
+        let failed = |error| ClaimError::Folder { folder: folder.to_owned(), error };
+        let made = !folder.exists();
+        fs::create_dir_all(folder).map_err(failed)?;
+        Self::lock(folder, made)
+    }
+
+    /// Claims a folder that is there.
+    ///
+    /// # Errors
+    ///
+    /// If a run is using it, or it cannot be written to.
+    pub fn of_existing(folder: &Path) -> Result<Self, ClaimError> {
+        Self::lock(folder, false)
+    }
+
+    /// Makes and claims the first of `checkpoint-1`, `checkpoint-2` and so on that is not there yet.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made, or there are too many.
+    pub fn of_new(place: &Path) -> Result<Self, ClaimError> {
+        for number in 1..=FOLDERS_MAX {
+            let folder = place.join(format!("checkpoint-{number}"));
+            match fs::create_dir(&folder) {
+                Ok(()) => return Self::lock(&folder, true),
+                // Of another run, which may have begun in this moment.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(ClaimError::Folder { folder, error }),
+            }
+        }
+        Err(ClaimError::TooMany)
+    }
+
+    fn lock(folder: &Path, made_folder: bool) -> Result<Self, ClaimError> {
+        let failed = |error| ClaimError::Folder { folder: folder.to_owned(), error };
+        let path = folder.join(LOCK);
+        let made_lock = !path.exists();
+        let mut options = OpenOptions::new();
+        let lock = options.create(true).append(true).open(&path).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(ClaimError::InUse(folder.to_owned())),
+            // Some network disks have no locks. The owner's name is still there to tell runs apart.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        let has_owner = AtomicBool::new(false);
+        let folder = folder.to_owned();
+        Ok(Self(Arc::new(Held { folder, _lock: lock, made_folder, made_lock, has_owner })))
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.0.folder
+    }
+
+    /// Writes down whose it is from now on.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn give_to(&self, owner: &Owner) -> Result<(), ClaimError> {
+        let folder = self.folder();
+        write_whole(&mut LocalDisk, &folder.join(OWNER), owner.to_text().as_bytes())
+            .map_err(|error| ClaimError::Folder { folder: folder.to_owned(), error })?;
+        self.0.has_owner.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    /// Failures leave an empty folder, which harms nobody.
+    fn drop(&mut self) {
+        let is_new = self.made_folder;
+        if is_new && Folder::open(&self.folder).is_ok_and(|folder| folder.is_empty()) {
+            let _ = fs::remove_file(self.folder.join(OWNER));
+            let _ = fs::remove_file(self.folder.join(LOCK));
+            let _ = fs::remove_dir(&self.folder);
+        } else if self.made_lock && !*self.has_owner.get_mut() {
+            let _ = fs::remove_file(self.folder.join(LOCK));
+        }
+    }
+}
+
+/// Which execution writes into a folder.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Owner {
+    /// Its name: a random word.
+    pub execution: String,
+    /// The highest number that it, or one before it, may give to a wave.
+    pub last_number: u32,
+}
+
+impl Owner {
+    /// Whose a folder is; nobody's if it was never claimed.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be read.
+    pub fn of(folder: &Path) -> io::Result<Option<Self>> {
+        let path = folder.join(OWNER);
+        match fs::metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+            Ok(about) if !about.is_file() => return Err(io::Error::other("it is no file")),
+            Ok(_) => {}
+        }
+        let mut text = String::new();
+        File::open(&path)?.take(OWNER_MAX).read_to_string(&mut text)?;
+        let what = || io::Error::other(format!("{}: it names no execution", path.display()));
+        Self::from_text(&text).ok_or_else(what).map(Some)
+    }
+
+    /// Makes a folder on this machine `execution`'s, unless it is already, or holds what another one recorded.
+    ///
+    /// # Errors
+    ///
+    /// If it does, or cannot be read or written.
+    pub fn take(self, folder: &Path, process: ProcessId) -> io::Result<()> {
+        match Self::of(folder)? {
+            Some(owner) if owner.execution == self.execution => return Ok(()),
+            _ => {}
+        }
+        if !Folder::open(folder).map_err(io::Error::other)?.is_empty() {
+            return Err(io::Error::other(
+                "it has checkpoints of another run, so it is not the folder of the launcher: give --dir a \
+                 path on a disk that all machines share",
+            ));
+        }
+        // Others of this run may do the same at the same time.
+        let unfinished = folder.join(format!("{OWNER}.{process}.new"));
+        let text = self.to_text();
+        write_whole_by_way_of(&mut LocalDisk, &unfinished, &folder.join(OWNER), text.as_bytes())
+    }
+
+    fn to_text(&self) -> String {
+        format!("{TITLE}{} {}\n", self.execution, self.last_number)
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let (execution, number) = text.strip_prefix(TITLE)?.strip_suffix('\n')?.split_once(' ')?;
+        Some(Self { execution: execution.to_owned(), last_number: number.parse().ok()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(execution: &str) -> Owner {
+        Owner { execution: execution.to_owned(), last_number: 7 }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_folder_has_one_run_at_a_time() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("a");
+        let claim = Claim::of(&folder).unwrap();
+        let copy = claim.clone();
+        drop(claim);
+        let error = Claim::of_existing(&folder).unwrap_err().to_string();
+        assert!(error.contains("a run is using this folder"), "{error}");
+        drop(copy);
+        assert!(!folder.exists(), "nothing came of it");
+        let error = Claim::of_existing(&folder).unwrap_err().to_string();
+        assert!(error.contains("cannot use the folder"), "{error}");
+    }
+
+    #[test]
+    fn two_that_want_a_new_folder_get_two() {
+        let place = tempfile::tempdir().unwrap();
+        let claims: Vec<_> = std::thread::scope(|scope| {
+            let claim = || Claim::of_new(place.path()).unwrap();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(claim)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(names(place.path()).len(), 8);
+        drop(claims);
+        assert_eq!(names(place.path()).len(), 0);
+    }
+
+    #[test]
+    fn what_was_there_stays_and_so_does_what_was_used() {
+        let place = tempfile::tempdir().unwrap();
+        let file = |name| place.path().join(name);
+        fs::write(file("notes.txt"), "mine").unwrap();
+        drop(Claim::of(place.path()).unwrap());
+        assert_eq!(names(place.path()), ["notes.txt"]);
+        let claim = Claim::of(place.path()).unwrap();
+        claim.give_to(&owner("one")).unwrap();
+        drop(claim);
+        assert_eq!(names(place.path()), ["execution", "lock", "notes.txt"]);
+        assert_eq!(Owner::of(place.path()).unwrap(), Some(owner("one")));
+    }
+
+    /// Two machines without a shared disk: on the second nobody claimed the folder, or an earlier run did.
+    #[test]
+    fn processes_take_a_folder_that_holds_nothing_and_no_other() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path();
+        for execution in ["one", "other"] {
+            for process in 0..3 {
+                owner(execution).take(folder, ProcessId(process)).unwrap();
+            }
+            assert_eq!(Owner::of(folder).unwrap(), Some(owner(execution)));
+        }
+        assert_eq!(names(folder), ["execution"]);
+        fs::write(folder.join("wave-1-by-p0.p0-of-2.checkpoint"), "").unwrap();
+        owner("other").take(folder, ProcessId(0)).unwrap();
+        let error = owner("one").take(folder, ProcessId(0)).unwrap_err().to_string();
+        assert!(error.contains("checkpoints of another run"), "{error}");
+        fs::write(folder.join(OWNER), "no title").unwrap();
+        let error = owner("one").take(folder, ProcessId(0)).unwrap_err().to_string();
+        assert!(error.contains("names no execution"), "{error}");
+    }
+}
