@@ -441,7 +441,11 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         match (self.queue.len(), self.waiting()) {
             _ if self.is_quiet() => Ended::Quiet,
             (0, _) => Ended::Stopped,
-            _ => Ended::TimeLimit(limits.time),
+            _ => {
+                // Time has passed in which nothing happened: nothing can be asked for in it any more.
+                self.now = self.now.max(until);
+                Ended::TimeLimit(limits.time)
+            }
         }
     }
 

@@ -508,6 +508,20 @@ fn the_timers_of_the_stopped_ring_when_it_is_continued() {
     assert_eq!(rings, [70]);
 }
 
+/// What is asked for in time that has passed happens now.
+#[test]
+fn a_run_to_a_limit_of_time_lets_it_pass() {
+    let mut simulation = Simulation::new(7, Network::default(), vec![Alarm], ()).unwrap();
+    simulation.request(P0, Set::In(100));
+    let to = |time| Limits { time, ..Limits::default() };
+    assert_eq!(simulation.run(to(ms(50))), Ended::TimeLimit(ms(50)));
+    assert_eq!(simulation.now(), ms(50));
+    simulation.request_at(ms(20), P0, Set::In(10));
+    let mut rings = Vec::new();
+    simulation.run_with(Limits::default(), |s, _, _| rings.push(s.now().as_millis()));
+    assert_eq!(rings, [60]);
+}
+
 #[test]
 fn limits_stop_a_run_which_can_go_on() {
     let mut simulation = Simulation::new(7, FAULTY, vec![Volley::default(); 2], ()).unwrap();
