@@ -22,8 +22,11 @@ const SERVERS: usize = 3;
 
 const USERS: [&str; 2] = ["ann", "ben"];
 
-/// What the monitors take.
+/// What the monitors take; the kills have equal shares of them.
 const MAILS_MAX: u32 = 16_000;
+
+/// How many mails are written between two kills at the most.
+const MAILS_A_KILL: u32 = 200;
 
 /// The longest time that a server runs before it is killed, and that it is down.
 const RUNS_MAX_US: u64 = 120_000;
@@ -53,6 +56,8 @@ struct Users {
     /// How many readings the acknowledged mails must have, and how many there were.
     due: AtomicU32,
     read: AtomicU32,
+    /// Mails from this one on may not be written yet.
+    allowed: AtomicU32,
     /// No more mails are to be written.
     is_over: AtomicBool,
 }
@@ -68,7 +73,7 @@ impl Users {
     /// all that the server does not know.
     fn live(&self, user: usize, options: Options) {
         let all = SERVERS * USERS.len();
-        let mut mine = (0..MAILS_MAX).filter(|&mail| writer(mail) == user);
+        let mut mine = (0..MAILS_MAX).filter(|&mail| writer(mail) == user).peekable();
         let mut session = Session::open(options.clone()).unwrap();
         let mut left = PATIENCE;
         for round in 1_u32.. {
@@ -82,7 +87,8 @@ impl Users {
             if round % REOPEN == 0 {
                 session = Session::open(options.clone()).unwrap();
             }
-            if !is_over && let Some(mail) = mine.next() {
+            let allowed = self.allowed.load(Ordering::SeqCst);
+            if !is_over && let Some(mail) = mine.next_if(|&mail| mail < allowed) {
                 let to = recipients(mail, user);
                 self.due.fetch_add(to.len() as u32, Ordering::SeqCst);
                 self.note(user, "Wrote", mail);
@@ -133,6 +139,7 @@ fn every_acknowledged_mail_is_read_once_and_in_causal_order() {
         judge: Mutex::new(Judge::new(&demanded, all as u32)),
         due: AtomicU32::new(0),
         read: AtomicU32::new(0),
+        allowed: AtomicU32::new(0),
         is_over: AtomicBool::new(false),
     };
     thread::scope(|scope| {
@@ -143,7 +150,9 @@ fn every_acknowledged_mail_is_read_once_and_in_causal_order() {
         }
         let mut random = 0xdead;
         let mut below = |n: u64| split_mix(&mut random) % n;
+        let share = (MAILS_MAX / kills).min(MAILS_A_KILL);
         for _ in 0..kills {
+            users.allowed.fetch_add(share, Ordering::SeqCst);
             pause(below(RUNS_MAX_US));
             let server = below(SERVERS as u64) as usize;
             post.kill(server);
@@ -156,10 +165,10 @@ fn every_acknowledged_mail_is_read_once_and_in_causal_order() {
     let read = users.read.into_inner();
     assert_eq!(read, due);
     assert!(due > 2 * kills, "{due} readings are no load for {kills} kills");
-    // What was never written is not read: the run was cut short for all those.
+    // What was never written is not read: the run was cut short for all those, if there are any.
     let verdicts = users.judge.into_inner().unwrap().verdicts(&End::CutShort("over".to_owned()));
     assert_eq!(verdicts[0].holds, Some(true), "{verdicts:?}");
-    assert_eq!(verdicts[1].holds, None, "twice, or for somebody else: {verdicts:?}");
+    assert_ne!(verdicts[1].holds, Some(false), "twice, or for somebody else: {verdicts:?}");
     for server in 0..SERVERS {
         let said = post.said(server);
         assert!(!said.contains("ERROR") && !said.contains("damaged"), "{said}");
