@@ -18,7 +18,7 @@ pub mod tool;
 
 use std::fmt::Debug;
 use std::io::{IsTerminal, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -304,6 +304,7 @@ fn faults(text: &str) -> Result<Faults, String> {
     };
     let file_name = path;
     let mut text = String::new();
+    crate::report::check_regular(Path::new(path)).map_err(|error| format!("{path}: {error}"))?;
     let file = std::fs::File::open(path).map_err(|error| format!("{path}: {error}"))?;
     file.take(PLAN_MAX + 1)
         .read_to_string(&mut text)

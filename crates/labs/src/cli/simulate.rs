@@ -111,7 +111,6 @@ pub(super) fn simulated<L: Lab>(
         );
     }
     let faults = common.faults(processes)?;
-    check_trace(&common, L::files(&options).into_iter())?;
     let started = Progress::new();
     if let Some(runs) = L::study(&options) {
         let of_one_run = [
@@ -132,6 +131,9 @@ pub(super) fn simulated<L: Lab>(
         anyhow::ensure!(to.is_none(), "many runs leave no trace: it is of one");
         let study = runs(seed, &network.into_network())?;
         return Ok(study_report::<L>(study, seed, started.elapsed()));
+    }
+    if to.is_none() {
+        check_trace(&common, L::files(&options).into_iter())?;
     }
     let build = |rank| L::process(&options, &Place::simulated(rank, processes));
     match broken {
