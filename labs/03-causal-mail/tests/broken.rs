@@ -9,8 +9,7 @@ use causal_mail::study::{World, run_in};
 use common::{CAUSAL, NOT_HELD, ONCE, broken, random, triangle};
 use labs::check::{Options as Search, check};
 use labs::simulate::Chance;
-use labs::testing::violated;
-use labs::verdict::{End, Judge, Spec};
+use labs::testing::{only, violated};
 
 /// Each mistake, the property that must notice it, and the length of the shortest run of the three
 /// correspondents that breaks this property.
@@ -50,17 +49,6 @@ fn simulated() {
     }
 }
 
-/// The one property of this name.
-fn only(property: &str, demanded: Vec<Spec>) -> Vec<Spec> {
-    let name = |spec: &Spec| {
-        let judge = Judge::new(std::slice::from_ref(spec), 6);
-        judge.verdicts(&End::Complete).remove(0).name
-    };
-    let one: Vec<_> = demanded.into_iter().filter(|spec| name(spec) == property).collect();
-    assert_eq!(one.len(), 1, "{property}");
-    one
-}
-
 #[test]
 fn checked() {
     let options = triangle(Order::Causal, Stamps::Full);
@@ -76,7 +64,7 @@ fn checked() {
             }
             _ => {}
         }
-        let demanded = only(property, options.specs());
+        let demanded = only(property, options.specs(), 6);
         let outcome = check(broken(options.processes(), how), requests, &demanded, &search, |_| ());
         let counterexample = outcome.counterexample.expect(property);
         assert_eq!(counterexample.property, property, "{how:?}");

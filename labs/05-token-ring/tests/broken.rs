@@ -5,10 +5,7 @@ mod common;
 use common::{CLOSINGS, broken_ring, simulate, specs};
 use labs::check::{Options as Search, check};
 use labs::simulate::Network;
-use labs::testing::violated;
-use labs::trace::Header;
-use labs::trace::format::Reader;
-use labs::verdict::{End, StreamJudge};
+use labs::testing::{assert_saved_trace_shows_it, violated};
 use token_ring::broken::Broken;
 use token_ring::lab::Options;
 
@@ -50,36 +47,6 @@ fn checked() {
         assert_eq!(outcome.holds(), Some(false), "{how:?}");
         let counterexample = outcome.counterexample.unwrap();
         assert_eq!(counterexample.steps.len(), length, "{how:?}: {counterexample}");
-        assert_saved_trace_shows_it(&counterexample, &demanded);
+        assert_saved_trace_shows_it(&counterexample, 3, &demanded);
     }
-}
-
-/// The counterexample's trace, judged from the file alone, breaks the same property.
-fn assert_saved_trace_shows_it<P: labs::process::Process>(
-    counterexample: &labs::check::Counterexample<P>,
-    demanded: &[labs::verdict::Spec],
-) {
-    let header = Header {
-        trace: 1,
-        lab: "token-ring".to_owned(),
-        verb: "check".to_owned(),
-        run: "checked".to_owned(),
-        processes: 3,
-        seed: 0,
-        arguments: Vec::new(),
-        clocks: true,
-        properties: demanded.to_vec(),
-    };
-    let file = tempfile::NamedTempFile::new().unwrap();
-    counterexample.save(&header, Box::new(file.reopen().unwrap())).unwrap();
-    let text = std::fs::read(file.path()).unwrap();
-    let mut reader = Reader::new(text.as_slice()).unwrap();
-    let header = reader.header().clone();
-    let mut judge = StreamJudge::new(&header.properties, header.processes);
-    for event in &mut reader {
-        judge.observe(&event.unwrap()).unwrap();
-    }
-    let verdicts = judge.judge().verdicts(&End::Complete);
-    let broken = violated(&verdicts);
-    assert!(broken.contains(&counterexample.property.as_str()), "{counterexample}: {verdicts:?}");
 }

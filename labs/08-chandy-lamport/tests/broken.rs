@@ -9,13 +9,11 @@ use chandy_lamport::lab::ChandyLamportLab;
 use common::{
     BLOCKED, CHANNELS, CUT, EVERY_WAVE, MARKERS, TOTAL, all, broken, options, simulate, specs,
 };
-use labs::check::{Channels, Counterexample, Options as Search, check};
+use labs::check::{Channels, Options as Search};
 use labs::lab::{Lab, Verb};
-use labs::process::Process;
 use labs::simulate::{Chance, Network};
-use labs::testing::{judged_again, violated};
-use labs::trace::Header;
-use labs::verdict::{End, Judge, Spec};
+use labs::testing::{assert_saved_trace_shows_it, counterexample, only, violated};
+use labs::verdict::Spec;
 
 /// Each mistake, the options with which it shows, and a property that names it in every simulated run; with
 /// a number of processes, and the length of the shortest of their runs that breaks this property.
@@ -61,22 +59,11 @@ fn simulated() {
     }
 }
 
-/// The one property of this name.
-fn only(property: &str, demanded: Vec<Spec>) -> Vec<Spec> {
-    let name = |spec: &Spec| {
-        let judge = Judge::new(std::slice::from_ref(spec), 2);
-        judge.verdicts(&End::Complete).remove(0).name
-    };
-    let one: Vec<_> = demanded.into_iter().filter(|spec| name(spec) == property).collect();
-    assert_eq!(one.len(), 1, "{property}");
-    one
-}
-
 #[test]
 fn checked() {
     let lengths = MISTAKES.map(|(how, words, property, processes, _)| {
         let options = options(words, Verb::Check, processes);
-        let demanded = only(property, specs(processes, &options));
+        let demanded = only(property, specs(processes, &options), processes);
         let timeouts = ChandyLamportLab::timeouts(&options);
         let search = Search { timeouts, ..Search::default() };
         let counterexample = counterexample(broken(processes, &options, how), &demanded, &search);
@@ -118,41 +105,7 @@ fn channels_are_watched_too() {
     let lost = counterexample(all(2, &options), &[Spec::ExactlyOnce], &losing);
     assert_eq!(lost.steps.len(), 2, "{lost}");
     // The marker is lost, and both have nothing more to send.
-    let demanded = only(EVERY_WAVE, specs(2, &options));
+    let demanded = only(EVERY_WAVE, specs(2, &options), 2);
     let incomplete = counterexample(all(2, &options), &demanded, &losing);
     assert_eq!(incomplete.steps.len(), 6, "{incomplete}");
-}
-
-fn counterexample<P>(all: Vec<P>, demanded: &[Spec], search: &Search) -> Counterexample<P>
-where
-    P: Process<Request: Send + Sync, Message: Send + Sync, Timer: Send + Sync> + Send + Sync,
-{
-    let requests = vec![Vec::new(); all.len()];
-    let outcome = check(all, requests, demanded, search, |_| ());
-    assert_eq!(outcome.holds(), Some(false), "{demanded:?}");
-    outcome.counterexample.unwrap()
-}
-
-/// The counterexample's trace, judged from the file alone, breaks the same property.
-fn assert_saved_trace_shows_it<P: Process>(
-    counterexample: &Counterexample<P>,
-    processes: u32,
-    demanded: &[Spec],
-) {
-    let header = Header {
-        trace: 1,
-        lab: "chandy-lamport".to_owned(),
-        verb: "check".to_owned(),
-        run: "checked".to_owned(),
-        processes,
-        seed: 0,
-        arguments: Vec::new(),
-        clocks: true,
-        properties: demanded.to_vec(),
-    };
-    let file = tempfile::NamedTempFile::new().unwrap();
-    counterexample.save(&header, Box::new(file.reopen().unwrap())).unwrap();
-    let verdicts = judged_again(file.path());
-    let broken = violated(&verdicts);
-    assert_eq!(broken, [counterexample.property.as_str()], "{counterexample}: {verdicts:?}");
 }

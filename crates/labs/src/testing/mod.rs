@@ -7,7 +7,9 @@ mod models;
 mod program;
 mod system;
 
-pub use self::models::{Simulated, judged_again, simulate, violated};
+pub use self::models::{
+    Simulated, assert_saved_trace_shows_it, counterexample, judged_again, only, simulate, violated,
+};
 pub use self::program::{Program, Ran, Running};
 pub use self::system::{
     assert_nothing_left, command_line, connections, left_of, sockets, wait_until,

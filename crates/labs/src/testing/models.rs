@@ -1,11 +1,16 @@
 //! Simulated runs and traces, judged.
 
+use std::cell::RefCell;
+use std::io::{self, Write};
 use std::path::Path;
+use std::rc::Rc;
 
+use crate::check::{Counterexample, Options, check};
 use crate::process::Process;
 use crate::simulate::{Ended, Limits, Network, Simulation};
-use crate::trace::Recorder;
+use crate::trace::event::FORMAT;
 use crate::trace::format::Reader;
+use crate::trace::{Header, Recorder};
 use crate::verdict::{End, Judge, Spec, StreamJudge, Verdict};
 
 /// A simulated run that has ended.
@@ -46,14 +51,89 @@ pub fn violated(verdicts: &[Verdict]) -> Vec<&str> {
     broken.map(|verdict| verdict.name.as_str()).collect()
 }
 
+/// The one property of this name.
+///
+/// # Panics
+///
+/// If there is none, or more than one.
+pub fn only(property: &str, demanded: Vec<Spec>, processes: u32) -> Vec<Spec> {
+    let name = |spec: &Spec| {
+        let judge = Judge::new(std::slice::from_ref(spec), processes);
+        judge.verdicts(&End::Complete).remove(0).name
+    };
+    let one: Vec<_> = demanded.into_iter().filter(|spec| name(spec) == property).collect();
+    assert_eq!(one.len(), 1, "{property}");
+    one
+}
+
+/// The shortest run of processes that nobody asks for anything, in which a property is violated.
+///
+/// # Panics
+///
+/// If none is found.
+pub fn counterexample<P>(all: Vec<P>, demanded: &[Spec], search: &Options) -> Counterexample<P>
+where
+    P: Process<Request: Send + Sync, Message: Send + Sync, Timer: Send + Sync> + Send + Sync,
+{
+    let requests = vec![Vec::new(); all.len()];
+    let outcome = check(all, requests, demanded, search, |_| ());
+    assert_eq!(outcome.holds(), Some(false), "{demanded:?}");
+    outcome.counterexample.expect("what does not hold has a counterexample")
+}
+
+/// Saves a counterexample as a trace: from the file alone, the same property must be violated.
+///
+/// # Panics
+///
+/// If it is not.
+pub fn assert_saved_trace_shows_it<P: Process>(
+    counterexample: &Counterexample<P>,
+    processes: u32,
+    demanded: &[Spec],
+) {
+    let header = Header {
+        trace: FORMAT,
+        lab: "any".to_owned(),
+        verb: "check".to_owned(),
+        run: "checked".to_owned(),
+        processes,
+        seed: 0,
+        arguments: Vec::new(),
+        clocks: true,
+        properties: demanded.to_vec(),
+    };
+    let file = SharedFile::default();
+    counterexample.save(&header, Box::new(file.clone())).expect("memory can be written to");
+    let verdicts = judged(&file.0.borrow());
+    let broken = violated(&verdicts);
+    assert!(broken.contains(&counterexample.property.as_str()), "{counterexample}: {verdicts:?}");
+}
+
+/// A file in memory that can be looked at after it was given away.
+#[derive(Clone, Default)]
+struct SharedFile(Rc<RefCell<Vec<u8>>>);
+
+impl Write for SharedFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The verdicts on a complete run, from its trace file alone.
 ///
 /// # Panics
 ///
 /// If the file cannot be read, or is not the trace of a run.
 pub fn judged_again(trace: &Path) -> Vec<Verdict> {
-    let text = std::fs::read(trace).expect("the trace can be read");
-    let mut reader = Reader::new(text.as_slice()).expect("the trace has a header");
+    judged(&std::fs::read(trace).expect("the trace can be read"))
+}
+
+fn judged(text: &[u8]) -> Vec<Verdict> {
+    let mut reader = Reader::new(text).expect("the trace has a header");
     let header = reader.header().clone();
     let mut judge = StreamJudge::new(&header.properties, header.processes);
     for event in &mut reader {
