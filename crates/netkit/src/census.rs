@@ -18,7 +18,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
-use crate::reap::{arguments, is_ours, pidfd_open, pidfd_signal};
+use crate::reap::{arguments, is_ours, numbers, pidfd_open, pidfd_signal};
 use crate::run_id::RunId;
 
 /// One process of a run.
@@ -40,10 +40,8 @@ pub struct RunProcess {
 
 /// The processes of all runs of this user on this machine, in the order of run and rank.
 pub fn of_runs() -> Vec<RunProcess> {
-    let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let mut found: Vec<_> =
-        numbers.filter(|&pid| is_ours(pid)).filter_map(process_of_run).collect();
+        numbers().filter(|&pid| is_ours(pid)).filter_map(process_of_run).collect();
     found.sort_unstable_by(|one, other| {
         (&one.run, one.rank, one.pid).cmp(&(&other.run, other.rank, other.pid))
     });
@@ -166,28 +164,12 @@ impl Stat {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-    use std::process::{Child, Command, Stdio};
 
     use nix::sys::wait::{WaitPidFlag, waitpid};
     use nix::unistd::Pid;
 
     use super::*;
-
-    /// A process that waits for ever, with these arguments on its command line. It has written a line
-    /// before this returns, so its command line is in place.
-    fn waiting(arguments: &[&str]) -> Child {
-        let mut child = Command::new("sh")
-            .args(["-c", "echo; read x; exit 3", "sh"])
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut byte = [0];
-        Read::read_exact(child.stdout.as_mut().unwrap(), &mut byte).unwrap();
-        child
-    }
+    use crate::reap::tests::waiting;
 
     #[test]
     fn what_is_alive_is_found_and_whether_it_is_stopped() {

@@ -30,12 +30,13 @@ use crate::run_id::RunId;
 pub fn reap(run: &RunId, how: Signal) -> Vec<u32> {
     // A parent may carry our command line: `timeout 9 PROGRAM reap --run R`.
     let own = [process::id(), nix::unistd::getppid().as_raw() as u32];
-    let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    numbers
-        .filter(|pid| !own.contains(pid))
-        .filter(|&pid| signal_if_of_run(pid, run, how))
-        .collect()
+    numbers().filter(|pid| !own.contains(pid)).filter(|&pid| signal(run, pid, how)).collect()
+}
+
+/// The numbers of all processes that are seen from here.
+pub(crate) fn numbers() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// Sends a signal to the calling process itself. SIGKILL does not return; SIGSTOP does when the process is
@@ -51,11 +52,6 @@ pub fn raise(how: Signal) -> io::Result<()> {
 /// Sends a signal to one process of this machine if it is this user's and has the arguments `--run RUN`.
 /// Returns whether it did: the number may be another's by now.
 pub fn signal(run: &RunId, pid: u32, how: Signal) -> bool {
-    signal_if_of_run(pid, run, how)
-}
-
-/// Signals the process if it belongs to the run, and says whether it did.
-fn signal_if_of_run(pid: u32, run: &RunId, how: Signal) -> bool {
     let Ok(process) = pidfd_open(pid) else { return false };
     is_ours(pid) && is_of_run(pid, run) && pidfd_signal(&process, how).is_ok()
 }
@@ -112,7 +108,7 @@ pub(crate) fn pidfd_signal(process: &OwnedFd, how: Signal) -> Result<(), Errno> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::{Child, Command, Stdio};
 
@@ -124,7 +120,7 @@ mod tests {
 
     /// A process that waits for ever, with these arguments on its command line. It has written a
     /// line before this returns, so its command line is in place.
-    fn waiting(arguments: &[&str]) -> Child {
+    pub(crate) fn waiting(arguments: &[&str]) -> Child {
         let mut child = Command::new("sh")
             .args(["-c", "echo; read x; exit 3", "sh"])
             .args(arguments)
