@@ -61,8 +61,10 @@ impl Post {
     /// What `mutt` shows of Bob's box when it has typed these keys and left.
     fn mutt(&self, options: &[&str], keys: &str) -> String {
         let (mail_box, screen) = (self.mail_box(), self.folder.path().join("screen"));
+        // In the foreground: in a process group of its own mutt would be stopped when it reads the terminal.
         let mut command = Command::new("timeout");
-        command.args([PATIENCE_S, "mutt", "-n", "-F", "/dev/null", "-f", &mail_box]).args(options);
+        command.args(["--foreground", "--kill-after=5", PATIENCE_S]);
+        command.args(["mutt", "-n", "-F", "/dev/null", "-f", &mail_box]).args(options);
         // It would ask whether to make its own folder, where to move what is read, and whether to leave.
         let folder = format!("set folder={mail_box}");
         for setting in [&folder, "set mbox_type=Maildir", "set move=no", "set quit=yes"] {
