@@ -278,16 +278,11 @@ fn check_trace(common: &Common, others: impl Iterator<Item = PathBuf>) -> anyhow
     let Some(path) = &common.trace else { return Ok(()) };
     let write = || -> anyhow::Result<()> {
         crate::report::check_regular(path)?;
-        std::fs::OpenOptions::new().create(true).append(true).open(path)?;
-        let path = path.canonicalize()?;
         let plans = common.faults.iter().filter_map(|faults| faults.file.clone());
         for other in others.chain(plans) {
-            anyhow::ensure!(
-                other.canonicalize().ok().as_ref() != Some(&path),
-                "the run needs {} for something else: name another",
-                other.display()
-            );
+            crate::report::check_other(path, &other)?;
         }
+        std::fs::OpenOptions::new().create(true).append(true).open(path)?;
         Ok(())
     };
     write().with_context(|| format!("cannot write the trace to {}", path.display()))

@@ -36,6 +36,21 @@ pub fn check_regular(path: &std::path::Path) -> std::io::Result<()> {
     }
 }
 
+/// Refuses to write where `file` is, or in it if it is a folder: it is needed for something else.
+///
+/// # Errors
+///
+/// Says so.
+pub fn check_other(path: &std::path::Path, file: &std::path::Path) -> std::io::Result<()> {
+    match (path.canonicalize(), file.canonicalize()) {
+        (Ok(path), Ok(file)) if path.starts_with(&file) => Err(std::io::Error::other(format!(
+            "{} is needed for something else: name another",
+            file.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// What came of a run, of any of the three worlds.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {

@@ -252,6 +252,14 @@ impl Lab for ChangRobertsLab {
         }
     }
 
+    fn files(options: &Options) -> Vec<PathBuf> {
+        let ids = match &options.ids {
+            Order::File(path) => Some(path),
+            _ => None,
+        };
+        ids.into_iter().chain(&options.plot).cloned().collect()
+    }
+
     fn is_finished(indication: &Indication) -> bool {
         matches!(indication, Indication::Finished)
     }

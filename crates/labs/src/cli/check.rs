@@ -191,11 +191,11 @@ fn allow(options: &mut Options, rule: &Rule) -> Result<(), String> {
     let a_share = "`check` tries it with each message, once: leave out how often";
     match &rule.fault {
         Fault::Drop(channels, Chance::ALWAYS) => {
-            options.losses += 1;
+            options.losses = options.losses.saturating_add(1);
             options.lossy.push(channels.clone());
         }
         Fault::Duplicate(channels, Chance::ALWAYS) => {
-            options.duplicates += 1;
+            options.duplicates = options.duplicates.saturating_add(1);
             options.doubling.push(channels.clone());
         }
         Fault::Drop(..) | Fault::Duplicate(..) => return Err(a_share.to_owned()),
@@ -206,7 +206,7 @@ fn allow(options: &mut Options, rule: &Rule) -> Result<(), String> {
             return Err("`check` reorders all channels or none: leave out which".to_owned());
         }
         Fault::Process(Action::Kill, process) => {
-            options.crashes += 1;
+            options.crashes = options.crashes.saturating_add(1);
             options.mortal.insert(*process);
         }
         Fault::Partition(_) => {

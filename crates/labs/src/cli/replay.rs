@@ -291,9 +291,7 @@ impl StatesFile {
         let place = path.display().to_string();
         let failed = || format!("cannot write {place}");
         crate::report::check_regular(path).with_context(failed)?;
-        let is_trace =
-            path.canonicalize().is_ok_and(|path| trace.canonicalize().is_ok_and(|t| t == path));
-        ensure!(!is_trace, "--states {place} is the trace itself: name another file");
+        crate::report::check_other(path, trace).with_context(failed)?;
         let mut first = Vec::new();
         let file = File::open(trace).with_context(|| trace.display().to_string())?;
         BufReader::new(file)

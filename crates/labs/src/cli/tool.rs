@@ -11,7 +11,6 @@ mod stop;
 mod view;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -94,7 +93,7 @@ pub fn main() -> ExitCode {
 
 fn verify(path: &Path) -> anyhow::Result<Report> {
     let place = path.display();
-    let file = File::open(path).with_context(|| format!("cannot open {place}"))?;
+    let file = view::open_trace(path)?;
     let mut reader = Reader::new(BufReader::new(file)).with_context(|| format!("{place}"))?;
     let header = reader.header().clone();
     let mut judge = StreamJudge::new(&header.properties, header.processes);

@@ -58,6 +58,7 @@ impl Injector {
         });
         let mut fate = Fate::default();
         let overtakes = sender.holding.remove(&to);
+        let mut others = Vec::new();
         for ((number, rule), seen) in self.rules.iter().zip(&mut sender.seen) {
             if rule.fault.concerns(from, to)
                 && is_active(&rule.when, seen, now, kind)
@@ -67,12 +68,17 @@ impl Injector {
                 match rule.fault {
                     // Whether another will overtake it is not known yet.
                     Fault::Reorder(..) => fate.overtaken_by = Some(*number),
-                    _ => self.toll.add(*number, 1),
+                    Fault::Drop(..) | Fault::Partition(_) => self.toll.add(*number, 1),
+                    _ => others.push(*number),
                 }
             }
         }
-        if fate.overtaken_by.is_some() && !fate.is_lost {
-            sender.holding.insert(to);
+        // What is lost is neither late nor doubled.
+        if !fate.is_lost {
+            others.into_iter().for_each(|number| self.toll.add(number, 1));
+            if fate.overtaken_by.is_some() {
+                sender.holding.insert(to);
+            }
         }
         fate
     }

@@ -813,9 +813,11 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         let Some(faults) = &mut self.faults else { return };
         faults.holds += 1;
         let hold = faults.holds;
-        faults.held.insert((from, to), Held { hold, rule, messages });
+        let alone = faults.held.insert((from, to), Held { hold, rule, messages });
         let until = self.now.saturating_add(microseconds(OVERTAKEN_MAX));
         self.queue.insert(until, Scheduled::Alone { from, to, hold });
+        // If the message between the two was lost, nothing has overtaken the first: it goes on alone.
+        self.send_alone(from, to, alone);
     }
 
     /// A message was sent on this channel, and arrives then: what was held back on it does right behind.
@@ -835,7 +837,12 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             return; // It was overtaken.
         }
         faults.injector.alone(from, to);
-        for message in faults.held.remove(&(from, to)).into_iter().flat_map(|held| held.messages) {
+        let alone = faults.held.remove(&(from, to));
+        self.send_alone(from, to, alone);
+    }
+
+    fn send_alone(&mut self, from: ProcessId, to: ProcessId, held: Option<Held<P, O::Carried>>) {
+        for message in held.into_iter().flat_map(|held| held.messages) {
             let latency = self.random.latency(&self.network);
             self.schedule_message(from, to, latency, message);
         }

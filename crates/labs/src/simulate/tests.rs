@@ -491,6 +491,24 @@ fn a_message_that_is_held_back_is_overtaken_on_a_fifo_channel() {
     assert_eq!(at_1, [&(P1, 0, 2), &(P1, 0, 2), &(P1, 1, 2)]);
 }
 
+/// Whatever meets on a channel, every message arrives or is seen to be lost.
+#[test]
+fn no_message_vanishes() {
+    for seed in 0..50 {
+        let diary = Diary::default();
+        let simulation =
+            Simulation::new(seed, Network::default(), vec![Volley::default(); 2], diary);
+        let plan = "reorder 80%; drop 50%; delay 0ms..3ms".parse().unwrap();
+        let mut simulation = simulation.and_then(|s| s.with_faults(&plan, seed)).unwrap();
+        simulation.request(P0, Shot(20));
+        assert_eq!(simulation.run(Limits::default()), Ended::Quiet);
+        let Diary(story) = simulation.into_observer();
+        let count = |sign: &str| story.iter().filter(|line| line.contains(sign)).count();
+        assert_eq!(count(" ↗ "), 20);
+        assert_eq!(count(" → ") + count(" ⇥ "), 20, "{story:?}");
+    }
+}
+
 #[test]
 fn the_timers_of_the_stopped_ring_when_it_is_continued() {
     let plan = "stop 0 from 10ms to 40ms".parse().unwrap();

@@ -67,12 +67,13 @@ impl LeasedExclusion {
         self.sections += 1;
         self.inside[entry.process.index()] = Some(number);
         let known = self.known[entry.process.index()];
-        if number > known + 1 {
+        let next = known.saturating_add(1);
+        if number > next {
             let inside = match self.last {
                 Some((last, witness)) if last < number => {
                     format!("section {last} of {}", witness.process)
                 }
-                _ => format!("section {}", known + 1),
+                _ => format!("section {next}"),
             };
             let what = format!(
                 "{} enters section {number}, and cannot know that {inside} is over",

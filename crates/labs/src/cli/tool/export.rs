@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::view::open_trace;
 use crate::export::{ExportError, Format, export as write};
-use crate::report::check_regular;
+use crate::report::{check_other, check_regular};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -53,6 +53,7 @@ pub(super) fn export(arguments: &Arguments) -> anyhow::Result<u8> {
         Some(path) => {
             let failed = || format!("cannot write {}", path.display());
             check_regular(path).with_context(failed)?;
+            check_other(path, &arguments.trace).with_context(failed)?;
             let file = File::create(path).with_context(failed)?;
             write(trace, format, &mut BufWriter::new(file))
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use crate::report::{check_regular, say};
+use crate::report::{check_other, check_regular, say};
 use crate::view::{Feed, Server, Trace, draw, open, page};
 
 #[derive(Args, Debug)]
@@ -76,7 +76,9 @@ fn write(arguments: &Arguments) -> anyhow::Result<u8> {
 /// Where to write. A file that nobody named is not written over, but for an older page.
 fn output(arguments: &Arguments) -> anyhow::Result<PathBuf> {
     if let Some(output) = &arguments.output {
-        check_regular(output).with_context(|| format!("cannot write {}", output.display()))?;
+        let failed = || format!("cannot write {}", output.display());
+        check_regular(output).with_context(failed)?;
+        check_other(output, &arguments.trace).with_context(failed)?;
         return Ok(output.clone());
     }
     let output = arguments.trace.with_extension("html");

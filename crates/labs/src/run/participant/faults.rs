@@ -105,8 +105,12 @@ where
         let (frame, due) = (self.scratch.clone(), now() + fate.delay);
         let times = 1 + usize::from(fate.is_doubled);
         if let Some(rule) = fate.overtaken_by {
-            link.held = Some(Held { until: now() + OVERTAKEN_MAX, due, rule, frame, times });
-            return self.watch_link(net, to);
+            let held = Held { until: now() + OVERTAKEN_MAX, due, rule, frame, times };
+            // If the message between the two was lost, nothing has overtaken the first: it goes on alone.
+            if let Some(alone) = link.held.replace(held) {
+                link.append_held(alone);
+            }
+            return self.release_kept(net, to);
         }
         for _ in 0..times {
             link.append(due, frame.clone());
