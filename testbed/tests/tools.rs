@@ -1,6 +1,7 @@
 //! `labs ps`, `stop`, `logs` and `hosts` on several machines: each with its own processes, `/tmp` and clock.
 
-use std::process::Output;
+use std::io::{BufRead, BufReader};
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -16,6 +17,7 @@ const THREE: &str = "lab[01-03] slots=2\n";
 fn main() {
     tests_main(tests![
         a_run_is_seen_read_and_ended_from_the_hub,
+        logs_of_all_machines_are_followed,
         what_a_killed_launcher_left_stopped_is_ended_elsewhere,
         a_room_is_tried_before_the_class,
     ]);
@@ -65,7 +67,7 @@ fn a_run_is_seen_read_and_ended_from_the_hub() {
         (out.matches(" finished").count() == 6).then_some(out)
     });
     for rank in 0..6 {
-        assert!(logs.contains(&format!(" p{rank} the algorithm starts")), "{logs}");
+        assert!(logs.contains(&format!(" p{rank} @1 the algorithm starts")), "{logs}");
     }
     let lamport = |line: &str| line.split('@').nth(1)?.split(' ').next()?.parse::<u64>().ok();
     let times: Vec<_> = logs.lines().filter_map(lamport).collect();
@@ -79,6 +81,38 @@ fn a_run_is_seen_read_and_ended_from_the_hub() {
     assert_eq!(out, "no run is alive\n");
     let (status, out, _) = say(&room, &[&labs, "replay", "/root/t"]);
     assert_eq!(status, Some(0), "a run on three machines happens again on one: {out}");
+}
+
+fn logs_of_all_machines_are_followed() {
+    let (room, labs, program) = room();
+    let staying = ["--stay", "--processes", "6", "--trace", "/root/t"];
+    let launcher = room.launch(&program, THREE, &staying);
+    wait_until("all are there", PATIENCE, || (rows(&room, &labs).len() == 7).then_some(()));
+    let mut follow = room
+        .hub(&[&labs, "logs", "--follow"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the hub runs it");
+    let out = follow.stdout.take().expect("it is a pipe");
+    let mut lines = BufReader::new(out).lines().map(|line| line.expect("it can be read"));
+    let mut shown = Vec::new();
+    // What was logged before, and what is while the reader waits.
+    shown.extend(lines.by_ref().take_while(|line| !line.contains(" finished")));
+    let (status, _, err) = say(&room, &[&labs, "stop"]);
+    assert_eq!(status, Some(0), "{err}");
+    launcher.outcome(PATIENCE).assert_holds();
+    shown.extend(lines);
+    let ended = follow.wait_with_output().expect("it ends with the run");
+    let err = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(0), "{err}");
+    for rank in 0..6 {
+        for text in ["@1 the algorithm starts", "stopped by the launcher"] {
+            let is_it =
+                |line: &&String| line.contains(&format!(" p{rank} ")) && line.ends_with(text);
+            assert_eq!(shown.iter().filter(is_it).count(), 1, "p{rank} {text}: {shown:#?}");
+        }
+    }
 }
 
 fn what_a_killed_launcher_left_stopped_is_ended_elsewhere() {

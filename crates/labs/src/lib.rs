@@ -13,6 +13,7 @@ pub mod clocks;
 pub mod export;
 pub mod faults;
 pub mod lab;
+mod logs;
 pub mod overlay;
 mod peers;
 pub mod plot;

@@ -156,6 +156,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         stay: machines.stay,
         max_frame: machines.max_frame,
         follow: show.follows(),
+        follow_logs: live.is_some(),
         catches_signals: live.is_some(),
         faults: faults.clone(),
         survives_crashes: L::CRASHES,

@@ -101,6 +101,8 @@ pub(super) enum ToLauncher {
     Toll(Toll),
     /// A part of its journal, from a byte on: the answer to `Collect`, and after `Follow` from time to time.
     Journal { offset: u64, bytes: Vec<u8>, is_last: bool, truncated: bool },
+    /// Whole lines of its log that were not handed over yet, if somebody shows them.
+    Log(String),
 }
 
 /// What the launcher tells a participant.
