@@ -130,7 +130,7 @@ impl Encoder {
     /// A line of the log of a process, which belongs to its event of this Lamport time, or else to the last
     /// before. Returns whether there was room for it.
     pub fn log(&mut self, process: ProcessId, lamport: u64, text: &str) -> bool {
-        let text = netkit::text::one_line(text, LOG_LINE_SHOWN);
+        let text: String = text.chars().take(LOG_LINE_SHOWN).collect();
         if self.logged + text.len() > LOGS_MAX {
             return false;
         }
