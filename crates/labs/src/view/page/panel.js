@@ -254,7 +254,9 @@ class Panel {
     }
     const surface = new SvgSurface(22, 14);
     Object.assign(surface, { fillStyle: colours.ink, strokeStyle: colours.ink, lineWidth: 1.5 });
-    paintShape(surface, LIFE.indexOf(entry.role), 11, 7, 5, colours, colours.ink);
+    const sign = entry.role === 'indication' ? this.diagram.scene.signOf(entry.name) : undefined;
+    if (sign !== undefined) paintSign(surface, sign, 11, 7, 7, colours);
+    else paintShape(surface, LIFE.indexOf(entry.role), 11, 7, 5, colours, colours.ink);
     const holder = element('span');
     holder.innerHTML = surface.document(); // Made of numbers and of our own colours.
     return holder.firstChild;

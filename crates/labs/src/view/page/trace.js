@@ -231,7 +231,7 @@ class Trace {
   /** The step of an event: the numbers of its first event, less 1, and of its last. */
   stepOf(event) {
     const mine = this.of[this.process.data[event]];
-    const begins = (n) => ![SEND, INDICATION].includes(this.what.data[mine.data[n]]);
+    const begins = (n) => ![SEND, DROP, INDICATION].includes(this.what.data[mine.data[n]]);
     let from = this.n.data[event] - 1, to = this.n.data[event];
     while (from > 0 && !begins(from)) from--;
     while (to < mine.length && !begins(to)) to++;
