@@ -243,7 +243,7 @@ impl<'a> Room<'a> {
     fn lose(&mut self, gone: &[usize]) {
         self.logs.retain(|(machine, _), _| machine.is_none_or(|at| !gone.contains(&at)));
         for &at in gone.iter().rev() {
-            drop(self.others.remove(at));
+            self.others.remove(at);
             let logs = std::mem::take(&mut self.logs);
             let moved = |(machine, name): LogKey| {
                 (machine.map(|number| if number > at { number - 1 } else { number }), name)
