@@ -91,7 +91,7 @@ fn what_cannot_be_drawn_is_refused_with_its_line() {
     let output = labs(unsent.path(), &["export", "t.jsonl", "--mermaid"]);
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("line 2: message 0-2 was not sent before this line"), "{said}");
+    assert!(said.contains("line 2: p1 receives message 0-2, which was not sent"), "{said}");
 
     let garbage = folder(&["no trace"]);
     assert!(

@@ -195,9 +195,16 @@ fn what_no_run_can_do_is_refused() {
         export(text.as_bytes(), Format::Shiviz, &mut Vec::new()).unwrap_err().to_string()
     };
     let unsent = Run::default().message("receive", 1, 0, "0-3", "Ask");
-    assert_eq!(refused(&unsent.lines[0]), "line 2: message 0-3 was not sent before this line");
+    let reason = "line 2: p1 receives message 0-3, which was not sent to it before this line";
+    assert_eq!(refused(&unsent.lines[0]), reason);
     let stranger = unsent.lines[0].replace("\"process\":1", "\"process\":9");
     assert_eq!(refused(&stranger), "line 2: p9 is not one of the 3 processes of the run");
+    let gap = r#"{"process":1,"n":2,"lamport":2,"at_us":0,"event":"init"}"#;
+    assert_eq!(refused(gap), "line 2: event 2 of p1 follows its event 0");
+    let elsewhere =
+        Run::default().message("send", 0, 1, "0-1", "Ask").message("receive", 2, 0, "0-1", "Ask");
+    let reason = "line 3: p2 receives message 0-1, which was not sent to it before this line";
+    assert_eq!(refused(&elsewhere.lines.join("\n")), reason);
     let many = HEADER.replace("\"processes\":3", "\"processes\":257");
     for format in [Format::Shiviz, Format::Mermaid] {
         let error = export(many.as_bytes(), format, &mut Vec::new()).unwrap_err();
