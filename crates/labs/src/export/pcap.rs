@@ -17,6 +17,7 @@ use std::io::{self, Write};
 use super::Exporter;
 use crate::clocks::Vector;
 use crate::process::ProcessId;
+use crate::trace::note::kind_field;
 use crate::trace::{MessageNote, TraceEvent, What};
 
 /// The most processes: as many as have addresses in 10.0.0.0/8, of which the first is the network's
@@ -32,9 +33,6 @@ const EPHEMERAL: (u16, u16) = (49_152, 16_000);
 
 /// What a packet on Ethernet holds beside the headers of IP and TCP.
 const SEGMENT_MAX: usize = 1_460;
-
-/// How many letters of a kind stand in a frame.
-const KIND_LENGTH: usize = 16;
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
@@ -132,13 +130,6 @@ fn frame(
     body.extend(message.text.bytes());
     let length = body.len() as u32;
     [&length.to_be_bytes()[..], &body].concat()
-}
-
-fn kind_field(kind: &str) -> [u8; KIND_LENGTH] {
-    let mut field = [0; KIND_LENGTH];
-    let length = kind.len().min(KIND_LENGTH);
-    field[..length].copy_from_slice(&kind.as_bytes()[..length]);
-    field
 }
 
 // -----------------------------------------------------------------------------------------------
