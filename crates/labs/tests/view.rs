@@ -127,6 +127,26 @@ fn exports_go_to_standard_output_or_a_file() {
     assert_eq!(none.status.code(), Some(2), "one format must be named");
 }
 
+/// However the file is called: by its name, by another path to it, or by a link.
+#[test]
+fn the_trace_that_is_read_is_not_written_over() {
+    let folder = folder(&[HEADER, INIT, SEND, RECEIVE]);
+    let at = folder.path();
+    let trace = at.join("t.jsonl");
+    let before = fs::read(&trace).unwrap();
+    std::os::unix::fs::symlink("t.jsonl", at.join("link")).unwrap();
+    let whole = trace.to_str().unwrap();
+    for verb in [&["view", "--no-open"][..], &["export", "--pcap"]] {
+        for output in ["t.jsonl", "./t.jsonl", whole, "link"] {
+            let said = fails(at, &[verb, &["t.jsonl", "--output", output]].concat());
+            let reason = format!("cannot write {output}: ");
+            assert!(said.contains(&reason), "{said}");
+            assert!(said.contains("t.jsonl is needed for something else: name another"), "{said}");
+            assert_eq!(fs::read(&trace).unwrap(), before, "{verb:?} --output {output}");
+        }
+    }
+}
+
 // -----------------------------------------------------------------------------------------------
 // The server
 
