@@ -145,6 +145,8 @@ fn what_cannot_be_is_refused_with_the_reason() {
         (&["check", "-n", "3", "--ids", ids, "--trace", ids], &needed),
         (&["run", "-n", "3", "--ids", twice], "7 stands in it twice"),
         (&["check", "--ids", "/nowhere/at/all"], "--ids /nowhere/at/all: No such file"),
+        (&["check", "--ids", "/dev/null"], "--ids /dev/null: it is not an ordinary file"),
+        (&["simulate", "--sweep", "9", "--plot", "/dev/null"], "it is not an ordinary file"),
         (&["simulate", "--initiators", "9"], "--initiators 9: there are 8 processes"),
         (&["simulate", "--initiators", "0"], "a number of processes from 1"),
         (&["run", "--sweep", "10"], "--sweep: only in `simulate`"),
