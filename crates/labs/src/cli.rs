@@ -9,6 +9,7 @@
 
 mod check;
 mod live;
+mod output;
 mod progress;
 mod replay;
 mod run;
@@ -17,7 +18,7 @@ mod simulate;
 pub mod tool;
 
 use std::fmt::Debug;
-use std::io::{IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -103,6 +104,7 @@ impl Tool for NoTools {
     }
 }
 
+pub use self::output::print;
 /// The options of `run`, for a lab's own subcommand that is a run too.
 pub use self::run::Arguments as RunArguments;
 /// What the verb `run` does. Returns the exit status.
@@ -216,7 +218,7 @@ fn dispatch<L: Lab>(command: Command<L>) -> anyhow::Result<u8> {
         Command::Participant { .. } => crate::run::participant::<L>().map(|()| 0),
         Command::Reap { run } => {
             for pid in crate::run::reap(&run)? {
-                println!("killed {pid}");
+                print(&format!("killed {pid}\n"))?;
             }
             Ok(0)
         }
@@ -230,16 +232,11 @@ fn dispatch<L: Lab>(command: Command<L>) -> anyhow::Result<u8> {
 
 /// Prints the report and returns the exit status that it means.
 fn finish(report: &Report, json: bool) -> anyhow::Result<u8> {
-    let mut out = std::io::stdout().lock();
-    let text = match json {
+    print(&match json {
         true => format!("{}\n", serde_json::to_string(report)?),
-        false => report.to_text(out.is_terminal()),
-    };
-    // A reader that has read enough (`| head`) is no reason to fail: the status says how it went.
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(report.exit_status()),
-    }
+        false => report.to_text(std::io::stdout().is_terminal()),
+    })?;
+    Ok(report.exit_status())
 }
 
 /// What failed, and why, and why that, on one line. Some errors tell their cause themselves: then it is not

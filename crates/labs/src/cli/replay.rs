@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::progress::Progress;
 use super::simulate::{TraceTo, simulated};
-use super::{CHECK_PROCESSES_MAX, COULD_NOT_RUN, Command, CommandLine, RUN_PROCESSES_MAX};
+use super::{CHECK_PROCESSES_MAX, COULD_NOT_RUN, Command, CommandLine, RUN_PROCESSES_MAX, print};
 use crate::check::panics::quietly;
 use crate::lab::{Lab, Place};
 use crate::process::{Process, ProcessId};
@@ -446,15 +446,10 @@ fn shown(line: &[u8]) -> String {
 // Telling.
 
 fn tell(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    let text = match json {
+    print(&match json {
         true => format!("{}\n", serde_json::to_string(outcome)?),
-        false => text(outcome, out.is_terminal()),
-    };
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+        false => text(outcome, io::stdout().is_terminal()),
+    })
 }
 
 fn text(outcome: &Outcome, colour: bool) -> String {

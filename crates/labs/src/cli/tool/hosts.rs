@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machines::{Machine, Ran, ReachArguments, run, with_all};
 use super::ps::columns;
-use crate::cli::{COULD_NOT_RUN, seconds};
+use crate::cli::{COULD_NOT_RUN, print, seconds};
 use crate::run::FOLDER;
 
 #[derive(Args, Debug)]
@@ -156,11 +156,10 @@ pub(super) fn hosts(arguments: &Arguments) -> anyhow::Result<u8> {
     let mut all = with_all(&machines, |machine| check(machine, &hash, arguments.advertise));
     name_doubles(&mut all);
     let is_ready = all.iter().all(|checked| checked.ready);
-    let text = match arguments.json {
+    print(&match arguments.json {
         true => format!("{}\n", serde_json::to_string(&all)?),
         false => text(&all),
-    };
-    let _ = io::stdout().write_all(text.as_bytes());
+    })?;
     Ok(if is_ready { 0 } else { COULD_NOT_RUN })
 }
 

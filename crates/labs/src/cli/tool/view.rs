@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
+use crate::cli::print;
 use crate::report::{check_other, check_regular, say};
 use crate::view::{Feed, Server, Trace, draw, open, page};
 
@@ -65,7 +66,7 @@ fn write(arguments: &Arguments) -> anyhow::Result<u8> {
     drawn
         .write(BufWriter::new(File::create(&output).with_context(failed)?))
         .with_context(failed)?;
-    println!("{place}");
+    print(&format!("{place}\n"))?;
     if !arguments.no_open {
         let absolute = fs::canonicalize(&output).with_context(failed)?;
         open::open(&absolute.to_string_lossy());
@@ -109,7 +110,7 @@ fn serve(arguments: &Arguments) -> anyhow::Result<u8> {
     let server = Server::start(arguments.port, feed.clone()).with_context(|| {
         format!("cannot listen on 127.0.0.1:{}: name another --port, or none", arguments.port)
     })?;
-    println!("{}", server.url());
+    print(&format!("{}\n", server.url()))?;
     say("serving until Ctrl-C");
     if !arguments.no_open {
         open::open(&server.url());
