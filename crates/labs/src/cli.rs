@@ -16,6 +16,7 @@ mod run;
 mod show;
 mod simulate;
 pub mod tool;
+mod trace_file;
 
 use std::fmt::Debug;
 use std::io::{IsTerminal, Read};

@@ -17,7 +17,9 @@ use serde::Serialize;
 
 use super::progress::Progress;
 use super::simulate::{TraceTo, simulated};
-use super::{CHECK_PROCESSES_MAX, COULD_NOT_RUN, Command, CommandLine, RUN_PROCESSES_MAX, print};
+use super::{
+    CHECK_PROCESSES_MAX, COULD_NOT_RUN, Command, CommandLine, RUN_PROCESSES_MAX, print, trace_file,
+};
 use crate::check::panics::quietly;
 use crate::lab::{Lab, Place};
 use crate::process::{Process, ProcessId};
@@ -83,7 +85,7 @@ struct Outcome {
 pub(super) fn replay<L: Lab>(arguments: &ReplayArguments) -> anyhow::Result<u8> {
     let path = &arguments.trace;
     let place = path.display();
-    let reader = open(path)?;
+    let reader = trace_file::read(path)?;
     let (header, setup) = (reader.header().clone(), reader.setup().cloned());
     ensure!(
         header.lab == L::NAME,
@@ -124,13 +126,6 @@ pub(super) fn replay<L: Lab>(arguments: &ReplayArguments) -> anyhow::Result<u8> 
         Some(false) => DIFFERS,
         None => COULD_NOT_RUN,
     })
-}
-
-fn open(path: &Path) -> anyhow::Result<Reader<BufReader<File>>> {
-    let place = path.display();
-    crate::report::check_regular(path).with_context(|| format!("cannot read {place}"))?;
-    let file = File::open(path).with_context(|| format!("cannot open {place}"))?;
-    Reader::new(BufReader::new(file)).with_context(|| format!("{place}"))
 }
 
 // What the processes were made from.
@@ -293,8 +288,7 @@ impl StatesFile {
         crate::report::check_regular(path).with_context(failed)?;
         crate::report::check_other(path, trace).with_context(failed)?;
         let mut first = Vec::new();
-        let file = File::open(trace).with_context(|| trace.display().to_string())?;
-        BufReader::new(file)
+        trace_file::open(trace)?
             .take(crate::trace::format::HEADER_MAX)
             .read_until(b'\n', &mut first)?;
         let mut to = BufWriter::new(File::create(path).with_context(failed)?);
@@ -327,7 +321,7 @@ fn simulate_again<L: Lab>(
     differences: &mut Vec<String>,
 ) -> anyhow::Result<bool> {
     let Command::Simulate(arguments) = parsed::<L>(header)? else { bail!("the verb is given") };
-    let original = BufReader::new(File::open(path)?);
+    let original = trace_file::open(path)?;
     let has_enough = Rc::new(Cell::new(false));
     let comparison = Rc::new(RefCell::new(Comparison::new(original, has_enough.clone())));
     let to = Box::new(Compared(comparison.clone()));

@@ -1,7 +1,7 @@
 //! `labs view`: a trace as a page, in a file or, while it grows, from a server.
 
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Read};
+use std::io::{BufWriter, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use crate::cli::print;
+use crate::cli::{print, trace_file};
 use crate::report::{check_other, check_regular, say};
 use crate::view::{Feed, Server, Trace, draw, open, page};
 
@@ -48,18 +48,13 @@ pub(super) fn view(arguments: &Arguments) -> anyhow::Result<u8> {
     }
 }
 
-pub(super) fn open_trace(path: &Path) -> anyhow::Result<File> {
-    check_regular(path).with_context(|| format!("cannot read {}", path.display()))?;
-    File::open(path).with_context(|| format!("cannot open {}", path.display()))
-}
-
 // -----------------------------------------------------------------------------------------------
 // A file
 
 fn write(arguments: &Arguments) -> anyhow::Result<u8> {
-    let file = open_trace(&arguments.trace)?;
+    let file = trace_file::open(&arguments.trace)?;
     let place = arguments.trace.display();
-    let drawn = draw(BufReader::new(file)).with_context(|| format!("{place}"))?;
+    let drawn = draw(file).with_context(|| format!("{place}"))?;
     let output = output(arguments)?;
     let place = output.display();
     let failed = || format!("cannot write {place}");
@@ -103,9 +98,9 @@ fn is_page(path: &Path) -> bool {
 // A server
 
 fn serve(arguments: &Arguments) -> anyhow::Result<u8> {
-    let file = open_trace(&arguments.trace)?;
+    let file = trace_file::open(&arguments.trace)?;
     let place = arguments.trace.display();
-    let mut trace = Trace::new(BufReader::new(file)).with_context(|| format!("{place}"))?;
+    let mut trace = Trace::new(file).with_context(|| format!("{place}"))?;
     let feed = Feed::new(trace.header().clone()).with_context(|| format!("{place}"))?;
     let server = Server::start(arguments.port, feed.clone()).with_context(|| {
         format!("cannot listen on 127.0.0.1:{}: name another --port, or none", arguments.port)
