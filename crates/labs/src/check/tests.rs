@@ -2,6 +2,7 @@ use std::cell::RefCell;
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -362,17 +363,18 @@ fn progress_is_told_while_a_search_lasts() {
     assert!(told.len() > 1 && told.is_sorted(), "{told:?}");
 }
 
-fn serve(address: SocketAddr) -> Result<(), ExploreError> {
-    let requests = vec![vec![Order::Send(1)]];
-    explore(vec![Servant::default(); 2], requests, &[Spec::Fifo], &Options::default(), address)
+fn serve(address: SocketAddr, ready: impl FnOnce()) -> Result<(), ExploreError> {
+    let (processes, requests) = (vec![Servant::default(); 2], vec![vec![Order::Send(1)]]);
+    explore(processes, requests, &[Spec::Fifo], &Options::default(), address, ready)
 }
 
 #[test]
 fn the_explorer_is_not_for_others() {
-    let error = serve(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))).unwrap_err();
+    let ready = || panic!("it cannot be served");
+    let error = serve(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), ready).unwrap_err();
     assert!(matches!(error, ExploreError::NotLoopback(_)));
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let error = serve(taken.local_addr().unwrap()).unwrap_err();
+    let error = serve(taken.local_addr().unwrap(), ready).unwrap_err();
     assert!(matches!(error, ExploreError::Listen { .. }));
 }
 
@@ -382,7 +384,9 @@ fn the_explorer_shows_the_steps() {
     let address = free.local_addr().unwrap();
     drop(free);
     // It serves until the program ends.
-    let server = thread::spawn(move || serve(address).unwrap());
+    let (is_ready, ready) = mpsc::channel();
+    let server = thread::spawn(move || serve(address, || is_ready.send(()).unwrap()).unwrap());
+    ready.recv().unwrap();
     let mut stream = loop {
         match TcpStream::connect(address) {
             Ok(stream) => break stream,

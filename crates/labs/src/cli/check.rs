@@ -123,8 +123,9 @@ where
     let request = |rank| L::requests(lab_options, ProcessId(rank), processes);
     let requests = (0..processes).map(request).collect();
     if let Some(address) = search.explore {
-        say(&format!("the Explorer is at http://{address}/ until you press Ctrl-C"));
-        explore(all, requests, &specs, &options, address)?;
+        explore(all, requests, &specs, &options, address, || {
+            say(&format!("the Explorer is at http://{address}/ until you press Ctrl-C"));
+        })?;
         return Ok(0);
     }
 
