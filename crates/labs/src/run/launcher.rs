@@ -274,7 +274,8 @@ impl Member {
         self.is_collected || !self.is_asked || self.loss > Some(Loss::Talks)
     }
 
-    fn new(host: usize) -> Self {
+    /// One that is to be started on this machine of the list.
+    pub(super) fn new(host: usize) -> Self {
         Self {
             host,
             connection: None,
@@ -303,8 +304,11 @@ impl Member {
         }
     }
 
+    /// Its number on its machine, or that which it had there before it died; 0 if it was never there.
     pub(super) fn pid(&self) -> u32 {
-        self.hello.as_ref().map(|hello| hello.pid).or(self.started).unwrap_or(0)
+        let pid = |hello: &Hello| hello.pid;
+        let here = self.hello.as_ref().map(pid).or(self.started);
+        here.or(self.former.as_ref().map(pid)).unwrap_or(0)
     }
 }
 
