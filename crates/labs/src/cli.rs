@@ -9,6 +9,7 @@
 
 mod check;
 mod live;
+mod made;
 mod output;
 mod progress;
 mod replay;
@@ -150,6 +151,11 @@ const RUN_PROCESSES_MAX: u32 = 1_024;
 const CHECK_PROCESSES_MAX: u32 = 16;
 
 impl Common {
+    /// What random choices are drawn from, where runs are the same again.
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+
     /// What goes wrong, if that can be among so many processes.
     fn faults(&self, processes: u32) -> anyhow::Result<Plan> {
         let mut all = Plan::default();

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 
+use super::made::Made;
 use super::progress::Progress;
-use super::replay::Made;
 use super::{Common, arguments_after_verb, check_trace, finish};
 use crate::check::{Channels, Counterexample, Options, STATES_MAX, check as explore_all, explore};
 use crate::faults::{Action, Fault, Rule, When};
@@ -60,14 +60,10 @@ struct Search {
 }
 
 impl<L: Lab> Arguments<L> {
-    /// What it takes to make the processes again: how many there are, the mistake, and the options as they
-    /// are when processes are made.
+    /// What it takes to make the processes.
     pub(super) fn made(&self) -> anyhow::Result<Made<L>> {
-        let mut options = self.options.clone();
-        let processes = self.common.processes::<L>(&options, Verb::Check)?;
-        L::prepare(&mut options, Verb::Check, processes).map_err(anyhow::Error::msg)?;
-        L::draw(&mut options, self.common.seed.unwrap_or(1));
-        Ok(Made { processes, broken: self.broken.clone(), options })
+        let Self { common, broken, options, .. } = self;
+        Made::new(Verb::Check, common, common.seed(), broken.clone(), options.clone())
     }
 }
 
@@ -75,10 +71,8 @@ pub(super) fn check<L>(arguments: Arguments<L>) -> anyhow::Result<u8>
 where
     L: Lab,
 {
-    let Arguments { common, search, broken, mut options } = arguments;
-    let processes = common.processes::<L>(&options, Verb::Check)?;
-    L::prepare(&mut options, Verb::Check, processes).map_err(anyhow::Error::msg)?;
-    L::draw(&mut options, common.seed.unwrap_or(1));
+    let Made { processes, broken, options } = arguments.made()?;
+    let Arguments { common, search, .. } = arguments;
     let build = |rank| L::process(&options, &Place::simulated(rank, processes));
     match broken {
         None => {
@@ -159,7 +153,7 @@ where
         verb: Verb::Check.name().to_owned(),
         run: run_name(processes),
         processes,
-        seed: common.seed.unwrap_or(1),
+        seed: common.seed(),
         elapsed_s: elapsed.as_secs_f64(),
         virtual_s: None,
         states: Some(outcome.states as u64),
@@ -255,7 +249,7 @@ where
         verb: Verb::Check.name().to_owned(),
         run: run_name(processes),
         processes,
-        seed: common.seed.unwrap_or(1),
+        seed: common.seed(),
         arguments: arguments_after_verb(),
         clocks: true,
         properties: specs.to_vec(),

@@ -15,6 +15,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args, CommandFactory, FromArgMatches};
 use serde::Serialize;
 
+use super::made::Made;
 use super::progress::Progress;
 use super::simulate::{TraceTo, simulated};
 use super::{
@@ -52,13 +53,6 @@ pub(super) struct ReplayArguments {
     /// Print what came of it as one JSON object
     #[arg(long)]
     pub(super) json: bool,
-}
-
-/// What the processes of a run were made from.
-pub(super) struct Made<L: Lab> {
-    pub(super) processes: u32,
-    pub(super) broken: Option<L::Broken>,
-    pub(super) options: L::Options,
 }
 
 /// What came of a replay.

@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 
+use super::made::Made;
 use super::progress::Progress;
-use super::replay::Made;
 use super::{Common, arguments_after_verb, check_trace, finish};
 use crate::faults::{Assumption, Plan};
 use crate::lab::{Findings, Lab, Place, Study, Summary, Verb};
@@ -68,14 +68,10 @@ struct NetworkArguments {
 struct Latency(RangeInclusive<Duration>);
 
 impl<L: Lab> Arguments<L> {
-    /// What it takes to make the processes again: how many there are, the mistake, and the options as they
-    /// are when processes are made.
+    /// What it takes to make the processes.
     pub(super) fn made(&self) -> anyhow::Result<Made<L>> {
-        let mut options = self.options.clone();
-        let processes = self.common.processes::<L>(&options, Verb::Simulate)?;
-        L::prepare(&mut options, Verb::Simulate, processes).map_err(anyhow::Error::msg)?;
-        L::draw(&mut options, seed(&self.common));
-        Ok(Made { processes, broken: self.broken.clone(), options })
+        let Self { common, broken, options, .. } = self;
+        Made::new(Verb::Simulate, common, common.seed(), broken.clone(), options.clone())
     }
 }
 
@@ -98,11 +94,9 @@ pub(super) fn simulated<L: Lab>(
     arguments: Arguments<L>,
     to: Option<TraceTo>,
 ) -> anyhow::Result<Report> {
-    let Arguments { common, network, broken, mut options } = arguments;
-    let processes = common.processes::<L>(&options, Verb::Simulate)?;
-    L::prepare(&mut options, Verb::Simulate, processes).map_err(anyhow::Error::msg)?;
-    let seed = seed(&common);
-    L::draw(&mut options, seed);
+    let Made { processes, broken, options } = arguments.made()?;
+    let Arguments { common, network, .. } = arguments;
+    let seed = common.seed();
     for (process, _) in &network.crash {
         anyhow::ensure!(
             *process < processes,
@@ -165,7 +159,7 @@ where
         >,
 {
     let processes = u32::try_from(all.len())?;
-    let seed = seed(common);
+    let seed = common.seed();
     let is_traced = to.is_some() || common.trace.is_some();
     let has_enough = to.as_ref().map(|to| to.has_enough.clone());
     let recorder = recorder::<L>(common, options, processes, seed, to)?;
@@ -282,10 +276,6 @@ fn study_report<L: Lab>(study: Study, seed: u64, elapsed: Duration) -> Report {
         began: true,
         lines: study.lines,
     }
-}
-
-fn seed(common: &Common) -> u64 {
-    common.seed.unwrap_or(1)
 }
 
 fn run_name(seed: u64) -> String {
