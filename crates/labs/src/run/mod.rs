@@ -9,7 +9,7 @@
 //! A process can also be a program of its own, which people start by hand, without a launcher: see
 //! [`solo`].
 //!
-//! This module and no other of this crate names netkit.
+//! Beside this module only `cli` names netkit, for options of a run and for the tool `labs`: all else is pure.
 
 mod collect;
 mod conclude;
