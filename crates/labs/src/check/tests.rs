@@ -1,13 +1,12 @@
-use std::cell::RefCell;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use super::{Channels, ExploreError, Options, Outcome, check, explore};
 use crate::process::{Context, Kind, Process, ProcessId};
+use crate::testing::FileInMemory;
 use crate::trace::Header;
 use crate::trace::format::Reader;
 use crate::verdict::{End, PropertyKind, Spec, StreamJudge, Verdict};
@@ -286,20 +285,6 @@ fn a_search_ends_in_time() {
     assert!(outcome.verdicts[0].detail.contains("(the search ended after 0ns)"));
 }
 
-/// A file that can be looked at after it was given away.
-#[derive(Clone, Default)]
-struct Shared(Rc<RefCell<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Saves the counterexample as a trace, and judges it from the file alone.
 fn judged_from_file(outcome: &Outcome<Servant>, spec: Spec, processes: u32) -> Verdict {
     let header = Header {
@@ -313,10 +298,10 @@ fn judged_from_file(outcome: &Outcome<Servant>, spec: Spec, processes: u32) -> V
         clocks: true,
         properties: vec![spec],
     };
-    let file = Shared::default();
+    let file = FileInMemory::default();
     let counterexample = outcome.counterexample.as_ref().unwrap();
     let judge = counterexample.save(&header, Box::new(file.clone())).unwrap();
-    let bytes = file.0.take();
+    let bytes = file.take();
     let reader = Reader::new(BufReader::new(bytes.as_slice())).unwrap();
     let mut stream = StreamJudge::new(&reader.header().properties.clone(), processes);
     reader.for_each(|event| stream.observe(&event.unwrap()).unwrap());

@@ -1,9 +1,6 @@
-use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::convert::Infallible;
-use std::io::{self, Write};
-use std::rc::Rc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -11,6 +8,7 @@ use proptest::prelude::*;
 use super::wheel::Wheel;
 use super::{Chance, Ended, Limits, Mishaps, Network, NetworkError, Simulation, SimulationError};
 use crate::process::{Context, Kind, Process, ProcessId};
+use crate::testing::FileInMemory;
 use crate::trace::{Happening, Header, Noted, Observer, Recorder};
 use crate::verdict::{End, Judge, Spec};
 
@@ -240,22 +238,8 @@ fn loss_leaves_the_latencies_alone() {
     assert!(some.len() < all.len() && some.iter().all(|arrival| all.contains(arrival)));
 }
 
-/// A file that can be looked at after it was given away.
-#[derive(Clone, Default)]
-struct Shared(Rc<RefCell<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 fn traced(seed: u64) -> Vec<u8> {
-    let file = Shared::default();
+    let file = FileInMemory::default();
     let header = Header {
         trace: 1,
         lab: "volley".to_owned(),
@@ -281,7 +265,7 @@ fn traced(seed: u64) -> Vec<u8> {
     simulation.request(P0, Shot(20));
     simulation.run(Limits::default());
     simulation.into_observer().finish().unwrap();
-    file.0.take()
+    file.take()
 }
 
 #[test]
