@@ -23,6 +23,7 @@ use std::fmt::Debug;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -132,9 +133,9 @@ struct Common {
     /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
-    /// Give up after so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
-    timeout: f64,
+    /// Give up after so many seconds [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<f64>,
 }
 
 /// A plan of faults, and where it was read.
@@ -144,6 +145,10 @@ struct Faults {
     file: Option<PathBuf>,
 }
 
+/// How long a run, or a search, may take unless somebody says otherwise: who forgot it comes back and finds that
+/// it has ended.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The most processes that a real run may have: each is a program of its own.
 const RUN_PROCESSES_MAX: u32 = 1_024;
 
@@ -151,6 +156,11 @@ const RUN_PROCESSES_MAX: u32 = 1_024;
 const CHECK_PROCESSES_MAX: u32 = 16;
 
 impl Common {
+    /// After how long to give up.
+    fn timeout(&self) -> Duration {
+        self.timeout.map_or(TIMEOUT, Duration::from_secs_f64)
+    }
+
     /// What random choices are drawn from, where runs are the same again.
     fn seed(&self) -> u64 {
         self.seed.unwrap_or(1)

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -105,7 +104,7 @@ where
         crashes: search.crashes,
         timeouts: search.timeouts.unwrap_or_else(|| L::timeouts(lab_options)),
         states: search.max_states,
-        time: Duration::from_secs_f64(common.timeout),
+        time: common.timeout(),
         ..Options::default()
     };
     for rule in plan.rules() {

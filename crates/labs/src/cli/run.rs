@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -152,7 +151,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         broken: broken.as_ref().map(serde_json::to_value).transpose()?,
         arguments: arguments_after_verb(),
         trace: common.trace.clone(),
-        timeout: Duration::from_secs_f64(common.timeout),
+        timeout: common.timeout(),
         stay: machines.stay,
         max_frame: machines.max_frame,
         follow: show.follows(),

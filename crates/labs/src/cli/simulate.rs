@@ -113,6 +113,7 @@ pub(super) fn simulated<L: Lab>(
             ("--trace", common.trace.is_some()),
             ("--broken", broken.is_some()),
             ("--crash", !network.crash.is_empty()),
+            ("--timeout", common.timeout.is_some()),
         ];
         if let Some((option, _)) = of_one_run.iter().find(|(_, given)| *given) {
             anyhow::bail!("{option} is for one run, and many were asked for: leave it out");
@@ -180,7 +181,7 @@ where
 
     let mut findings = L::findings(options, processes);
     let mut progress = Progress::new();
-    let timeout = Duration::from_secs_f64(common.timeout);
+    let timeout = common.timeout();
     let mut problems = Vec::new();
     let ended = loop {
         let events = simulation.events().saturating_add(ROUND);
@@ -202,7 +203,7 @@ where
             break End::CutShort("nobody wants to know more".to_owned());
         }
         if progress.elapsed() > timeout && has_enough.is_none() {
-            let seconds = common.timeout;
+            let seconds = timeout.as_secs_f64();
             problems.push(format!("time-out after {seconds} s; --timeout gives it longer"));
             break End::CutShort(format!("time-out after {seconds} s"));
         }
