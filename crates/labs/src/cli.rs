@@ -9,17 +9,21 @@
 
 mod check;
 mod live;
+mod made;
+mod output;
 mod progress;
 mod replay;
 mod run;
 mod show;
 mod simulate;
 pub mod tool;
+mod trace_file;
 
 use std::fmt::Debug;
-use std::io::{IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -103,6 +107,7 @@ impl Tool for NoTools {
     }
 }
 
+pub use self::output::print;
 /// The options of `run`, for a lab's own subcommand that is a run too.
 pub use self::run::Arguments as RunArguments;
 /// What the verb `run` does. Returns the exit status.
@@ -128,9 +133,9 @@ struct Common {
     /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
-    /// Give up after so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
-    timeout: f64,
+    /// Give up after so many seconds [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<f64>,
 }
 
 /// A plan of faults, and where it was read.
@@ -140,6 +145,10 @@ struct Faults {
     file: Option<PathBuf>,
 }
 
+/// How long a run, or a search, may take unless somebody says otherwise: who forgot it comes back and finds that
+/// it has ended.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The most processes that a real run may have: each is a program of its own.
 const RUN_PROCESSES_MAX: u32 = 1_024;
 
@@ -147,6 +156,16 @@ const RUN_PROCESSES_MAX: u32 = 1_024;
 const CHECK_PROCESSES_MAX: u32 = 16;
 
 impl Common {
+    /// After how long to give up.
+    fn timeout(&self) -> Duration {
+        self.timeout.map_or(TIMEOUT, Duration::from_secs_f64)
+    }
+
+    /// What random choices are drawn from, where runs are the same again.
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+
     /// What goes wrong, if that can be among so many processes.
     fn faults(&self, processes: u32) -> anyhow::Result<Plan> {
         let mut all = Plan::default();
@@ -216,7 +235,7 @@ fn dispatch<L: Lab>(command: Command<L>) -> anyhow::Result<u8> {
         Command::Participant { .. } => crate::run::participant::<L>().map(|()| 0),
         Command::Reap { run } => {
             for pid in crate::run::reap(&run)? {
-                println!("killed {pid}");
+                print(&format!("killed {pid}\n"))?;
             }
             Ok(0)
         }
@@ -230,16 +249,11 @@ fn dispatch<L: Lab>(command: Command<L>) -> anyhow::Result<u8> {
 
 /// Prints the report and returns the exit status that it means.
 fn finish(report: &Report, json: bool) -> anyhow::Result<u8> {
-    let mut out = std::io::stdout().lock();
-    let text = match json {
+    print(&match json {
         true => format!("{}\n", serde_json::to_string(report)?),
-        false => report.to_text(out.is_terminal()),
-    };
-    // A reader that has read enough (`| head`) is no reason to fail: the status says how it went.
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(report.exit_status()),
-    }
+        false => report.to_text(std::io::stdout().is_terminal()),
+    })?;
+    Ok(report.exit_status())
 }
 
 /// What failed, and why, and why that, on one line. Some errors tell their cause themselves: then it is not

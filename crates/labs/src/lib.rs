@@ -25,7 +25,7 @@ pub mod script;
 pub mod shared_file;
 pub mod simulate;
 pub mod snapshot;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod trace;
 pub mod verdict;

@@ -82,3 +82,22 @@ fn labs_says_which_program_is_missing() {
     assert!(said("\"../../bin/sh\"").contains("is not the name of a program"));
     assert!(said("\"\"").contains("is not the name of a program"));
 }
+
+#[test]
+fn only_what_went_wrong_breaks_an_assumption() {
+    let broken = |option: &str, value: &str| {
+        let output = Command::new(program()).args(["simulate", "--json", option, value]).output();
+        let output = output.unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        report["assumptions_broken"].as_array().cloned().unwrap_or_default()
+    };
+    assert_eq!(broken("--loss", "50%"), ["reliable channels (--loss)"]);
+    assert_eq!(broken("--duplication", "50%"), ["no duplicates (--duplication)"]);
+    assert_eq!(broken("--crash", "3@0"), ["no crash (--crash)"]);
+    // Twenty messages, one on each channel.
+    for (option, value) in
+        [("--loss", "0.01%"), ("--duplication", "0.01%"), ("--reordering", "100%")]
+    {
+        assert_eq!(broken(option, value), [""; 0], "{option} {value}");
+    }
+}

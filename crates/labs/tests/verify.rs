@@ -105,3 +105,20 @@ fn what_no_run_can_do_is_named_with_its_line() {
     assert_eq!(status, Some(2));
     assert!(said.contains("line 4: p1 receives message 0-3, which was not sent"), "{said}");
 }
+
+#[test]
+fn whatever_reads_a_trace_refuses_a_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("t.jsonl");
+    // Opening it would wait until somebody writes.
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let verbs: [&[&str]; 5] =
+        [&["verify"], &["view"], &["view", "--serve"], &["export", "--shiviz"], &["replay"]];
+    for verb in verbs {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_labs"));
+        let output = command.args(verb).arg(&pipe).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{verb:?}: {said}");
+        assert!(said.contains("it is not an ordinary file"), "{verb:?}: {said}");
+    }
+}

@@ -18,7 +18,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
-use crate::reap::{arguments, is_ours, numbers, pidfd_open, pidfd_signal};
+use crate::reap::{command_line, is_ours, numbers, option, pidfd_open, pidfd_signal};
 use crate::run_id::RunId;
 
 /// One process of a run.
@@ -49,16 +49,11 @@ pub fn of_runs() -> Vec<RunProcess> {
 }
 
 fn process_of_run(pid: u32) -> Option<RunProcess> {
-    let arguments = arguments(pid)?;
-    let (program, rest) = arguments.split_first()?;
-    let after = |option: &str| {
-        let mut pairs = rest.windows(2);
-        pairs.find(|pair| pair[0] == option.as_bytes()).map(|pair| pair[1].clone())
-    };
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok();
-    let run = text(after("--run")?)?.parse().ok()?;
-    let rank = text(after("--rank")?)?.parse().ok()?;
-    let program = String::from_utf8_lossy(program);
+    let line = command_line(pid)?;
+    let text = |name| option(&line, name).next().and_then(|value| str::from_utf8(value).ok());
+    let run = text("--run")?.parse().ok()?;
+    let rank = text("--rank")?.parse().ok()?;
+    let program = String::from_utf8_lossy(line.split(|&byte| byte == 0).next()?);
     let program = program.rsplit('/').next().unwrap_or_default().to_owned();
     let stat = Stat::of(pid)?;
     stat.is_alive().then(|| RunProcess {
@@ -176,7 +171,7 @@ mod tests {
         let run = RunId::new();
         let name = run.as_str();
         let mut two = waiting(&["participant", "--run", name, "--rank", "2"]);
-        let mut zero = waiting(&["participant", "--run", name, "--rank", "0"]);
+        let mut zero = waiting(&["participant", &format!("--run={name}"), "--rank=0"]);
         let mut not_one = waiting(&["--run", name]);
         assert!(signal(two.id(), started(two.id()).unwrap(), Signal::SIGSTOP));
         waitpid(Pid::from_raw(two.id() as i32), Some(WaitPidFlag::WUNTRACED)).unwrap();

@@ -24,7 +24,6 @@
 //! Groups, variables and includes of other tools' inventories are left out.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
@@ -33,6 +32,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::files;
 use crate::text::one_line;
 
 #[cfg(test)]
@@ -130,12 +130,12 @@ impl Hosts {
     ///
     /// # Errors
     ///
-    /// As [`Hosts::parse`], or that the file cannot be read or is longer than [`MAX_FILE`]; each
-    /// names the file.
+    /// As [`Hosts::parse`], or that the file cannot be read, is a pipe, or is longer than
+    /// [`MAX_FILE`]; each names the file.
     pub fn read(path: &Path) -> Result<Hosts, HostsError> {
         let unreadable = |source| HostsError::Unreadable { path: path.to_owned(), source };
         let mut bytes = Vec::new();
-        let file = File::open(path).map_err(unreadable)?;
+        let file = files::open(path).map_err(unreadable)?;
         file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > MAX_FILE {
             return Err(HostsError::TooLong { path: path.to_owned() });

@@ -193,6 +193,7 @@
 pub mod census;
 pub mod codec;
 pub mod daemon;
+mod files;
 pub mod frame;
 pub mod hosts;
 pub mod launch;

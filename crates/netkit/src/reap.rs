@@ -69,26 +69,35 @@ pub(crate) fn is_ours(pid: u32) -> bool {
     fs::metadata(format!("/proc/{pid}")).is_ok_and(is_of_user) && !is_elsewhere
 }
 
-/// The command line of a process, the program first. One that has ended has none.
-pub(crate) fn arguments(pid: u32) -> Option<Vec<Vec<u8>>> {
-    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let words = line.strip_suffix(&[0])?.split(|&byte| byte == 0);
-    Some(words.map(<[u8]>::to_vec).collect())
+/// The command line of a process, its arguments each ended by a NUL, the program first. One that has
+/// ended but was not waited for has an empty one.
+pub(crate) fn command_line(pid: u32) -> Option<Vec<u8>> {
+    fs::read(format!("/proc/{pid}/cmdline")).ok()
 }
 
-/// Whether the run stands among the arguments of the process. A process that has ended but was not
-/// waited for has none.
-fn is_of_run(pid: u32, run: &RunId) -> bool {
-    fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| names_run(&line, run))
-}
-
-/// Whether a command line, its arguments each ended by a NUL, names the run.
-fn names_run(command_line: &[u8], run: &RunId) -> bool {
+/// The values that an option has on a command line, written `--option VALUE` or `--option=VALUE`.
+pub(crate) fn option<'a>(command_line: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
     // The first argument is the program.
-    let arguments: Vec<&[u8]> = command_line.split(|&byte| byte == 0).skip(1).collect();
-    let run = run.as_str().as_bytes();
-    arguments.windows(2).any(|pair| pair[0] == b"--run" && pair[1] == run)
-        || arguments.iter().any(|argument| argument.strip_prefix(b"--run=") == Some(run))
+    let mut arguments = command_line.split(|&byte| byte == 0).skip(1).peekable();
+    std::iter::from_fn(move || {
+        loop {
+            match arguments.next()?.strip_prefix(name.as_bytes()) {
+                Some([]) => return arguments.peek().copied(),
+                Some([b'=', value @ ..]) => return Some(value),
+                _ => {}
+            }
+        }
+    })
+}
+
+/// Whether the run stands among the arguments of the process.
+fn is_of_run(pid: u32, run: &RunId) -> bool {
+    command_line(pid).is_some_and(|line| names_run(&line, run))
+}
+
+/// Whether a command line names the run.
+fn names_run(command_line: &[u8], run: &RunId) -> bool {
+    option(command_line, "--run").any(|value| value == run.as_str().as_bytes())
 }
 
 pub(crate) fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
@@ -192,6 +201,15 @@ pub(crate) mod tests {
         nix::sys::wait::waitid(nix::sys::wait::Id::Pid(pid(&child)), flags).unwrap();
         assert_eq!(reap(&run, Signal::SIGKILL), [0; 0]);
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn an_option_has_its_value_in_the_next_argument_or_in_its_own() {
+        let values = |line: &'static [u8]| -> Vec<&[u8]> { option(line, "--run").collect() };
+        assert_eq!(values(b"ring\0--run\0a\0--rank\x003\0--run=b\0"), [b"a", b"b"]);
+        assert_eq!(values(b"ring\0--runs\0a\0-run=b\0x--run=c\0"), [b""; 0]);
+        assert_eq!(values(b"ring\0--run=\0--run\0"), [b"", b""]);
+        assert_eq!(values(b"ring\0--run"), [b""; 0]);
     }
 
     #[test]

@@ -145,11 +145,10 @@ fn client(arguments: &ClientArguments) -> anyhow::Result<()> {
         ..Times::default()
     };
     let entries = if arguments.entries == 0 { u64::MAX } else { arguments.entries };
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let place = Place {
         me,
         processes: 0,
-        host: host.trim().to_owned(),
+        host: labs::run::host_name(),
         pid: std::process::id(),
         address: String::new(),
     };

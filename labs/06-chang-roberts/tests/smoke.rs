@@ -153,6 +153,7 @@ fn what_cannot_be_is_refused_with_the_reason() {
         (&["simulate", "--sweep", "1"], "--sweep 1: a ring has from 2"),
         (&["simulate", "--sweep", "9", "--ids", "sorted"], "its orders are random"),
         (&["simulate", "--sweep", "9", "-n", "4"], "--processes is for one run"),
+        (&["simulate", "--sweep", "9", "--timeout", "4"], "--timeout is for one run"),
         (&["simulate", "--runs", "9"], "--sweep"),
     ] {
         let output = PROGRAM.output(arguments);

@@ -28,7 +28,8 @@ pub enum ExploreError {
     },
 }
 
-/// Serves Stateright's Explorer, to walk through the states by hand, until the program ends.
+/// Serves Stateright's Explorer, to walk through the states by hand, until the program ends. Calls `ready`
+/// once it is known that it can.
 ///
 /// # Errors
 ///
@@ -39,6 +40,7 @@ pub fn explore<P>(
     specs: &[Spec],
     options: &Options,
     address: SocketAddr,
+    ready: impl FnOnce(),
 ) -> Result<(), ExploreError>
 where
     P: Process + Send + Sync + 'static,
@@ -51,6 +53,7 @@ where
     }
     // Stateright panics where it cannot listen, so somebody tries before.
     TcpListener::bind(address).map_err(|error| ExploreError::Listen { address, error })?;
+    ready();
     let model = Model::new(processes, requests, specs.to_vec(), options.clone());
     model.checker().threads(options.threads).serve(address);
     Ok(())

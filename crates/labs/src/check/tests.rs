@@ -1,12 +1,12 @@
-use std::cell::RefCell;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::rc::Rc;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use super::{Channels, ExploreError, Options, Outcome, check, explore};
 use crate::process::{Context, Kind, Process, ProcessId};
+use crate::testing::FileInMemory;
 use crate::trace::Header;
 use crate::trace::format::Reader;
 use crate::verdict::{End, PropertyKind, Spec, StreamJudge, Verdict};
@@ -285,20 +285,6 @@ fn a_search_ends_in_time() {
     assert!(outcome.verdicts[0].detail.contains("(the search ended after 0ns)"));
 }
 
-/// A file that can be looked at after it was given away.
-#[derive(Clone, Default)]
-struct Shared(Rc<RefCell<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Saves the counterexample as a trace, and judges it from the file alone.
 fn judged_from_file(outcome: &Outcome<Servant>, spec: Spec, processes: u32) -> Verdict {
     let header = Header {
@@ -312,10 +298,10 @@ fn judged_from_file(outcome: &Outcome<Servant>, spec: Spec, processes: u32) -> V
         clocks: true,
         properties: vec![spec],
     };
-    let file = Shared::default();
+    let file = FileInMemory::default();
     let counterexample = outcome.counterexample.as_ref().unwrap();
     let judge = counterexample.save(&header, Box::new(file.clone())).unwrap();
-    let bytes = file.0.take();
+    let bytes = file.take();
     let reader = Reader::new(BufReader::new(bytes.as_slice())).unwrap();
     let mut stream = StreamJudge::new(&reader.header().properties.clone(), processes);
     reader.for_each(|event| stream.observe(&event.unwrap()).unwrap());
@@ -362,17 +348,18 @@ fn progress_is_told_while_a_search_lasts() {
     assert!(told.len() > 1 && told.is_sorted(), "{told:?}");
 }
 
-fn serve(address: SocketAddr) -> Result<(), ExploreError> {
-    let requests = vec![vec![Order::Send(1)]];
-    explore(vec![Servant::default(); 2], requests, &[Spec::Fifo], &Options::default(), address)
+fn serve(address: SocketAddr, ready: impl FnOnce()) -> Result<(), ExploreError> {
+    let (processes, requests) = (vec![Servant::default(); 2], vec![vec![Order::Send(1)]]);
+    explore(processes, requests, &[Spec::Fifo], &Options::default(), address, ready)
 }
 
 #[test]
 fn the_explorer_is_not_for_others() {
-    let error = serve(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))).unwrap_err();
+    let ready = || panic!("it cannot be served");
+    let error = serve(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), ready).unwrap_err();
     assert!(matches!(error, ExploreError::NotLoopback(_)));
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let error = serve(taken.local_addr().unwrap()).unwrap_err();
+    let error = serve(taken.local_addr().unwrap(), ready).unwrap_err();
     assert!(matches!(error, ExploreError::Listen { .. }));
 }
 
@@ -382,7 +369,9 @@ fn the_explorer_shows_the_steps() {
     let address = free.local_addr().unwrap();
     drop(free);
     // It serves until the program ends.
-    let server = thread::spawn(move || serve(address).unwrap());
+    let (is_ready, ready) = mpsc::channel();
+    let server = thread::spawn(move || serve(address, || is_ready.send(()).unwrap()).unwrap());
+    ready.recv().unwrap();
     let mut stream = loop {
         match TcpStream::connect(address) {
             Ok(stream) => break stream,

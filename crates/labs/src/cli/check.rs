@@ -3,13 +3,12 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
 
+use super::made::Made;
 use super::progress::Progress;
-use super::replay::Made;
 use super::{Common, arguments_after_verb, check_trace, finish};
 use crate::check::{Channels, Counterexample, Options, STATES_MAX, check as explore_all, explore};
 use crate::faults::{Action, Fault, Rule, When};
@@ -60,14 +59,10 @@ struct Search {
 }
 
 impl<L: Lab> Arguments<L> {
-    /// What it takes to make the processes again: how many there are, the mistake, and the options as they
-    /// are when processes are made.
+    /// What it takes to make the processes.
     pub(super) fn made(&self) -> anyhow::Result<Made<L>> {
-        let mut options = self.options.clone();
-        let processes = self.common.processes::<L>(&options, Verb::Check)?;
-        L::prepare(&mut options, Verb::Check, processes).map_err(anyhow::Error::msg)?;
-        L::draw(&mut options, self.common.seed.unwrap_or(1));
-        Ok(Made { processes, broken: self.broken.clone(), options })
+        let Self { common, broken, options, .. } = self;
+        Made::new(Verb::Check, common, common.seed(), broken.clone(), options.clone())
     }
 }
 
@@ -75,10 +70,8 @@ pub(super) fn check<L>(arguments: Arguments<L>) -> anyhow::Result<u8>
 where
     L: Lab,
 {
-    let Arguments { common, search, broken, mut options } = arguments;
-    let processes = common.processes::<L>(&options, Verb::Check)?;
-    L::prepare(&mut options, Verb::Check, processes).map_err(anyhow::Error::msg)?;
-    L::draw(&mut options, common.seed.unwrap_or(1));
+    let Made { processes, broken, options } = arguments.made()?;
+    let Arguments { common, search, .. } = arguments;
     let build = |rank| L::process(&options, &Place::simulated(rank, processes));
     match broken {
         None => {
@@ -111,7 +104,7 @@ where
         crashes: search.crashes,
         timeouts: search.timeouts.unwrap_or_else(|| L::timeouts(lab_options)),
         states: search.max_states,
-        time: Duration::from_secs_f64(common.timeout),
+        time: common.timeout(),
         ..Options::default()
     };
     for rule in plan.rules() {
@@ -123,8 +116,9 @@ where
     let request = |rank| L::requests(lab_options, ProcessId(rank), processes);
     let requests = (0..processes).map(request).collect();
     if let Some(address) = search.explore {
-        say(&format!("the Explorer is at http://{address}/ until you press Ctrl-C"));
-        explore(all, requests, &specs, &options, address)?;
+        explore(all, requests, &specs, &options, address, || {
+            say(&format!("the Explorer is at http://{address}/ until you press Ctrl-C"));
+        })?;
         return Ok(0);
     }
 
@@ -158,7 +152,7 @@ where
         verb: Verb::Check.name().to_owned(),
         run: run_name(processes),
         processes,
-        seed: common.seed.unwrap_or(1),
+        seed: common.seed(),
         elapsed_s: elapsed.as_secs_f64(),
         virtual_s: None,
         states: Some(outcome.states as u64),
@@ -254,7 +248,7 @@ where
         verb: Verb::Check.name().to_owned(),
         run: run_name(processes),
         processes,
-        seed: common.seed.unwrap_or(1),
+        seed: common.seed(),
         arguments: arguments_after_verb(),
         clocks: true,
         properties: specs.to_vec(),

@@ -15,9 +15,12 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args, CommandFactory, FromArgMatches};
 use serde::Serialize;
 
+use super::made::Made;
 use super::progress::Progress;
 use super::simulate::{TraceTo, simulated};
-use super::{CHECK_PROCESSES_MAX, COULD_NOT_RUN, Command, CommandLine, RUN_PROCESSES_MAX};
+use super::{
+    CHECK_PROCESSES_MAX, COULD_NOT_RUN, Command, CommandLine, RUN_PROCESSES_MAX, print, trace_file,
+};
 use crate::check::panics::quietly;
 use crate::lab::{Lab, Place};
 use crate::process::{Process, ProcessId};
@@ -52,13 +55,6 @@ pub(super) struct ReplayArguments {
     pub(super) json: bool,
 }
 
-/// What the processes of a run were made from.
-pub(super) struct Made<L: Lab> {
-    pub(super) processes: u32,
-    pub(super) broken: Option<L::Broken>,
-    pub(super) options: L::Options,
-}
-
 /// What came of a replay.
 #[derive(Debug, Default, Serialize)]
 struct Outcome {
@@ -83,7 +79,7 @@ struct Outcome {
 pub(super) fn replay<L: Lab>(arguments: &ReplayArguments) -> anyhow::Result<u8> {
     let path = &arguments.trace;
     let place = path.display();
-    let reader = open(path)?;
+    let reader = trace_file::read(path)?;
     let (header, setup) = (reader.header().clone(), reader.setup().cloned());
     ensure!(
         header.lab == L::NAME,
@@ -124,13 +120,6 @@ pub(super) fn replay<L: Lab>(arguments: &ReplayArguments) -> anyhow::Result<u8> 
         Some(false) => DIFFERS,
         None => COULD_NOT_RUN,
     })
-}
-
-fn open(path: &Path) -> anyhow::Result<Reader<BufReader<File>>> {
-    let place = path.display();
-    crate::report::check_regular(path).with_context(|| format!("cannot read {place}"))?;
-    let file = File::open(path).with_context(|| format!("cannot open {place}"))?;
-    Reader::new(BufReader::new(file)).with_context(|| format!("{place}"))
 }
 
 // What the processes were made from.
@@ -293,8 +282,7 @@ impl StatesFile {
         crate::report::check_regular(path).with_context(failed)?;
         crate::report::check_other(path, trace).with_context(failed)?;
         let mut first = Vec::new();
-        let file = File::open(trace).with_context(|| trace.display().to_string())?;
-        BufReader::new(file)
+        trace_file::open(trace)?
             .take(crate::trace::format::HEADER_MAX)
             .read_until(b'\n', &mut first)?;
         let mut to = BufWriter::new(File::create(path).with_context(failed)?);
@@ -327,7 +315,7 @@ fn simulate_again<L: Lab>(
     differences: &mut Vec<String>,
 ) -> anyhow::Result<bool> {
     let Command::Simulate(arguments) = parsed::<L>(header)? else { bail!("the verb is given") };
-    let original = BufReader::new(File::open(path)?);
+    let original = trace_file::open(path)?;
     let has_enough = Rc::new(Cell::new(false));
     let comparison = Rc::new(RefCell::new(Comparison::new(original, has_enough.clone())));
     let to = Box::new(Compared(comparison.clone()));
@@ -446,15 +434,10 @@ fn shown(line: &[u8]) -> String {
 // Telling.
 
 fn tell(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    let text = match json {
+    print(&match json {
         true => format!("{}\n", serde_json::to_string(outcome)?),
-        false => text(outcome, out.is_terminal()),
-    };
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+        false => text(outcome, io::stdout().is_terminal()),
+    })
 }
 
 fn text(outcome: &Outcome, colour: bool) -> String {

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -10,6 +9,7 @@ use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 
 use super::live::Live;
+use super::made::Made;
 use super::show::Show;
 use super::{Common, arguments_after_verb, check_trace, finish, key};
 use crate::faults::PlanError;
@@ -91,10 +91,12 @@ fn max_frame(text: &str) -> Result<usize, String> {
 ///
 /// If nothing could be started, or the result not be judged.
 pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
-    let Arguments { common, machines, broken, mut options } = arguments;
+    let Arguments { common, machines, broken, options } = arguments;
     init_log();
-    let processes = common.processes::<L>(&options, Verb::Run)?;
-    L::prepare(&mut options, Verb::Run, processes).map_err(anyhow::Error::msg)?;
+    let run = crate::run::new_run_id();
+    let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
+    let made = Made::<L>::new(Verb::Run, &common, seed, broken, options)?;
+    let Made { processes, broken, options } = made;
     let faults = common.faults(processes)?;
     let hosts = match &machines.hosts {
         Some(path) => Hosts::read(path)?,
@@ -109,9 +111,6 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
             return Err(PlanError::keeps_nothing(process)).context("--faults");
         }
     }
-    let run = crate::run::new_run_id();
-    let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
-    L::draw(&mut options, seed);
     let properties = L::properties(&options, processes);
     let live = machines.view.map(|port| {
         let header = Header {
@@ -153,7 +152,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         broken: broken.as_ref().map(serde_json::to_value).transpose()?,
         arguments: arguments_after_verb(),
         trace: common.trace.clone(),
-        timeout: Duration::from_secs_f64(common.timeout),
+        timeout: common.timeout(),
         stay: machines.stay,
         max_frame: machines.max_frame,
         follow: show.follows(),

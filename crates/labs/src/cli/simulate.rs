@@ -10,14 +10,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 
+use super::made::Made;
 use super::progress::Progress;
-use super::replay::Made;
 use super::{Common, arguments_after_verb, check_trace, finish};
 use crate::faults::{Assumption, Plan};
 use crate::lab::{Findings, Lab, Place, Study, Summary, Verb};
 use crate::process::{Process, ProcessId};
 use crate::report::{PlaceOf, Report, Struck};
-use crate::simulate::{Chance, Ended, Limits, Network, Simulation};
+use crate::simulate::{Chance, Ended, Limits, Mishaps, Network, Simulation};
 use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
 use crate::trace::{Header, Recorder};
 use crate::verdict::{End, Judge};
@@ -68,14 +68,10 @@ struct NetworkArguments {
 struct Latency(RangeInclusive<Duration>);
 
 impl<L: Lab> Arguments<L> {
-    /// What it takes to make the processes again: how many there are, the mistake, and the options as they
-    /// are when processes are made.
+    /// What it takes to make the processes.
     pub(super) fn made(&self) -> anyhow::Result<Made<L>> {
-        let mut options = self.options.clone();
-        let processes = self.common.processes::<L>(&options, Verb::Simulate)?;
-        L::prepare(&mut options, Verb::Simulate, processes).map_err(anyhow::Error::msg)?;
-        L::draw(&mut options, seed(&self.common));
-        Ok(Made { processes, broken: self.broken.clone(), options })
+        let Self { common, broken, options, .. } = self;
+        Made::new(Verb::Simulate, common, common.seed(), broken.clone(), options.clone())
     }
 }
 
@@ -98,11 +94,9 @@ pub(super) fn simulated<L: Lab>(
     arguments: Arguments<L>,
     to: Option<TraceTo>,
 ) -> anyhow::Result<Report> {
-    let Arguments { common, network, broken, mut options } = arguments;
-    let processes = common.processes::<L>(&options, Verb::Simulate)?;
-    L::prepare(&mut options, Verb::Simulate, processes).map_err(anyhow::Error::msg)?;
-    let seed = seed(&common);
-    L::draw(&mut options, seed);
+    let Made { processes, broken, options } = arguments.made()?;
+    let Arguments { common, network, .. } = arguments;
+    let seed = common.seed();
     for (process, _) in &network.crash {
         anyhow::ensure!(
             *process < processes,
@@ -119,6 +113,7 @@ pub(super) fn simulated<L: Lab>(
             ("--trace", common.trace.is_some()),
             ("--broken", broken.is_some()),
             ("--crash", !network.crash.is_empty()),
+            ("--timeout", common.timeout.is_some()),
         ];
         if let Some((option, _)) = of_one_run.iter().find(|(_, given)| *given) {
             anyhow::bail!("{option} is for one run, and many were asked for: leave it out");
@@ -129,7 +124,7 @@ pub(super) fn simulated<L: Lab>(
             anyhow::bail!("{option} is what these runs vary themselves: leave it out");
         }
         anyhow::ensure!(to.is_none(), "many runs leave no trace: it is of one");
-        let study = runs(seed, &network.into_network())?;
+        let study = runs(seed, &network.to_network())?;
         return Ok(study_report::<L>(study, seed, started.elapsed()));
     }
     if to.is_none() {
@@ -165,13 +160,11 @@ where
         >,
 {
     let processes = u32::try_from(all.len())?;
-    let seed = seed(common);
-    let crashes = network.crash.clone();
-    let by_network = broken_by_network::<L>(&network);
+    let seed = common.seed();
     let is_traced = to.is_some() || common.trace.is_some();
     let has_enough = to.as_ref().map(|to| to.has_enough.clone());
     let recorder = recorder::<L>(common, options, processes, seed, to)?;
-    let mut simulation = Simulation::new(seed, network.into_network(), all, recorder)?;
+    let mut simulation = Simulation::new(seed, network.to_network(), all, recorder)?;
     if is_traced {
         // Measuring a message costs as much as encoding it, and only the trace shows it.
         simulation = simulation.sizes(crate::run::message_size);
@@ -181,14 +174,14 @@ where
             simulation.request_at(Duration::ZERO, process, request);
         }
     }
-    for (process, at) in crashes {
+    for &(process, at) in &network.crash {
         simulation.crash_at(at, ProcessId(process));
     }
     simulation = simulation.with_faults(faults, seed)?;
 
     let mut findings = L::findings(options, processes);
     let mut progress = Progress::new();
-    let timeout = Duration::from_secs_f64(common.timeout);
+    let timeout = common.timeout();
     let mut problems = Vec::new();
     let ended = loop {
         let events = simulation.events().saturating_add(ROUND);
@@ -210,7 +203,7 @@ where
             break End::CutShort("nobody wants to know more".to_owned());
         }
         if progress.elapsed() > timeout && has_enough.is_none() {
-            let seconds = common.timeout;
+            let seconds = timeout.as_secs_f64();
             problems.push(format!("time-out after {seconds} s; --timeout gives it longer"));
             break End::CutShort(format!("time-out after {seconds} s"));
         }
@@ -220,9 +213,11 @@ where
     let virtual_time = simulation.now();
     let toll = simulation.toll();
     drop(progress);
-    for &(process, at_us) in simulation.observer().crashes() {
+    let crashes = simulation.observer().crashes();
+    for &(process, at_us) in crashes {
         findings.on_crash(process, at_us);
     }
+    let by_network = network.broken(L::ASSUMES, simulation.mishaps(), crashes);
     let judge = simulation.into_observer().finish().with_context(|| match &common.trace {
         Some(path) => format!("the trace could not be written to {}", path.display()),
         None => "the run could not be recorded".to_owned(),
@@ -284,26 +279,6 @@ fn study_report<L: Lab>(study: Study, seed: u64, elapsed: Duration) -> Report {
     }
 }
 
-/// What the lab's algorithm assumes and this network does not grant.
-fn broken_by_network<L: Lab>(network: &NetworkArguments) -> Vec<String> {
-    let unordered = network.unordered || network.reordering != Chance::NEVER;
-    let by_network = [
-        (Assumption::Fifo, unordered, "--unordered"),
-        (Assumption::Reliable, network.loss.is_some_and(|loss| loss != Chance::NEVER), "--loss"),
-        (Assumption::NoDuplicates, network.duplication != Chance::NEVER, "--duplication"),
-        (Assumption::NoCrash, !network.crash.is_empty(), "--crash"),
-    ];
-    by_network
-        .iter()
-        .filter(|(assumption, is_broken, _)| *is_broken && L::ASSUMES.contains(assumption))
-        .map(|(assumption, _, option)| format!("{assumption} ({option})"))
-        .collect()
-}
-
-fn seed(common: &Common) -> u64 {
-    common.seed.unwrap_or(1)
-}
-
 fn run_name(seed: u64) -> String {
     format!("simulated-{seed}")
 }
@@ -356,15 +331,45 @@ fn without_trace(arguments: Vec<String>) -> Vec<String> {
 }
 
 impl NetworkArguments {
-    fn into_network(self) -> Network {
+    fn to_network(&self) -> Network {
         let usual = Network::default();
         Network {
-            latency: self.latency.map_or(usual.latency, |latency| latency.0),
+            latency: self.latency.clone().map_or(usual.latency, |latency| latency.0),
             loss: self.loss.unwrap_or(usual.loss),
             duplication: self.duplication,
             reordering: self.reordering,
             fifo: !self.unordered && self.reordering == Chance::NEVER,
         }
+    }
+
+    /// What of `assumed` was taken away, each with the options that did it. What could have gone wrong and
+    /// did not takes nothing away.
+    fn broken(
+        &self,
+        assumed: &[Assumption],
+        mishaps: Mishaps,
+        crashes: &[(ProcessId, u64)],
+    ) -> Vec<String> {
+        let unordered = match (self.unordered, self.reordering != Chance::NEVER) {
+            (true, true) => "--unordered --reordering",
+            (false, true) => "--reordering",
+            _ => "--unordered",
+        };
+        let has_crashed = |&(process, at): &(u32, Duration)| {
+            crashes.iter().any(|&(who, at_us)| {
+                who == ProcessId(process) && u128::from(at_us) == at.as_micros()
+            })
+        };
+        [
+            (Assumption::Fifo, mishaps.overtaking > 0, unordered),
+            (Assumption::Reliable, mishaps.lost > 0, "--loss"),
+            (Assumption::NoDuplicates, mishaps.doubled > 0, "--duplication"),
+            (Assumption::NoCrash, self.crash.iter().any(has_crashed), "--crash"),
+        ]
+        .iter()
+        .filter(|(assumption, is_broken, _)| *is_broken && assumed.contains(assumption))
+        .map(|(assumption, _, option)| format!("{assumption} ({option})"))
+        .collect()
     }
 }
 
@@ -392,4 +397,49 @@ fn milliseconds(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is not a number of milliseconds");
     let milliseconds: f64 = text.parse().map_err(|_| wrong())?;
     Duration::try_from_secs_f64(milliseconds / 1_000.0).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        network: NetworkArguments,
+    }
+
+    const ALL: [Assumption; 4] =
+        [Assumption::Fifo, Assumption::Reliable, Assumption::NoDuplicates, Assumption::NoCrash];
+
+    fn broken(line: &str, mishaps: Mishaps, crashes: &[(ProcessId, u64)]) -> Vec<String> {
+        let line = Line::parse_from(std::iter::once("simulate").chain(line.split_whitespace()));
+        line.network.broken(&ALL, mishaps, crashes)
+    }
+
+    #[test]
+    fn what_did_not_go_wrong_breaks_nothing() {
+        let line = "--loss 1% --duplication 1% --reordering 1% --crash 1@20";
+        assert_eq!(broken(line, Mishaps::default(), &[]), [""; 0]);
+        // It died before, for another reason.
+        assert_eq!(broken(line, Mishaps::default(), &[(ProcessId(1), 19_000)]), [""; 0]);
+    }
+
+    #[test]
+    fn what_went_wrong_is_named_by_its_option() {
+        let mishaps = Mishaps { lost: 1, doubled: 1, overtaking: 1 };
+        let said = broken("--unordered --crash 1@20", mishaps, &[(ProcessId(1), 20_000)]);
+        let expected = [
+            "FIFO (--unordered)",
+            "reliable channels (--loss)",
+            "no duplicates (--duplication)",
+            "no crash (--crash)",
+        ];
+        assert_eq!(said, expected);
+        assert_eq!(broken("--reordering 1%", mishaps, &[])[0], "FIFO (--reordering)");
+        let both = broken("--reordering 1% --unordered", mishaps, &[]);
+        assert_eq!(both[0], "FIFO (--unordered --reordering)");
+    }
 }

@@ -11,7 +11,6 @@ mod stop;
 mod view;
 
 use std::collections::BTreeMap;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -19,9 +18,8 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use super::progress::Progress;
-use super::{COULD_NOT_RUN, finish, one_line};
+use super::{COULD_NOT_RUN, finish, one_line, trace_file};
 use crate::report::{Report, say};
-use crate::trace::format::Reader;
 use crate::verdict::{End, StreamJudge};
 
 /// Look at what runs of the labs left
@@ -93,8 +91,7 @@ pub fn main() -> ExitCode {
 
 fn verify(path: &Path) -> anyhow::Result<Report> {
     let place = path.display();
-    let file = view::open_trace(path)?;
-    let mut reader = Reader::new(BufReader::new(file)).with_context(|| format!("{place}"))?;
+    let mut reader = trace_file::read(path)?;
     let header = reader.header().clone();
     let mut judge = StreamJudge::new(&header.properties, header.processes);
     let mut progress = Progress::new();

@@ -158,7 +158,10 @@ fn when(words: &mut Words<'_>) -> Result<When, String> {
             }
             words.next();
             let to = time(words.expect(a_time)?)?;
-            if from >= to {
+            if from == to {
+                return Err("it ends when it begins: let it end later".to_owned());
+            }
+            if from > to {
                 return Err("it ends before it begins: exchange the times".to_owned());
             }
             Ok(When::Between(from, to))

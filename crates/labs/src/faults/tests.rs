@@ -53,6 +53,8 @@ fn what_is_no_plan_is_refused() {
         ("delay ..s", "is no time"),
         ("stop", "the number of a process"),
         ("stop 3 from 5s to 2s", "ends before it begins"),
+        ("stop 3 from 0s to 0s", "ends when it begins"),
+        ("drop from 2s to 2000ms", "ends when it begins"),
         ("stop 3 after 0 TOKEN", "no number of messages"),
         ("stop 3 after 1", "a kind of messages"),
         ("stop 3 at 2s now", "too much"),

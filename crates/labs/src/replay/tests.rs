@@ -1,12 +1,10 @@
-use std::cell::RefCell;
-use std::io::{self, Write};
-use std::rc::Rc;
 use std::time::Duration;
 
 use super::*;
 use crate::check::{Options, check};
 use crate::process::{Context, Kind};
 use crate::simulate::{Chance, Limits, Network, Simulation};
+use crate::testing::FileInMemory;
 use crate::trace::format::Reader;
 use crate::trace::{Header, Note, Recorder};
 use crate::verdict::{Judge, Spec};
@@ -80,19 +78,6 @@ impl Process for Dice {
     }
 }
 
-#[derive(Clone, Default)]
-struct Shared(Rc<RefCell<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 fn header(verb: &str, seed: u64) -> Header {
     Header {
         trace: 1,
@@ -117,7 +102,7 @@ fn requests() -> Vec<Vec<Start>> {
 
 /// A simulated run of three, on a network that loses, doubles and reorders.
 fn simulated(seed: u64) -> (Vec<TraceEvent>, Vec<Dice>) {
-    let file = Shared::default();
+    let file = FileInMemory::default();
     let judge = Judge::new(&[], 3);
     let recorder =
         Recorder::writing(&header("simulate", seed), judge, Box::new(file.clone())).unwrap();
@@ -134,7 +119,7 @@ fn simulated(seed: u64) -> (Vec<TraceEvent>, Vec<Dice>) {
     simulation.run(Limits::default());
     let last = simulation.processes().to_vec();
     simulation.into_observer().finish().unwrap();
-    let bytes = file.0.take();
+    let bytes = file.take();
     (Reader::new(bytes.as_slice()).unwrap().map(Result::unwrap).collect(), last)
 }
 
@@ -231,9 +216,9 @@ fn the_choices_of_a_counterexample_are_found() {
     let demanded = [Spec::Entries { enter: "ROLLED".to_owned(), times: 0 }];
     let outcome = check(all.clone(), requests(), &demanded, &options, |_| ());
     let found = outcome.counterexample.expect("somebody is rolled for");
-    let file = Shared::default();
+    let file = FileInMemory::default();
     found.save(&header("check", 1), Box::new(file.clone())).unwrap();
-    let bytes = file.0.take();
+    let bytes = file.take();
     let events: Vec<_> = Reader::new(bytes.as_slice()).unwrap().map(Result::unwrap).collect();
     let (replay, parted) = replay(&events, all, Luck::Unknown);
     assert_eq!(parted, None);
@@ -247,9 +232,9 @@ fn a_panic_of_the_checker_is_the_end_here_too_and_nowhere_else() {
     let options = Options { timeouts: 2, ..Options::default() };
     let outcome = check(all.clone(), requests(), &[], &options, |_| ());
     let found = outcome.counterexample.expect("the second timeout panics");
-    let file = Shared::default();
+    let file = FileInMemory::default();
     found.save(&header("check", 1), Box::new(file.clone())).unwrap();
-    let bytes = file.0.take();
+    let bytes = file.take();
     let events: Vec<_> = Reader::new(bytes.as_slice()).unwrap().map(Result::unwrap).collect();
     assert_eq!(replay(&events, all.clone(), Luck::Unknown).1, None);
 
@@ -304,7 +289,7 @@ impl Process for Keeper {
 
 #[test]
 fn who_starts_again_does_so_from_what_it_kept() {
-    let file = Shared::default();
+    let file = FileInMemory::default();
     let recorder =
         Recorder::writing(&header("simulate", 3), Judge::new(&[], 3), Box::new(file.clone()));
     let all = vec![Keeper::default(); 3];
@@ -317,7 +302,7 @@ fn who_starts_again_does_so_from_what_it_kept() {
     let mut simulation = simulation.with_faults(&plan, 3).unwrap();
     simulation.run(Limits::default());
     simulation.into_observer().finish().unwrap();
-    let bytes = file.0.take();
+    let bytes = file.take();
     let mut events: Vec<_> = Reader::new(bytes.as_slice()).unwrap().map(Result::unwrap).collect();
     let follow = |events: &[TraceEvent]| {
         let requests = vec![vec![Start(1)]];

@@ -118,26 +118,15 @@ impl Conductor<'_> {
 
     /// What is known of all, by rank.
     pub(super) fn participants(&self) -> Vec<Participant> {
-        let participant = |member: &Member| Participant {
-            host: self.host(member.host),
-            pid: member.pid(),
-            log: member.hello.as_ref().map(|hello| hello.log.clone()).unwrap_or_default(),
-        };
-        self.members.iter().map(participant).collect()
+        self.members.iter().map(|member| member.participant(self.host(member.host))).collect()
     }
 
     /// How the processes were made.
     fn setup(&self) -> Setup {
-        let place = |member: &Member| match &member.hello {
-            None => Whereabouts::default(),
-            Some(Hello { host, pid, address, .. }) => {
-                Whereabouts { host: host.clone(), pid: *pid, address: address.clone() }
-            }
-        };
         Setup {
             options: self.plan.options.clone(),
             broken: self.plan.broken.clone(),
-            places: self.members.iter().map(place).collect(),
+            places: self.members.iter().map(Member::whereabouts).collect(),
         }
     }
 
@@ -273,6 +262,24 @@ impl Conductor<'_> {
     /// Whether this process of this machine had not taken leave when it was killed.
     fn was_lost(&self, pid: u32) -> bool {
         self.members.iter().any(|m| m.pid() == pid && (m.gone.is_some() || m.connection.is_some()))
+    }
+}
+
+impl Member {
+    /// What reports say of it: `host` is its machine as the host file names it.
+    pub(super) fn participant(&self, host: String) -> Participant {
+        let log = self.known().map(|hello| hello.log.clone()).unwrap_or_default();
+        Participant { host, pid: self.pid(), log }
+    }
+
+    /// Where its process was made.
+    pub(super) fn whereabouts(&self) -> Whereabouts {
+        match self.known() {
+            None => Whereabouts::default(),
+            Some(Hello { host, pid, address, .. }) => {
+                Whereabouts { host: host.clone(), pid: *pid, address: address.clone() }
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 //! A process can also be a program of its own, which people start by hand, without a launcher: see
 //! [`solo`].
 //!
-//! This module and no other of this crate names netkit.
+//! Beside this module only `cli` names netkit, for options of a run and for the tool `labs`: all else is pure.
 
 mod collect;
 mod conclude;
@@ -181,8 +181,9 @@ impl Service for EndsAtSignal {
     }
 }
 
-/// The name of this machine.
-pub(crate) fn host_name() -> String {
+/// The name of this machine, as it calls itself: what [`Place`] says of a process here. `localhost` if it has
+/// none.
+pub fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     match name.trim() {
         "" => "localhost".to_owned(),

@@ -5,10 +5,11 @@ use proptest::prelude::*;
 use super::collect::{Collected, judge};
 use super::config::Config;
 use super::journal::{Entry, Events, JOURNAL_MAX, Journal};
+use super::launcher::{Hello, Member};
 use super::wire::{PeerFrame, ToLauncher, ToParticipant};
 use crate::process::ProcessId;
 use crate::trace::event::FORMAT;
-use crate::trace::{Header, Note, Stamper, TraceEvent, What};
+use crate::trace::{Header, Note, Stamper, TraceEvent, What, Whereabouts};
 use crate::verdict::{End, Spec};
 
 const P0: ProcessId = ProcessId(0);
@@ -181,6 +182,26 @@ fn a_process_that_died_crashes_at_the_end_of_its_journal() {
     .unwrap();
     let last = last.unwrap();
     assert_eq!((last.what, last.n), (What::Crash, 6));
+}
+
+/// Where it ran, and its log, are of use all the more then.
+#[test]
+fn who_could_not_be_started_again_is_known_from_before() {
+    let mut member = Member::new(0);
+    assert_eq!(member.participant("lab01".to_owned()).pid, 0);
+    assert_eq!(member.whereabouts(), Whereabouts::default());
+    member.former = Some(Hello {
+        host: "lab01.room".to_owned(),
+        pid: 17,
+        address: "10.0.0.1:4711".to_owned(),
+        log: "/tmp/labs-me/r/lab-0.log".to_owned(),
+    });
+    let participant = member.participant("lab01".to_owned());
+    assert_eq!((participant.pid, &*participant.log), (17, "/tmp/labs-me/r/lab-0.log"));
+    let Whereabouts { host, pid, address } = member.whereabouts();
+    assert_eq!((&*host, pid, &*address), ("lab01.room", 17, "10.0.0.1:4711"));
+    member.started = Some(18);
+    assert_eq!(member.participant("lab01".to_owned()).pid, 18);
 }
 
 proptest! {

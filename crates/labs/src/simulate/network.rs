@@ -64,6 +64,17 @@ impl Network {
     }
 }
 
+/// What the network did to messages in a run, apart from what a plan of faults says.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Mishaps {
+    /// How many messages were lost.
+    pub lost: u64,
+    /// How many messages were doubled.
+    pub doubled: u64,
+    /// How many messages overtook an earlier one on their channel, one that is held back too.
+    pub overtaking: u64,
+}
+
 /// Why a network is impossible.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum NetworkError {

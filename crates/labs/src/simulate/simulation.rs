@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::time::Duration;
 
-use super::network::{Network, NetworkError};
+use super::network::{Mishaps, Network, NetworkError};
 use super::wheel::{Key, Wheel};
 use crate::chance::below;
 use crate::faults::{
@@ -82,8 +82,9 @@ pub struct Simulation<P: Process, O: Observer = ()> {
     events: u64,
     started: bool,
     queue: Wheel<Scheduled<P, O::Carried>>,
-    /// Of each sender, when its last message to each receiver arrives; empty where channels are not FIFO.
+    /// Of each sender, when the last of its messages to each receiver arrives.
     arrivals: Vec<Peers>,
+    mishaps: Mishaps,
     /// The running timers of each process; empty until one is started.
     timers: Vec<Vec<(P::Timer, Key)>>,
     crashed: Vec<bool>,
@@ -265,10 +266,6 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             duplication: stream(),
             reordering: stream(),
         };
-        let mut arrivals = Vec::new();
-        if network.fifo {
-            arrivals.resize_with(n, Peers::default);
-        }
         Ok(Self {
             processes,
             observer,
@@ -280,7 +277,8 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             events: 0,
             started: false,
             queue: Wheel::new(),
-            arrivals,
+            arrivals: vec![Peers::default(); n],
+            mishaps: Mishaps::default(),
             timers: Vec::new(),
             crashed: vec![false; n],
             indications: None,
@@ -455,6 +453,11 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         let mut toll = faults.toll.clone();
         toll.merge(faults.injector.toll());
         toll
+    }
+
+    /// What the network did to messages so far.
+    pub fn mishaps(&self) -> Mishaps {
+        self.mishaps
     }
 
     /// Whether nothing will happen any more: what is left is at most what the plan of faults does to
@@ -776,11 +779,19 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         };
         // A lost message has its latency too, so that losing it does not change that of the next.
         let latency = self.random.latency(&self.network) + microseconds(fate.delay);
-        if self.random.loses(&self.network) || fate.is_lost {
+        let is_lost = self.random.loses(&self.network);
+        self.mishaps.lost += u64::from(is_lost);
+        if is_lost || fate.is_lost {
             self.observer.on_drop(self.now, from, to, &message, bytes, &carried);
             return;
         }
-        if let Some(latency) = self.random.second_latency(&self.network) {
+        let second_latency = self.random.second_latency(&self.network);
+        if fate.overtaken_by.is_none() {
+            let first = second_latency.unwrap_or(latency).min(latency);
+            self.note_overtaking(from, to, first);
+        }
+        if let Some(latency) = second_latency {
+            self.mishaps.doubled += 1;
             let (message, carried) = (message.clone(), carried.clone());
             let copy = Scheduled::Message { from, to, bytes, message, carried };
             self.schedule_message(from, to, latency, copy);
@@ -844,7 +855,17 @@ impl<P: Process, O: Observer> Simulation<P, O> {
     fn send_alone(&mut self, from: ProcessId, to: ProcessId, held: Option<Held<P, O::Carried>>) {
         for message in held.into_iter().flat_map(|held| held.messages) {
             let latency = self.random.latency(&self.network);
+            self.note_overtaking(from, to, latency);
             self.schedule_message(from, to, latency, message);
+        }
+    }
+
+    /// Counts a message that is about to be scheduled, if it overtakes one that was sent before.
+    fn note_overtaking(&mut self, from: ProcessId, to: ProcessId, latency: u64) {
+        if !self.network.fifo {
+            let arrival = self.now.saturating_add(latency);
+            let overtakes = arrival < self.arrivals[from.index()].number(to);
+            self.mishaps.overtaking += u64::from(overtakes);
         }
     }
 
@@ -857,9 +878,9 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         message: Scheduled<P, O::Carried>,
     ) -> u64 {
         let mut arrival = self.now.saturating_add(latency);
-        if let Some(arrivals) = self.arrivals.get_mut(from.index()) {
-            let last = arrivals.number_mut(to);
-            *last = arrival.max(*last);
+        let last = self.arrivals[from.index()].number_mut(to);
+        *last = arrival.max(*last);
+        if self.network.fifo {
             arrival = *last;
         }
         self.queue.insert(arrival, message);

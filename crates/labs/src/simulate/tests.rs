@@ -1,16 +1,14 @@
-use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::convert::Infallible;
-use std::io::{self, Write};
-use std::rc::Rc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::wheel::Wheel;
-use super::{Chance, Ended, Limits, Network, NetworkError, Simulation, SimulationError};
+use super::{Chance, Ended, Limits, Mishaps, Network, NetworkError, Simulation, SimulationError};
 use crate::process::{Context, Kind, Process, ProcessId};
+use crate::testing::FileInMemory;
 use crate::trace::{Happening, Header, Noted, Observer, Recorder};
 use crate::verdict::{End, Judge, Spec};
 
@@ -193,6 +191,36 @@ fn duplication_doubles_its_share() {
     assert_eq!(verdicts(&simulation), [Some(true), Some(false)]);
 }
 
+/// What the network says that it did, against what arrived.
+#[test]
+fn what_the_network_did_is_counted() {
+    let half = Network { loss: Chance::percent(50), ..Network::default() };
+    let lossy = volley(half, 100);
+    let lost = 100 - lossy.process(P1).arrived.len() as u64;
+    assert_eq!(lossy.mishaps(), Mishaps { lost, ..Mishaps::default() });
+
+    let doubling = Network { duplication: Chance::percent(50), ..Network::default() };
+    let doubling = volley(doubling, 100);
+    let doubled = doubling.process(P1).arrived.len() as u64 - 100;
+    assert_eq!(doubling.mishaps(), Mishaps { doubled, ..Mishaps::default() });
+
+    for network in [FAULTY, Network { reordering: Chance::percent(5), ..FAULTY }] {
+        let unordered = volley(network, 100);
+        let arrived: Vec<_> = unordered.process(P1).arrived.iter().map(|(_, n)| *n).collect();
+        let overtakes = |(at, n): (usize, &u32)| arrived[at..].iter().any(|later| later < n);
+        let overtaking = arrived.iter().enumerate().filter(|&one| overtakes(one)).count() as u64;
+        assert!(overtaking > 50, "{overtaking}");
+        assert_eq!(unordered.mishaps(), Mishaps { overtaking, ..Mishaps::default() });
+    }
+}
+
+#[test]
+fn that_a_copy_comes_late_overtakes_nothing() {
+    let one = volley(Network { duplication: Chance::ALWAYS, ..FAULTY }, 1);
+    assert_eq!(one.process(P1).arrived.len(), 2);
+    assert_eq!(one.mishaps(), Mishaps { doubled: 1, ..Mishaps::default() });
+}
+
 /// What arrives, arrives when it would without loss.
 #[test]
 fn loss_leaves_the_latencies_alone() {
@@ -210,22 +238,8 @@ fn loss_leaves_the_latencies_alone() {
     assert!(some.len() < all.len() && some.iter().all(|arrival| all.contains(arrival)));
 }
 
-/// A file that can be looked at after it was given away.
-#[derive(Clone, Default)]
-struct Shared(Rc<RefCell<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 fn traced(seed: u64) -> Vec<u8> {
-    let file = Shared::default();
+    let file = FileInMemory::default();
     let header = Header {
         trace: 1,
         lab: "volley".to_owned(),
@@ -251,7 +265,7 @@ fn traced(seed: u64) -> Vec<u8> {
     simulation.request(P0, Shot(20));
     simulation.run(Limits::default());
     simulation.into_observer().finish().unwrap();
-    file.0.take()
+    file.take()
 }
 
 #[test]

@@ -1,10 +1,8 @@
 //! Simulated runs and traces, judged.
 
-use std::cell::RefCell;
-use std::io::{self, Write};
 use std::path::Path;
-use std::rc::Rc;
 
+use super::FileInMemory;
 use crate::check::{Counterexample, Options, check};
 use crate::faults::Plan;
 use crate::process::Process;
@@ -125,25 +123,11 @@ pub fn assert_saved_trace_shows_it<P: Process>(
         clocks: true,
         properties: demanded.to_vec(),
     };
-    let file = SharedFile::default();
+    let file = FileInMemory::default();
     counterexample.save(&header, Box::new(file.clone())).expect("memory can be written to");
-    let verdicts = judged(&file.0.borrow());
+    let verdicts = judged(&file.take());
     let broken = violated(&verdicts);
     assert!(broken.contains(&counterexample.property.as_str()), "{counterexample}: {verdicts:?}");
-}
-
-/// A file in memory that can be looked at after it was given away.
-#[derive(Clone, Default)]
-struct SharedFile(Rc<RefCell<Vec<u8>>>);
-
-impl Write for SharedFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// The verdicts on a complete run, from its trace file alone.

@@ -149,6 +149,10 @@ fn a_file_that_is_missing_too_long_or_wrong_is_named() {
     assert!(read().contains("longer than"), "{}", read());
     std::fs::write(&path, "lab[1-2]").unwrap();
     assert_eq!(Hosts::read(&path).unwrap().len(), 2);
+    std::fs::remove_file(&path).unwrap();
+    // Opening it would wait until somebody writes.
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert!(read().contains("hosts.txt: it is not an ordinary file"), "{}", read());
 }
 
 proptest! {

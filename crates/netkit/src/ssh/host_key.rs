@@ -12,6 +12,7 @@ use ssh2::{MethodType, Session};
 
 use super::known_hosts::{self, Record, Verdict, filed_name, key_type, records, verdict};
 use super::target::Target;
+use crate::files;
 use crate::launch::{LaunchError, LaunchOptions, Stage};
 use crate::text::one_line;
 
@@ -164,7 +165,7 @@ fn unreadable(target: &Target, file: &Path, error: &io::Error) -> LaunchError {
 /// The text of a file of known hosts; a missing one is empty. Bytes that are no UTF-8 spoil only
 /// their own line.
 fn read(path: &Path) -> io::Result<String> {
-    let file = match File::open(path) {
+    let file = match files::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
         Err(error) => return Err(error),

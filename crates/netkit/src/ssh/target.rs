@@ -1,7 +1,6 @@
 //! Which machine a line of the host file means: its address, its port, whom to log in as, with
 //! which keys. What the line leaves open, `~/.ssh/config` says, then the defaults.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -12,6 +11,7 @@ use std::time::Duration;
 use nix::unistd::{User, geteuid};
 use ssh2_config::{DefaultAlgorithms, HostParams, ParseRule, SshConfig};
 
+use crate::files;
 use crate::hosts::Host;
 use crate::launch::{LaunchError, LaunchOptions, Stage};
 use crate::text::one_line;
@@ -106,7 +106,7 @@ fn configured(
         None => return Ok(None),
     };
     let unreadable = |error: String| format!("cannot read {}: {error}", path.display());
-    let file = match File::open(&path) {
+    let file = match files::open(&path) {
         Ok(file) => file,
         // Only one that was asked for must exist.
         Err(error) if error.kind() == io::ErrorKind::NotFound && options.config.is_none() => {

@@ -1,13 +1,13 @@
 //! `labs export`: a trace in the format of another tool.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
 
-use super::view::open_trace;
+use crate::cli::trace_file;
 use crate::export::{ExportError, Format, export as write};
 use crate::report::{check_other, check_regular};
 
@@ -48,7 +48,7 @@ impl Formats {
 
 pub(super) fn export(arguments: &Arguments) -> anyhow::Result<u8> {
     let format = arguments.format.chosen();
-    let trace = BufReader::new(open_trace(&arguments.trace)?);
+    let trace = trace_file::open(&arguments.trace)?;
     let done = match &arguments.output {
         Some(path) => {
             let failed = || format!("cannot write {}", path.display());

@@ -87,7 +87,7 @@ impl Here {
             Self::Ps => answer(&alive())?,
             Self::Stop { run } => answer(&end(run))?,
             Self::Logs { run } => answer(&logs_of(run)?)?,
-            Self::Check => answer(&super::hosts::look_here(std::io::stdin().lock())?)?,
+            Self::Check => answer(&super::hosts::look_for(std::io::stdin().lock())?)?,
         }
         Ok(0)
     }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machines::{Machine, Ran, ReachArguments, run, with_all};
 use super::ps::columns;
-use crate::cli::{COULD_NOT_RUN, seconds};
+use crate::cli::{COULD_NOT_RUN, print, seconds};
 use crate::run::FOLDER;
 
 #[derive(Args, Debug)]
@@ -156,11 +156,10 @@ pub(super) fn hosts(arguments: &Arguments) -> anyhow::Result<u8> {
     let mut all = with_all(&machines, |machine| check(machine, &hash, arguments.advertise));
     name_doubles(&mut all);
     let is_ready = all.iter().all(|checked| checked.ready);
-    let text = match arguments.json {
+    print(&match arguments.json {
         true => format!("{}\n", serde_json::to_string(&all)?),
         false => text(&all),
-    };
-    let _ = io::stdout().write_all(text.as_bytes());
+    })?;
     Ok(if is_ready { 0 } else { COULD_NOT_RUN })
 }
 
@@ -181,28 +180,12 @@ fn check(machine: &Machine, hash: &str, advertise: Option<IpAddr>) -> Checked {
 /// This machine needs no SSH, and has the program.
 fn check_here(checked: &mut Checked) -> anyhow::Result<()> {
     (checked.ssh, checked.program) = (Check::Unneeded, Check::Unneeded);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let word = new_word()?;
-    let request = Request { call: listener.local_addr()?, word: word.clone() };
-    let request = serde_json::to_vec(&request)?;
-    let there = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let (look, called) = thread::scope(|scope| {
-        let waiting = scope.spawn(|| wait_for_call(&listener, &word, there));
-        let look = look_here(request.as_slice());
-        if !matches!(look, Ok(Look { called: Ok(()), .. }))
-            && let Ok(address) = listener.local_addr()
-        {
-            give_up(address, &word);
-        }
-        (look, waiting.join().expect("nothing panics in waiting"))
-    });
-    judge(look?, &called, request_address(&request), checked);
+    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let listener = TcpListener::bind((here, 0))?;
+    let request = Request { call: listener.local_addr()?, word: new_word()? };
+    let (look, called) = while_waiting(&listener, &request, here, || Ok(look_here(&request)));
+    judge(look?, &called, request.call, checked);
     Ok(())
-}
-
-fn request_address(request: &[u8]) -> String {
-    serde_json::from_slice::<Request>(request)
-        .map_or_else(|_| String::new(), |request| request.call.to_string())
 }
 
 /// Another machine, over SSH.
@@ -222,23 +205,10 @@ fn check_there(
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
     let listener = TcpListener::bind((any, 0)).context("cannot listen on this machine")?;
-    let word = new_word()?;
-    let request =
-        Request { call: (here, listener.local_addr()?.port()).into(), word: word.clone() };
-    let bytes = serde_json::to_vec(&request)?;
-    let (look, called) = thread::scope(|scope| {
-        let waiting = scope.spawn(|| wait_for_call(&listener, &word, there));
-        let look = look_there(&mut remote, machine, &bytes, checked);
-        // If it did not come through, or nothing was even started, one of ours ends the waiting.
-        if !matches!(look, Ok(Look { called: Ok(()), .. })) {
-            let port = listener.local_addr().map_or(0, |address| address.port());
-            let loopback = match any {
-                IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-                IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
-            };
-            give_up(SocketAddr::new(loopback, port), &word);
-        }
-        (look, waiting.join().expect("nothing panics in waiting"))
+    let port = listener.local_addr()?.port();
+    let request = Request { call: (here, port).into(), word: new_word()? };
+    let (look, called) = while_waiting(&listener, &request, there, || {
+        look_there(&mut remote, machine, &request, checked)
     });
     let look = look?;
     match &look.hash {
@@ -252,7 +222,7 @@ fn check_there(
             ));
         }
     }
-    judge(look, &called, request.call.to_string(), checked);
+    judge(look, &called, request.call, checked);
     Ok(())
 }
 
@@ -260,12 +230,13 @@ fn check_there(
 fn look_there(
     remote: &mut Remote,
     machine: &Machine,
-    request: &[u8],
+    request: &Request,
     checked: &mut Checked,
 ) -> anyhow::Result<Look> {
     checked.program = Check::Failed;
+    let request = serde_json::to_vec(request)?;
     let program = &machine.options.program;
-    let ask = |remote: &mut Remote, path: &str| run(remote, path, &["check"], request, LOOK_MAX);
+    let ask = |remote: &mut Remote, path: &str| run(remote, path, &["check"], &request, LOOK_MAX);
     if !machine.options.push
         && let Ran::Answered(look) = ask(remote, &program.display().to_string())?
     {
@@ -293,7 +264,7 @@ fn look_there(
 }
 
 /// What a machine's answer, and the call from it, say.
-fn judge(look: Look, called: &Result<Called, String>, address: String, checked: &mut Checked) {
+fn judge(look: Look, called: &Result<Called, String>, address: SocketAddr, checked: &mut Checked) {
     let host = checked.host.clone();
     checked.machine = Some(look.machine);
     match look.free {
@@ -360,6 +331,28 @@ fn name_doubles(all: &mut [Checked]) {
 /// A word that nobody else knows.
 fn new_word() -> anyhow::Result<String> {
     Ok(serde_json::from_value(serde_json::to_value(Secret::random()?)?)?)
+}
+
+/// Waits for the call of the machine `there` while it looks at itself.
+fn while_waiting(
+    listener: &TcpListener,
+    Request { call, word }: &Request,
+    there: IpAddr,
+    look: impl FnOnce() -> anyhow::Result<Look>,
+) -> (anyhow::Result<Look>, Result<Called, String>) {
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| wait_for_call(listener, word, there));
+        let look = look();
+        // If it did not come through, or nothing was even started, one of ours ends the waiting.
+        if !matches!(look, Ok(Look { called: Ok(()), .. })) {
+            let loopback = match call {
+                SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            };
+            give_up(SocketAddr::new(loopback, call.port()), word);
+        }
+        (look, waiting.join().expect("nothing panics in waiting"))
+    })
 }
 
 /// Waits for the call of a machine, asks for its time, and calls back.
@@ -446,20 +439,23 @@ fn hear<T: serde::de::DeserializeOwned>(stream: impl Read) -> io::Result<T> {
 
 // Calls, at the other end.
 
-/// What this program does on a machine that is tried: it calls, waits to be called back, and says what there is
-/// to say.
-pub(super) fn look_here(request: impl Read) -> anyhow::Result<Look> {
-    let Request { call, word } = hear(request).context("nobody said where to call")?;
+/// What this program does on a machine that is tried, for who asks it to.
+pub(super) fn look_for(asker: impl Read) -> anyhow::Result<Look> {
+    Ok(look_here(&hear(asker).context("nobody said where to call")?))
+}
+
+/// Calls, waits to be called back, and says what there is to say.
+fn look_here(Request { call, word }: &Request) -> Look {
     let hash = std::env::current_exe().and_then(|path| netkit::ssh::program_hash(Path::new(&path)));
-    Ok(Look {
+    Look {
         machine: netkit::census::machine(),
         hash: hash.ok(),
         free: logs::try_out(FOLDER).map_err(|error| error.to_string()),
-        called: call_and_wait(call, word).map_err(|error| error.to_string()),
-    })
+        called: call_and_wait(*call, word).map_err(|error| error.to_string()),
+    }
 }
 
-fn call_and_wait(to: SocketAddr, word: String) -> io::Result<()> {
+fn call_and_wait(to: SocketAddr, word: &str) -> io::Result<()> {
     let any = match to {
         SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -470,7 +466,7 @@ fn call_and_wait(to: SocketAddr, word: String) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(CALL_MAX))?;
     stream.set_read_timeout(Some(CALL_MAX))?;
-    let call = Call { word: word.clone(), port };
+    let call = Call { word: word.to_owned(), port };
     writeln!(stream, "{}", serde_json::to_string(&call)?)?;
     if hear::<String>(&mut stream)? == "time" {
         writeln!(stream, "{}", unix_us())?;

@@ -11,7 +11,7 @@
 //! before them. One that comes later still is shown when it comes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::{IsTerminal, Read, Seek, SeekFrom, Write};
+use std::io::{IsTerminal, Read, Seek, SeekFrom};
 use std::thread;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ use super::here::{self, Logs};
 use super::machines::{ANSWER_MAX, Machine, MachineArguments, with_all};
 use super::ps::everywhere;
 use crate::cli::COULD_NOT_RUN;
+use crate::cli::output::offer;
 use crate::logs::{Level, LogLine};
 use crate::report::say;
 use crate::run::FOLDER;
@@ -95,14 +96,13 @@ pub(super) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {
         );
     }
     let out = Out::new(arguments);
-    // Somebody who has read enough (`| head`) is no reason to fail.
-    let _ = match arguments.follow {
-        false => merge.take_all().iter().all(|line| out.show(line)),
+    match arguments.follow {
+        false => drop(out.show_all(&merge.take_all())?),
         true => {
             say(&format!("labs: following {run}, until it has ended or Ctrl-C"));
-            follow(&run, &machines, &mut room, &mut merge, &out)
+            follow(&run, &machines, &mut room, &mut merge, &out)?;
         }
-    };
+    }
     room.problems.iter().for_each(|problem| say(&format!("labs: {problem}")));
     Ok(if room.problems.is_empty() { 0 } else { COULD_NOT_RUN })
 }
@@ -116,18 +116,18 @@ pub(super) fn all(run: &RunId, machines: &[Machine]) -> (Vec<Vec<String>>, Vec<S
     (merge.waiting.into_values().map(texts).collect(), room.problems)
 }
 
-/// Shows lines as they come. Returns whether anybody still wants them.
+/// Shows lines as they come, until the run is over or nobody reads them.
 fn follow(
     run: &RunId,
     machines: &[Machine],
     room: &mut Room<'_>,
     merge: &mut Merge,
     out: &Out,
-) -> bool {
+) -> anyhow::Result<()> {
     for look in 1.. {
         // What is new waits for one look, for what belongs before it.
-        if !merge.take_settled().iter().all(|line| out.show(line)) {
-            return false;
+        if !out.show_all(&merge.take_settled())? {
+            break;
         }
         let is_over = look % ASK_EVERY == 0 && !is_alive(run, machines);
         if look % ASK_EVERY == 0 {
@@ -135,11 +135,12 @@ fn follow(
         }
         room.read(merge);
         if is_over {
-            return merge.take_all().iter().all(|line| out.show(line));
+            out.show_all(&merge.take_all())?;
+            break;
         }
         thread::park_timeout(LOOK_EVERY);
     }
-    true
+    Ok(())
 }
 
 fn is_alive(run: &RunId, machines: &[Machine]) -> bool {
@@ -417,17 +418,21 @@ impl Out {
         }
     }
 
-    /// Shows a line, if it is wanted. Returns whether somebody reads.
-    fn show(&self, line: &Line) -> bool {
+    /// Shows the lines that are wanted. Returns whether somebody reads.
+    fn show_all(&self, lines: &[Line]) -> anyhow::Result<bool> {
+        for line in lines.iter().filter(|line| self.is_wanted(line)) {
+            if !offer(&format!("{}\n", self.coloured(line)))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn is_wanted(&self, line: &Line) -> bool {
         let is_of_rank = self.processes.is_empty()
             || line.rank.is_some_and(|rank| self.processes.contains(&rank));
         let is_of_level = line.level.is_none_or(|level| level <= self.level);
-        if !is_of_rank || !is_of_level {
-            return true;
-        }
-        let text = self.coloured(line);
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
+        is_of_rank && is_of_level
     }
 
     fn coloured(&self, line: &Line) -> String {

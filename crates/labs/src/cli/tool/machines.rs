@@ -17,7 +17,7 @@ use netkit::ssh::Remote;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cli::key;
+use crate::cli::{key, print};
 use crate::run::note::RunNote;
 
 /// How many machines are asked at once: what takes time is waiting for them.
@@ -198,8 +198,7 @@ pub(super) fn run<T: DeserializeOwned>(
 
 /// Prints the answer of this machine to whoever runs this program on it.
 pub(super) fn answer(value: &impl Serialize) -> anyhow::Result<()> {
-    println!("{ANSWER}{}", serde_json::to_string(value)?);
-    Ok(())
+    print(&format!("{ANSWER}{}\n", serde_json::to_string(value)?))
 }
 
 /// Does the same with all of them, several at once; the results are in their order.

@@ -1,7 +1,6 @@
 //! `labs ps`: which runs are alive, and where.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,7 +9,7 @@ use serde::Serialize;
 
 use super::here::{self, Alive};
 use super::machines::{ANSWER_MAX, Machine, MachineArguments, with_all};
-use crate::cli::COULD_NOT_RUN;
+use crate::cli::{COULD_NOT_RUN, print};
 use crate::report::say;
 
 #[derive(Args, Debug)]
@@ -47,12 +46,11 @@ pub(super) fn ps(arguments: &Arguments) -> anyhow::Result<u8> {
     let machines = arguments.machines.machines(&here::launchers())?;
     let (rows, problems) = everywhere(&machines);
     problems.iter().for_each(|problem| say(&format!("labs: {problem}")));
-    let text = match (arguments.json, rows.is_empty()) {
+    print(&match (arguments.json, rows.is_empty()) {
         (true, _) => format!("{}\n", serde_json::to_string(&rows)?),
         (false, true) => "no run is alive\n".to_owned(),
         (false, false) => table(&rows),
-    };
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    })?;
     Ok(if problems.is_empty() { 0 } else { COULD_NOT_RUN })
 }
 

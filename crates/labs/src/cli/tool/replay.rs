@@ -3,8 +3,6 @@
 //! This program knows no lab, and a trace names the one that it is of. Labs are built side by side, so their
 //! programs are looked for in the folder of this one.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use clap::Args;
 
-use crate::trace::format::Reader;
+use crate::cli::trace_file;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -60,15 +58,12 @@ pub(super) fn replay(arguments: &Arguments) -> anyhow::Result<u8> {
 
 /// The lab that a trace is of. The name becomes that of a file, so not every one is taken.
 fn lab_of(trace: &Path) -> anyhow::Result<String> {
-    let place = trace.display();
-    crate::report::check_regular(trace).with_context(|| format!("cannot read {place}"))?;
-    let file = File::open(trace).with_context(|| format!("cannot open {place}"))?;
-    let reader = Reader::new(BufReader::new(file)).with_context(|| format!("{place}"))?;
-    let lab = reader.header().lab.clone();
+    let lab = trace_file::read(trace)?.header().lab.clone();
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     ensure!(
         !lab.is_empty() && !lab.starts_with('-') && lab.bytes().all(plain),
-        "{place} names {lab:?} as its lab, which is not the name of a program"
+        "{} names {lab:?} as its lab, which is not the name of a program",
+        trace.display()
     );
     Ok(lab)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::here::{self, Ended, STOP_MAX};
 use super::machines::{MachineArguments, with_all};
 use super::ps::everywhere;
-use crate::cli::COULD_NOT_RUN;
+use crate::cli::{COULD_NOT_RUN, print};
 use crate::report::say;
 use crate::run::FOLDER;
 
@@ -67,10 +67,10 @@ pub(super) fn stop(arguments: &Arguments) -> anyhow::Result<u8> {
         }
     }
     stopped.problems.iter().for_each(|problem| say(&format!("labs: {problem}")));
-    match arguments.json {
-        true => println!("{}", serde_json::to_string(&stopped)?),
-        false => tell(&stopped),
-    }
+    print(&match arguments.json {
+        true => format!("{}\n", serde_json::to_string(&stopped)?),
+        false => text(&stopped),
+    })?;
     Ok(if stopped.problems.is_empty() { 0 } else { COULD_NOT_RUN })
 }
 
@@ -109,16 +109,15 @@ impl Stopped {
     }
 }
 
-fn tell(stopped: &Stopped) {
+fn text(stopped: &Stopped) -> String {
     let Some(run) = &stopped.run else {
-        return println!("no run is alive: there is nothing to end");
+        return "no run is alive: there is nothing to end\n".to_owned();
     };
-    match (stopped.launcher, stopped.killed.is_empty()) {
-        (Some(pid), _) => println!("{run}: its launcher, process {pid}, has ended and cleaned up"),
-        (None, true) => println!("{run}: nothing of it is alive"),
-        (None, false) => println!("{run}: its launcher is not here"),
-    }
-    for process in &stopped.killed {
-        println!("killed on {process}");
-    }
+    let mut lines = vec![match (stopped.launcher, stopped.killed.is_empty()) {
+        (Some(pid), _) => format!("{run}: its launcher, process {pid}, has ended and cleaned up"),
+        (None, true) => format!("{run}: nothing of it is alive"),
+        (None, false) => format!("{run}: its launcher is not here"),
+    }];
+    lines.extend(stopped.killed.iter().map(|process| format!("killed on {process}")));
+    lines.join("\n") + "\n"
 }

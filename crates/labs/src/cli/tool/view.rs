@@ -1,7 +1,7 @@
 //! `labs view`: a trace as a page, in a file or, while it grows, from a server.
 
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Read};
+use std::io::{BufWriter, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use netkit::run_id::RunId;
 
 use super::machines::MachineArguments;
 use super::{here, logs};
+use crate::cli::{print, trace_file};
 use crate::lab::Verb;
 use crate::logs::{LogLine, Placing};
 use crate::process::ProcessId;
@@ -60,11 +61,6 @@ pub(super) fn view(arguments: &Arguments) -> anyhow::Result<u8> {
     }
 }
 
-pub(super) fn open_trace(path: &Path) -> anyhow::Result<File> {
-    check_regular(path).with_context(|| format!("cannot read {}", path.display()))?;
-    File::open(path).with_context(|| format!("cannot open {}", path.display()))
-}
-
 /// The lines of the logs of a real run, each with its process and the Lamport time of its event. A page
 /// without them is better than none, so that a machine that does not answer is only said.
 fn logs_of(
@@ -98,9 +94,9 @@ fn placed(log: &[String]) -> Vec<(ProcessId, u64, String)> {
 // A file
 
 fn write(arguments: &Arguments) -> anyhow::Result<u8> {
-    let file = open_trace(&arguments.trace)?;
+    let file = trace_file::open(&arguments.trace)?;
     let place = arguments.trace.display();
-    let mut drawn = draw(BufReader::new(file)).with_context(|| format!("{place}"))?;
+    let mut drawn = draw(file).with_context(|| format!("{place}"))?;
     let logs = logs_of(arguments, &drawn.header)?;
     let lines = logs.iter().map(|(process, lamport, text)| (*process, *lamport, text.as_str()));
     if !drawn.add_logs(lines) {
@@ -112,7 +108,7 @@ fn write(arguments: &Arguments) -> anyhow::Result<u8> {
     drawn
         .write(BufWriter::new(File::create(&output).with_context(failed)?))
         .with_context(failed)?;
-    println!("{place}");
+    print(&format!("{place}\n"))?;
     if !arguments.no_open {
         let absolute = fs::canonicalize(&output).with_context(failed)?;
         open::open(&absolute.to_string_lossy());
@@ -149,9 +145,9 @@ fn is_page(path: &Path) -> bool {
 // A server
 
 fn serve(arguments: &Arguments) -> anyhow::Result<u8> {
-    let file = open_trace(&arguments.trace)?;
+    let file = trace_file::open(&arguments.trace)?;
     let place = arguments.trace.display();
-    let mut trace = Trace::new(BufReader::new(file)).with_context(|| format!("{place}"))?;
+    let mut trace = Trace::new(file).with_context(|| format!("{place}"))?;
     let feed = Feed::new(trace.header().clone()).with_context(|| format!("{place}"))?;
     let server = Server::start(arguments.port, feed.clone()).with_context(|| {
         format!("cannot listen on 127.0.0.1:{}: name another --port, or none", arguments.port)
@@ -162,7 +158,7 @@ fn serve(arguments: &Arguments) -> anyhow::Result<u8> {
             break;
         }
     }
-    println!("{}", server.url());
+    print(&format!("{}\n", server.url()))?;
     say("serving until Ctrl-C");
     if !arguments.no_open {
         open::open(&server.url());

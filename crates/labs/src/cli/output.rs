@@ -1,0 +1,31 @@
+//! What goes to standard output.
+//!
+//! Writing there can fail in two ways that are not alike. Whoever reads has read enough (`| head`): then nothing
+//! is wrong, and nothing is said. Or it cannot be written, as on a disk that is full: then what was asked for is
+//! not there, and whoever asked must be told. `println!` panics in both.
+
+use std::io::{self, ErrorKind, Write};
+
+use anyhow::Context as _;
+
+/// Writes to standard output. That nobody reads it any more is no error.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    offer(text).map(drop)
+}
+
+/// Writes to standard output, and returns whether somebody still reads.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub(super) fn offer(text: &str) -> anyhow::Result<bool> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        done => done.map(|()| true).context("cannot write to standard output"),
+    }
+}

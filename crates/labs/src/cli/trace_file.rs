@@ -1,0 +1,30 @@
+//! Traces that people name, to be read.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use crate::report::check_regular;
+use crate::trace::format::Reader;
+
+/// Opens a trace.
+///
+/// # Errors
+///
+/// If it is no ordinary file, or cannot be opened. The error names it.
+pub(super) fn open(path: &Path) -> anyhow::Result<BufReader<File>> {
+    check_regular(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    Ok(BufReader::new(file))
+}
+
+/// Opens a trace and reads its header.
+///
+/// # Errors
+///
+/// As [`open`], or if the file does not begin like a trace.
+pub(super) fn read(path: &Path) -> anyhow::Result<Reader<BufReader<File>>> {
+    Reader::new(open(path)?).with_context(|| path.display().to_string())
+}
