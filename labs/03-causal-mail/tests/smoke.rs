@@ -54,6 +54,29 @@ fn many_simulated_runs_are_one_report() {
 }
 
 #[test]
+fn after_the_greatest_seed_comes_the_first() {
+    let seed = u64::MAX.to_string();
+    let ran = PROGRAM.output(&["simulate", "--runs", "3", "--seed", &seed]);
+    let text = String::from_utf8_lossy(&ran.stdout);
+    assert_eq!(ran.status.code(), Some(0), "{text} {}", String::from_utf8_lossy(&ran.stderr));
+    assert!(text.contains("in each of 3 runs"), "{text}");
+}
+
+/// Where nothing arrives, nothing comes to rest: neither a violation nor a proof of anything.
+#[test]
+fn runs_without_an_end_are_not_judged() {
+    let ran = PROGRAM.output(&["simulate", "--runs", "2", "--loss", "100%", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let holds: Vec<_> =
+        report["properties"].as_array().unwrap().iter().map(|v| v["holds"].clone()).collect();
+    assert_eq!(holds, [json!(true), json!(true), json!(null)], "{report}");
+    let detail = report["properties"][2]["detail"].as_str().unwrap();
+    let expected = "not judged in 2 of 2 runs; seed 1: ";
+    assert!(detail.starts_with(expected) && detail.contains("1000000 events"), "{detail}");
+    assert_eq!(ran.status.code(), Some(2));
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_the_reason() {
     for (arguments, reason) in [
         (&["simulate", "--mails", "0"][..], "0 mails, and a run has 1 to 16384"),
