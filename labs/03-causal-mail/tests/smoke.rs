@@ -3,9 +3,9 @@
 mod common;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use causal_mail::ordering::Order;
@@ -222,6 +222,56 @@ fn a_box_opens_with_its_own_password_only() {
     assert_eq!(refused(postmaster), wrong);
     let stored = fs::read_to_string(post.path("passwords")).unwrap();
     assert!(stored.contains("alice:$argon2id$"), "{stored}");
+}
+
+/// Who is thrown out does not come back by itself: two clients would throw each other out for ever.
+#[test]
+fn the_second_client_of_a_box_has_it_and_the_first_is_over() {
+    let post = Post::up(1, &["alice"]);
+    let open = || post.session(0, "alice", Order::Causal);
+    let evicted =
+        "another client has opened the box of alice@a.org: start this one again to have it back";
+    let is_evicted = |result: Result<usize, SessionError>| {
+        assert_eq!(result.unwrap_err().to_string(), evicted);
+    };
+    let (mut waits, mut second) = (open(), None);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| waits.wait(1, TEN_SECONDS * 3));
+        second = Some(open());
+        is_evicted(waiting.join().unwrap());
+    });
+    is_evicted(waits.fetch());
+    let (mut asks, mut third) = (second.unwrap(), open());
+    is_evicted(asks.fetch());
+    is_evicted(asks.wait(1, TEN_SECONDS));
+    // Neither has disturbed the last one.
+    assert_eq!(third.fetch().unwrap(), 0);
+}
+
+#[test]
+fn a_client_that_is_thrown_out_says_so_in_one_line() {
+    let post = Post::up(1, &["alice"]);
+    let mut client = post
+        .client_command(0, "alice")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(client.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert_eq!(line, "box of alice@a.org: 0 unread, causal order\n");
+    let mut second = post.session(0, "alice", Order::Causal);
+    client.stdin.as_mut().unwrap().write_all(b"wait\nread\n").unwrap();
+    let output = client.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        stderr,
+        "causal-mail: another client has opened the box of alice@a.org: start this one again to have it back\n"
+    );
+    assert_eq!(second.fetch().unwrap(), 0);
 }
 
 /// The protocol has no word that names another box, and a sender is whoever opened the box.

@@ -357,8 +357,8 @@ impl Server {
         }
         let other = self.parties.iter().find(|(_, party)| is_client(party, &name));
         if let Some((&other, _)) = other {
-            let why = "the box was opened by another client".to_owned();
-            self.refuse_and_close(net, other, why);
+            info!("another client of {name} had it open");
+            self.say_and_close(net, other, &ToClient::Evicted);
         }
         let knowledge = match self.store.knowledge(&name) {
             Ok(knowledge) => knowledge.clone(),
@@ -634,7 +634,12 @@ impl Server {
     }
 
     fn refuse_and_close(&mut self, net: &mut Net, connection: ConnectionId, why: String) {
-        let _ = net.send_value(connection, &ToClient::Refused { why });
+        self.say_and_close(net, connection, &ToClient::Refused { why });
+    }
+
+    fn say_and_close(&mut self, net: &mut Net, connection: ConnectionId, word: &ToClient) {
+        // If it is gone it need not be told.
+        let _ = net.send_value(connection, word);
         net.close_when_sent(connection);
         self.forget(connection);
     }

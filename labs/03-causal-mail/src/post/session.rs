@@ -2,6 +2,8 @@
 //!
 //! A session asks and waits for the answer. When the connection breaks it connects again and asks again,
 //! for as long as its patience lasts: whatever it asks for has the same effect once, see [`wire`](super::wire).
+//! A box is open in one session at a time. One that is told that another has opened its box is over: if it
+//! connected again, the two would throw each other out for ever.
 
 use std::io;
 use std::net::TcpStream;
@@ -35,6 +37,8 @@ pub struct Session {
     /// Names this client, so that what it sends again is not taken for something new.
     session: u64,
     request: u64,
+    /// Another has opened the box.
+    is_evicted: bool,
 }
 
 /// Where to, and who.
@@ -70,6 +74,9 @@ pub enum SessionError {
         /// What was tried last.
         source: io::Error,
     },
+    /// The box has another client now, and this session is over.
+    #[error("another client has opened the box of {0}: start this one again to have it back")]
+    Evicted(Address),
     /// What it says makes no sense.
     #[error("the server answers something else than what was asked; is it the same version?")]
     Confused,
@@ -96,6 +103,7 @@ impl Session {
             last: 0,
             session: u64::from_ne_bytes(session),
             request: 0,
+            is_evicted: false,
         };
         this.retry(|_| Ok(()))?;
         Ok(this)
@@ -184,7 +192,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// If the server does not answer.
+    /// If the server does not answer, or another client has opened the box.
     pub fn wait(&mut self, count: usize, patience: Duration) -> Result<usize, SessionError> {
         let until = now() + patience;
         loop {
@@ -193,10 +201,10 @@ impl Session {
             if here >= count || left.is_zero() {
                 return Ok(here);
             }
-            if let Some(stream) = &mut self.stream
-                && wait_for(stream, left).is_err()
-            {
-                self.stream = None; // The next question connects again.
+            match self.stream.as_mut().map(|stream| wait_for(stream, left)) {
+                Some(Err(Failure::Evicted)) => return Err(self.evicted()),
+                Some(Err(_)) => self.stream = None, // The next question connects again.
+                Some(Ok(())) | None => {}
             }
         }
     }
@@ -218,6 +226,7 @@ impl Session {
             };
             match failure {
                 Failure::Refused(why) => return Err(SessionError::Refused(why)),
+                Failure::Evicted => return Err(self.evicted()),
                 Failure::Broken(error) => {
                     self.stream = None;
                     self.give_up(error, until)?;
@@ -225,6 +234,12 @@ impl Session {
             }
             pause(RECONNECT);
         }
+    }
+
+    fn evicted(&mut self) -> SessionError {
+        self.is_evicted = true;
+        self.stream = None;
+        SessionError::Evicted(self.address().clone())
     }
 
     fn give_up(&self, source: io::Error, until: Instant) -> Result<(), SessionError> {
@@ -236,6 +251,9 @@ impl Session {
     }
 
     fn connect(&mut self) -> Result<(), Failure> {
+        if self.is_evicted {
+            return Err(Failure::Evicted);
+        }
         if self.stream.is_some() {
             return Ok(());
         }
@@ -268,11 +286,15 @@ impl Session {
         let Some(stream) = &mut self.stream else {
             return Err(Failure::Broken(io::ErrorKind::NotConnected.into()));
         };
-        write_frame(stream, word).map_err(Failure::of_writing)?;
+        if let Err(error) = write_frame(stream, word) {
+            return Err(match is_evicted(stream) {
+                true => Failure::Evicted,
+                false => Failure::of_writing(error),
+            });
+        }
         loop {
-            match read_frame(stream).map_err(Failure::Broken)? {
+            match read_word(stream)? {
                 ToClient::Arrived => {} // Who asks will find it.
-                ToClient::Refused { why } => return Err(Failure::Refused(why)),
                 answer => return Ok(answer),
             }
         }
@@ -282,6 +304,8 @@ impl Session {
 enum Failure {
     /// To ask again would not help.
     Refused(String),
+    /// Nor would it now: the box has another client.
+    Evicted,
     /// The connection.
     Broken(io::Error),
 }
@@ -295,29 +319,82 @@ impl Failure {
     }
 }
 
+/// What the server says next, unless it is a no.
+fn read_word(stream: &mut TcpStream) -> Result<ToClient, Failure> {
+    match read_frame(stream).map_err(Failure::Broken)? {
+        ToClient::Refused { why } => Err(Failure::Refused(why)),
+        ToClient::Evicted => Err(Failure::Evicted),
+        word => Ok(word),
+    }
+}
+
+/// Whether that was the server's last word, on a connection that cannot be written to any more.
+fn is_evicted(stream: &mut TcpStream) -> bool {
+    // What it said is here already, or never comes.
+    if stream.set_nonblocking(true).is_err() {
+        return false;
+    }
+    loop {
+        match read_word(stream) {
+            Ok(_) => {}
+            Err(failure) => return matches!(failure, Failure::Evicted),
+        }
+    }
+}
+
 /// Waits for the server's word that something has arrived, but no longer than that.
-fn wait_for(stream: &mut TcpStream, patience: Duration) -> io::Result<()> {
-    stream.set_read_timeout(Some(patience.max(Duration::from_millis(1))))?;
+fn wait_for(stream: &mut TcpStream, patience: Duration) -> Result<(), Failure> {
+    let patience = patience.max(Duration::from_millis(1));
+    stream.set_read_timeout(Some(patience)).map_err(Failure::Broken)?;
     // Only looking: a frame is read as a whole, or not at all.
     let waited = stream.peek(&mut [0]);
-    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    stream.set_read_timeout(Some(ANSWER_MAX)).map_err(Failure::Broken)?;
     match waited {
-        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-        Ok(_) => match read_frame(stream)? {
+        Ok(0) => Err(Failure::Broken(io::ErrorKind::UnexpectedEof.into())),
+        Ok(_) => match read_word(stream)? {
             ToClient::Arrived => Ok(()),
-            ToClient::Refused { .. } => Err(io::ErrorKind::ConnectionAborted.into()),
-            _ => Err(io::ErrorKind::InvalidData.into()),
+            _ => Err(Failure::Broken(io::ErrorKind::InvalidData.into())),
         },
         Err(error)
             if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
         {
             Ok(())
         }
-        Err(error) => Err(error),
+        Err(error) => Err(Failure::Broken(error)),
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "there is no event that says that a server is back")]
 fn pause(time: Duration) {
     thread::sleep(time);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// A server that has closed the connection resets it, and nothing can be written to it: what the server said
+    /// last is still there.
+    #[test]
+    fn the_last_word_is_heard_on_a_connection_that_is_reset() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let address: Address = "alice@a.org".parse().unwrap();
+        let knowledge = Knowledge::new(address.clone(), Default::default());
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.peek(&mut [0]).unwrap();
+            write_frame(&mut stream, &ToClient::Opened { knowledge }).unwrap();
+            write_frame(&mut stream, &ToClient::Evicted).unwrap();
+            // It closes with the password unread: that is a reset.
+        });
+        let (host, password) = ("127.0.0.1".to_owned(), String::new());
+        let (order, patience) = (Order::Causal, Duration::ZERO);
+        let mut session =
+            Session::open(Options { host, port, address, password, order, patience }).unwrap();
+        server.join().unwrap();
+        assert!(matches!(session.fetch(), Err(SessionError::Evicted(_))));
+    }
 }

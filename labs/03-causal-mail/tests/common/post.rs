@@ -109,13 +109,19 @@ impl Post {
 
     /// What the client program makes of these commands in a pipe.
     pub(crate) fn client(&self, server: usize, user: &str, commands: &str) -> Output {
+        let path = self.path(&format!("commands-{user}"));
+        fs::write(&path, commands).unwrap();
+        let mut command = self.client_command(server, user);
+        command.stdin(fs::File::open(path).unwrap()).output().unwrap()
+    }
+
+    /// The client program.
+    pub(crate) fn client_command(&self, server: usize, user: &str) -> Command {
         let mut command = PROGRAM.command();
         command.args(["client", "127.0.0.1", &self.ports[server].to_string()]);
         command.args(["--address", &address(server, user)]);
         command.env("CAUSAL_MAIL_PASSWORD", user);
-        let path = self.path(&format!("commands-{user}"));
-        fs::write(&path, commands).unwrap();
-        command.stdin(fs::File::open(path).unwrap()).output().unwrap()
+        command
     }
 }
 
