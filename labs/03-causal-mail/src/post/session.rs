@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use labs::clocks::SparseMatrix;
+use netkit::sockets::{SocketError, connect_tcp};
 
 use super::address::Address;
 use super::mail::Mail;
@@ -21,6 +22,9 @@ use crate::ordering::{Inbox, Knowledge, Order};
 
 /// How long one answer may take: two forced writes to a slow disk, behind others' passwords.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// How long a connection may take that is tried when the patience is over, or was none: somebody wants to know.
+const CONNECT_MIN: Duration = Duration::from_secs(1);
 
 /// How long to wait before connecting again: a server starts in less.
 const RECONNECT: Duration = Duration::from_millis(50);
@@ -65,13 +69,16 @@ pub enum SessionError {
     #[error("{0}")]
     Refused(String),
     /// The server is not there.
+    #[error(transparent)]
+    Unreachable(SocketError),
+    /// The server was there, and is gone.
     #[error("no answer from {host}:{port}: {source}; is the server running?")]
-    Unreachable {
+    Silent {
         /// Its host.
         host: String,
         /// Its port.
         port: u16,
-        /// What was tried last.
+        /// What became of the last connection.
         source: io::Error,
     },
     /// The box has another client now, and this session is over.
@@ -220,17 +227,22 @@ impl Session {
     ) -> Result<T, SessionError> {
         let until = now() + self.options.patience;
         loop {
-            let failure = match self.connect().and_then(|()| attempt(self)) {
+            let failure = match self.connect(until).and_then(|()| attempt(self)) {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
-            match failure {
+            let error = match failure {
                 Failure::Refused(why) => return Err(SessionError::Refused(why)),
                 Failure::Evicted => return Err(self.evicted()),
-                Failure::Broken(error) => {
+                Failure::Unreachable(error) => SessionError::Unreachable(error),
+                Failure::Broken(source) => {
                     self.stream = None;
-                    self.give_up(error, until)?;
+                    let Options { host, port, .. } = &self.options;
+                    SessionError::Silent { host: host.clone(), port: *port, source }
                 }
+            };
+            if now() >= until {
+                return Err(error);
             }
             pause(RECONNECT);
         }
@@ -242,15 +254,7 @@ impl Session {
         SessionError::Evicted(self.address().clone())
     }
 
-    fn give_up(&self, source: io::Error, until: Instant) -> Result<(), SessionError> {
-        if now() < until {
-            return Ok(());
-        }
-        let Options { host, port, .. } = &self.options;
-        Err(SessionError::Unreachable { host: host.clone(), port: *port, source })
-    }
-
-    fn connect(&mut self) -> Result<(), Failure> {
+    fn connect(&mut self, until: Instant) -> Result<(), Failure> {
         if self.is_evicted {
             return Err(Failure::Evicted);
         }
@@ -258,7 +262,8 @@ impl Session {
             return Ok(());
         }
         let Options { host, port, .. } = &self.options;
-        let stream = TcpStream::connect((host.as_str(), *port)).map_err(Failure::Broken)?;
+        let left = until.saturating_duration_since(now()).max(CONNECT_MIN);
+        let stream = connect_tcp(host, *port, left).map_err(Failure::Unreachable)?;
         stream.set_nodelay(true).map_err(Failure::Broken)?;
         stream.set_read_timeout(Some(ANSWER_MAX)).map_err(Failure::Broken)?;
         stream.set_write_timeout(Some(ANSWER_MAX)).map_err(Failure::Broken)?;
@@ -306,7 +311,9 @@ enum Failure {
     Refused(String),
     /// Nor would it now: the box has another client.
     Evicted,
-    /// The connection.
+    /// There is no connection.
+    Unreachable(SocketError),
+    /// There was one.
     Broken(io::Error),
 }
 
@@ -371,9 +378,35 @@ fn pause(time: Duration) {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{SocketAddr, TcpListener};
 
     use super::*;
+
+    fn options(port: u16, patience: Duration) -> Options {
+        Options {
+            host: "127.0.0.1".to_owned(),
+            port,
+            address: "alice@a.org".parse().unwrap(),
+            password: String::new(),
+            order: Order::Causal,
+            patience,
+        }
+    }
+
+    /// The system would wait for two minutes for a machine that drops what comes.
+    #[test]
+    fn no_connection_takes_longer_than_the_patience() {
+        let full = netkit::sockets::listen_tcp("127.0.0.1", 0, 0).unwrap();
+        let address = full.local_addr().unwrap();
+        let short = Duration::from_millis(200);
+        // Nobody accepts: once the queue is full, more are not answered.
+        let fill = |address: &SocketAddr| TcpStream::connect_timeout(address, short).ok();
+        let _queued: Vec<_> = std::iter::from_fn(|| fill(&address)).collect();
+        let begun = now();
+        let error = Session::open(options(address.port(), short)).unwrap_err().to_string();
+        assert!(error.contains(": no answer in time; the machine is off"), "{error}");
+        assert!(begun.elapsed() < CONNECT_MIN * 10, "{:?}", begun.elapsed());
+    }
 
     /// A server that has closed the connection resets it, and nothing can be written to it: what the server said
     /// last is still there.
@@ -381,8 +414,8 @@ mod tests {
     fn the_last_word_is_heard_on_a_connection_that_is_reset() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let address: Address = "alice@a.org".parse().unwrap();
-        let knowledge = Knowledge::new(address.clone(), Default::default());
+        let options = options(port, Duration::ZERO);
+        let knowledge = Knowledge::new(options.address.clone(), Default::default());
         let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             stream.peek(&mut [0]).unwrap();
@@ -390,10 +423,7 @@ mod tests {
             write_frame(&mut stream, &ToClient::Evicted).unwrap();
             // It closes with the password unread: that is a reset.
         });
-        let (host, password) = ("127.0.0.1".to_owned(), String::new());
-        let (order, patience) = (Order::Causal, Duration::ZERO);
-        let mut session =
-            Session::open(Options { host, port, address, password, order, patience }).unwrap();
+        let mut session = Session::open(options).unwrap();
         server.join().unwrap();
         assert!(matches!(session.fetch(), Err(SessionError::Evicted(_))));
     }
