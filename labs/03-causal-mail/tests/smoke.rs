@@ -135,7 +135,7 @@ fn what_cannot_be_sent_is_answered_clearly_and_not_stored() {
     let said = post.client(
         0,
         "alice",
-        "send bob@x.org -- hello\nsend bob -- hello\nsend nobody@a.org -- hello\n\
+        "send bob@x.org -- hello\nsend bob -- hello\nsend no--body@a.org -- hello\n\
          send alice@a.org -- longer than ten\nsend -- hello\nfly\nread\n",
     );
     let text = String::from_utf8(said.stdout).unwrap();
@@ -143,7 +143,7 @@ fn what_cannot_be_sent_is_answered_clearly_and_not_stored() {
     for reason in [
         "refused: bob@x.org: there is no domain x.org; there are a.org and b.org",
         "refused: \"bob\" is no address: write NAME@DOMAIN",
-        "refused: nobody@a.org: a.org has no such user",
+        "refused: no--body@a.org: a.org has no such user",
         "refused: a text of 15 bytes: this server takes 10",
         "refused: to whom?",
         "refused: there is no command \"fly\"",
