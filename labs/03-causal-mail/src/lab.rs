@@ -26,10 +26,10 @@ pub struct CausalMailLab;
 /// The lab's own options.
 #[derive(Clone, Debug, Deserialize, Serialize, clap::Args)]
 pub struct Options {
-    /// How many servers there are, each in charge of one domain
-    #[arg(long, value_name = "S", default_value_t = 3)]
-    servers: u32,
-    /// How many users each server has [default: 2 in `simulate`, 1 elsewhere]
+    /// How many servers there are, each in charge of one domain [default: 3; fewer if --processes is below 6]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=SERVERS_MAX))]
+    servers: Option<u32>,
+    /// How many users each server has [default: 1, or what --processes leaves]
     #[arg(long, value_name = "U")]
     users: Option<u32>,
     /// Who writes to whom [default: random in `simulate`, triangle elsewhere]
@@ -73,8 +73,14 @@ pub enum Traffic {
 /// The most mails of a plan: what the monitors of causal delivery take.
 const MAILS_MAX: u64 = 16_384;
 
-/// The most servers, and users of a server: their product is bounded by the number of processes anyway.
-const SERVERS_MAX: u32 = 1_000;
+/// The most servers: with their users they are bounded by the number of processes anyway.
+const SERVERS_MAX: i64 = 1_000;
+
+/// How many servers there are unless told otherwise: as many as it takes for an answer to overtake.
+const SERVERS: u32 = 3;
+
+/// How many users each server has unless told otherwise.
+const USERS: u32 = 1;
 
 /// The most runs, and crashes in each: minutes of work.
 const RUNS_MAX: u32 = 100_000;
@@ -86,7 +92,7 @@ impl Options {
     /// So many servers and users of each, and a plan.
     pub fn new(plan: Correspondence, order: Order, stamps: Stamps) -> Self {
         Self {
-            servers: plan.servers,
+            servers: Some(plan.servers),
             users: Some(plan.users / plan.servers.max(1)),
             traffic: Some(Traffic::Random),
             mails: 0,
@@ -100,8 +106,13 @@ impl Options {
         }
     }
 
-    fn users(&self, verb: Verb) -> u32 {
-        self.users.unwrap_or(if verb == Verb::Simulate { 2 } else { 1 })
+    /// How many servers the options mean, and how many users in all; nothing if they do not say.
+    fn shape(&self) -> Option<(u32, u32)> {
+        if self.servers.is_none() && self.users.is_none() {
+            return None;
+        }
+        let servers = self.servers.unwrap_or(SERVERS);
+        Some((servers, servers.saturating_mul(self.users.unwrap_or(USERS))))
     }
 
     fn check_traffic(&self, users: u32) -> Result<(), String> {
@@ -176,6 +187,12 @@ impl Options {
     }
 }
 
+/// How many of so many processes are servers, and how many users: as many users as servers at least.
+fn shape_of(processes: u32) -> (u32, u32) {
+    let servers = (processes / 2).clamp(1, SERVERS);
+    (servers, processes.saturating_sub(servers))
+}
+
 impl Lab for CausalMailLab {
     const NAME: &'static str = "causal-mail";
     const ABOUT: &'static str = "E-mail in causal order";
@@ -191,19 +208,15 @@ impl Lab for CausalMailLab {
     type Findings = Reading;
     type Tools = Tools;
 
-    fn processes(options: &Options, verb: Verb) -> Option<u32> {
-        let users = options.servers.saturating_mul(options.users(verb));
-        Some(options.servers.saturating_add(users))
+    fn processes(options: &Options, _: Verb) -> Option<u32> {
+        options.shape().map(|(servers, users)| servers.saturating_add(users))
     }
 
-    fn prepare(options: &mut Options, verb: Verb, _: u32) -> Result<(), String> {
-        if !(1..=SERVERS_MAX).contains(&options.servers) {
-            return Err(format!("--servers: from 1 to {SERVERS_MAX}"));
-        }
+    fn prepare(options: &mut Options, verb: Verb, processes: u32) -> Result<(), String> {
         let traffic = if verb == Verb::Simulate { Traffic::Random } else { Traffic::Triangle };
         options.traffic.get_or_insert(traffic);
-        options.plan.servers = options.servers;
-        options.plan.users = options.servers.saturating_mul(options.users(verb));
+        (options.plan.servers, options.plan.users) =
+            options.shape().unwrap_or_else(|| shape_of(processes));
         options.check_traffic(options.plan.users)?;
         options.check_runs(verb)
     }
@@ -219,7 +232,7 @@ impl Lab for CausalMailLab {
             let build = |seed| {
                 let mut options = options.clone();
                 options.draw_plan(seed);
-                (options.processes(), options.servers, options.specs())
+                (options.processes(), options.plan.servers, options.specs())
             };
             study::study(plan, seed, network, build, Mailer::stable)
         }))

@@ -31,6 +31,20 @@ fn a_run_holds_and_is_judged_again_from_its_trace() {
 }
 
 #[test]
+fn any_number_of_processes_is_servers_and_their_users() {
+    for (processes, servers, users) in [(3, 1, 2), (4, 2, 2), (5, 2, 3), (6, 3, 3), (8, 3, 5)] {
+        let ran = PROGRAM.ran(&["simulate", "--processes", &processes.to_string()]);
+        assert!(ran.holds() && ran.status == 0, "{}", ran.report);
+        let result = &ran.report["result"];
+        assert_eq!((&result["servers"], &result["users"]), (&json!(servers), &json!(users)));
+    }
+    let ran = PROGRAM.ran(&["check", "--processes", "5"]);
+    assert!(ran.holds() && ran.status == 0, "{}", ran.report);
+    let ran = PROGRAM.ran(&["simulate", "--users", "4"]);
+    assert_eq!(ran.report["processes"], json!(15));
+}
+
+#[test]
 fn a_slow_way_shows_the_anomaly_and_the_clock_cures_it() {
     for (order, status, read) in [("none", 1, json!([2, 0])), ("causal", 0, json!([0, 2]))] {
         let ran = PROGRAM.ran(&["run", "--order", order, "--faults", "delay 0->2 300ms"]);
@@ -80,8 +94,10 @@ fn runs_without_an_end_are_not_judged() {
 fn what_cannot_be_is_refused_with_the_reason() {
     for (arguments, reason) in [
         (&["simulate", "--mails", "0"][..], "0 mails, and a run has 1 to 16384"),
-        (&["simulate", "--servers", "0"], "simulate takes 2 to"),
-        (&["simulate", "--servers", "2000"], "--servers: from 1 to 1000"),
+        (&["simulate", "--servers", "0"], "'0' for '--servers <S>': 0 is not in 1..=1000"),
+        (&["simulate", "--servers", "2000"], "'2000' for '--servers <S>'"),
+        (&["simulate", "--servers", "2", "--processes", "5"], "the other options mean 4"),
+        (&["run", "--processes", "4"], "--traffic triangle: it needs three users"),
         (&["simulate", "--servers", "1", "--users", "1"], "nobody to write to"),
         (&["run", "--servers", "2"], "--traffic triangle: it needs three users"),
         (&["run", "--runs", "3"], "--runs: only in `simulate`"),
