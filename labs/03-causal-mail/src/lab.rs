@@ -35,12 +35,12 @@ pub struct Options {
     /// Who writes to whom [default: random in `simulate`, triangle elsewhere]
     #[arg(long, value_enum)]
     traffic: Option<Traffic>,
-    /// How many mails each user writes of its own accord, in random traffic
-    #[arg(long, value_name = "M", default_value_t = 2)]
-    mails: u32,
-    /// How many answers follow each of these, one on the other, in random traffic
-    #[arg(long, value_name = "A", default_value_t = 2)]
-    answers: u32,
+    /// How many mails each user writes of its own accord, in random traffic [default: 2]
+    #[arg(long, value_name = "M")]
+    mails: Option<u32>,
+    /// How many answers follow each of these, one on the other, in random traffic [default: 2]
+    #[arg(long, value_name = "A")]
+    answers: Option<u32>,
     /// In which order users read
     #[arg(long, value_enum, default_value_t)]
     order: Order,
@@ -70,6 +70,11 @@ pub enum Traffic {
     Random,
 }
 
+/// How many mails each user writes of its own accord in random traffic, and how many answers follow each,
+/// unless told otherwise: enough for chains that cross each other.
+const MAILS: u32 = 2;
+const ANSWERS: u32 = 2;
+
 /// The most mails of a plan: what the monitors of causal delivery take.
 const MAILS_MAX: u64 = 16_384;
 
@@ -95,8 +100,8 @@ impl Options {
             servers: Some(plan.servers),
             users: Some(plan.users / plan.servers.max(1)),
             traffic: Some(Traffic::Random),
-            mails: 0,
-            answers: 0,
+            mails: None,
+            answers: None,
             order,
             stamps,
             restarts: 0,
@@ -115,15 +120,20 @@ impl Options {
         Some((servers, servers.saturating_mul(self.users.unwrap_or(USERS))))
     }
 
+    fn mails(&self) -> u32 {
+        self.mails.unwrap_or(MAILS)
+    }
+
+    fn answers(&self) -> u32 {
+        self.answers.unwrap_or(ANSWERS)
+    }
+
     fn check_traffic(&self, users: u32) -> Result<(), String> {
         if self.traffic == Some(Traffic::Triangle) {
-            return match users >= 3 {
-                true => Ok(()),
-                false => Err("--traffic triangle: it needs three users".to_owned()),
-            };
+            return self.check_triangle(users);
         }
-        let answers = u64::from(self.answers) + 1;
-        let mails = u64::from(users).saturating_mul(self.mails.into()).saturating_mul(answers);
+        let of_each = u64::from(self.mails()).saturating_mul(u64::from(self.answers()) + 1);
+        let mails = u64::from(users).saturating_mul(of_each);
         if !(1..=MAILS_MAX).contains(&mails) {
             return Err(format!(
                 "--mails, --answers: {mails} mails, and a run has 1 to {MAILS_MAX}"
@@ -132,6 +142,19 @@ impl Options {
         match users >= 2 {
             true => Ok(()),
             false => Err("--users: nobody to write to; it takes two".to_owned()),
+        }
+    }
+
+    fn check_triangle(&self, users: u32) -> Result<(), String> {
+        let ignored = [("--mails", self.mails), ("--answers", self.answers)];
+        if let Some((option, _)) = ignored.iter().find(|(_, given)| given.is_some()) {
+            return Err(format!(
+                "{option}: the triangle has three mails; leave it out, or take --traffic random"
+            ));
+        }
+        match users >= 3 {
+            true => Ok(()),
+            false => Err("--traffic triangle: it needs three users".to_owned()),
         }
     }
 
@@ -157,7 +180,7 @@ impl Options {
         let (servers, users) = (self.plan.servers, self.plan.users);
         self.plan = match self.traffic {
             Some(Traffic::Triangle) => Correspondence::triangle(servers, users),
-            _ => Correspondence::random(servers, users, self.mails, self.answers, seed),
+            _ => Correspondence::random(servers, users, self.mails(), self.answers(), seed),
         };
     }
 
