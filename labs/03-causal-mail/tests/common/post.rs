@@ -64,8 +64,12 @@ impl Post {
 
     /// Starts a server, and waits until it listens.
     pub(crate) fn start(&mut self, server: usize, options: &[&str]) {
+        self.start_as(server, self.command(server, options));
+    }
+
+    /// The same, by this command.
+    pub(crate) fn start_as(&mut self, server: usize, mut command: Command) {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log(server)).unwrap();
-        let mut command = self.command(server, options);
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         let out = child.stdout.take().unwrap();
