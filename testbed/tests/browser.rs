@@ -4,11 +4,13 @@
 //! page, through its own objects (`window.labs`), its elements, and the SVG that it makes of the diagram.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::{Browser, Key, Trace, program, tests, tests_main};
@@ -27,7 +29,9 @@ fn main() {
         what_is_searched_is_found,
         keys_step_from_event_to_event,
         mouse_and_wheel_move_the_view,
-        a_run_in_progress_is_drawn_live,
+        a_trace_in_progress_is_drawn_live,
+        a_run_is_shown_while_it_goes_on,
+        what_was_logged_stands_with_its_event,
         states_are_shown_where_there_are_some,
         no_text_of_a_trace_becomes_part_of_the_page,
         fifty_processes_and_a_hundred_thousand_events,
@@ -456,7 +460,7 @@ impl Drop for Server {
     }
 }
 
-fn a_run_in_progress_is_drawn_live() {
+fn a_trace_in_progress_is_drawn_live() {
     let folder = TempDir::with_prefix("view-").expect("there is a folder for them");
     program::run("token-ring", &["simulate", "--trace", "whole.jsonl"], folder.path(), 0);
     let text = fs::read_to_string(folder.path().join("whole.jsonl")).expect("it was written");
@@ -523,6 +527,121 @@ fn a_long_run_is_followed(folder: &TempDir) {
     browser.run("labs.diagram.pan(-500)");
     file.write_all(last.concat().as_bytes()).expect("it can be written to");
     assert_eq!(newest(lines.len() - 1), false, "whoever looks elsewhere is left alone");
+}
+
+/// `token-ring run --view` as somebody types it. Dropping it ends it.
+struct Run {
+    child: Child,
+    said: Lines<BufReader<ChildStderr>>,
+}
+
+impl Run {
+    fn start(arguments: &[&str]) -> Run {
+        let mut child = Command::new(program::path("token-ring"))
+            .args([&["run", "--view"], arguments].concat())
+            .env("RUST_LOG", "debug")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it can be run");
+        let said = BufReader::new(child.stderr.take().expect("it is a pipe")).lines();
+        Run { child, said }
+    }
+
+    /// The address in the first line that has these words.
+    fn address_after(&mut self, words: &str) -> String {
+        let line = self.said.by_ref().map_while(Result::ok).find(|line| line.contains(words));
+        let line = line.expect("it says where it is shown");
+        let (_, address) = line.split_once("http://").expect("an address");
+        format!("http://{}", address.split([' ', ':']).take(2).collect::<Vec<_>>().join(":"))
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn a_run_is_shown_while_it_goes_on() {
+    let arguments = ["--processes", "3", "--work", "100", "--laps", "15"];
+    // A browser takes longer to start than a run.
+    let browser = Browser::open(1280, 900);
+    let mut run = Run::start(&arguments);
+    let address = run.address_after("the run is shown at ");
+    browser.go(&address);
+    browser.wait("window.labs !== undefined && labs.trace.count > 20");
+    assert!(browser.text("document.querySelector('#about').textContent").ends_with("● live"));
+    browser.wait("document.querySelectorAll('#verdicts .unknown').length > 0");
+    let entered = "[...document.querySelectorAll('.log li')].some((li) => li.textContent.endsWith('p1 ! Entered'))";
+    let find = "labs.diagram.select(Array.from({ length: labs.trace.count }, (_, e) => e)\
+        .findLast((e) => labs.trace.notation(e) === 'p1 ! Entered') ?? -1)";
+    browser.wait(&format!("({find}, {entered})"));
+    assert_eq!(browser.value("labs.page.status.running"), true, "while it goes on");
+
+    assert_eq!(run.address_after("the page stays at "), address);
+    browser.wait("document.querySelectorAll('#verdicts .holds').length === 7");
+    browser.wait("!document.querySelector('#about').textContent.includes('live')");
+    assert_eq!(browser.value("labs.trace.entries.find((e) => e.name === 'Entered').count"), 45);
+    let late = Browser::open(1280, 900);
+    late.go(&address);
+    late.wait("window.labs !== undefined && !labs.page.status.running");
+    assert_eq!(late.value("labs.trace.count"), browser.value("labs.trace.count"));
+    let lines = "labs.trace.logs.reduce((all, lines) => all + lines.length, 0)";
+    assert!(late.value(lines).as_u64().expect("a number") > 90);
+
+    assert_eq!(run.child.try_wait().expect("it is ours"), None, "somebody looks at it");
+    let pid = Pid::from_raw(i32::try_from(run.child.id()).expect("a process id"));
+    kill(pid, Signal::SIGINT).expect("it is there");
+    assert_eq!(run.child.wait().expect("it ends").code(), Some(0));
+}
+
+fn what_was_logged_stands_with_its_event() {
+    let folder = TempDir::with_prefix("view-").expect("there is a folder for them");
+    let ran = Command::new(program::path("token-ring"))
+        .args(["run", "--processes", "3", "--trace", "t.jsonl"])
+        .env("RUST_LOG", "debug")
+        .current_dir(folder.path())
+        .output()
+        .expect("it can be run");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let shown = Shown::in_folder(folder);
+    let log = |event: usize| {
+        shown.browser.run(&format!("labs.diagram.select({event})"));
+        shown.settle();
+        shown.browser.text("document.querySelector('.log')?.textContent ?? 'nothing'")
+    };
+    for rank in 0..3 {
+        let of = |what: &str| {
+            shown.find(|event| event["process"] == rank && event["value"]["text"] == what)
+        };
+        let begin = shown.find(|event| event["process"] == rank && event["event"] == "init");
+        let first = log(begin);
+        assert!(
+            first.contains("INFO joined the run") && first.contains("the algorithm starts"),
+            "{first}"
+        );
+        let entered = log(of("Entered"));
+        assert!(entered.ends_with(&format!("DEBUG p{rank} ! Entered")), "{entered}");
+        assert!(!entered.contains("algorithm"), "{entered}");
+        assert!(log(of("Left")).ends_with(&format!("DEBUG p{rank} ! Left")));
+    }
+
+    shown.press(Key('/'));
+    shown.browser.write("the algorithm starts");
+    shown.settle();
+    let inits = (0..shown.trace.events.len())
+        .filter(|&i| shown.trace.events[i]["event"] == "init")
+        .collect::<Vec<_>>();
+    assert_eq!(shown.browser.value("labs.diagram.hits"), json!(inits));
+    shown.assert_content();
+
+    // Who gives the page away may not want to give the logs.
+    let without = ["view", "--no-open", "--no-logs", "t.jsonl"];
+    program::run("labs", &without, shown.folder.path(), 0);
+    let page = fs::read_to_string(shown.folder.path().join("t.html")).expect("it was written");
+    assert!(!page.contains("the algorithm starts"));
 }
 
 // -----------------------------------------------------------------------------------------------

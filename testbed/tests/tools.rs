@@ -1,6 +1,8 @@
 //! `labs ps`, `stop`, `logs` and `hosts` on several machines: each with its own processes, `/tmp` and clock.
 
-use std::process::Output;
+use std::io::{BufRead, BufReader, Write, read_to_string};
+use std::net::TcpStream;
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -16,6 +18,8 @@ const THREE: &str = "lab[01-03] slots=2\n";
 fn main() {
     tests_main(tests![
         a_run_is_seen_read_and_ended_from_the_hub,
+        logs_of_all_machines_are_followed,
+        a_run_on_several_machines_is_shown_while_it_goes_on,
         what_a_killed_launcher_left_stopped_is_ended_elsewhere,
         a_room_is_tried_before_the_class,
     ]);
@@ -65,7 +69,7 @@ fn a_run_is_seen_read_and_ended_from_the_hub() {
         (out.matches(" finished").count() == 6).then_some(out)
     });
     for rank in 0..6 {
-        assert!(logs.contains(&format!(" p{rank} the algorithm starts")), "{logs}");
+        assert!(logs.contains(&format!(" p{rank} @1 the algorithm starts")), "{logs}");
     }
     let lamport = |line: &str| line.split('@').nth(1)?.split(' ').next()?.parse::<u64>().ok();
     let times: Vec<_> = logs.lines().filter_map(lamport).collect();
@@ -79,6 +83,76 @@ fn a_run_is_seen_read_and_ended_from_the_hub() {
     assert_eq!(out, "no run is alive\n");
     let (status, out, _) = say(&room, &[&labs, "replay", "/root/t"]);
     assert_eq!(status, Some(0), "a run on three machines happens again on one: {out}");
+}
+
+fn logs_of_all_machines_are_followed() {
+    let (room, labs, program) = room();
+    let staying = ["--stay", "--processes", "6", "--trace", "/root/t"];
+    let launcher = room.launch(&program, THREE, &staying);
+    wait_until("all are there", PATIENCE, || (rows(&room, &labs).len() == 7).then_some(()));
+    let mut follow = room
+        .hub(&[&labs, "logs", "--follow"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the hub runs it");
+    let out = follow.stdout.take().expect("it is a pipe");
+    let mut lines = BufReader::new(out).lines().map(|line| line.expect("it can be read"));
+    let mut shown = Vec::new();
+    // What was logged before, and what is while the reader waits.
+    shown.extend(lines.by_ref().take_while(|line| !line.contains(" finished")));
+    let (status, _, err) = say(&room, &[&labs, "stop"]);
+    assert_eq!(status, Some(0), "{err}");
+    launcher.outcome(PATIENCE).assert_holds();
+    shown.extend(lines);
+    let ended = follow.wait_with_output().expect("it ends with the run");
+    let err = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(0), "{err}");
+    for rank in 0..6 {
+        for text in ["@1 the algorithm starts", "stopped by the launcher"] {
+            let is_it =
+                |line: &&String| line.contains(&format!(" p{rank} ")) && line.ends_with(text);
+            assert_eq!(shown.iter().filter(is_it).count(), 1, "p{rank} {text}: {shown:#?}");
+        }
+    }
+}
+
+fn a_run_on_several_machines_is_shown_while_it_goes_on() {
+    let (room, labs, program) = room();
+    let slow = ["--view=8081", "--processes", "6", "--work", "20", "--laps", "10"];
+    let mut launcher = room.launch(&program, THREE, &slow);
+    launcher.until_said("the run is shown at http://127.0.0.1:8081/", PATIENCE);
+    // The stream of events ends with the run.
+    let told = room.in_hub_network(|| {
+        let mut stream = TcpStream::connect("127.0.0.1:8081").expect("the hub serves");
+        write!(stream, "GET /events HTTP/1.1\r\nHost: 127.0.0.1:8081\r\n\r\n").expect("it reads");
+        read_to_string(stream).expect("it answers to the end")
+    });
+    let data = |kind: &str| -> Vec<Value> {
+        let begin = format!("event: {kind}\ndata: ");
+        let parts = told.split("\n\n").filter_map(|part| part.strip_prefix(&begin));
+        parts.map(json).collect()
+    };
+    let (chunks, status) = (data("chunk"), data("status"));
+    let events: u64 = chunks.iter().filter_map(|chunk| chunk["events"].as_u64()).sum();
+    assert!(chunks.len() > 5 && events > 300, "{} chunks, {events} events", chunks.len());
+    assert_eq!(status[0]["running"], true, "it began before the end");
+    let last = status.last().expect("there is one");
+    assert_eq!(last["running"], false);
+    let holds = |verdict: &Value| verdict["holds"] == true;
+    assert!(last["verdicts"].as_array().expect("a list").iter().all(holds), "{last}");
+    let logs: Vec<_> =
+        chunks.iter().filter_map(|chunk| chunk["logs"].as_array()).flatten().collect();
+    for rank in 0..6 {
+        let is_it = |line: &&&Value| {
+            let text = line[2].as_str().expect("a text");
+            line[0] == rank && line[1] == 1 && text.ends_with("the algorithm starts")
+        };
+        assert_eq!(logs.iter().filter(is_it).count(), 1, "p{rank}: {logs:?}");
+    }
+    launcher.until_said("the page stays at ", PATIENCE);
+    assert_eq!(say(&room, &[&labs, "stop"]).0, Some(0));
+    launcher.outcome(PATIENCE).assert_holds();
 }
 
 fn what_a_killed_launcher_left_stopped_is_ended_elsewhere() {

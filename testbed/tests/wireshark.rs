@@ -26,6 +26,7 @@ fn main() {
         an_exported_run_is_read_as_it_was,
         frames_over_several_packets_are_put_together,
         what_is_no_frame_is_left_alone,
+        the_limit_of_frames_is_a_preference,
         a_real_run_is_read_as_it_was,
     ]);
 }
@@ -68,6 +69,26 @@ fn what_is_no_frame_is_left_alone() {
     fs::write(&capture, bytes).expect("it can be written");
     assert_eq!(fields(&capture, "netkit", &["netkit.type"]), [] as [Vec<String>; 0]);
     assert_eq!(fields(&capture, "tcp.len > 0 && !_ws.lua.error", &["frame.number"]).len(), 34);
+}
+
+/// Every frame of a message is longer than this limit, which is not netkit's but smaller.
+fn the_limit_of_frames_is_a_preference() {
+    let folder = TempDir::with_prefix("wireshark-").expect("there is a folder for them");
+    let trace = exported("token-ring", &[], 0, folder.path());
+    let capture = folder.path().join("t.pcap");
+    let frames = |limit: u32, filter: &str| {
+        let preference = format!("netkit.max_frame:{limit}");
+        let arguments = ["-o", &preference, "-Y", filter, "-T", "fields", "-e", "frame.number"];
+        tshark(&capture, &arguments).lines().count()
+    };
+    let sent = trace.count("send");
+    assert!(sent > 10);
+    assert_eq!(frames(1 << 22, "netkit.type == 10"), sent);
+    assert_eq!(frames(1 << 22, "netkit.too_long"), 0);
+    // By hand, for what begins with a frame that is too long is not taken for netkit's.
+    let decoded = ["-d", "tcp.port==47100,netkit", "-o", "netkit.max_frame:50"];
+    let arguments = [&decoded[..], &["-Y", "netkit.too_long", "-T", "fields", "-e", "tcp.len"]];
+    assert_eq!(tshark(&capture, &arguments.concat()).lines().count(), sent);
 }
 
 fn a_real_run_is_read_as_it_was() {

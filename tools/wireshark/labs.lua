@@ -8,7 +8,6 @@ local netkit = Proto("netkit", "Netkit frames of the labs")
 
 local LAUNCHER = 0xffffffff
 local HEADER = 4 -- the length
-local FRAME_MAX = 0x100000 -- netkit's limit
 local MESSAGE_MIN = 45 -- a message's header without a clock
 local RANK_MAX = 0x1000000
 local ENTRIES_MAX = 256 -- above so many processes there are no clocks
@@ -48,8 +47,11 @@ local field = {
 }
 netkit.fields = field
 
+netkit.prefs.max_frame = Pref.uint("Largest frame", 0x100000,
+  "Bytes of the largest body that a run accepts: as its --max-frame, netkit's default without it")
+
 local expert = {
-  too_long = ProtoExpert.new("netkit.too_long", "A frame longer than netkit's limit",
+  too_long = ProtoExpert.new("netkit.too_long", "A frame longer than the limit (preference netkit.max_frame)",
     expert.group.MALFORMED, expert.severity.ERROR),
   malformed = ProtoExpert.new("netkit.malformed", "Not as the wire format says",
     expert.group.MALFORMED, expert.severity.ERROR),
@@ -180,7 +182,7 @@ end
 local function frame_length(tvb, _, at)
   local length = tvb(at, HEADER):uint()
   -- There is no way to find the next frame behind such a one: what is there is shown as it is.
-  if length > FRAME_MAX then return tvb:len() - at end
+  if length > netkit.prefs.max_frame then return tvb:len() - at end
   return HEADER + length
 end
 
@@ -189,7 +191,7 @@ local function frame(tvb, pinfo, tree)
   local branch = tree:add(netkit, tvb())
   branch:add(field.length, tvb(0, HEADER))
   local said
-  if length > FRAME_MAX then
+  if length > netkit.prefs.max_frame then
     branch:add_proto_expert_info(expert.too_long)
     said = "too long"
   elseif tvb:len() < HEADER + length then
@@ -228,7 +230,7 @@ netkit.dissector = dissect_all
 local function is_message(tvb)
   if tvb:len() < HEADER + MESSAGE_MIN then return false end
   local length = tvb(0, 4):uint()
-  if length < MESSAGE_MIN or length > FRAME_MAX or tvb(4, 4):uint() ~= 0 then return false end
+  if length < MESSAGE_MIN or length > netkit.prefs.max_frame or tvb(4, 4):uint() ~= 0 then return false end
   if tvb(8, 4):uint() >= RANK_MAX or tvb(12, 4):uint() >= RANK_MAX or tvb(48, 1):uint() > 1 then
     return false
   end

@@ -288,6 +288,15 @@ fn check_trace(common: &Common, others: impl Iterator<Item = PathBuf>) -> anyhow
     write().with_context(|| format!("cannot write the trace to {}", path.display()))
 }
 
+/// The key of `-i`, as whoever works in another folder needs it. That it cannot be read is said before
+/// anything is done: without a machine to reach nobody else would notice.
+fn key(path: &Path) -> anyhow::Result<PathBuf> {
+    let failed = || format!("-i: cannot read the key {}", path.display());
+    crate::report::check_regular(path).with_context(failed)?;
+    std::fs::File::open(path).with_context(failed)?;
+    std::path::absolute(path).with_context(failed)
+}
+
 /// The largest file with a plan that is read, in bytes: far more than its rules may take.
 const PLAN_MAX: u64 = 64 << 10;
 

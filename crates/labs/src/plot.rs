@@ -1,9 +1,14 @@
 //! A plot as SVG: what many runs measured, and the curves that theory predicts.
 //!
-//! A curve is drawn as dots, each with the spread of what was measured there, or as a line. Curves of the same
-//! colour belong together: what was measured, and what theory says of it.
+//! A curve is drawn as dots, each with the spread of what was measured there, or as a line. Curves
+//! of the same colour belong together: what was measured, and what theory says of it.
 
 use std::fmt::Write;
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+
+use crate::report::check_regular;
 
 /// What is drawn.
 #[derive(Clone, Debug)]
@@ -88,11 +93,32 @@ impl Plot {
     /// The drawing.
     pub fn to_svg(&self) -> String {
         let mut svg = String::new();
-        self.write(&mut svg).expect("writing to a string cannot fail");
+        self.draw(&mut svg).expect("writing to a string cannot fail");
         svg
     }
 
-    fn write(&self, out: &mut String) -> std::fmt::Result {
+    /// Makes sure that a plot can be written there, without harm to what is there now: better to know
+    /// before the runs that it is to show than after them.
+    ///
+    /// # Errors
+    ///
+    /// If it is no ordinary file, or cannot be written to. The error names it.
+    pub fn check(path: &Path) -> io::Result<()> {
+        let open = || OpenOptions::new().create(true).append(true).open(path);
+        check_regular(path).and_then(|()| open()).map(drop).map_err(|error| failed(path, &error))
+    }
+
+    /// Writes the drawing to a file, over what is there.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written. The error names the file.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        let write = || std::fs::write(path, self.to_svg());
+        check_regular(path).and_then(|()| write()).map_err(|error| failed(path, &error))
+    }
+
+    fn draw(&self, out: &mut String) -> std::fmt::Result {
         let (left, right, top, bottom) = MARGIN;
         writeln!(
             out,
@@ -287,6 +313,10 @@ fn circle(out: &mut String, x: f64, y: f64, colour: &str) -> std::fmt::Result {
     writeln!(out, r#"<circle cx="{x:.1}" cy="{y:.1}" r="4" fill="{colour}"/>"#)
 }
 
+fn failed(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot write the plot to {}: {error}", path.display()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,6 +365,28 @@ mod tests {
             {
                 let svg = plot((Scale::Linear, scale), Mark::Dots, points);
                 assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_plot_is_checked_without_harm_and_written_over_what_is_there() {
+        let empty = || Axis { name: String::new(), scale: Scale::Linear };
+        let plot = Plot { title: String::new(), x: empty(), y: empty(), curves: Vec::new() };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plot.svg");
+        std::fs::write(&path, "older, and longer than nothing at all").unwrap();
+        Plot::check(&path).unwrap();
+        assert!(std::fs::read_to_string(&path).unwrap().starts_with("older"));
+        plot.write(&path).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), plot.to_svg());
+        for (path, why) in [
+            (Path::new("/dev/null"), "it is not an ordinary file"),
+            (&folder.path().join("no/such"), "No such file"),
+        ] {
+            let reason = format!("cannot write the plot to {}: {why}", path.display());
+            for error in [Plot::check(path).unwrap_err(), plot.write(path).unwrap_err()] {
+                assert!(error.to_string().starts_with(&reason), "{error}");
             }
         }
     }

@@ -1,9 +1,9 @@
-//! A file that all processes of a run write to, each in its critical section only: a proof of mutual
-//! exclusion that needs no trace, and none of our tools.
+//! A file that all processes of a run write to, each in its critical section only: a proof of
+//! mutual exclusion that needs no trace, and none of our tools.
 //!
-//! Lines are appended with one write each, so that they never mix within a line, on local disks; over NFS two
-//! writers at once may overwrite each other, which then shows as a missing line. What stands in the lines,
-//! and what they prove, is a matter of the lab.
+//! Lines are appended with one write each, so that they never mix within a line, on local disks;
+//! over NFS two writers at once may overwrite each other, which then shows as a missing line. What
+//! stands in the lines, and what they prove, is a matter of the lab.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read};
@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 /// The longest line that is read, in bytes: a host name has 253 at the most.
 pub const LINE_MAX: u64 = 1_024;
 
-/// Makes sure that the file holds nothing yet, and has a folder. It is the participants who make it: they
-/// may be another user on their machines than the launcher is on this one. Daemons work in another
-/// folder, so the path becomes absolute.
+/// Makes sure that the file holds nothing yet, and has a folder. It is the participants who make
+/// it: they may be another user on their machines than the launcher is on this one. Daemons work in
+/// another folder, so the path becomes absolute.
 ///
 /// # Errors
 ///
@@ -23,8 +23,8 @@ pub fn prepare(path: &Path) -> io::Result<PathBuf> {
     crate::report::check_regular(path)?;
     match std::fs::metadata(path) {
         Ok(about) if about.len() > 0 => Err(io::Error::other(
-            "it is not empty, and what an earlier run wrote would be judged with this one: remove it, \
-             or name another",
+            "it is not empty, and what an earlier run wrote would be judged with this one: \
+             remove it, or name another",
         )),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => {
@@ -47,7 +47,10 @@ pub fn open(path: &Path) -> io::Result<File> {
     })
 }
 
-/// Shows each line, with its number counted from 1, to `visit`, until that finds something wrong.
+/// Shows each line to `visit`, without the white space at its end, until `visit` finds something
+/// wrong with one. What it finds is the inner error, after the number of the line (counted from 1)
+/// and the name of the file. Bytes that are no UTF-8 are replaced, and of a line longer than
+/// [`LINE_MAX`] each part counts as a line.
 ///
 /// # Errors
 ///

@@ -91,7 +91,7 @@ fn what_cannot_be_drawn_is_refused_with_its_line() {
     let output = labs(unsent.path(), &["export", "t.jsonl", "--mermaid"]);
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("line 2: message 0-2 was not sent before this line"), "{said}");
+    assert!(said.contains("line 2: p1 receives message 0-2, which was not sent"), "{said}");
 
     let garbage = folder(&["no trace"]);
     assert!(
@@ -125,6 +125,26 @@ fn exports_go_to_standard_output_or_a_file() {
     assert_eq!(fs::read(at.join("t.pcap")).unwrap()[..4], [0xd4, 0xc3, 0xb2, 0xa1]);
     let none = labs(at, &["export", "t.jsonl"]);
     assert_eq!(none.status.code(), Some(2), "one format must be named");
+}
+
+/// However the file is called: by its name, by another path to it, or by a link.
+#[test]
+fn the_trace_that_is_read_is_not_written_over() {
+    let folder = folder(&[HEADER, INIT, SEND, RECEIVE]);
+    let at = folder.path();
+    let trace = at.join("t.jsonl");
+    let before = fs::read(&trace).unwrap();
+    std::os::unix::fs::symlink("t.jsonl", at.join("link")).unwrap();
+    let whole = trace.to_str().unwrap();
+    for verb in [&["view", "--no-open"][..], &["export", "--pcap"]] {
+        for output in ["t.jsonl", "./t.jsonl", whole, "link"] {
+            let said = fails(at, &[verb, &["t.jsonl", "--output", output]].concat());
+            let reason = format!("cannot write {output}: ");
+            assert!(said.contains(&reason), "{said}");
+            assert!(said.contains("t.jsonl is needed for something else: name another"), "{said}");
+            assert_eq!(fs::read(&trace).unwrap(), before, "{verb:?} --output {output}");
+        }
+    }
 }
 
 // -----------------------------------------------------------------------------------------------

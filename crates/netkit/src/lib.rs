@@ -203,6 +203,7 @@ pub mod net;
 pub mod reap;
 pub mod run_id;
 pub mod sockets;
+#[cfg_attr(not(feature = "ssh"), path = "ssh/absent.rs")]
 pub mod ssh;
 pub mod text;
 pub mod udp;

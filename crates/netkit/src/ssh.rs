@@ -44,7 +44,8 @@ use copy::CopyError;
 use host_key::HostKeys;
 
 pub use connect::DROPPED_TRIES;
-pub use run::{MAX_RUN_OUTPUT, Output};
+pub use hash::program_hash;
+pub use output::{MAX_RUN_OUTPUT, Output};
 
 pub(crate) use copy::Copy;
 pub(crate) use target::Target;
@@ -53,9 +54,11 @@ mod authenticate;
 mod command;
 mod connect;
 mod copy;
+mod hash;
 mod host_key;
 mod key_file;
 mod known_hosts;
+mod output;
 mod run;
 mod start;
 mod target;
@@ -68,16 +71,6 @@ mod target;
 /// If the configuration cannot be read, or the name has no address.
 pub fn resolve(host: &Host, options: &LaunchOptions) -> Result<std::net::SocketAddr, LaunchError> {
     Ok(Target::resolve(host, options)?.first_address())
-}
-
-/// What tells a program from another version of it: the hash of its content, as the names of copies have
-/// it. A copy that [`Remote::push`] made has the same.
-///
-/// # Errors
-///
-/// If the file cannot be read.
-pub fn program_hash(program: &Path) -> io::Result<String> {
-    Ok(copy::hash_of(&mut std::fs::File::open(program)?)?.0)
 }
 
 /// How many commands of one session run at once. A usual `sshd` allows ten (its `MaxSessions`).

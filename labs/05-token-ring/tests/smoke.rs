@@ -19,6 +19,22 @@ fn signal(pid: u32, signal: Signal) {
     kill(Pid::from_raw(pid as i32), signal).unwrap();
 }
 
+/// As the first command of the README builds it.
+#[cfg(not(feature = "ssh"))]
+#[test]
+fn without_ssh_all_is_as_ever_on_this_machine_and_others_are_refused() {
+    let ran = PROGRAM.ran(&["run", "--processes", "3"]);
+    assert!(ran.status == 0 && ran.holds(), "{ran:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = folder.path().join("hosts.txt");
+    std::fs::write(&hosts, "localhost\nlab01\n").unwrap();
+    let ran = PROGRAM.ran(&["run", "--processes", "2", "--hosts", hosts.to_str().unwrap()]);
+    assert_eq!(ran.status, 2, "{ran:?}");
+    let problem = "p1 not started: lab01: connect: this program was built without SSH";
+    assert!(ran.problems().contains(problem), "{ran:?}");
+    assert_nothing_left(ran.report["run"].as_str().unwrap());
+}
+
 #[test]
 fn all_ways_to_launch_and_close_hold() {
     for closing in ["forward", "first"] {

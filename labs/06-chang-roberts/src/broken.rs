@@ -62,9 +62,7 @@ impl BrokenNumbering {
         ctx: &mut Context<Self>,
         event: impl FnOnce(&mut Numbering, &mut Context<Numbering>),
     ) {
-        for indication in ctx.layer(|ctx| event(&mut self.numbering, ctx)) {
-            ctx.indicate(indication);
-        }
+        ctx.wrap(|ctx| event(&mut self.numbering, ctx));
     }
 
     /// What the process makes of a message before it handles it as it should; nothing if it ends here.

@@ -10,6 +10,7 @@ use labs::lab::{BoxedApplication, Findings, Lab, Place, Prediction, Runs, Silent
 use labs::overlay::ring::{Closing, Ring};
 use labs::overlay::{Contact, Overlay};
 use labs::process::ProcessId;
+use labs::report::check_regular;
 use labs::trace::Noted;
 use labs::verdict::Spec;
 use serde::{Deserialize, Serialize};
@@ -278,7 +279,7 @@ impl Lab for ChangRobertsLab {
 
 fn read_identities(path: &Path, processes: u32) -> Result<Vec<u64>, String> {
     let mut text = String::new();
-    let file = File::open(path).map_err(|error| error.to_string())?;
+    let file = check_regular(path).and_then(|()| File::open(path)).map_err(|e| e.to_string())?;
     file.take(FILE_MAX + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
     if text.len() as u64 > FILE_MAX {
         return Err(format!("longer than {FILE_MAX} bytes"));

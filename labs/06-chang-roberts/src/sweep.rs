@@ -38,7 +38,7 @@ pub struct Row {
 ///
 /// # Errors
 ///
-/// If the network is none, or the plot cannot be written.
+/// If the network is none, or the plot cannot be written; that is known before the runs.
 pub fn sweep(
     sizes: &[u32],
     runs: u32,
@@ -47,6 +47,7 @@ pub fn sweep(
     options: &dyn Fn(Identities) -> Options,
     plot: &Path,
 ) -> io::Result<Study> {
+    Plot::check(plot)?;
     let mut seeds = seed;
     let mut tally = Tally::default();
     let mut rows = Vec::new();
@@ -59,13 +60,7 @@ pub fn sweep(
         }
         rows.push(row(n, &counts));
     }
-    let drawing = drawing(&rows, runs);
-    std::fs::write(plot, drawing.to_svg()).map_err(|error| {
-        io::Error::new(
-            error.kind(),
-            format!("cannot write the plot to {}: {error}", plot.display()),
-        )
-    })?;
+    drawing(&rows, runs).write(plot)?;
     let mut lines = table(&rows, runs);
     lines.push(format!("plot: {}", plot.display()));
     Ok(Study {
@@ -165,4 +160,17 @@ fn run(
     let judge = simulation.into_observer().finish()?;
     tally.count(&format!("with {n} processes and the seed {seed}"), judge.verdicts(&ended));
     Ok(judge.messages().get("ELECTION").copied().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plot_that_cannot_be_written_is_said_before_the_runs() {
+        let options = |_| -> Options { panic!("a run began") };
+        let plot = Path::new("/dev/null");
+        let error = sweep(&[5], 1, 1, &Network::default(), &options, plot).unwrap_err();
+        assert!(error.to_string().contains("cannot write the plot to /dev/null"), "{error}");
+    }
 }

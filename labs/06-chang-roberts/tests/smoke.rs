@@ -135,9 +135,18 @@ fn what_cannot_be_is_refused_with_the_reason() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "7 8 7").unwrap();
     let twice = file.path().to_str().unwrap();
+    let identities = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(identities.path(), "7 8 9").unwrap();
+    let ids = identities.path().to_str().unwrap();
+    let needed = format!("cannot write the trace to {ids}: {ids} is needed for something else");
     for (arguments, reason) in [
-        (&["run", "-n", "3", "--ids", twice][..], "7 stands in it twice"),
+        (&["run", "-n", "3", "--ids", ids, "--trace", ids][..], &*needed),
+        (&["simulate", "-n", "3", "--ids", ids, "--trace", ids], &needed),
+        (&["check", "-n", "3", "--ids", ids, "--trace", ids], &needed),
+        (&["run", "-n", "3", "--ids", twice], "7 stands in it twice"),
         (&["check", "--ids", "/nowhere/at/all"], "--ids /nowhere/at/all: No such file"),
+        (&["check", "--ids", "/dev/null"], "--ids /dev/null: it is not an ordinary file"),
+        (&["simulate", "--sweep", "9", "--plot", "/dev/null"], "it is not an ordinary file"),
         (&["simulate", "--initiators", "9"], "--initiators 9: there are 8 processes"),
         (&["simulate", "--initiators", "0"], "a number of processes from 1"),
         (&["run", "--sweep", "10"], "--sweep: only in `simulate`"),
@@ -152,6 +161,7 @@ fn what_cannot_be_is_refused_with_the_reason() {
         assert!(stderr.contains(reason), "{arguments:?}: {stderr}");
         assert!(output.stdout.is_empty());
     }
+    assert_eq!(std::fs::read_to_string(ids).unwrap(), "7 8 9");
 }
 
 /// The same plan in both worlds: the order of a channel is lost, and Chang and Roberts do not need it.

@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 
-use labs::process::{Choices, Context, Effect, Env, Event, Process, ProcessId, step};
+use labs::process::{Context, Effect, Process, ProcessId};
 use serde::{Deserialize, Serialize};
 
 use crate::lists::List;
@@ -57,10 +57,12 @@ impl BrokenTwoLevels {
     }
 
     /// One step of the right process, and then the mistake in what it wants done.
-    fn take(&mut self, ctx: &mut Context<Self>, event: Event<TwoLevels>) {
-        // The algorithm chooses nothing and reads no clock.
-        let env = Env { me: ctx.me(), processes: ctx.processes(), now: None };
-        for effect in step(&mut self.process, env, &mut Choices::default(), event) {
+    fn take(
+        &mut self,
+        ctx: &mut Context<Self>,
+        event: impl FnOnce(&mut TwoLevels, &mut Context<TwoLevels>),
+    ) {
+        for effect in ctx.inside(|ctx| event(&mut self.process, ctx)) {
             match effect {
                 Effect::Send { message: Message::Suspect(_) | Message::Restore(_), .. }
                     if self.broken == Broken::ForgetsToTell => {}
@@ -94,7 +96,7 @@ impl Process for BrokenTwoLevels {
     type Timer = Timer;
 
     fn on_init(&mut self, ctx: &mut Context<Self>) {
-        self.take(ctx, Event::Init);
+        self.take(ctx, TwoLevels::on_init);
     }
 
     fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
@@ -104,11 +106,11 @@ impl Process for BrokenTwoLevels {
     fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, message: Message) {
         let is_deaf = self.broken == Broken::SuspectsForEver && self.suspects(from);
         if !(is_deaf && matches!(message, Message::Alive(_))) {
-            self.take(ctx, Event::Message { from, message });
+            self.take(ctx, |process, ctx| process.on_message(ctx, from, message));
         }
     }
 
     fn on_timeout(&mut self, ctx: &mut Context<Self>, timer: Timer) {
-        self.take(ctx, Event::Timeout(timer));
+        self.take(ctx, |process, ctx| process.on_timeout(ctx, timer));
     }
 }

@@ -9,7 +9,7 @@ use labs::trace::Noted;
 use serde_json::{Value, json};
 
 use crate::lists::List;
-use crate::quality::{Measures, Quality};
+use crate::quality::{Measures, Quality, seconds};
 use crate::screen::name_of;
 use crate::theory;
 use crate::told::Told;
@@ -250,10 +250,6 @@ fn measures_to_json(settings: Settings, measures: &Measures) -> Value {
         "P_A": measures.accuracy(),
         "unresolved": measures.unresolved,
     })
-}
-
-fn seconds(us: u64) -> f64 {
-    us as f64 / 1e6
 }
 
 #[cfg(test)]

@@ -68,6 +68,9 @@ pub struct Options {
 /// The most processes of one detector: its rounds are listed one by one.
 const WATCHED_MAX: i64 = 100_000;
 
+/// As many as that, and the two detectors.
+const PROCESSES_MAX: u32 = 2 + 2 * WATCHED_MAX as u32;
+
 /// The greatest threshold: a gap of a million heartbeats is no detection any more.
 const THRESHOLD_MAX: i64 = 1_000_000;
 
@@ -223,8 +226,15 @@ impl Lab for FailureDetectorLab {
         Some(2 + 2 * options.watched?)
     }
 
-    fn prepare(options: &mut Options, verb: Verb, _: u32) -> Result<(), String> {
+    fn prepare(options: &mut Options, verb: Verb, processes: u32) -> Result<(), String> {
         options.check_sweep(verb)?;
+        // Without --watched the number is that of --processes.
+        if processes > PROCESSES_MAX {
+            return Err(format!(
+                "--processes {processes}: at most {PROCESSES_MAX}, of which each detector watches \
+                 {WATCHED_MAX}"
+            ));
+        }
         let threshold = if verb == Verb::Check { CHECK.0 } else { DEFAULT.threshold };
         options.settings = Settings {
             interval: options.interval,

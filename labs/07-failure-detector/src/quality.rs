@@ -179,7 +179,8 @@ fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-fn seconds(us: u64) -> f64 {
+/// The time of an event, which is in microseconds, in seconds.
+pub(crate) fn seconds(us: u64) -> f64 {
     us as f64 / 1e6
 }
 

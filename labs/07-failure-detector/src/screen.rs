@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::lists::List;
 use crate::live::{self, News, Standing};
+use crate::quality::seconds;
 use crate::told::Told;
 use crate::two_levels::{DETECTORS, Settings, watcher};
 
@@ -264,10 +265,6 @@ pub fn name_of(list: List) -> &'static str {
         List::Dead => "dead",
         List::Unknown => "unknown",
     }
-}
-
-fn seconds(us: u64) -> f64 {
-    us as f64 / 1e6
 }
 
 #[cfg(test)]

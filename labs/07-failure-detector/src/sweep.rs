@@ -1,7 +1,7 @@
 //! Many simulated runs for each threshold, loss and delay: how good the detectors are, beside theory.
 //!
-//! In each run one process dies at a random moment of the last third, and the others make the detectors err. Each run
-//! is judged like any other.
+//! In each run one process dies at a random moment of the last third, and the others make the
+//! detectors err. Each run is judged like any other.
 
 use std::io;
 use std::path::PathBuf;
@@ -63,8 +63,9 @@ pub struct Row {
 ///
 /// # Errors
 ///
-/// If a network is none, or the plot cannot be written.
+/// If a network is none, or the plot cannot be written; that is known before the runs.
 pub fn sweep(sweep: &Sweep, seed: u64, network: &Network) -> io::Result<Study> {
+    Plot::check(&sweep.plot)?;
     let mut seeds = seed;
     let mut tally = Tally::default();
     let mut rows = Vec::new();
@@ -83,10 +84,8 @@ pub fn sweep(sweep: &Sweep, seed: u64, network: &Network) -> io::Result<Study> {
             }
         }
     }
+    drawing(sweep, &rows).write(&sweep.plot)?;
     let plot = sweep.plot.display();
-    std::fs::write(&sweep.plot, drawing(sweep, &rows).to_svg()).map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot write the plot to {plot}: {error}"))
-    })?;
     let mut lines = table(sweep, &rows);
     lines.push(format!("plot: {plot}"));
     Ok(Study {
@@ -289,5 +288,32 @@ fn drawing(sweep: &Sweep, rows: &[Row]) -> Plot {
         x: Axis { name: "threshold, in heartbeats".to_owned(), scale: Scale::Linear },
         y: Axis { name: "seconds".to_owned(), scale: Scale::Logarithmic },
         curves,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With this network the first run would fail.
+    #[test]
+    fn a_plot_that_cannot_be_written_is_said_before_the_runs() {
+        let settings = Settings { interval: Duration::from_millis(100), threshold: 3, rounds: 10 };
+        let mut tried = Sweep {
+            settings,
+            settle: 10,
+            watched: 1,
+            thresholds: vec![3],
+            losses: vec![Chance::NEVER],
+            delays: vec![Duration::from_millis(5)],
+            runs: 1,
+            plot: "/dev/null".into(),
+        };
+        let none = Network { reordering: Chance::percent(10), ..Network::default() };
+        let why = |tried: &Sweep| sweep(tried, 1, &none).unwrap_err().to_string();
+        assert!(why(&tried).contains("cannot write the plot to /dev/null"), "{}", why(&tried));
+        let folder = tempfile::tempdir().unwrap();
+        tried.plot = folder.path().join("plot.svg");
+        assert!(!why(&tried).contains("cannot write the plot"), "{}", why(&tried));
     }
 }

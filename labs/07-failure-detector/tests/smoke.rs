@@ -356,6 +356,8 @@ fn a_sweep_writes_a_table_and_a_plot() {
 fn what_cannot_be_is_refused_with_the_reason() {
     for (arguments, reason) in [
         (&["run", "--watched", "3", "-n", "4"][..], "the other options mean 8"),
+        (&["simulate", "--watched", "100001"], "100001 is not in 0..=100000"),
+        (&["simulate", "-n", "200003"], "--processes 200003: at most 200002"),
         (&["run", "--interval", "5"], "5\" is no time"),
         (&["run", "--interval", "0ms"], "from 1ms to"),
         (&["run", "--threshold", "0"], "0 is not in 1.."),

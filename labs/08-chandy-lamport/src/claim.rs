@@ -1,16 +1,18 @@
 //! Whose a folder of checkpoints is: one run's at a time.
 //!
-//! Two runs that write into one folder would lose each other's files, or make a state of files of both. So
-//! the launcher of a run makes three things sure before anything starts, and the processes a fourth:
+//! Two runs that write into one folder would lose each other's files, or make a state of files of
+//! both. So the launcher of a run makes three things sure before anything starts, and the processes a
+//! fourth:
 //!
-//! 1. **The lock.** It holds an `flock` on the file `lock` in the folder until the run ends. Whoever wants to run in
-//!    it, or go on from it, meanwhile is refused. The system ends the lock with the launcher, even with
-//!    `kill -9`.
-//! 2. **The owner.** The file `execution` names the execution that writes here. A process that finds another name
-//!    there writes nothing: it is left over from a run that was killed, or its machine does not share the disk
-//!    and has checkpoints of an earlier run.
-//! 3. **The numbers.** The same file says up to which number waves are named, before the first of them begins.
-//!    The next execution begins behind it, whatever became of the files. So no number is used twice.
+//! 1. **The lock.** It holds an `flock` on the file `lock` in the folder until the run ends. Whoever
+//!    wants to run in it, or go on from it, meanwhile is refused. The system ends the lock with the
+//!    launcher, even with `kill -9`.
+//! 2. **The owner.** The file `execution` names the execution that writes here. A process that finds
+//!    another name there writes nothing: it is left over from a run that was killed, or its machine
+//!    does not share the disk and has checkpoints of an earlier run.
+//! 3. **The numbers.** The same file says up to which number waves are named, before the first of
+//!    them begins. The next execution begins behind it, whatever became of the files. So no number is
+//!    used twice.
 //! 4. On a machine that does not share the disk nobody has written the name; then its processes do.
 //!
 //! What a claim has made and nobody used goes away with it.
@@ -22,6 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use labs::process::ProcessId;
+use labs::report::check_regular;
 
 use crate::checkpoint::Folder;
 use crate::disk::{LocalDisk, write_whole, write_whole_by_way_of};
@@ -118,8 +121,10 @@ impl Claim {
         let failed = |error| ClaimError::Folder { folder: folder.to_owned(), error };
         let path = folder.join(LOCK);
         let made_lock = !path.exists();
-        let mut options = OpenOptions::new();
-        let lock = options.create(true).append(true).open(&path).map_err(failed)?;
+        let open = || OpenOptions::new().create(true).append(true).open(&path);
+        let lock = check_regular(&path)
+            .and_then(|()| open())
+            .map_err(|error| failed(io::Error::new(error.kind(), format!("{LOCK}: {error}"))))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(ClaimError::InUse(folder.to_owned())),
@@ -255,6 +260,16 @@ mod tests {
         assert!(!folder.exists(), "nothing came of it");
         let error = Claim::of_existing(&folder).unwrap_err().to_string();
         assert!(error.contains("cannot use the folder"), "{error}");
+    }
+
+    /// A pipe would hang, and everybody would have the lock of a device.
+    #[test]
+    fn what_is_no_file_is_no_lock() {
+        let place = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/dev/null", place.path().join(LOCK)).unwrap();
+        let error = Claim::of_existing(place.path()).unwrap_err().to_string();
+        assert!(error.contains("lock: it is not an ordinary file"), "{error}");
+        assert_eq!(names(place.path()), [LOCK]);
     }
 
     #[test]

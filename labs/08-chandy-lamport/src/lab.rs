@@ -409,6 +409,12 @@ impl Lab for ChandyLamportLab {
         matches!(indication, Indication::Finished)
     }
 
+    /// The folders: whatever is written into one could be a checkpoint's name.
+    fn files(options: &Options) -> Vec<PathBuf> {
+        let from = options.restored.as_ref().map(|restored| &restored.from);
+        options.dir.iter().chain(from).cloned().collect()
+    }
+
     fn findings(options: &Options, processes: u32) -> SnapshotFindings {
         SnapshotFindings::new(options.clone(), processes)
     }

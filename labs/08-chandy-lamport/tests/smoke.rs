@@ -237,6 +237,34 @@ fn what_cannot_be_is_refused_with_the_reason() {
     }
 }
 
+/// Neither over a checkpoint that is there, nor where one may come to be.
+#[test]
+fn a_trace_is_not_written_into_a_folder_of_checkpoints() {
+    let (keep, dir) = folder();
+    assert!(PROGRAM.ran(&["run", "-n", "2", "--waves", "1", "--dir", &dir]).holds());
+    let other = keep.path().join("other");
+    let other = other.to_str().unwrap();
+    let there = format!("{dir}/wave-1-by-p0.p1-of-2.checkpoint");
+    let before = std::fs::read(&there).unwrap();
+    let next = format!("{dir}/wave-2-by-p0.p1-of-2.checkpoint");
+    let first = format!("{other}/wave-1-by-p0.p1-of-2.checkpoint");
+    for (arguments, trace, folder) in [
+        (&["restart", "--from", &dir][..], &there, &*dir),
+        (&["restart", "--from", &dir], &next, &dir),
+        (&["restart", "--from", &dir, "--dir", other], &there, &dir),
+        (&["restart", "--from", &dir, "--dir", other], &first, other),
+        (&["run", "-n", "2", "--dir", other], &first, other),
+    ] {
+        let output = PROGRAM.output(&[arguments, &["--trace", trace]].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        let reason = format!("cannot write the trace to {trace}: {folder} is needed for something");
+        assert!(stderr.contains(&reason), "{arguments:?}: {stderr}");
+        assert_eq!(std::fs::read(&there).unwrap(), before, "{arguments:?}");
+        assert!(!Path::new(&next).exists() && !Path::new(other).exists(), "{arguments:?}");
+    }
+}
+
 /// A folder is one run's at a time, and what another one recorded stays as it is.
 #[test]
 fn nobody_goes_on_from_a_folder_that_a_run_is_using() {

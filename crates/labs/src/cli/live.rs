@@ -9,6 +9,8 @@ use std::rc::Rc;
 
 use anyhow::Context as _;
 
+use crate::logs::Placing;
+use crate::process::ProcessId;
 use crate::report::say;
 use crate::trace::{Header, TraceEvent, What};
 use crate::view::{Entry, Feed, Server, open};
@@ -30,6 +32,10 @@ struct Told {
     all: u64,
     /// It can be told nothing more.
     is_over: bool,
+    /// What was logged, by process.
+    logs: Vec<Placing>,
+    /// It can be told no more lines of logs.
+    is_full: bool,
 }
 
 impl Live {
@@ -41,6 +47,7 @@ impl Live {
     /// If the port is taken, or the run has too many processes to be drawn.
     pub(super) fn start(header: Header, port: u16) -> anyhow::Result<Self> {
         let last = vec![0; header.processes as usize];
+        let logs = last.iter().map(|_| Placing::default()).collect();
         let feed = Feed::new(header).context("--view")?;
         let server = Server::start(port, feed.clone()).with_context(|| {
             format!("--view cannot listen on 127.0.0.1:{port}: name another port, or none")
@@ -48,7 +55,7 @@ impl Live {
         let is_shown = open::open(&server.url());
         let hint = if is_shown { "" } else { ": open it in a browser" };
         say(&format!("the run is shown at {}{hint}", server.url()));
-        let told = Told { last, all: 0, is_over: false };
+        let told = Told { last, all: 0, is_over: false, logs, is_full: false };
         Ok(Self { feed, server: Rc::new(server), told: Rc::new(RefCell::new(told)) })
     }
 
@@ -64,6 +71,22 @@ impl Live {
         self.tell(event);
     }
 
+    /// A process logged these lines.
+    pub(super) fn on_log(&self, process: ProcessId, lines: &str) {
+        let told = &mut *self.told.borrow_mut();
+        let Some(log) = told.logs.get_mut(process.index()) else { return };
+        let placed = lines.lines().flat_map(|line| log.take(line)).collect();
+        self.log(process, placed, &mut told.is_full);
+    }
+
+    fn log(&self, process: ProcessId, lines: Vec<(u64, String)>, is_full: &mut bool) {
+        let fits = |(lamport, text): &(u64, String)| self.feed.log(process, *lamport, text);
+        if !*is_full && !lines.iter().all(fits) {
+            *is_full = true;
+            say("the page shows no more of the logs: `labs logs` does");
+        }
+    }
+
     /// Shows what was told.
     pub(super) fn publish(&self) {
         self.feed.publish();
@@ -71,6 +94,10 @@ impl Live {
 
     /// Nothing more will be told.
     pub(super) fn end(&self) {
+        let told = &mut *self.told.borrow_mut();
+        for (process, log) in (0..).map(ProcessId).zip(&mut told.logs) {
+            self.log(process, log.finish(), &mut told.is_full);
+        }
         self.feed.end();
     }
 

@@ -11,7 +11,7 @@ use netkit::launch::LaunchOptions;
 
 use super::live::Live;
 use super::show::Show;
-use super::{Common, arguments_after_verb, check_trace, finish};
+use super::{Common, arguments_after_verb, check_trace, finish, key};
 use crate::faults::PlanError;
 use crate::lab::{Findings, Lab, Place, Summary, Verb};
 use crate::process::{Process as _, ProcessId};
@@ -100,6 +100,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         Some(path) => Hosts::read(path)?,
         None => Hosts::localhost(),
     };
+    let identity = machines.identity.as_deref().map(key).transpose()?;
     // Better to know now than after the run.
     check_trace(&common, machines.hosts.iter().cloned().chain(L::files(&options)))?;
     for process in faults.restarted() {
@@ -138,7 +139,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         launch: LaunchOptions {
             program: std::env::current_exe().context("cannot find this program itself")?,
             push: machines.push,
-            identity: machines.identity.as_deref().map(absolute).transpose()?,
+            identity,
             accept_new: machines.accept_new,
             known_hosts: machines.known_hosts.as_deref().map(absolute).transpose()?,
             ..LaunchOptions::default()
@@ -156,6 +157,7 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         stay: machines.stay,
         max_frame: machines.max_frame,
         follow: show.follows(),
+        follow_logs: live.is_some(),
         catches_signals: live.is_some(),
         faults: faults.clone(),
         survives_crashes: L::CRASHES,

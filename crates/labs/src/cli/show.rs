@@ -117,6 +117,12 @@ impl Audience for Show {
         }
     }
 
+    fn on_log(&mut self, process: ProcessId, lines: &str) {
+        if let Some(live) = &self.live {
+            live.on_log(process, lines);
+        }
+    }
+
     fn refresh(&mut self) {
         if let Some(live) = &self.live {
             live.publish();

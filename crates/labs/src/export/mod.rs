@@ -6,11 +6,11 @@
 //! | [`mermaid`] | documents: a sequence diagram in Markdown | messages, and what processes tell |
 //! | [`pcap`] | Wireshark, with `tools/wireshark/labs.lua` | messages, as netkit would have sent them |
 
-use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 
 use crate::trace::format::{ReadError, Reader};
-use crate::trace::{Header, MessageId, TraceEvent, What};
+use crate::trace::{Header, TraceEvent};
+use crate::verdict::{StreamError, StreamJudge};
 
 pub mod mermaid;
 pub mod pcap;
@@ -35,23 +35,13 @@ pub enum ExportError {
     /// The trace cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// A process that the header does not know.
-    #[error("line {line}: p{process} is not one of the {processes} processes of the run")]
-    NoSuchProcess {
+    /// It is not the trace of any run.
+    #[error("line {line}: {error}")]
+    Stream {
         /// The line, counted from 1.
         line: u64,
-        /// The process.
-        process: u32,
-        /// How many there are.
-        processes: u32,
-    },
-    /// A message arrives that nobody sent.
-    #[error("line {line}: message {id} was not sent before this line")]
-    NotSent {
-        /// The line, counted from 1.
-        line: u64,
-        /// The message.
-        id: MessageId,
+        /// What is wrong.
+        error: StreamError,
     },
     /// More processes than the format can tell apart, or a person.
     #[error(
@@ -90,10 +80,12 @@ pub fn export(from: impl BufRead, format: Format, to: &mut dyn Write) -> Result<
     let mut reader = Reader::new(from)?;
     let header = reader.header().clone();
     let mut exporter = exporter(&header, format, to)?;
-    let mut sent = BTreeMap::new();
+    // It has nothing to judge, but refuses what no run can do and an exporter would stumble on.
+    let mut judge = StreamJudge::new(&[], header.processes);
     while let Some(event) = reader.next() {
         let event = event?;
-        check(&event, &header, &mut sent, reader.line())?;
+        let line = reader.line();
+        judge.observe(&event).map_err(|error| ExportError::Stream { line, error })?;
         exporter.event(&event, to)?;
     }
     exporter.end(to)?;
@@ -125,34 +117,6 @@ fn exporter(
             Box::new(pcap::Pcap::new(to)?)
         }
     })
-}
-
-/// Refuses what no run can do and an exporter would stumble on.
-fn check(
-    event: &TraceEvent,
-    header: &Header,
-    sent: &mut BTreeMap<MessageId, ()>,
-    line: u64,
-) -> Result<(), ExportError> {
-    let known = |process: u32| match process < header.processes {
-        true => Ok(()),
-        false => Err(ExportError::NoSuchProcess { line, process, processes: header.processes }),
-    };
-    known(event.process.0)?;
-    match &event.what {
-        What::Send { peer, message } => {
-            known(peer.0)?;
-            sent.insert(message.id, ());
-        }
-        What::Receive { peer, message } | What::Drop { peer, message } => {
-            known(peer.0)?;
-            if !sent.contains_key(&message.id) {
-                return Err(ExportError::NotSent { line, id: message.id });
-            }
-        }
-        _ => {}
-    }
-    Ok(())
 }
 
 /// A text on one line, without what a terminal or a parser would act on.

@@ -1,33 +1,38 @@
-//! A capture as `tcpdump` would have written it: the run's messages in frames of netkit, in TCP, in IP, in
-//! Ethernet, for Wireshark and its filters.
+//! A capture as `tcpdump` would have written it: the run's messages in frames of netkit, in TCP, in
+//! IP, in Ethernet, for Wireshark and its filters.
 //!
-//! Of a simulated run there never were packets: addresses are made up from ranks (p0 is 10.0.0.1), each pair
-//! of processes has one connection, and each packet bears the time at which its message was sent, so that a
-//! message which the network lost is there too. The frames are those of `docs/wire-format.md`, without
-//! handshakes and pings, with one difference: a trace holds what a message says and not its bytes, and
-//! so the text stands where the message would.
+//! Of a simulated run there never were packets: addresses are made up from ranks (p0 is 10.0.0.1),
+//! each pair of processes has one connection, opened by the one that sends first, and each packet
+//! bears the time at which its message was sent, so that a message which the network lost is there
+//! too. The frames are those of `docs/wire-format.md`, without handshakes and pings, with one
+//! difference: a trace holds what a message says and not its bytes, and so the text stands where the
+//! message would.
 //!
 //! The file format is that of libpcap (magic 0xa1b2c3d4, microseconds), the link type 1 (Ethernet).
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, Write};
 
 use super::Exporter;
 use crate::clocks::Vector;
 use crate::process::ProcessId;
+use crate::trace::note::kind_field;
 use crate::trace::{MessageNote, TraceEvent, What};
 
-/// The most processes: as many as have addresses in 10.0.0.0/8.
-pub const PROCESSES_MAX: u32 = 1 << 24;
+/// The most processes: as many as have addresses in 10.0.0.0/8, of which the first is the network's
+/// own and the last means all of them.
+pub const PROCESSES_MAX: u32 = (1 << 24) - 2;
 
 /// The port at which every process listens; no dissector of Wireshark's own claims it.
 pub const PORT: u16 = 47_100;
 
+/// The ports from which connections are opened: the first of those that IANA leaves free for that,
+/// and how many are used.
+const EPHEMERAL: (u16, u16) = (49_152, 16_000);
+
 /// What a packet on Ethernet holds beside the headers of IP and TCP.
 const SEGMENT_MAX: usize = 1_460;
-
-/// How many letters of a kind stand in a frame.
-const KIND_LENGTH: usize = 16;
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
@@ -39,12 +44,6 @@ pub(super) struct Pcap {
     /// The time of the last packet, in microseconds: clocks of several machines differ, and a capture has
     /// one.
     last: u64,
-}
-
-/// One TCP connection: how many bytes each end has sent.
-struct Connection {
-    initiator: u32,
-    sent: BTreeMap<u32, u32>,
 }
 
 impl Pcap {
@@ -63,73 +62,33 @@ impl Pcap {
     }
 
     fn send(&mut self, from: u32, peer: u32, frame: &[u8], to: &mut dyn Write) -> io::Result<()> {
-        let key = (from.min(peer), from.max(peer));
-        if !self.connections.contains_key(&key) {
-            self.connect(key, from, peer, to)?;
-        }
+        let at_us = self.last;
+        let connection = match self.connections.entry((from.min(peer), from.max(peer))) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let connection = new.insert(Connection::new(from, peer));
+                for packet in connection.open() {
+                    record(at_us, &packet, to)?;
+                }
+                connection
+            }
+        };
+        let end = connection.end_of(from);
         for segment in frame.chunks(SEGMENT_MAX) {
-            self.packet(key, from, peer, PUSH | ACK, segment, to)?;
+            record(at_us, &connection.packet(end, PUSH | ACK, segment), to)?;
         }
         Ok(())
     }
+}
 
-    /// The three packets by which TCP opens a connection.
-    fn connect(
-        &mut self,
-        key: (u32, u32),
-        from: u32,
-        peer: u32,
-        to: &mut dyn Write,
-    ) -> io::Result<()> {
-        let sent = BTreeMap::from([(from, 0), (peer, 0)]);
-        self.connections.insert(key, Connection { initiator: from, sent });
-        self.packet(key, from, peer, SYN, &[], to)?;
-        self.packet(key, peer, from, SYN | ACK, &[], to)?;
-        self.packet(key, from, peer, ACK, &[], to)
+/// One packet, with the time before it.
+fn record(at_us: u64, packet: &[u8], to: &mut dyn Write) -> io::Result<()> {
+    let (seconds, micros) = (at_us / 1_000_000, at_us % 1_000_000);
+    let length = packet.len() as u32;
+    for field in [seconds as u32, micros as u32, length, length] {
+        to.write_all(&field.to_le_bytes())?;
     }
-
-    fn packet(
-        &mut self,
-        key: (u32, u32),
-        from: u32,
-        peer: u32,
-        flags: u8,
-        data: &[u8],
-        to: &mut dyn Write,
-    ) -> io::Result<()> {
-        let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
-        let port = |end: u32| match end == connection.initiator {
-            // Each connection of a process has a port of its own.
-            true => 49_152 + (peer.max(from) % 16_000) as u16,
-            false => PORT,
-        };
-        let sequence = connection.sent.get(&from).copied().unwrap_or(0);
-        let acknowledged = match flags & ACK {
-            0 => 0,
-            _ => connection.sent.get(&peer).copied().unwrap_or(0),
-        };
-        let segment = Segment {
-            from: address(from),
-            to: address(peer),
-            ports: (port(from), port(peer)),
-            numbers: (sequence, acknowledged),
-            flags,
-            data,
-        };
-        let bytes = ethernet(from, peer, &segment.ip());
-        let taken = data.len() as u32 + u32::from(flags & SYN != 0);
-        connection.sent.insert(from, sequence.wrapping_add(taken));
-        self.record(&bytes, to)
-    }
-
-    fn record(&self, packet: &[u8], to: &mut dyn Write) -> io::Result<()> {
-        let (seconds, micros) = (self.last / 1_000_000, self.last % 1_000_000);
-        let length = packet.len() as u32;
-        for field in [seconds as u32, micros as u32, length, length] {
-            to.write_all(&field.to_le_bytes())?;
-        }
-        to.write_all(packet)
-    }
+    to.write_all(packet)
 }
 
 impl Exporter for Pcap {
@@ -173,13 +132,6 @@ fn frame(
     [&length.to_be_bytes()[..], &body].concat()
 }
 
-fn kind_field(kind: &str) -> [u8; KIND_LENGTH] {
-    let mut field = [0; KIND_LENGTH];
-    let length = kind.len().min(KIND_LENGTH);
-    field[..length].copy_from_slice(&kind.as_bytes()[..length]);
-    field
-}
-
 // -----------------------------------------------------------------------------------------------
 // The layers below
 
@@ -194,6 +146,68 @@ fn ethernet(from: u32, to: u32, payload: &[u8]) -> Vec<u8> {
     const IPV4: [u8; 2] = [0x08, 0x00];
     let card = |process: u32| [&[0x02, 0x00][..], &process.to_be_bytes()].concat();
     [&card(to)[..], &card(from), &IPV4, payload].concat()
+}
+
+/// One end of a connection.
+#[derive(Clone, Copy)]
+enum End {
+    Initiator,
+    Acceptor,
+}
+
+/// One TCP connection, maybe of a process with itself.
+struct Connection {
+    /// The process at each end, and how many bytes it has sent, in the order of [`End`].
+    ends: [(u32, u32); 2],
+}
+
+impl Connection {
+    fn new(initiator: u32, acceptor: u32) -> Self {
+        Self { ends: [(initiator, 0), (acceptor, 0)] }
+    }
+
+    /// The three packets by which TCP opens it.
+    fn open(&mut self) -> [Vec<u8>; 3] {
+        [(End::Initiator, SYN), (End::Acceptor, SYN | ACK), (End::Initiator, ACK)]
+            .map(|(end, flags)| self.packet(end, flags, &[]))
+    }
+
+    fn end_of(&self, process: u32) -> End {
+        match process == self.ends[End::Initiator as usize].0 {
+            true => End::Initiator,
+            false => End::Acceptor,
+        }
+    }
+
+    /// The port of the initiator is made from the rank at the other end, so that the connections which a
+    /// process opens can be told apart by it (those to ranks 16,000 apart by their addresses only).
+    fn port(&self, end: End) -> u16 {
+        let (acceptor, _) = self.ends[End::Acceptor as usize];
+        match end {
+            End::Initiator => EPHEMERAL.0 + (acceptor % u32::from(EPHEMERAL.1)) as u16,
+            End::Acceptor => PORT,
+        }
+    }
+
+    /// The next packet from this end.
+    fn packet(&mut self, from: End, flags: u8, data: &[u8]) -> Vec<u8> {
+        let to = match from {
+            End::Initiator => End::Acceptor,
+            End::Acceptor => End::Initiator,
+        };
+        let ((me, sequence), (peer, received)) = (self.ends[from as usize], self.ends[to as usize]);
+        let segment = Segment {
+            from: address(me),
+            to: address(peer),
+            ports: (self.port(from), self.port(to)),
+            numbers: (sequence, if flags & ACK == 0 { 0 } else { received }),
+            flags,
+            data,
+        };
+        let taken = data.len() as u32 + u32::from(flags & SYN != 0);
+        self.ends[from as usize].1 = sequence.wrapping_add(taken);
+        ethernet(me, peer, &segment.ip())
+    }
 }
 
 struct Segment<'a> {
@@ -281,6 +295,13 @@ mod tests {
             0, 0, 0, 0, 0, 0, 0, 2, b'a', b'b',
         ];
         assert_eq!(frame, expected);
+    }
+
+    /// Neither the address of the network nor that of all in it is a process's.
+    #[test]
+    fn the_first_and_the_last_process_have_addresses_of_machines() {
+        assert_eq!(address(0), [10, 0, 0, 1]);
+        assert_eq!(address(PROCESSES_MAX - 1), [10, 255, 255, 254]);
     }
 
     /// The example of RFC 1071, section 3.

@@ -185,6 +185,34 @@ fn a_long_message_is_cut_into_segments() {
     assert_eq!(sequence(packets[6]) as usize, 1 + all);
 }
 
+/// Of each packet: who sends and who receives, by the last byte of the address, with the ports.
+fn ends(capture: &[u8]) -> Vec<[(u8, u16); 2]> {
+    let ends = |packet: &&[u8]| {
+        let port = |at: usize| u16::from_be_bytes([packet[at], packet[at + 1]]);
+        [(packet[29], port(34)), (packet[33], port(36))]
+    };
+    packets(capture).iter().map(ends).collect()
+}
+
+/// p2 opens connections to lower ranks, and is sent back to on one of them; p1 sends to itself.
+#[test]
+fn a_port_is_made_from_the_rank_at_the_other_end() {
+    let run = Run::default()
+        .message("send", 2, 0, "2-1", "x")
+        .message("send", 2, 1, "2-2", "x")
+        .message("send", 0, 2, "0-1", "x")
+        .message("send", 1, 1, "1-1", "x");
+    let to = |rank: u8| (rank + 1, pcap::PORT);
+    let opened = |rank: u8, other: u8| (rank + 1, 49_152 + u16::from(other));
+    let connection = |from, peer| {
+        let (mine, theirs) = (opened(from, peer), to(peer));
+        [[mine, theirs], [theirs, mine], [mine, theirs], [mine, theirs]]
+    };
+    let back = [to(0), opened(2, 0)];
+    let expected = [&connection(2, 0)[..], &connection(2, 1), &[back], &connection(1, 1)].concat();
+    assert_eq!(ends(&run.export(Format::Pcap)), expected);
+}
+
 // -----------------------------------------------------------------------------------------------
 // What is refused
 
@@ -195,12 +223,23 @@ fn what_no_run_can_do_is_refused() {
         export(text.as_bytes(), Format::Shiviz, &mut Vec::new()).unwrap_err().to_string()
     };
     let unsent = Run::default().message("receive", 1, 0, "0-3", "Ask");
-    assert_eq!(refused(&unsent.lines[0]), "line 2: message 0-3 was not sent before this line");
+    let reason = "line 2: p1 receives message 0-3, which was not sent to it before this line";
+    assert_eq!(refused(&unsent.lines[0]), reason);
     let stranger = unsent.lines[0].replace("\"process\":1", "\"process\":9");
     assert_eq!(refused(&stranger), "line 2: p9 is not one of the 3 processes of the run");
+    let gap = r#"{"process":1,"n":2,"lamport":2,"at_us":0,"event":"init"}"#;
+    assert_eq!(refused(gap), "line 2: event 2 of p1 follows its event 0");
+    let elsewhere =
+        Run::default().message("send", 0, 1, "0-1", "Ask").message("receive", 2, 0, "0-1", "Ask");
+    let reason = "line 3: p2 receives message 0-1, which was not sent to it before this line";
+    assert_eq!(refused(&elsewhere.lines.join("\n")), reason);
     let many = HEADER.replace("\"processes\":3", "\"processes\":257");
     for format in [Format::Shiviz, Format::Mermaid] {
         let error = export(many.as_bytes(), format, &mut Vec::new()).unwrap_err();
         assert!(error.to_string().contains("at most 256"), "{error}");
     }
+    let one_too_many = format!("\"processes\":{}", pcap::PROCESSES_MAX + 1);
+    let many = HEADER.replace("\"processes\":3", &one_too_many);
+    let error = export(many.as_bytes(), Format::Pcap, &mut Vec::new()).unwrap_err();
+    assert!(error.to_string().contains("at most 16777214"), "{error}");
 }

@@ -33,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) seed: u64,
     /// Whether to write a trace.
     pub(crate) trace: bool,
+    /// Whether to hand over the log, where the run is followed.
+    pub(crate) shows_log: bool,
     /// Whether to watch the neighbours.
     pub(crate) watch: bool,
     /// The largest body of a frame, in bytes.

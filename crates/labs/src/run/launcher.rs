@@ -132,6 +132,7 @@ fn participant_config(plan: &Plan, placement: &[usize], secret: Secret, port: u1
         launcher: launcher_addresses(plan, placement, port),
         seed: plan.seed,
         trace: plan.journals_on_disk(),
+        shows_log: plan.follow_logs,
         watch: plan.watches(),
         max_frame: plan.max_frame,
         broken: plan.broken.clone(),
@@ -1036,6 +1037,7 @@ impl Service for Conductor<'_> {
             ToLauncher::Failed { why } => self.lose(net, process, why, Loss::Talks),
             ToLauncher::Pong => {}
             ToLauncher::Toll(toll) => self.members[process.index()].toll = toll,
+            ToLauncher::Log(lines) => self.audience.on_log(process, &lines),
             ToLauncher::Journal { offset, bytes, is_last, truncated } => {
                 let part = JournalPart { offset, bytes, is_last, truncated };
                 self.on_journal(net, process, part);

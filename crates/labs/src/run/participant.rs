@@ -14,6 +14,7 @@
 //! participant ends too: nothing is left behind by a launcher that was killed.
 
 mod faults;
+mod log_tail;
 mod neighbours;
 mod orders;
 mod steps;
@@ -21,6 +22,7 @@ mod steps;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -33,6 +35,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::faults::Link;
+use self::log_tail::LogTail;
 use super::config::Config;
 use super::journal::{Entry, Journal};
 use super::wire::{LAUNCHER, MessageHeader, ToLauncher};
@@ -67,6 +70,9 @@ const WAITING_MAX: usize = 10_000;
 const CONNECT_TRIES: u32 = 10;
 const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How many parts of the log are handed over at the end of the run: a megabyte. More is in the file.
+const LOG_PARTS_AT_END: u32 = 16;
+
 type IndicationOf<L> = <<L as Lab>::Process as Process>::Indication;
 type RequestOf<L> = <<L as Lab>::Process as Process>::Request;
 
@@ -100,6 +106,10 @@ where
     let (launched, launches) = mpsc::channel();
     let plan: crate::faults::Plan = config.faults.parse().context("the plan of faults")?;
     let me = ProcessId(config.rank);
+    let log_tail = match config.shows_log {
+        true => LogTail::open(Path::new(&log_path)),
+        false => LogTail::default(),
+    };
     let mut driver = Driver::<L, P> {
         env: Env { me, processes: config.processes, now: None },
         stamper: Stamper::new(
@@ -140,6 +150,7 @@ where
         links: BTreeMap::new(),
         last_tick: now(),
         followed: None,
+        log_tail,
         launched,
         launches,
         waker: net.waker(),
@@ -258,6 +269,7 @@ struct Driver<L: Lab, P: Process> {
     last_tick: Instant,
     /// How much of the journal the launcher has, if it follows it.
     followed: Option<u64>,
+    log_tail: LogTail,
 
     launched: mpsc::Sender<(u32, Result<u32, String>)>,
     launches: mpsc::Receiver<(u32, Result<u32, String>)>,

@@ -10,6 +10,7 @@ use netkit::run_id::RunId;
 
 use crate::faults;
 use crate::overlay::Overlay;
+use crate::process::ProcessId;
 use crate::trace::TraceEvent;
 use crate::verdict::Spec;
 
@@ -63,6 +64,8 @@ pub struct Plan {
     pub max_frame: usize,
     /// Whether somebody follows the events while the run goes on.
     pub follow: bool,
+    /// Whether they are shown what is logged, too.
+    pub follow_logs: bool,
     /// Whether the program goes on after the run, until a signal that it catches itself.
     pub catches_signals: bool,
     /// What goes wrong.
@@ -137,6 +140,11 @@ pub trait Audience {
     /// An event happened. The events of one process come in order, those of several as they arrive.
     fn on_event(&mut self, event: &TraceEvent) {
         let _ = event;
+    }
+
+    /// A participant logged these lines. Only called if the plan says [`follow_logs`](Plan::follow_logs).
+    fn on_log(&mut self, process: ProcessId, lines: &str) {
+        let _ = (process, lines);
     }
 
     /// All events that have arrived so far were told: time to show them.

@@ -10,13 +10,11 @@ use crate::clocks::Vector;
 use crate::faults::Toll;
 use crate::overlay::Contact;
 use crate::process::ProcessId;
+use crate::trace::note::KIND_LENGTH;
+pub(super) use crate::trace::note::kind_field;
 
 /// The rank that the launcher has in the handshake: it is no participant.
 pub(super) const LAUNCHER: u32 = u32::MAX;
-
-/// How many letters of a message's kind stand in its header. Fixed, so that a dissector finds the
-/// fields behind it, and enough for every kind that a person would write on a board.
-pub(super) const KIND_LENGTH: usize = 16;
 
 /// A frame between two participants, as its receiver reads it.
 #[derive(Debug, Deserialize)]
@@ -65,14 +63,6 @@ impl MessageHeader {
 /// The bytes that say which [`PeerFrame`] it is.
 const TAG: usize = 4;
 
-/// A kind as it stands in the header.
-pub(super) fn kind_field(kind: &str) -> [u8; KIND_LENGTH] {
-    let mut field = [0; KIND_LENGTH];
-    let length = kind.len().min(KIND_LENGTH);
-    field[..length].copy_from_slice(&kind.as_bytes()[..length]);
-    field
-}
-
 /// What a participant tells the launcher.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) enum ToLauncher {
@@ -101,6 +91,8 @@ pub(super) enum ToLauncher {
     Toll(Toll),
     /// A part of its journal, from a byte on: the answer to `Collect`, and after `Follow` from time to time.
     Journal { offset: u64, bytes: Vec<u8>, is_last: bool, truncated: bool },
+    /// Whole lines of its log that were not handed over yet, if somebody shows them.
+    Log(String),
 }
 
 /// What the launcher tells a participant.
@@ -199,10 +191,5 @@ mod tests {
             netkit::codec::encode(&frame, &mut bytes).unwrap();
             assert_eq!(bytes, [0, 0, 0, tag]);
         }
-    }
-
-    #[test]
-    fn a_long_kind_is_cut_off() {
-        assert_eq!(&kind_field("ABCDEFGHIJKLMNOPQRST"), b"ABCDEFGHIJKLMNOP");
     }
 }

@@ -8,7 +8,8 @@ mod program;
 mod system;
 
 pub use self::models::{
-    Simulated, assert_saved_trace_shows_it, counterexample, judged_again, only, simulate, violated,
+    Simulated, assert_saved_trace_shows_it, counterexample, judged_again, only, simulate,
+    simulate_with_faults, violated,
 };
 pub use self::program::{Program, Ran, Running};
 pub use self::system::{

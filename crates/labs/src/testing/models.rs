@@ -6,6 +6,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use crate::check::{Counterexample, Options, check};
+use crate::faults::Plan;
 use crate::process::Process;
 use crate::simulate::{Ended, Limits, Network, Simulation};
 use crate::trace::event::FORMAT;
@@ -15,13 +16,15 @@ use crate::verdict::{End, Judge, Spec, StreamJudge, Verdict};
 
 /// A simulated run that has ended.
 #[derive(Debug)]
-pub struct Simulated {
+pub struct Simulated<P> {
     /// How it ended.
     pub ended: Ended,
     /// What became of each property.
     pub verdicts: Vec<Verdict>,
     /// Who judged it, with the counts of its messages.
     pub judge: Judge,
+    /// The processes at its end.
+    pub all: Vec<P>,
 }
 
 /// A run of these processes from this seed, judged by these properties.
@@ -35,14 +38,34 @@ pub fn simulate<P: Process>(
     all: Vec<P>,
     specs: &[Spec],
     limits: Limits,
-) -> Simulated {
+) -> Simulated<P> {
+    simulate_with_faults(seed, network, "", all, specs, limits)
+}
+
+/// The same run with these faults, written as `--faults` takes them; what they leave to chance is drawn
+/// from the seed.
+///
+/// # Panics
+///
+/// If the network or the plan is impossible.
+pub fn simulate_with_faults<P: Process>(
+    seed: u64,
+    network: Network,
+    faults: &str,
+    all: Vec<P>,
+    specs: &[Spec],
+    limits: Limits,
+) -> Simulated<P> {
     let processes = all.len() as u32;
+    let plan: Plan = faults.parse().expect("the faults are a plan");
     let recorder = Recorder::new(processes, Judge::new(specs, processes));
-    let simulation = Simulation::new(seed, network, all, recorder);
-    let mut simulation = simulation.expect("the network is possible");
+    let simulation = Simulation::new(seed, network, all, recorder)
+        .and_then(|simulation| simulation.with_faults(&plan, seed));
+    let mut simulation = simulation.expect("the network and the plan are possible");
     let ended = simulation.run(limits);
+    let all = simulation.processes().to_vec();
     let judge = simulation.into_observer().finish().expect("nothing is written that could fail");
-    Simulated { ended, verdicts: judge.verdicts(&ended.end()), judge }
+    Simulated { ended, verdicts: judge.verdicts(&ended.end()), judge, all }
 }
 
 /// The names of the properties that do not hold.

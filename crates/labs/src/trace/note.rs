@@ -11,6 +11,11 @@ use crate::process::Kind;
 /// processes would otherwise make a trace of a large run quadratic.
 pub const TEXT_MAX: usize = 2_048;
 
+/// How many letters of a message's kind stand in its header: in a frame, and so in a capture. Fixed,
+/// so that a dissector finds the fields behind it, and enough for every kind that a person would
+/// write on a board.
+pub(crate) const KIND_LENGTH: usize = 16;
+
 /// Something with a kind and a text, made only when asked for: most runs count and judge without
 /// ever writing a text.
 pub trait Noted {
@@ -81,6 +86,14 @@ impl Noted for Note {
     }
 }
 
+/// A kind as it stands in the header of a message: filled up with zeros, or cut off.
+pub(crate) fn kind_field(kind: &str) -> [u8; KIND_LENGTH] {
+    let mut field = [0; KIND_LENGTH];
+    let length = kind.len().min(KIND_LENGTH);
+    field[..length].copy_from_slice(&kind.as_bytes()[..length]);
+    field
+}
+
 /// The `Debug` form up to [`TEXT_MAX`]: what is beyond is not even made.
 pub(crate) fn debug_text(value: &dyn Debug) -> String {
     let mut text = Shortened(String::new());
@@ -102,5 +115,16 @@ impl Write for Shortened {
         self.0.push_str(&part[..end]);
         self.0.push('…');
         Err(fmt::Error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_filled_up_or_cut_off() {
+        assert_eq!(&kind_field("TOKEN"), b"TOKEN\0\0\0\0\0\0\0\0\0\0\0");
+        assert_eq!(&kind_field("ABCDEFGHIJKLMNOPQRST"), b"ABCDEFGHIJKLMNOP");
     }
 }

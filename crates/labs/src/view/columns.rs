@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 
+use super::{LOG_LINE_SHOWN, LOGS_MAX};
 use crate::process::ProcessId;
 use crate::trace::{MessageNote, Note, TraceEvent, What};
 
@@ -37,7 +38,12 @@ pub struct Chunk {
     kind: Column,
     text: Column,
     state: Column,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    logs: Vec<LogEntry>,
 }
+
+/// A line of a log: its process, the Lamport time of the event that it belongs to, and its text.
+type LogEntry = (u32, u64, String);
 
 impl Chunk {
     /// How many events it holds.
@@ -77,6 +83,8 @@ pub struct Encoder {
     chunk: Chunk,
     total: usize,
     strings: BTreeMap<String, u64>,
+    /// How many bytes the lines of logs take.
+    logged: usize,
     /// The time and the Lamport time of the last event of each process that had one.
     last: BTreeMap<u32, (u64, u64)>,
 }
@@ -119,9 +127,23 @@ impl Encoder {
         self.total += 1;
     }
 
-    /// The events since the last time, if there are any.
+    /// A line of the log of a process, which belongs to its event of this Lamport time, or else to the last
+    /// before. Returns whether there was room for it.
+    pub fn log(&mut self, process: ProcessId, lamport: u64, text: &str) -> bool {
+        let text: String = text.chars().take(LOG_LINE_SHOWN).collect();
+        if self.logged + text.len() > LOGS_MAX {
+            return false;
+        }
+        // A line without text takes room as well.
+        self.logged += text.len() + size_of::<LogEntry>();
+        self.chunk.logs.push((process.0, lamport, text));
+        true
+    }
+
+    /// What came since the last time, if anything did.
     pub fn take(&mut self) -> Option<Chunk> {
-        (self.chunk.events > 0).then(|| std::mem::take(&mut self.chunk))
+        let is_empty = self.chunk.events == 0 && self.chunk.logs.is_empty();
+        (!is_empty).then(|| std::mem::take(&mut self.chunk))
     }
 
     /// The number of a string; 0 of the empty one.
@@ -218,6 +240,18 @@ mod tests {
         let chunk = encoder.take().unwrap();
         assert_eq!(chunk.lamport.0, [10, 2, 1]);
         assert_eq!(chunk.time.0[chunk.time.0.len() - 2..], [14, 6]);
+    }
+
+    #[test]
+    fn lines_of_logs_have_an_end() {
+        let mut encoder = Encoder::new();
+        let long = "x".repeat(2 * LOG_LINE_SHOWN);
+        let taken = (0..).take_while(|&i| encoder.log(ProcessId(1), i, &long)).count();
+        assert!((10..=LOGS_MAX / LOG_LINE_SHOWN).contains(&taken), "{taken}");
+        let chunk = encoder.take().unwrap();
+        assert_eq!((chunk.events(), chunk.logs.len()), (0, taken));
+        assert_eq!((chunk.logs[9].0, chunk.logs[9].1), (1, 9));
+        assert!(!encoder.log(ProcessId(1), 0, &long), "what was taken counts too");
     }
 
     #[test]

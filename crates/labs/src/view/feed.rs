@@ -13,6 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{EVENTS_MAX, Encoder, Entry, PROCESSES_MAX, Status, ViewError};
+use crate::process::ProcessId;
 use crate::trace::{Header, MessageId, What};
 use crate::verdict::StreamJudge;
 
@@ -44,6 +45,8 @@ struct State {
     /// The status, and how often it has changed.
     status: (u64, Arc<str>),
     ended: bool,
+    /// How many events it was given, those that wait among them.
+    pushed: usize,
 }
 
 /// What is new to a reader.
@@ -85,6 +88,7 @@ impl Feed {
             chunks: Vec::new(),
             status: (0, Arc::from("")),
             ended: false,
+            pushed: 0,
         };
         let feed = Self {
             shared: Arc::new(Shared { header, state: Mutex::new(state), news: Condvar::new() }),
@@ -106,6 +110,10 @@ impl Feed {
     /// If no run has such an event at this place, or there are too many to be drawn. `line` is named then.
     pub fn push(&self, entry: Entry, line: u64) -> Result<(), ViewError> {
         let mut state = self.lock();
+        if state.pushed == EVENTS_MAX {
+            return Err(ViewError::TooManyEvents);
+        }
+        state.pushed += 1;
         let process = entry.event.process.index();
         if process >= state.held.len() || state.held[process].is_empty() && !state.must_wait(&entry)
         {
@@ -116,26 +124,35 @@ impl Feed {
         Ok(())
     }
 
+    /// A line of the log of a process, which belongs to its event of this Lamport time, or else to the last
+    /// before. Nobody sees it before [`publish`](Self::publish). Returns whether there was room for it.
+    pub fn log(&self, process: ProcessId, lamport: u64, text: &str) -> bool {
+        self.lock().encoder.log(process, lamport, text)
+    }
+
     /// Shows readers what was pushed. Once all processes have stopped or crashed, nothing more is
     /// expected.
     pub fn publish(&self) {
+        self.publish_and(false);
+    }
+
+    /// Nothing more will follow.
+    pub fn end(&self) {
+        self.publish_and(true);
+    }
+
+    fn publish_and(&self, ends: bool) {
         let mut state = self.lock();
         if let Some(chunk) = state.encoder.take() {
             state.chunks.push(json(&chunk));
         }
-        state.ended |= state.over.len() == state.held.len();
+        state.ended |= ends || state.over.len() == state.held.len();
         let status = json(&Status::of(&state.judge, !state.ended));
         if *status != *state.status.1 {
             state.status = (state.status.0 + 1, status);
         }
         drop(state);
         self.shared.news.notify_all();
-    }
-
-    /// Nothing more will follow.
-    pub fn end(&self) {
-        self.lock().ended = true;
-        self.publish();
     }
 
     /// What a reader at `place` has not seen, and its new place. Waits for something up to `at_most`.
@@ -174,9 +191,6 @@ impl State {
     }
 
     fn accept(&mut self, entry: Entry, line: u64) -> Result<(), ViewError> {
-        if self.encoder.total() == EVENTS_MAX {
-            return Err(ViewError::TooManyEvents);
-        }
         self.take_in(&entry, line)?;
         if !matches!(entry.event.what, What::Send { .. }) {
             return Ok(());

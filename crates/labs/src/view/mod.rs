@@ -36,6 +36,12 @@ pub const EVENTS_MAX: usize = 2_000_000;
 /// The most processes that a page shows: each has a line, and nobody scrolls past so many.
 pub const PROCESSES_MAX: u32 = 65_536;
 
+/// How much of the logs a page holds, in bytes: more than anybody reads, and less than its events may take.
+const LOGS_MAX: usize = 32 << 20;
+
+/// How much of a line of a log is shown, in letters.
+const LOG_LINE_SHOWN: usize = 2_000;
+
 /// How many events are encoded together.
 const CHUNK: usize = 1 << 16;
 

@@ -12,7 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Chunk, Meaning};
+use super::{Chunk, Encoder, Meaning};
+use crate::process::ProcessId;
 use crate::trace::Header;
 use crate::verdict::{End, StreamJudge, Verdict};
 
@@ -75,6 +76,18 @@ impl Status {
 }
 
 impl Page {
+    /// Adds the lines of one log after the other, each with its process, and the Lamport time of the event
+    /// that it belongs to. Returns whether there was room for all.
+    pub fn add_logs<'a>(
+        &mut self,
+        mut lines: impl Iterator<Item = (ProcessId, u64, &'a str)>,
+    ) -> bool {
+        let mut encoder = Encoder::new();
+        let is_all = lines.all(|(process, lamport, text)| encoder.log(process, lamport, text));
+        self.chunks.extend(encoder.take());
+        is_all
+    }
+
     /// Writes the file.
     ///
     /// # Errors
@@ -132,7 +145,9 @@ mod tests {
         });
         let trace = format!("{header}\n{event}\n");
         let mut page = Vec::new();
-        super::super::draw(trace.as_bytes()).unwrap().write(&mut page).unwrap();
+        let mut drawn = super::super::draw(trace.as_bytes()).unwrap();
+        assert!(drawn.add_logs([(ProcessId(0), 1, HOSTILE)].into_iter()));
+        drawn.write(&mut page).unwrap();
         String::from_utf8(page).unwrap()
     }
 
@@ -156,6 +171,8 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(block(&page)).unwrap();
         assert_eq!(value["header"]["lab"], HOSTILE);
         assert_eq!(value["chunks"][0]["strings"], serde_json::json!([HOSTILE]));
+        let text = value["chunks"][1]["logs"][0][2].as_str().unwrap();
+        assert!(text.contains("</script><script>alert(1)"), "{text}");
     }
 
     /// The program holds a `</script>` nowhere, or the browser would see half of it.

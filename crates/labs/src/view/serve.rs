@@ -13,7 +13,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Feed;
 use super::feed::{News, Place, live_page};
@@ -95,14 +95,30 @@ impl Drop for Seat {
     }
 }
 
+/// Reads from a connection until a point in time, however little comes at once.
+struct Until<'a> {
+    stream: &'a TcpStream,
+    deadline: Instant,
+}
+
+impl Read for Until<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        // No time at all would mean all the time of the world.
+        let left = self.deadline.saturating_duration_since(now()).max(Duration::from_millis(1));
+        self.stream.set_read_timeout(Some(left))?;
+        let read = self.stream.read(into)?;
+        if now() >= self.deadline { Err(io::ErrorKind::TimedOut.into()) } else { Ok(read) }
+    }
+}
+
 fn answer(mut stream: TcpStream, feed: &Feed, port: u16, has_seat: bool) -> io::Result<()> {
-    stream.set_read_timeout(Some(REQUEST_TIMEOUT))?;
+    let deadline = now() + REQUEST_TIMEOUT;
     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
     stream.set_nodelay(true)?;
     if !has_seat {
         return refuse(&mut stream, "503 Service Unavailable", "too many browsers look on already");
     }
-    let request = match read_request(&mut stream) {
+    let request = match read_request(&mut Until { stream: &stream, deadline }) {
         Ok(request) => request,
         Err(error) => return refuse(&mut stream, "400 Bad Request", &error.to_string()),
     };
@@ -117,6 +133,12 @@ fn answer(mut stream: TcpStream, feed: &Feed, port: u16, has_seat: bool) -> io::
         Ok(Route::Events) => tell(&mut stream, feed),
         Err((status, why)) => refuse(&mut stream, status, why),
     }
+}
+
+/// The clock of this machine: browsers live in real time.
+#[expect(clippy::disallowed_methods, reason = "this is a server, no process of a lab")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn head(status: &str, kind: &str) -> String {
@@ -192,8 +214,13 @@ fn parse(bytes: &[u8]) -> Result<Option<Request>, httparse::Error> {
 
 /// What is asked for, or the status and the reason of a refusal.
 fn route(request: &Request, port: u16) -> Result<Route, (&'static str, &'static str)> {
-    let names = ["127.0.0.1", "localhost"].map(|name| format!("{name}:{port}"));
-    if !names.contains(&request.host) {
+    let is_ours = |name: &str| ["127.0.0.1", "localhost"].contains(&name);
+    let is_us = match request.host.rsplit_once(':') {
+        Some((name, number)) => is_ours(name) && number.parse() == Ok(port),
+        // The port of HTTP is not said.
+        None => is_ours(&request.host) && port == 80,
+    };
+    if !is_us {
         return Err(("421 Misdirected Request", "this server answers as 127.0.0.1 only"));
     }
     if request.method != "GET" {
@@ -258,6 +285,25 @@ mod tests {
     }
 
     #[test]
+    fn who_sends_a_byte_now_and_then_is_not_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        let begin = now();
+        let slow = thread::spawn(move || {
+            while client.write_all(b"X").is_ok() && begin.elapsed() < Duration::from_secs(20) {
+                thread::park_timeout(Duration::from_millis(20));
+            }
+        });
+        let deadline = begin + Duration::from_millis(200);
+        let error = read_request(&mut Until { stream: &stream, deadline }).unwrap_err();
+        assert!(matches!(error, RequestError::Io(_)), "{error}");
+        drop(stream);
+        slow.join().unwrap();
+        assert!(begin.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
     fn what_is_no_request_is_refused() {
         let long = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(REQUEST_MAX));
         let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: x\r\n".repeat(FIELDS_MAX + 1));
@@ -270,15 +316,19 @@ mod tests {
 
     #[test]
     fn only_who_means_this_machine_is_answered() {
-        let route = |path: &str, host: &str| route(&request("GET", path, host), 80);
-        assert_eq!(route("/", "127.0.0.1:80"), Ok(Route::Page));
-        assert_eq!(route("/events?1", "localhost:80"), Ok(Route::Events));
-        for host in ["evil.example", "evil.example:80", "127.0.0.1:81", "127.0.0.1", ""] {
+        let route = |path: &str, host: &str| route(&request("GET", path, host), 8080);
+        assert_eq!(route("/", "127.0.0.1:8080"), Ok(Route::Page));
+        assert_eq!(route("/events?1", "localhost:8080"), Ok(Route::Events));
+        for host in ["evil.example", "evil.example:8080", "127.0.0.1:81", "127.0.0.1", ":8080", ""]
+        {
             assert_eq!(route("/", host).unwrap_err().0, "421 Misdirected Request", "{host}");
         }
-        assert_eq!(route("/../etc/passwd", "localhost:80").unwrap_err().0, "404 Not Found");
-        let post = request("POST", "/", "localhost:80");
-        assert_eq!(super::route(&post, 80).unwrap_err().0, "405 Method Not Allowed");
+        // Browsers leave out the port of HTTP.
+        assert_eq!(super::route(&request("GET", "/", "localhost"), 80), Ok(Route::Page));
+        assert!(super::route(&request("GET", "/", "evil.example"), 80).is_err());
+        assert_eq!(route("/../etc/passwd", "localhost:8080").unwrap_err().0, "404 Not Found");
+        let post = request("POST", "/", "localhost:8080");
+        assert_eq!(super::route(&post, 8080).unwrap_err().0, "405 Method Not Allowed");
     }
 
     #[test]

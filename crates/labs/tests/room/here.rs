@@ -4,12 +4,12 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use labs::testing::{assert_nothing_left, wait_until};
 use netkit::{Signal, census};
 
-use crate::{Staying, command, labs};
+use crate::{Said, Staying, command, greet, labs};
 
 #[test]
 fn a_run_is_seen_and_ended() {
@@ -72,6 +72,28 @@ fn a_run_that_there_never_was_is_an_error() {
         assert_eq!((said.status, said.err.lines().count()), (2, 1), "{said:?}");
         assert!(said.err.contains("19990101-000000-0000"), "{said:?}");
         assert_eq!(labs(&[verb, "../../etc"]).status, 2);
+    }
+}
+
+/// There is no machine to reach, so nobody else would say it.
+#[test]
+fn a_key_that_cannot_be_read_is_refused_by_every_verb() {
+    let folder = tempfile::tempdir().unwrap();
+    let (hosts, gone) = (folder.path().join("hosts.txt"), folder.path().join("nofile"));
+    fs::write(&hosts, "localhost\n").unwrap();
+    let (hosts, gone) = (hosts.to_str().unwrap(), gone.to_str().unwrap());
+    let run = "19990101-000000-0000";
+    for (key, why) in [(gone, "No such file"), (env!("CARGO_MANIFEST_DIR"), "not an ordinary file")]
+    {
+        let words = [&["ps"][..], &["logs", run], &["stop", run], &["hosts", hosts]];
+        let mut said: Vec<_> =
+            words.iter().map(|words| labs(&[words, &["-i", key][..]].concat())).collect();
+        said.push(Said::of(&Command::new(greet()).args(["run", "-i", key]).output().unwrap()));
+        for said in said {
+            assert_eq!((said.status, said.err.lines().count()), (2, 1), "{said:?}");
+            assert!(said.err.contains(&format!("-i: cannot read the key {key}: ")), "{said:?}");
+            assert!(said.err.contains(why) && said.out.is_empty(), "{said:?}");
+        }
     }
 }
 

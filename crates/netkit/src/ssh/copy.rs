@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use ssh2::{ErrorCode, OpenFlags, OpenType, Sftp};
+
+use super::hash::hash_of;
 
 /// Where copies of programs are kept, below the home folder there.
 const FOLDERS: [&str; 2] = [".cache", ".cache/netkit"];
@@ -110,13 +111,6 @@ impl Copy {
     }
 }
 
-/// The hash of what there is to read, in the form that names of copies have, and its length in bytes.
-pub(super) fn hash_of(from: &mut impl Read) -> io::Result<(String, u64)> {
-    let mut hash = Sha256::new();
-    let size = io::copy(from, &mut HashWriter(&mut hash))?;
-    Ok((hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect(), size))
-}
-
 /// Reads part of a file there: at most `max` bytes from `offset` on.
 pub(super) fn read_file(
     sftp: &Sftp,
@@ -196,20 +190,6 @@ impl std::fmt::Display for CopyError {
 
 fn there(what: &'static str) -> impl Fn(ssh2::Error) -> CopyError {
     move |error| CopyError::There { what, error }
-}
-
-/// Feeds what is written to a hash.
-struct HashWriter<'a>(&'a mut Sha256);
-
-impl Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

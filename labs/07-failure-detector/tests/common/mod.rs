@@ -6,12 +6,10 @@ use std::time::Duration;
 use failure_detector::broken::{Broken, BrokenTwoLevels};
 use failure_detector::lab::{FailureDetectorLab, Options};
 use failure_detector::two_levels::{Settings, TwoLevels};
-use labs::faults::Plan;
 use labs::lab::{Lab, Place};
 use labs::process::Process;
-use labs::simulate::{Ended, Limits, Network, Simulation};
-use labs::testing::Program;
-use labs::trace::Recorder;
+use labs::simulate::{Ended, Limits, Network};
+use labs::testing::{Program, simulate_with_faults};
 use labs::verdict::{Judge, Spec, Verdict};
 
 pub(crate) const STRONG_COMPLETENESS: &str = "strong completeness";
@@ -60,14 +58,8 @@ pub(crate) fn simulate<P: Process>(
     all: Vec<P>,
     specs: &[Spec],
 ) -> (Vec<Verdict>, Judge, Vec<P>) {
-    let processes = all.len() as u32;
-    let plan: Plan = faults.parse().unwrap();
-    let recorder = Recorder::new(processes, Judge::new(specs, processes));
-    let simulation = Simulation::new(seed, network, all, recorder).unwrap();
-    let mut simulation = simulation.with_faults(&plan, seed).unwrap();
-    let ended = simulation.run(Limits::default());
-    assert!(matches!(ended, Ended::Quiet | Ended::Stopped), "{faults}: {ended:?}");
-    let all = simulation.processes().to_vec();
-    let judge = simulation.into_observer().finish().unwrap();
-    (judge.verdicts(&ended.end()), judge, all)
+    let run = simulate_with_faults(seed, network, faults, all, specs, Limits::default());
+    // Who is stopped may never be continued.
+    assert!(matches!(run.ended, Ended::Quiet | Ended::Stopped), "{faults}: {:?}", run.ended);
+    (run.verdicts, run.judge, run.all)
 }

@@ -7,12 +7,10 @@ use chandy_lamport::lab::{ChandyLamportLab, Options, Restored};
 use chandy_lamport::snapshot::Snapshot;
 use chandy_lamport::work::Work;
 use clap::Parser;
-use labs::faults::Plan;
 use labs::lab::{Lab, Place, Verb};
 use labs::process::Process;
-use labs::simulate::{Limits, Network, Simulation};
-use labs::testing::Program;
-use labs::trace::Recorder;
+use labs::simulate::{Ended, Limits, Network};
+use labs::testing::{Program, simulate_with_faults};
 use labs::verdict::{Judge, Spec, Verdict};
 
 pub(crate) const CUT: &str = "consistent cut";
@@ -73,14 +71,9 @@ pub(crate) fn simulate<P: Process>(
     all: Vec<P>,
     specs: &[Spec],
 ) -> (Vec<Verdict>, Judge) {
-    let processes = all.len() as u32;
-    let recorder = Recorder::new(processes, Judge::new(specs, processes));
-    let plan: Plan = faults.parse().unwrap();
-    let simulation = Simulation::new(seed, network, all, recorder).unwrap();
-    let mut simulation = simulation.with_faults(&plan, seed).unwrap();
-    let ended = simulation.run(Limits::default());
-    let judge = simulation.into_observer().finish().unwrap();
-    (judge.verdicts(&ended.end()), judge)
+    let run = simulate_with_faults(seed, network, faults, all, specs, Limits::default());
+    assert_eq!(run.ended, Ended::Quiet, "seed {seed}, {faults}");
+    (run.verdicts, run.judge)
 }
 
 /// Whether all properties hold.

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use netkit::logs::{self, RunFolder};
 use netkit::run_id::RunId;
 use netkit::ssh::Remote;
@@ -25,6 +25,7 @@ use super::here::{self, Logs};
 use super::machines::{ANSWER_MAX, Machine, MachineArguments, with_all};
 use super::ps::everywhere;
 use crate::cli::COULD_NOT_RUN;
+use crate::logs::{Level, LogLine};
 use crate::report::say;
 use crate::run::FOLDER;
 
@@ -52,16 +53,6 @@ have in a run with --trace. Without, by time, as far as the clocks of the machin
 RUST_LOG says when the run is started: `RUST_LOG=debug token-ring run --trace t.jsonl`.
 
 Exit status: 0; 2 if there is no such run, or logs of a machine could not be had.";
-
-#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd, ValueEnum)]
-enum Level {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    #[default]
-    Trace,
-}
 
 /// The most that is read of one log, in bytes.
 const LOG_MAX: u64 = 256 << 20;
@@ -114,6 +105,15 @@ pub(super) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {
     };
     room.problems.iter().for_each(|problem| say(&format!("labs: {problem}")));
     Ok(if room.problems.is_empty() { 0 } else { COULD_NOT_RUN })
+}
+
+/// The lines of each log of a run, and what could not be read.
+pub(super) fn all(run: &RunId, machines: &[Machine]) -> (Vec<Vec<String>>, Vec<String>) {
+    let mut room = Room::enter(run, machines);
+    let mut merge = Merge::default();
+    room.read(&mut merge);
+    let texts = |lines: VecDeque<Line>| lines.into_iter().map(|line| line.text).collect();
+    (merge.waiting.into_values().map(texts).collect(), room.problems)
 }
 
 /// Shows lines as they come. Returns whether anybody still wants them.
@@ -243,7 +243,7 @@ impl<'a> Room<'a> {
     fn lose(&mut self, gone: &[usize]) {
         self.logs.retain(|(machine, _), _| machine.is_none_or(|at| !gone.contains(&at)));
         for &at in gone.iter().rev() {
-            drop(self.others.remove(at));
+            self.others.remove(at);
             let logs = std::mem::take(&mut self.logs);
             let moved = |(machine, name): LogKey| {
                 (machine.map(|number| if number > at { number - 1 } else { number }), name)
@@ -385,12 +385,7 @@ impl Merge {
 impl Line {
     /// Reads a line that follows one of this place. Says whether it has a Lamport time itself.
     fn read(text: &str, last: &(u64, String)) -> (Self, bool) {
-        // 2026-11-22T07:15:00.123456Z INFO  p3 @31 entered the critical section
-        let mut words = text.split_whitespace();
-        let time = words.next().filter(|word| word.ends_with('Z') && word.contains('T'));
-        let level = words.next().and_then(|word| Level::from_str(word, true).ok());
-        let rank = words.next().and_then(|word| word.strip_prefix('p')?.parse().ok());
-        let lamport = words.next().and_then(|word| word.strip_prefix('@')?.parse::<u64>().ok());
+        let LogLine { time, level, rank, lamport, .. } = LogLine::read(text);
         // Within a log neither goes back: what is written later happened later.
         let at = (
             lamport.unwrap_or(last.0).max(last.0),

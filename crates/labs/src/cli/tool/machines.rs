@@ -17,6 +17,7 @@ use netkit::ssh::Remote;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::cli::key;
 use crate::run::note::RunNote;
 
 /// How many machines are asked at once: what takes time is waiting for them.
@@ -72,6 +73,8 @@ pub(super) struct Machine {
 impl MachineArguments {
     /// The machines to ask beside this one: those of the file, or those of these runs.
     pub(super) fn machines(&self, notes: &[RunNote]) -> anyhow::Result<Vec<Machine>> {
+        // Even if there is no machine to reach: what is wrong in it is to be said.
+        let options = self.reach.options(LaunchOptions::default())?;
         let mut machines: Vec<Machine> = Vec::new();
         let mut add = |host: &Host, options: &LaunchOptions| {
             let is_known = |known: &Machine| {
@@ -83,10 +86,7 @@ impl MachineArguments {
             }
         };
         match &self.hosts {
-            Some(path) => {
-                let options = self.reach.options(LaunchOptions::default())?;
-                Hosts::read(path)?.iter().for_each(|host| add(host, &options));
-            }
+            Some(path) => Hosts::read(path)?.iter().for_each(|host| add(host, &options)),
             None => {
                 for note in notes {
                     let options = self.reach.options(note.launch.clone())?;
@@ -104,7 +104,7 @@ impl ReachArguments {
         let absolute = |path: &Path| {
             std::path::absolute(path).with_context(|| format!("there is no {}", path.display()))
         };
-        let identity = self.identity.as_deref().map(absolute).transpose()?;
+        let identity = self.identity.as_deref().map(key).transpose()?;
         let known_hosts = self.known_hosts.as_deref().map(absolute).transpose()?;
         Ok(LaunchOptions {
             program: std::env::current_exe().context("cannot find this program itself")?,

@@ -8,8 +8,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use netkit::run_id::RunId;
 
+use super::machines::MachineArguments;
+use super::{here, logs};
+use crate::lab::Verb;
+use crate::logs::{LogLine, Placing};
+use crate::process::ProcessId;
 use crate::report::{check_other, check_regular, say};
+use crate::trace::Header;
 use crate::view::{Feed, Server, Trace, draw, open, page};
 
 #[derive(Args, Debug)]
@@ -35,6 +42,12 @@ pub(super) struct Arguments {
     /// Open no browser
     #[arg(long)]
     no_open: bool,
+    /// Do not look for the logs of the run. Else those that are left, of all its machines as with `labs logs`,
+    /// are shown with the events at which they were written
+    #[arg(long)]
+    no_logs: bool,
+    #[command(flatten)]
+    machines: MachineArguments,
 }
 
 /// How often a trace is looked at whether it has grown.
@@ -52,13 +65,47 @@ pub(super) fn open_trace(path: &Path) -> anyhow::Result<File> {
     File::open(path).with_context(|| format!("cannot open {}", path.display()))
 }
 
+/// The lines of the logs of a real run, each with its process and the Lamport time of its event. A page
+/// without them is better than none, so that a machine that does not answer is only said.
+fn logs_of(
+    arguments: &Arguments,
+    header: &Header,
+) -> anyhow::Result<Vec<(ProcessId, u64, String)>> {
+    let run = header.run.parse::<RunId>();
+    let Some(run) = run.ok().filter(|_| header.verb == Verb::Run.name() && !arguments.no_logs)
+    else {
+        return Ok(Vec::new());
+    };
+    let note = here::note_of(&run);
+    let machines = arguments.machines.machines(note.as_slice())?;
+    let (logs, problems) = logs::all(&run, &machines);
+    problems.iter().for_each(|problem| say(&format!("labs: {problem}")));
+    Ok(logs.iter().flat_map(|log| placed(log)).collect())
+}
+
+/// The lines of one log.
+fn placed(log: &[String]) -> Vec<(ProcessId, u64, String)> {
+    let Some(rank) = log.iter().find_map(|line| LogLine::read(line).rank) else {
+        return Vec::new();
+    };
+    let mut placing = Placing::default();
+    let mut placed: Vec<_> = log.iter().flat_map(|line| placing.take(line)).collect();
+    placed.extend(placing.finish());
+    placed.into_iter().map(|(lamport, text)| (ProcessId(rank), lamport, text)).collect()
+}
+
 // -----------------------------------------------------------------------------------------------
 // A file
 
 fn write(arguments: &Arguments) -> anyhow::Result<u8> {
     let file = open_trace(&arguments.trace)?;
     let place = arguments.trace.display();
-    let drawn = draw(BufReader::new(file)).with_context(|| format!("{place}"))?;
+    let mut drawn = draw(BufReader::new(file)).with_context(|| format!("{place}"))?;
+    let logs = logs_of(arguments, &drawn.header)?;
+    let lines = logs.iter().map(|(process, lamport, text)| (*process, *lamport, text.as_str()));
+    if !drawn.add_logs(lines) {
+        say("labs: the page has not all lines of the logs: `labs logs` shows them");
+    }
     let output = output(arguments)?;
     let place = output.display();
     let failed = || format!("cannot write {place}");
@@ -109,6 +156,12 @@ fn serve(arguments: &Arguments) -> anyhow::Result<u8> {
     let server = Server::start(arguments.port, feed.clone()).with_context(|| {
         format!("cannot listen on 127.0.0.1:{}: name another --port, or none", arguments.port)
     })?;
+    for (process, lamport, text) in logs_of(arguments, trace.header())? {
+        if !feed.log(process, lamport, &text) {
+            say("labs: the page has not all lines of the logs: `labs logs` shows them");
+            break;
+        }
+    }
     println!("{}", server.url());
     say("serving until Ctrl-C");
     if !arguments.no_open {

@@ -12,8 +12,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Driver, FOLLOW_INTERVAL, GRACE, IndicationOf, Phase, RequestOf, SILENCE_MAX, TimerUse,
-    WATCH_INTERVAL, now,
+    Driver, FOLLOW_INTERVAL, GRACE, IndicationOf, LOG_PARTS_AT_END, Phase, RequestOf, SILENCE_MAX,
+    TimerUse, WATCH_INTERVAL, now,
 };
 use crate::lab::{Lab, Place};
 use crate::process::Process;
@@ -122,6 +122,7 @@ where
             }
             self.phase = Phase::HandingOver;
             self.tell_toll(net);
+            (0..LOG_PARTS_AT_END).for_each(|_| self.show_log(net));
         }
         match self.journal.part(offset) {
             Ok((bytes, is_last, truncated)) => {
@@ -134,6 +135,7 @@ where
     /// Hands over what has happened since the last time.
     pub(super) fn follow(&mut self, net: &mut Net) {
         let Some(offset) = self.followed.filter(|_| self.phase <= Phase::Running) else { return };
+        self.show_log(net);
         match self.journal.part(offset) {
             Ok((bytes, ..)) if bytes.is_empty() => {}
             Ok((bytes, _, truncated)) => {
@@ -145,6 +147,14 @@ where
         }
         let timer = net.start_timer(FOLLOW_INTERVAL);
         self.timers.insert(timer, TimerUse::Follow);
+    }
+
+    /// Hands over what was logged since the last time, if somebody shows it.
+    fn show_log(&mut self, net: &mut Net) {
+        let lines = self.log_tail.more();
+        if !lines.is_empty() {
+            self.tell(net, &ToLauncher::Log(lines));
+        }
     }
 
     pub(super) fn tell(&mut self, net: &mut Net, word: &ToLauncher) {

@@ -26,10 +26,12 @@ where
         >,
 {
     pub(super) fn start(&mut self, net: &mut Net) {
-        info!("the algorithm starts");
         self.phase = Phase::Running;
         self.started_at = now();
-        self.happen(net, Event::Init, &Entry::Init);
+        if self.record(net, &Entry::Init) {
+            info!("the algorithm starts");
+            self.step(net, Event::Init);
+        }
         self.asked.extend(L::requests(&self.options, self.env.me, self.env.processes));
         while let Some((header, message, bytes)) = self.early.pop_front() {
             self.receive(net, header, message, bytes);
@@ -44,12 +46,13 @@ where
             Ok(None) => return self.fail(net, "nothing is left of the journal".to_owned()),
             Err(error) => return self.fail(net, format!("cannot read the journal: {error}")),
         };
-        info!("starts again, after its event {}", last.n);
         self.stamper = Stamper::resumed(self.env.me, last.n, last.lamport, last.clock);
         self.phase = Phase::Running;
         self.started_at = now().checked_sub(Duration::from_micros(at_us)).unwrap_or_else(now);
-        if self.record(net, &Entry::Crash) {
-            self.happen(net, Event::Init, &Entry::Recover);
+        let after = last.n;
+        if self.record(net, &Entry::Crash) && self.record(net, &Entry::Recover) {
+            info!("starts again, after its event {after}");
+            self.step(net, Event::Init);
         }
         while let Some((header, message, bytes)) = self.early.pop_front() {
             self.receive(net, header, message, bytes);
@@ -74,6 +77,7 @@ where
         }
         self.stamper.receive(lamport, header.clock.as_ref());
         let entry = Entry::Receive { from, n, message: &message, bytes };
+        self.show_lamport();
         let at_us = self.look_at_the_clock();
         if let Err(error) = self.journal.append(&self.stamper, at_us, &entry) {
             return self.fail(net, format!("cannot write the journal: {error}"));
@@ -91,6 +95,7 @@ where
     /// Stamps and writes an event. Returns whether the run can go on.
     pub(super) fn record(&mut self, net: &mut Net, entry: &Entry<'_>) -> bool {
         self.stamper.tick();
+        self.show_lamport();
         let at_us = self.look_at_the_clock();
         match self.journal.append(&self.stamper, at_us, entry) {
             Ok(()) => true,
@@ -99,6 +104,11 @@ where
                 false
             }
         }
+    }
+
+    /// What is logged from now on belongs to this event.
+    fn show_lamport(&self) {
+        netkit::logs::set_lamport(if self.config.trace { self.stamper.lamport() } else { 0 });
     }
 
     /// What a handler reads as the time is what stands in the journal, so that a replay can tell it the
@@ -111,7 +121,6 @@ where
 
     pub(super) fn step(&mut self, net: &mut Net, event: Event<P>) {
         let Some(process) = &mut self.process else { return };
-        netkit::logs::set_lamport(if self.config.trace { self.stamper.lamport() } else { 0 });
         let effects = std::mem::take(&mut self.effects);
         let mut effects = step_into(process, self.env, &mut self.choices, event, effects);
         for effect in effects.drain(..) {

@@ -75,9 +75,22 @@ function search() {
       if (trace.notation(event).toLowerCase().includes(wanted) || trace.kindOf(event).toLowerCase() === wanted ||
         trace.idOf(event) === wanted) diagram.hits.push(event);
     }
+    diagram.hits = withLogs(diagram.hits, wanted);
   }
   byId('found').textContent = wanted === '' ? '' : String(diagram.hits.length);
   diagram.repaint();
+}
+
+/** The same, and the events at which something was logged that has the wanted text, in their order. */
+function withLogs(hits, wanted) {
+  const all = new Set(hits);
+  trace.logs.forEach((lines, process) => {
+    for (const { lamport, text } of lines) {
+      const event = text.toLowerCase().includes(wanted) ? trace.eventOfLog(process, lamport) : NONE;
+      if (event !== NONE) all.add(event);
+    }
+  });
+  return all.size === hits.length ? hits : [...all].sort((a, b) => a - b);
 }
 
 function nextHit(direction) {

@@ -610,29 +610,15 @@ class Painter {
     const [x, y] = [this.x(event), this.y(event)];
     const r = this.small ? 3.4 : 5;
     const what = trace.what.data[event];
-    const sets = what === INDICATION ? scene.sets : null;
+    const sign = what === INDICATION ? scene.signOf(trace.kindOf(event)) : undefined;
     s.globalAlpha = this.dims(event) ? 0.25 : 1;
     const colour = this.colourOf(event);
     s.fillStyle = colour;
     s.strokeStyle = colour;
     s.lineWidth = 1.5;
-    if (sets?.suspected.has(trace.kindOf(event))) this.doubt(x, y, r * 1.5, colours.doubt, '?');
-    else if (sets?.restored.has(trace.kindOf(event))) this.doubt(x, y, r * 1.5, colours.good, '✓');
+    if (sign !== undefined) paintSign(s, sign, x, y, r * 1.5, colours);
     else paintShape(s, what, x, y, r, colours, colour);
     s.globalAlpha = 1;
-  }
-
-  doubt(x, y, r, colour, sign) {
-    const { s, colours } = this;
-    s.fillStyle = colour;
-    s.beginPath();
-    s.arc(x, y, r, 0, 2 * Math.PI);
-    s.fill();
-    s.fillStyle = colours.paper;
-    s.font = `bold ${Math.round(r * 1.6)}px ${FONT}`;
-    s.textAlign = 'center';
-    s.textBaseline = 'middle';
-    s.fillText(sign, x, y + 0.5);
   }
 
   /** Around the chosen event, the witnesses of a violation, and what was found. */
@@ -759,6 +745,19 @@ class Painter {
       s.fillText(`p${process}`, GUTTER - 16, y);
     }
   }
+}
+
+/** A suspicion, or that it is taken back; the legend shows the same. */
+function paintSign(s, sign, x, y, r, colours) {
+  s.fillStyle = sign === '?' ? colours.doubt : colours.good;
+  s.beginPath();
+  s.arc(x, y, r, 0, 2 * Math.PI);
+  s.fill();
+  s.fillStyle = colours.paper;
+  s.font = `bold ${Math.round(r * 1.6)}px ${FONT}`;
+  s.textAlign = 'center';
+  s.textBaseline = 'middle';
+  s.fillText(sign, x, y + 0.5);
 }
 
 /** The shape of an event that is no message; the legend shows the same. */

@@ -16,6 +16,14 @@ const byId = (id) => document.getElementById(id);
 /** How many entries of a vector clock are written out. */
 const ENTRIES_MAX = 64;
 
+/** How many lines of the log are written out at an event. */
+const LINES_MAX = 50;
+
+/** How bad a line of a log says it is: `07:15:00.123456 WARN ...`. */
+function logLevel(text) {
+  return /^\S+ (ERROR|WARN) /.exec(text)?.[1].toLowerCase() ?? '';
+}
+
 class Panel {
   constructor(trace, diagram, page) {
     Object.assign(this, { trace, diagram, page });
@@ -125,6 +133,7 @@ class Panel {
       element('p', { className: 'what' }, trace.notation(event)),
       element('dl', {}, ...rows),
       this.relations(past, future),
+      ...this.log(event),
     );
     this.states(event);
   }
@@ -142,6 +151,15 @@ class Panel {
     const link = element('button', { className: 'link' }, trace.notation(end));
     link.addEventListener('click', () => diagram.select(end));
     row(trace.what.data[end] === DROP ? 'lost' : name, link);
+  }
+
+  /** What the process logged in the step of this event. */
+  log(event) {
+    const lines = this.trace.logOf(event);
+    if (lines.length === 0) return [];
+    const items = lines.slice(0, LINES_MAX).map((text) => element('li', { className: logLevel(text) }, text));
+    if (lines.length > LINES_MAX) items.push(element('li', {}, `and ${lines.length - LINES_MAX} more`));
+    return [element('h3', {}, 'Log'), element('ul', { className: 'log mono' }, ...items)];
   }
 
   clock(past, own) {
@@ -167,13 +185,8 @@ class Panel {
   stateAfter(process, event) {
     if (!this.trace.hasStates) return NONE;
     const { data, length } = this.trace.of[process];
-    let low = 0, high = length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (data[middle] <= event) low = middle + 1;
-      else high = middle;
-    }
-    for (let i = low - 1; i >= 0; i--) if (this.trace.state.data[data[i]] !== 0) return data[i];
+    const after = firstAbove(length, (i) => data[i], event);
+    for (let i = after - 1; i >= 0; i--) if (this.trace.state.data[data[i]] !== 0) return data[i];
     return NONE;
   }
 
@@ -241,7 +254,9 @@ class Panel {
     }
     const surface = new SvgSurface(22, 14);
     Object.assign(surface, { fillStyle: colours.ink, strokeStyle: colours.ink, lineWidth: 1.5 });
-    paintShape(surface, LIFE.indexOf(entry.role), 11, 7, 5, colours, colours.ink);
+    const sign = entry.role === 'indication' ? this.diagram.scene.signOf(entry.name) : undefined;
+    if (sign !== undefined) paintSign(surface, sign, 11, 7, 7, colours);
+    else paintShape(surface, LIFE.indexOf(entry.role), 11, 7, 5, colours, colours.ink);
     const holder = element('span');
     holder.innerHTML = surface.document(); // Made of numbers and of our own colours.
     return holder.firstChild;

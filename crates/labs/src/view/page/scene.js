@@ -62,7 +62,7 @@ class Scene {
     if (this.ends.has(kind)) this.close(this.sections[process], event, this.ends.get(kind));
     if (this.enters.has(kind)) this.open(this.sections[process], event, kind);
     if (this.created.has(kind)) this.open(this.holdings[process], event, kind);
-    if (this.sets.delivered.has(kind)) this.close(this.waits[process], event, what);
+    if (this.sets.delivered.has(kind)) this.deliver(this.waits[process], event, what);
     if (this.sets.held.has(kind)) this.open(this.waits[process], event, what);
     if (this.sets.cuts.has(kind)) this.record(event, process, text);
   }
@@ -71,14 +71,28 @@ class Scene {
     list.push({ from: event, to: NONE, name });
   }
 
+  /** What is delivered at once did not wait. */
+  deliver(waits, event, what) {
+    const bar = this.close(waits, event, what);
+    const { n } = this.trace;
+    if (bar !== undefined && n.data[event] === n.data[bar.from] + 1) waits.splice(waits.lastIndexOf(bar), 1);
+  }
+
+  /** What an indication is marked with, if it has another meaning than others. */
+  signOf(kind) {
+    if (this.sets.suspected.has(kind)) return '?';
+    return this.sets.restored.has(kind) ? '✓' : undefined;
+  }
+
   /** The first that is open, of this name if one is given. */
   close(list, event, name) {
     for (let i = list.length - 1, looked = 0; i >= 0 && looked < 64; i--, looked++) {
       if (list[i].to === NONE && (name === undefined || list[i].name === name)) {
         list[i].to = event;
-        return;
+        return list[i];
       }
     }
+    return undefined;
   }
 
   /** A cut is named by the wave that its events tell (`1`, or `1@p0`), or else by their place among their process's. */
@@ -97,14 +111,7 @@ class Scene {
    * asked for begins one. The marker on which a process records its state does not lie before its cut.
    */
   stepOf(event) {
-    const { trace } = this;
-    const process = trace.process.data[event];
-    let n = trace.n.data[event];
-    for (; n > 1; n--) {
-      const what = trace.what.data[trace.at(process, n)];
-      if (what === RECEIVE || what === TIMEOUT || what === REQUEST) return n;
-    }
-    return n;
+    return this.trace.stepOf(event)[0] + 1;
   }
 
   /** Gives each event its place on the axis. */

@@ -54,6 +54,17 @@ class Column {
   }
 }
 
+/** The first place from 0 to `length` whose value is greater, of values that rise. */
+function firstAbove(length, valueAt, value) {
+  let low = 0, high = length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (valueAt(middle) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 class Trace {
   constructor(header) {
     this.header = header;
@@ -81,6 +92,8 @@ class Trace {
     this.waiting = new Map();
     this.hasStates = false;
     this.lastTime = 0;
+    /** What each process logged, in the order of the Lamport times of the events at which it did. */
+    this.logs = Array.from({ length: this.processes }, () => []);
   }
 
   append(chunk) {
@@ -90,6 +103,16 @@ class Trace {
       column[name] = new Column(chunk[name]);
     }
     for (let i = 0; i < chunk.events; i++) this.read(column);
+    for (const [process, lamport, text] of chunk.logs ?? []) this.logLine(process, lamport, text);
+  }
+
+  /** One that started again has a second log, whose lines come later or earlier than those of the first. */
+  logLine(process, lamport, text) {
+    const lines = this.logs[process];
+    if (lines === undefined) return;
+    let at = lines.length;
+    if (at > 0 && lines[at - 1].lamport > lamport) at = firstAbove(lines.length, (i) => lines[i].lamport, lamport);
+    lines.splice(at, 0, { lamport, text });
   }
 
   read(column) {
@@ -203,6 +226,34 @@ class Trace {
     if (message === NONE) return '';
     const send = this.from.data[message];
     return `${this.process.data[send]}-${this.n.data[send]}`;
+  }
+
+  /** The step of an event: the numbers of its first event, less 1, and of its last. */
+  stepOf(event) {
+    const mine = this.of[this.process.data[event]];
+    const begins = (n) => ![SEND, DROP, INDICATION].includes(this.what.data[mine.data[n]]);
+    let from = this.n.data[event] - 1, to = this.n.data[event];
+    while (from > 0 && !begins(from)) from--;
+    while (to < mine.length && !begins(to)) to++;
+    return [from, to];
+  }
+
+  /** What was logged in the step of an event. */
+  logOf(event) {
+    const process = this.process.data[event];
+    const lines = this.logs[process];
+    if (lines.length === 0) return [];
+    const [from, to] = this.stepOf(event);
+    const mine = this.of[process];
+    const before = (n) => firstAbove(lines.length, (i) => lines[i].lamport, this.lamport.data[mine.data[n]] - 1);
+    return lines.slice(from === 0 ? 0 : before(from), to === mine.length ? lines.length : before(to)).map(({ text }) => text);
+  }
+
+  /** The event at which a process logged something. */
+  eventOfLog(process, lamport) {
+    const mine = this.of[process];
+    const after = firstAbove(mine.length, (n) => this.lamport.data[mine.data[n]], lamport);
+    return mine.length === 0 ? NONE : mine.data[Math.max(after - 1, 0)];
   }
 
   /** The same notation as in logs, counterexamples and scripts. */

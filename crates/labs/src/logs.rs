@@ -1,0 +1,122 @@
+//! Lines of the logs of a run, and to which events they belong.
+//!
+//! Whoever logs while a process makes a step has the Lamport time of the event that it handles written into
+//! the line ([`netkit::logs::set_lamport`]). Within a process Lamport times rise from event to event, so that
+//! rank and Lamport time name the event: nothing else is needed to show a line where it was written.
+
+use clap::ValueEnum;
+
+/// How bad it is, the worst first.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd, ValueEnum)]
+pub(crate) enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    #[default]
+    Trace,
+}
+
+/// What a line says beside its text. Any of it may be missing: logs are files, and files may hold anything.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct LogLine<'a> {
+    /// By the clock of its machine, in UTC.
+    pub(crate) time: Option<&'a str>,
+    pub(crate) level: Option<Level>,
+    pub(crate) rank: Option<u32>,
+    pub(crate) lamport: Option<u64>,
+    /// The rest.
+    pub(crate) said: &'a str,
+}
+
+impl<'a> LogLine<'a> {
+    /// Takes a line apart: `2026-11-22T07:15:00.123456Z INFO  p3 @31 entered the critical section`.
+    pub(crate) fn read(text: &'a str) -> Self {
+        let mut rest = text;
+        let time =
+            take(&mut rest, |word| (word.ends_with('Z') && word.contains('T')).then_some(word));
+        let level = take(&mut rest, |word| Level::from_str(word, true).ok());
+        let rank = take(&mut rest, |word| word.strip_prefix('p')?.parse().ok());
+        let lamport = take(&mut rest, |word| word.strip_prefix('@')?.parse().ok());
+        Self { time, level, rank, lamport, said: rest }
+    }
+}
+
+/// Takes the first word off, if it can be read.
+fn take<'a, T>(rest: &mut &'a str, read: impl Fn(&'a str) -> Option<T>) -> Option<T> {
+    let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
+    let value = read(word)?;
+    *rest = after.trim_start();
+    Some(value)
+}
+
+/// The lines of one log, of which each gets the Lamport time of the event that it is shown with. What was
+/// written before the first event, such as that a connection is open, is shown with that.
+#[derive(Debug, Default)]
+pub(crate) struct Placing {
+    waiting: Vec<String>,
+    last: u64,
+}
+
+impl Placing {
+    /// The next line. Returns those whose place is known by now.
+    pub(crate) fn take(&mut self, text: &str) -> Vec<(u64, String)> {
+        let line = LogLine::read(text);
+        self.waiting.push(shown(&line));
+        self.last = line.lamport.unwrap_or(self.last);
+        if self.last == 0 { Vec::new() } else { self.finish() }
+    }
+
+    /// No more will come, or nobody waits for more: those that are left.
+    pub(crate) fn finish(&mut self) -> Vec<(u64, String)> {
+        self.waiting.drain(..).map(|text| (self.last, text)).collect()
+    }
+}
+
+/// What is left to say where process and Lamport time are known: `07:15:00.123456 INFO entered ...`.
+fn shown(line: &LogLine<'_>) -> String {
+    let time = line.time.and_then(|time| time.split_once('T'));
+    let time = time.map_or("", |(_, time)| time.trim_end_matches('Z'));
+    let level = line.level.and_then(|level| level.to_possible_value());
+    let level = level.map_or_else(String::new, |level| level.get_name().to_uppercase());
+    format!("{time} {level} {}", line.said).trim_start().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_taken_apart() {
+        let text = "2026-11-22T07:15:00.123456Z INFO  p3 @31 entered  the section";
+        let line = LogLine {
+            time: Some("2026-11-22T07:15:00.123456Z"),
+            level: Some(Level::Info),
+            rank: Some(3),
+            lamport: Some(31),
+            said: "entered  the section",
+        };
+        assert_eq!(LogLine::read(text), line);
+        let untraced = LogLine::read("2026-11-22T07:15:00Z WARN  p0 @x is gone");
+        assert_eq!((untraced.rank, untraced.lamport), (Some(0), None));
+        assert_eq!(untraced.said, "@x is gone");
+        for other in ["", " ", "stack backtrace:", "p p p", "é"] {
+            assert_eq!(LogLine::read(other), LogLine { said: other, ..LogLine::default() });
+        }
+    }
+
+    #[test]
+    fn what_was_said_before_the_first_event_is_shown_with_it() {
+        let mut placing = Placing::default();
+        assert!(placing.take("2026-11-22T07:15:00.1Z DEBUG p3 connected").is_empty());
+        let placed = placing.take("2026-11-22T07:15:00.2Z INFO  p3 @4 entered");
+        let expected = ["07:15:00.1 DEBUG connected", "07:15:00.2 INFO entered"];
+        assert_eq!(placed, expected.map(|text| (4, text.to_owned())));
+        assert_eq!(placing.take("  second line"), [(4, "second line".to_owned())]);
+        assert!(placing.finish().is_empty());
+
+        let mut untraced = Placing::default();
+        assert!(untraced.take("2026-11-22T07:15:00Z INFO  p3 joined").is_empty());
+        assert_eq!(untraced.finish(), [(0, "07:15:00 INFO joined".to_owned())]);
+    }
+}
