@@ -21,7 +21,7 @@ local HELLO, CHALLENGE, PROOF, MESSAGE, PING, PONG, TO_LAUNCHER, TO_PROCESS, UNK
   1, 2, 3, 10, 11, 12, 20, 21, 30
 
 local TO_LAUNCHER_NAMES = {
-  [0] = "Hello", "Launched", "Ready", "Finished", "PeerLost", "Failed", "Pong", "Toll", "Journal",
+  [0] = "Hello", "Launched", "Ready", "Finished", "PeerLost", "Failed", "Pong", "Toll", "Journal", "Log",
 }
 local TO_PROCESS_NAMES = {
   [0] = "Release", "Go", "Follow", "Ping", "Collect", "Stop", "Resume", "Moved",
