@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clocks;
 pub mod export;
 pub mod faults;
+pub mod files;
 pub mod lab;
 mod logs;
 pub mod overlay;

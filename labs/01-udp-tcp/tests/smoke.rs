@@ -152,10 +152,11 @@ fn what_could_harm_a_terminal_is_escaped() {
 fn a_message_over_the_limit_is_refused_and_the_server_goes_on() {
     let mut server = Server::tcp(&["--max-message", "10"]);
     let mut client = connect(&server);
-    // More than one read, so that bytes lie unread while the server refuses.
-    client.write_all(&[b'x'; 100_000]).unwrap();
+    // More than one read, so that bytes lie unread while the server refuses; one good message in the first.
+    client.write_all(&[&b"good\n"[..], &[b'x'; 100_000]].concat()).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
-    assert_ends(client, "ERROR the message is too long\n");
+    assert_ends(client, "OK\nERROR the message is too long\n");
+    server.says("message of 4 bytes in 1 read: good");
     server.says("sent a message over --max-message: refused");
     server.says("closed its side after it was refused");
     let ran = run(&["tcp-client", "127.0.0.1", &server.port().to_string(), "--message", "short"]);

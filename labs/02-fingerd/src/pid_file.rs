@@ -5,7 +5,7 @@
 //! server ends. Who gets the lock is the server, whatever an old file says; who does not, reads whose
 //! it is.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
@@ -39,6 +39,9 @@ pub(crate) enum PidFileError {
         pid, path.display(), pid
     )]
     Held { path: PathBuf, pid: String },
+    /// To write a number into it would destroy the log.
+    #[error("{} is the log too; name another file with --pid-file, or with --log-file", .0.display())]
+    IsLog(PathBuf),
     /// The system refuses.
     #[error("cannot lock or write {}: {}", path.display(), netkit::sockets::reason(error))]
     System { path: PathBuf, error: io::Error },
@@ -46,14 +49,21 @@ pub(crate) enum PidFileError {
 
 impl PidFile {
     /// Creates the file and locks it. It is given to the user `owner`, who shall be able to remove
-    /// it.
-    pub(crate) fn claim(path: &Path, owner: Option<u32>) -> Result<PidFile, PidFileError> {
+    /// it. It must be another one than `log`, by whatever name.
+    pub(crate) fn claim(
+        path: &Path,
+        owner: Option<u32>,
+        log: &File,
+    ) -> Result<PidFile, PidFileError> {
         let failed = |error| PidFileError::System { path: path.to_owned(), error };
         for _ in 0..TRIES {
             let mut options = OpenOptions::new();
             options.read(true).write(true);
             let owners: Vec<u32> = owner.into_iter().collect();
             let file = open_own(path, "--pid-file", &mut options, 0o644, &owners)?;
+            if is_same(&file.metadata().map_err(failed)?, &log.metadata().map_err(failed)?) {
+                return Err(PidFileError::IsLog(path.to_owned()));
+            }
             let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(file) => file,
                 Err((mut file, Errno::EWOULDBLOCK)) => {
@@ -64,8 +74,7 @@ impl PidFile {
             };
             // The server that held it may have removed it meanwhile; then this is a lock on nothing.
             let own = file.metadata().map_err(failed)?;
-            let is_there = fs::metadata(path)
-                .is_ok_and(|found| (found.dev(), found.ino()) == (own.dev(), own.ino()));
+            let is_there = fs::metadata(path).is_ok_and(|found| is_same(&found, &own));
             if is_there {
                 fchown(&*file, owner, None).map_err(failed)?;
                 file.set_len(0).map_err(failed)?;
@@ -103,6 +112,11 @@ impl Drop for PidFile {
     }
 }
 
+/// Whether it is one file, whatever it is called.
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
 /// What the file says, if that is a number: it may be about to be written.
 fn holder(file: &mut File) -> String {
     let mut text = String::new();
@@ -118,15 +132,20 @@ fn holder(file: &mut File) -> String {
 mod tests {
     use super::*;
 
+    /// A log somewhere else.
+    fn log() -> File {
+        tempfile::tempfile().unwrap()
+    }
+
     #[test]
     fn a_second_server_is_told_who_holds_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pid");
-        let mut first = PidFile::claim(&path, None).unwrap();
+        let mut first = PidFile::claim(&path, None, &log()).unwrap();
         first.write().unwrap();
         let own = std::process::id();
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{own}\n"));
-        let second = PidFile::claim(&path, None).unwrap_err().to_string();
+        let second = PidFile::claim(&path, None, &log()).unwrap_err().to_string();
         assert!(second.starts_with(&format!("another server, process {own}, holds ")), "{second}");
         drop(first);
         assert!(!path.exists());
@@ -137,8 +156,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pid");
         fs::write(&path, "999999999 and more\n").unwrap();
-        let mut file = PidFile::claim(&path, None).unwrap();
+        let mut file = PidFile::claim(&path, None, &log()).unwrap();
         file.write().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
+    }
+
+    #[test]
+    fn the_log_is_no_pid_file_by_whatever_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        fs::write(&path, "a line\n").unwrap();
+        let log = File::open(&path).unwrap();
+        let link = folder.path().join("link");
+        fs::hard_link(&path, &link).unwrap();
+        for same in [path.clone(), folder.path().join(".").join("log"), link] {
+            let error = PidFile::claim(&same, None, &log).unwrap_err().to_string();
+            assert!(error.contains("is the log too"), "{error}");
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a line\n");
     }
 }

@@ -283,6 +283,22 @@ fn two_servers_do_not_share_a_pid_file() {
 }
 
 #[test]
+fn the_log_is_not_taken_for_the_pid_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    fs::write(&log, "what was logged\n").unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.current_dir(folder.path()).args(["serve", "--port", "0", "--pid-file", "./log"]);
+    let output = command.arg("--log-file").arg(&log).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    let expected =
+        "fingerd: ./log is the log too; name another file with --pid-file, or with --log-file\n";
+    assert_eq!(stderr, expected);
+    assert_eq!(fs::read_to_string(&log).unwrap(), "what was logged\n");
+}
+
+#[test]
 fn a_pid_file_that_a_killed_server_has_left_is_no_obstacle() {
     let mut first = Server::with("shows", &[]);
     let folder = std::mem::replace(&mut first.folder, tempfile::tempdir().unwrap());

@@ -26,21 +26,21 @@ pub struct CausalMailLab;
 /// The lab's own options.
 #[derive(Clone, Debug, Deserialize, Serialize, clap::Args)]
 pub struct Options {
-    /// How many servers there are, each in charge of one domain
-    #[arg(long, value_name = "S", default_value_t = 3)]
-    servers: u32,
-    /// How many users each server has [default: 2 in `simulate`, 1 elsewhere]
+    /// How many servers there are, each in charge of one domain [default: 3; fewer if --processes is below 6]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=SERVERS_MAX))]
+    servers: Option<u32>,
+    /// How many users each server has [default: 1, or what --processes leaves]
     #[arg(long, value_name = "U")]
     users: Option<u32>,
     /// Who writes to whom [default: random in `simulate`, triangle elsewhere]
     #[arg(long, value_enum)]
     traffic: Option<Traffic>,
-    /// How many mails each user writes of its own accord, in random traffic
-    #[arg(long, value_name = "M", default_value_t = 2)]
-    mails: u32,
-    /// How many answers follow each of these, one on the other, in random traffic
-    #[arg(long, value_name = "A", default_value_t = 2)]
-    answers: u32,
+    /// How many mails each user writes of its own accord, in random traffic [default: 2]
+    #[arg(long, value_name = "M")]
+    mails: Option<u32>,
+    /// How many answers follow each of these, one on the other, in random traffic [default: 2]
+    #[arg(long, value_name = "A")]
+    answers: Option<u32>,
     /// In which order users read
     #[arg(long, value_enum, default_value_t)]
     order: Order,
@@ -70,11 +70,22 @@ pub enum Traffic {
     Random,
 }
 
+/// How many mails each user writes of its own accord in random traffic, and how many answers follow each,
+/// unless told otherwise: enough for chains that cross each other.
+const MAILS: u32 = 2;
+const ANSWERS: u32 = 2;
+
 /// The most mails of a plan: what the monitors of causal delivery take.
 const MAILS_MAX: u64 = 16_384;
 
-/// The most servers, and users of a server: their product is bounded by the number of processes anyway.
-const SERVERS_MAX: u32 = 1_000;
+/// The most servers: with their users they are bounded by the number of processes anyway.
+const SERVERS_MAX: i64 = 1_000;
+
+/// How many servers there are unless told otherwise: as many as it takes for an answer to overtake.
+const SERVERS: u32 = 3;
+
+/// How many users each server has unless told otherwise.
+const USERS: u32 = 1;
 
 /// The most runs, and crashes in each: minutes of work.
 const RUNS_MAX: u32 = 100_000;
@@ -86,11 +97,11 @@ impl Options {
     /// So many servers and users of each, and a plan.
     pub fn new(plan: Correspondence, order: Order, stamps: Stamps) -> Self {
         Self {
-            servers: plan.servers,
+            servers: Some(plan.servers),
             users: Some(plan.users / plan.servers.max(1)),
             traffic: Some(Traffic::Random),
-            mails: 0,
-            answers: 0,
+            mails: None,
+            answers: None,
             order,
             stamps,
             restarts: 0,
@@ -100,19 +111,29 @@ impl Options {
         }
     }
 
-    fn users(&self, verb: Verb) -> u32 {
-        self.users.unwrap_or(if verb == Verb::Simulate { 2 } else { 1 })
+    /// How many servers the options mean, and how many users in all; nothing if they do not say.
+    fn shape(&self) -> Option<(u32, u32)> {
+        if self.servers.is_none() && self.users.is_none() {
+            return None;
+        }
+        let servers = self.servers.unwrap_or(SERVERS);
+        Some((servers, servers.saturating_mul(self.users.unwrap_or(USERS))))
+    }
+
+    fn mails(&self) -> u32 {
+        self.mails.unwrap_or(MAILS)
+    }
+
+    fn answers(&self) -> u32 {
+        self.answers.unwrap_or(ANSWERS)
     }
 
     fn check_traffic(&self, users: u32) -> Result<(), String> {
         if self.traffic == Some(Traffic::Triangle) {
-            return match users >= 3 {
-                true => Ok(()),
-                false => Err("--traffic triangle: it needs three users".to_owned()),
-            };
+            return self.check_triangle(users);
         }
-        let answers = u64::from(self.answers) + 1;
-        let mails = u64::from(users).saturating_mul(self.mails.into()).saturating_mul(answers);
+        let of_each = u64::from(self.mails()).saturating_mul(u64::from(self.answers()) + 1);
+        let mails = u64::from(users).saturating_mul(of_each);
         if !(1..=MAILS_MAX).contains(&mails) {
             return Err(format!(
                 "--mails, --answers: {mails} mails, and a run has 1 to {MAILS_MAX}"
@@ -121,6 +142,19 @@ impl Options {
         match users >= 2 {
             true => Ok(()),
             false => Err("--users: nobody to write to; it takes two".to_owned()),
+        }
+    }
+
+    fn check_triangle(&self, users: u32) -> Result<(), String> {
+        let ignored = [("--mails", self.mails), ("--answers", self.answers)];
+        if let Some((option, _)) = ignored.iter().find(|(_, given)| given.is_some()) {
+            return Err(format!(
+                "{option}: the triangle has three mails; leave it out, or take --traffic random"
+            ));
+        }
+        match users >= 3 {
+            true => Ok(()),
+            false => Err("--traffic triangle: it needs three users".to_owned()),
         }
     }
 
@@ -146,7 +180,7 @@ impl Options {
         let (servers, users) = (self.plan.servers, self.plan.users);
         self.plan = match self.traffic {
             Some(Traffic::Triangle) => Correspondence::triangle(servers, users),
-            _ => Correspondence::random(servers, users, self.mails, self.answers, seed),
+            _ => Correspondence::random(servers, users, self.mails(), self.answers(), seed),
         };
     }
 
@@ -176,6 +210,12 @@ impl Options {
     }
 }
 
+/// How many of so many processes are servers, and how many users: as many users as servers at least.
+fn shape_of(processes: u32) -> (u32, u32) {
+    let servers = (processes / 2).clamp(1, SERVERS);
+    (servers, processes.saturating_sub(servers))
+}
+
 impl Lab for CausalMailLab {
     const NAME: &'static str = "causal-mail";
     const ABOUT: &'static str = "E-mail in causal order";
@@ -191,19 +231,15 @@ impl Lab for CausalMailLab {
     type Findings = Reading;
     type Tools = Tools;
 
-    fn processes(options: &Options, verb: Verb) -> Option<u32> {
-        let users = options.servers.saturating_mul(options.users(verb));
-        Some(options.servers.saturating_add(users))
+    fn processes(options: &Options, _: Verb) -> Option<u32> {
+        options.shape().map(|(servers, users)| servers.saturating_add(users))
     }
 
-    fn prepare(options: &mut Options, verb: Verb, _: u32) -> Result<(), String> {
-        if !(1..=SERVERS_MAX).contains(&options.servers) {
-            return Err(format!("--servers: from 1 to {SERVERS_MAX}"));
-        }
+    fn prepare(options: &mut Options, verb: Verb, processes: u32) -> Result<(), String> {
         let traffic = if verb == Verb::Simulate { Traffic::Random } else { Traffic::Triangle };
         options.traffic.get_or_insert(traffic);
-        options.plan.servers = options.servers;
-        options.plan.users = options.servers.saturating_mul(options.users(verb));
+        (options.plan.servers, options.plan.users) =
+            options.shape().unwrap_or_else(|| shape_of(processes));
         options.check_traffic(options.plan.users)?;
         options.check_runs(verb)
     }
@@ -219,7 +255,7 @@ impl Lab for CausalMailLab {
             let build = |seed| {
                 let mut options = options.clone();
                 options.draw_plan(seed);
-                (options.processes(), options.servers, options.specs())
+                (options.processes(), options.plan.servers, options.specs())
             };
             study::study(plan, seed, network, build, Mailer::stable)
         }))

@@ -3,9 +3,10 @@
 mod common;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use causal_mail::ordering::Order;
@@ -28,6 +29,20 @@ fn a_run_holds_and_is_judged_again_from_its_trace() {
     assert!(ran.holds() && ran.status == 0, "{}", ran.report);
     assert_eq!(ran.report["messages"]["ACK"], json!({"measured": 9, "predicted": 9}));
     assert_eq!(serde_json::to_value(judged_again(&path)).unwrap(), ran.report["properties"]);
+}
+
+#[test]
+fn any_number_of_processes_is_servers_and_their_users() {
+    for (processes, servers, users) in [(3, 1, 2), (4, 2, 2), (5, 2, 3), (6, 3, 3), (8, 3, 5)] {
+        let ran = PROGRAM.ran(&["simulate", "--processes", &processes.to_string()]);
+        assert!(ran.holds() && ran.status == 0, "{}", ran.report);
+        let result = &ran.report["result"];
+        assert_eq!((&result["servers"], &result["users"]), (&json!(servers), &json!(users)));
+    }
+    let ran = PROGRAM.ran(&["check", "--processes", "5"]);
+    assert!(ran.holds() && ran.status == 0, "{}", ran.report);
+    let ran = PROGRAM.ran(&["simulate", "--users", "4"]);
+    assert_eq!(ran.report["processes"], json!(15));
 }
 
 #[test]
@@ -54,13 +69,41 @@ fn many_simulated_runs_are_one_report() {
 }
 
 #[test]
+fn after_the_greatest_seed_comes_the_first() {
+    let seed = u64::MAX.to_string();
+    let ran = PROGRAM.output(&["simulate", "--runs", "3", "--seed", &seed]);
+    let text = String::from_utf8_lossy(&ran.stdout);
+    assert_eq!(ran.status.code(), Some(0), "{text} {}", String::from_utf8_lossy(&ran.stderr));
+    assert!(text.contains("in each of 3 runs"), "{text}");
+}
+
+/// Where nothing arrives, nothing comes to rest: neither a violation nor a proof of anything.
+#[test]
+fn runs_without_an_end_are_not_judged() {
+    let ran = PROGRAM.output(&["simulate", "--runs", "2", "--loss", "100%", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let holds: Vec<_> =
+        report["properties"].as_array().unwrap().iter().map(|v| v["holds"].clone()).collect();
+    assert_eq!(holds, [json!(true), json!(true), json!(null)], "{report}");
+    let detail = report["properties"][2]["detail"].as_str().unwrap();
+    let expected = "not judged in 2 of 2 runs; seed 1: ";
+    assert!(detail.starts_with(expected) && detail.contains("1000000 events"), "{detail}");
+    assert_eq!(ran.status.code(), Some(2));
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_the_reason() {
     for (arguments, reason) in [
         (&["simulate", "--mails", "0"][..], "0 mails, and a run has 1 to 16384"),
-        (&["simulate", "--servers", "0"], "simulate takes 2 to"),
-        (&["simulate", "--servers", "2000"], "--servers: from 1 to 1000"),
+        (&["simulate", "--servers", "0"], "'0' for '--servers <S>': 0 is not in 1..=1000"),
+        (&["simulate", "--servers", "2000"], "'2000' for '--servers <S>'"),
+        (&["simulate", "--servers", "2", "--processes", "5"], "the other options mean 4"),
+        (&["run", "--processes", "4"], "--traffic triangle: it needs three users"),
         (&["simulate", "--servers", "1", "--users", "1"], "nobody to write to"),
         (&["run", "--servers", "2"], "--traffic triangle: it needs three users"),
+        (&["run", "--mails", "3"], "--mails: the triangle has three mails"),
+        (&["check", "--answers", "1"], "--answers: the triangle has three mails"),
+        (&["simulate", "--traffic", "triangle", "--mails", "2"], "take --traffic random"),
         (&["run", "--runs", "3"], "--runs: only in `simulate`"),
         (&["simulate", "--restarts", "3"], "--restarts: only in `check`"),
         (&["server", "0", "a..org", "nowhere"], "is no domain"),
@@ -112,7 +155,7 @@ fn what_cannot_be_sent_is_answered_clearly_and_not_stored() {
     let said = post.client(
         0,
         "alice",
-        "send bob@x.org -- hello\nsend bob -- hello\nsend nobody@a.org -- hello\n\
+        "send bob@x.org -- hello\nsend bob -- hello\nsend no--body@a.org -- hello\n\
          send alice@a.org -- longer than ten\nsend -- hello\nfly\nread\n",
     );
     let text = String::from_utf8(said.stdout).unwrap();
@@ -120,7 +163,7 @@ fn what_cannot_be_sent_is_answered_clearly_and_not_stored() {
     for reason in [
         "refused: bob@x.org: there is no domain x.org; there are a.org and b.org",
         "refused: \"bob\" is no address: write NAME@DOMAIN",
-        "refused: nobody@a.org: a.org has no such user",
+        "refused: no--body@a.org: a.org has no such user",
         "refused: a text of 15 bytes: this server takes 10",
         "refused: to whom?",
         "refused: there is no command \"fly\"",
@@ -164,6 +207,36 @@ fn a_server_that_is_down_gets_its_mail_when_it_is_back() {
     wait_until("the queue is empty", || files(&post.path("mail-a.org/queue/b.org")) == 0);
 }
 
+/// The command, on a machine with these names; nothing where users may not make such a world of their own.
+fn with_hosts(command: &Command, hosts: &Path) -> Option<Command> {
+    let mut other = Command::new("unshare");
+    other.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
+    other.arg("mount --bind \"$0\" /etc/hosts && exec \"$@\"").arg(hosts);
+    let mut attempt = Command::new("unshare");
+    attempt.args(other.get_args()).arg("true").stderr(Stdio::null());
+    attempt.status().is_ok_and(|status| status.success()).then_some(())?;
+    other.arg(command.get_program()).args(command.get_args());
+    other.current_dir(command.get_current_dir()?);
+    Some(other)
+}
+
+#[test]
+fn all_addresses_of_a_name_are_tried() {
+    let mut post = Post::new(2, &["alice", "bob"]);
+    let [a, b] = [post.ports[0], post.ports[1]];
+    fs::write(post.path("servers"), format!("127.0.0.1:{a}:a.org\ntwin:{b}:b.org\n")).unwrap();
+    fs::write(post.path("hosts"), "127.0.0.1 twin\n127.0.0.2 twin\n").unwrap();
+    let Some(command) = with_hosts(&post.command(0, &[]), &post.path("hosts")) else {
+        return eprintln!("left out: no user namespaces here");
+    };
+    // At the second of the two.
+    post.start(1, &["--bind", "127.0.0.2"]);
+    post.start_as(0, command);
+    let mut alice = post.session(0, "alice", Order::Causal);
+    alice.send(&[address(1, "bob")], "hello").unwrap();
+    wait_until("bob has it", || files(&post.path("mail-b.org/boxes/bob/new")) == 1);
+}
+
 #[test]
 fn a_mail_to_nobody_comes_back() {
     let post = Post::up(2, &["alice"]);
@@ -199,6 +272,56 @@ fn a_box_opens_with_its_own_password_only() {
     assert_eq!(refused(postmaster), wrong);
     let stored = fs::read_to_string(post.path("passwords")).unwrap();
     assert!(stored.contains("alice:$argon2id$"), "{stored}");
+}
+
+/// Who is thrown out does not come back by itself: two clients would throw each other out for ever.
+#[test]
+fn the_second_client_of_a_box_has_it_and_the_first_is_over() {
+    let post = Post::up(1, &["alice"]);
+    let open = || post.session(0, "alice", Order::Causal);
+    let evicted =
+        "another client has opened the box of alice@a.org: start this one again to have it back";
+    let is_evicted = |result: Result<usize, SessionError>| {
+        assert_eq!(result.unwrap_err().to_string(), evicted);
+    };
+    let (mut waits, mut second) = (open(), None);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| waits.wait(1, TEN_SECONDS * 3));
+        second = Some(open());
+        is_evicted(waiting.join().unwrap());
+    });
+    is_evicted(waits.fetch());
+    let (mut asks, mut third) = (second.unwrap(), open());
+    is_evicted(asks.fetch());
+    is_evicted(asks.wait(1, TEN_SECONDS));
+    // Neither has disturbed the last one.
+    assert_eq!(third.fetch().unwrap(), 0);
+}
+
+#[test]
+fn a_client_that_is_thrown_out_says_so_in_one_line() {
+    let post = Post::up(1, &["alice"]);
+    let mut client = post
+        .client_command(0, "alice")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(client.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert_eq!(line, "box of alice@a.org: 0 unread, causal order\n");
+    let mut second = post.session(0, "alice", Order::Causal);
+    client.stdin.as_mut().unwrap().write_all(b"wait\nread\n").unwrap();
+    let output = client.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        stderr,
+        "causal-mail: another client has opened the box of alice@a.org: start this one again to have it back\n"
+    );
+    assert_eq!(second.fetch().unwrap(), 0);
 }
 
 /// The protocol has no word that names another box, and a sender is whoever opened the box.

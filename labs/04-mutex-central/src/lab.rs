@@ -30,7 +30,7 @@ pub struct MutexCentralLab;
 #[derive(Clone, Debug, Deserialize, Serialize, clap::Args)]
 pub struct Options {
     /// How many clients want to enter; p0 is the coordinator [default: one less than --processes]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     clients: Option<u32>,
     /// How many times each client enters its critical section [default: 5, in `check` 1]
     #[arg(long, value_name = "K")]

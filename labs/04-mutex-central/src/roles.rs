@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -134,7 +134,7 @@ fn coordinator(arguments: &CoordinatorArguments) -> anyhow::Result<()> {
 
 fn client(arguments: &ClientArguments) -> anyhow::Result<()> {
     let key = Key::read(&arguments.secret.secret)?;
-    let address = resolve(&arguments.coordinator)?;
+    let address = first_that_answers(&resolve(&arguments.coordinator)?);
     let me = ProcessId(arguments.number.unwrap_or_else(random_number));
     let ms = Duration::from_millis;
     let times = Times {
@@ -202,12 +202,37 @@ impl Application<Indication, Request> for Count {
     }
 }
 
-fn resolve(address: &str) -> anyhow::Result<SocketAddr> {
-    address
+fn resolve(address: &str) -> anyhow::Result<Vec<SocketAddr>> {
+    let addresses: Vec<_> = address
         .to_socket_addrs()
         .with_context(|| format!("{address:?} is no address of a coordinator: HOST:PORT"))?
-        .next()
-        .with_context(|| format!("{address:?} has no address"))
+        .collect();
+    anyhow::ensure!(!addresses.is_empty(), "{address:?} has no address");
+    Ok(addresses)
+}
+
+/// How long one of several addresses may take to answer, and how long to wait when none did: a connection
+/// within a laboratory takes a thousandth of that.
+const ATTEMPT: Duration = Duration::from_secs(1);
+
+/// The address that the client stays with. A host may have several, and the coordinator listens on one: they
+/// are tried until it does. Of a single one the client need not know beforehand whether somebody is there.
+fn first_that_answers(addresses: &[SocketAddr]) -> SocketAddr {
+    if let [only] = addresses {
+        return *only;
+    }
+    let answers = |address: &&SocketAddr| TcpStream::connect_timeout(address, ATTEMPT).is_ok();
+    loop {
+        if let Some(address) = addresses.iter().find(answers) {
+            return *address;
+        }
+        pause(ATTEMPT);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "there is no event that says that somebody listens")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {

@@ -4,13 +4,14 @@
 //! {"token":7,"inside":{"client":3,"ask":2},"line":[{"client":1,"ask":3}],"wishes":{"1":3,"3":2}}
 //! ```
 //!
-//! A new book is written beside the old one, flushed to the disk, and put in its place by `rename`, which is atomic:
-//! whenever the machine stops, one of the two is there, whole.
+//! A new book takes the place of the old one by [`labs::files::replace`]: whenever the machine stops, one of the two is
+//! there, whole.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use labs::files::{self, LocalDisk};
 use labs::lab::Application;
 
 use crate::coordinator::Book;
@@ -42,17 +43,9 @@ impl Application<Indication, Request> for StateFile {
 }
 
 fn store(path: &Path, book: &Book) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
     let mut text = serde_json::to_vec(book)?;
     text.push(b'\n');
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&beside)?;
-    file.write_all(&text)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    // The rename itself is on the disk when the folder is.
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    files::replace(&mut LocalDisk, path, &text)
 }
 
 /// What was stored; nothing if nothing was.
@@ -81,6 +74,8 @@ pub fn load(path: &Path) -> Result<Option<Book>, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use labs::process::ProcessId;
 
     use super::*;

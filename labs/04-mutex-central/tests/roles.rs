@@ -2,11 +2,12 @@
 
 mod common;
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use common::PROGRAM;
 use labs::testing::wait_until;
@@ -22,7 +23,11 @@ struct Role {
 
 impl Role {
     fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut command = PROGRAM.command();
+        Self::start_as(PROGRAM.command(), folder, arguments)
+    }
+
+    /// The same, by this command.
+    fn start_as(mut command: Command, folder: &Path, arguments: &[&str]) -> Self {
         command.args(arguments).args(["--secret", "secret"]).current_dir(folder);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
@@ -166,6 +171,37 @@ fn a_client_waits_for_a_coordinator_that_is_not_there_yet() {
     let (_coordinator, _) = Role::coordinator(folder.path(), &address, &[]);
     let (status, said) = client.end();
     assert_eq!((status, said.as_str()), (Some(0), "entered 5 times\n"));
+}
+
+/// The program on a machine with these names; nothing where users may not make such a world of their own.
+fn with_hosts(hosts: &Path) -> Option<Command> {
+    let program = PROGRAM.command();
+    let unshared = |program: &OsStr| {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
+        command.arg("mount --bind \"$0\" /etc/hosts && exec \"$@\"").arg(hosts).arg(program);
+        command
+    };
+    let tried = unshared(OsStr::new("true")).stderr(Stdio::null()).status();
+    tried.is_ok_and(|status| status.success()).then(|| unshared(program.get_program()))
+}
+
+#[test]
+fn all_addresses_of_a_name_are_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = folder.path().join("hosts");
+    std::fs::write(&hosts, "127.0.0.1 twin\n127.0.0.2 twin\n").unwrap();
+    let Some(command) = with_hosts(&hosts) else {
+        return eprintln!("left out: no user namespaces here");
+    };
+    // At the second of the two.
+    let (_coordinator, address) = Role::coordinator(folder.path(), "127.0.0.2:0", &[]);
+    let port = address.rsplit(':').next().unwrap();
+    let arguments = ["client", &format!("twin:{port}"), "--quit"];
+    let mut client = Role::start_as(command, folder.path(), &arguments);
+    wait_until("it has entered", || client.child.try_wait().unwrap().is_some());
+    let (status, said) = client.end();
+    assert!(status == Some(0) && said.contains("entered 5 times"), "{status:?} {said}");
 }
 
 #[test]

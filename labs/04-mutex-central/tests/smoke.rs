@@ -276,6 +276,7 @@ fn what_cannot_be_is_refused_with_the_reason() {
     let restart = "kill 0 at 1s; restart 0 at 2s";
     for (arguments, expected) in [
         (&["run", "--clients", "4", "-n", "3"][..], "the other options mean 5"),
+        (&["run", "--clients", "0"], "'0' for '--clients <N>'"),
         (&["run", "--work", "2000", "--lease", "100"], "give a longer lease"),
         (&["run", "--file", full], "it is not empty"),
         (&["run", "--state", full], "it is not empty"),

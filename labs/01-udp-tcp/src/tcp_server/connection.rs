@@ -107,17 +107,15 @@ impl Connection {
         if self.phase == Phase::Refused {
             return Next::Step;
         }
-        match self.messages.push(bytes) {
-            Ok(messages) => {
-                for message in messages {
-                    self.on_message(&message, served, out);
-                }
-            }
-            Err(_) => {
-                show(out, format_args!("{} sent a message over --max-message: refused", self.peer));
-                self.owed.extend_from_slice(b"ERROR the message is too long\n");
-                self.phase = Phase::Refused;
-            }
+        let mut messages = Vec::new();
+        let result = self.messages.push(bytes, &mut messages);
+        for message in messages {
+            self.on_message(&message, served, out);
+        }
+        if result.is_err() {
+            show(out, format_args!("{} sent a message over --max-message: refused", self.peer));
+            self.owed.extend_from_slice(b"ERROR the message is too long\n");
+            self.phase = Phase::Refused;
         }
         Next::Step
     }

@@ -33,7 +33,8 @@ pub fn serve(options: Options, out: &mut impl Write) -> anyhow::Result<()> {
     let program = program(&options)?;
     let user = user_to_become(options.user.as_deref())?;
     let log = Log::open(&options.log_file)?;
-    let pid_file = PidFile::claim(&options.pid_file, user.as_ref().map(|user| user.uid.as_raw()))?;
+    let owner = user.as_ref().map(|user| user.uid.as_raw());
+    let pid_file = PidFile::claim(&options.pid_file, owner, log.file())?;
     let listener = sockets::listen_tcp(&options.bind, options.port, BACKLOG)?;
     let ready = format!("listening on tcp {}", listener.local_addr()?);
 

@@ -213,8 +213,8 @@ impl Client {
     }
 
     fn send(&mut self, rest: &str) -> anyhow::Result<()> {
-        let (to, text) = match rest.split_once("--") {
-            Some((to, text)) => (to, Some(text.trim_start().to_owned())),
+        let (to, text) = match split_at_dashes(rest) {
+            Some((to, text)) => (to, Some(text.to_owned())),
             None => (rest, None),
         };
         let signs = |c: char| c == ',' || c.is_whitespace();
@@ -299,6 +299,16 @@ impl Client {
     }
 }
 
+/// What is before and behind the first `--` that stands alone: an address may have one in it.
+fn split_at_dashes(command: &str) -> Option<(&str, &str)> {
+    let is_edge = |c: Option<char>| c.is_none_or(char::is_whitespace);
+    command.match_indices("--").find_map(|(at, dashes)| {
+        let (before, behind) = (&command[..at], &command[at + dashes.len()..]);
+        let is_alone = is_edge(before.chars().next_back()) && is_edge(behind.chars().next());
+        is_alone.then(|| (before, behind.trim_start()))
+    })
+}
+
 fn say(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{text}").and_then(|()| out.flush()).context("standard output is closed")
@@ -345,4 +355,27 @@ fn table(clock: &SparseMatrix<Address>) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_begins_behind_dashes_that_stand_alone() {
+        for (command, split) in [
+            ("bob@b.org", None),
+            ("a--b@b--c.org", None),
+            ("bob@b.org --hello", None),
+            ("bob@b.org -- hello", Some(("bob@b.org ", "hello"))),
+            ("a--b@c.org -- x --y", Some(("a--b@c.org ", "x --y"))),
+            ("bob@b.org -- one -- two", Some(("bob@b.org ", "one -- two"))),
+            ("bob@b.org --", Some(("bob@b.org ", ""))),
+            ("-- hello", Some(("", "hello"))),
+            ("bob@b.org --- x", None),
+            ("ž --\tž", Some(("ž ", "ž"))),
+        ] {
+            assert_eq!(split_at_dashes(command), split, "{command:?}");
+        }
+    }
 }

@@ -154,6 +154,8 @@ mod tests {
     use labs::clocks::SparseMatrix;
     use proptest::prelude::*;
 
+    use super::super::address::{DOMAIN_MAX, NAME_MAX};
+    use super::super::maildir::{self, Maildir};
     use super::*;
 
     fn mail(body: &str, known: u32) -> Mail {
@@ -180,6 +182,21 @@ mod tests {
              Hello Bob,\n\nsee you: @ noon.\n"
         );
         assert_eq!(mail("", 0).file_name(), "1763800000.M123456Q7.alice=a.org");
+    }
+
+    /// Another server may send any number and date: a name that the file system refuses would stop this one.
+    #[test]
+    fn the_longest_file_name_fits_into_a_folder() {
+        let address = Address::new(&"n".repeat(NAME_MAX), &"d".repeat(DOMAIN_MAX)).unwrap();
+        let mut longest = mail("", 0);
+        (longest.n, longest.sent_us) = (u64::MAX, u64::MAX);
+        longest.envelope.from = address;
+        let (name, folder) = (longest.file_name(), tempfile::tempdir().unwrap());
+        let maildir = Maildir::open(folder.path().to_owned()).unwrap();
+        let path = maildir.deliver(&name, &longest.to_text().unwrap()).unwrap();
+        maildir.mark_seen(&path, &name).unwrap();
+        let seen = maildir.find(&name).unwrap().unwrap();
+        assert_eq!(Mail::from_text(&maildir::read(&seen).unwrap()), Some(longest));
     }
 
     #[test]

@@ -1,14 +1,16 @@
-//! Files that are either whole or not there, and mailboxes made of them: the Maildir of D. J. Bernstein
+//! Mailboxes made of files that are either whole or not there ([`labs::files`]): the Maildir of D. J. Bernstein
 //! (cr.yp.to/proto/maildir.html).
 //!
 //! A mail is written to `tmp`, forced to disk, and renamed into `new`; then `new` is forced to disk too. Who
 //! reads it renames it into `cur`, with flags behind `:2,`; `S` is "seen". Any reader, `mutt` or `ls`, sees
 //! whole mails only, without locks.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+
+use labs::files::{self, PrivateDisk};
 
 /// The largest file of a store that is read: a mail with its clock is below a frame, and text takes more
 /// room than binary numbers.
@@ -61,9 +63,7 @@ impl Maildir {
     /// If it cannot be written.
     pub fn deliver(&self, name: &str, text: &str) -> io::Result<PathBuf> {
         let (draft, path) = (self.path.join("tmp").join(name), self.path.join("new").join(name));
-        write_synced(&draft, text.as_bytes())?;
-        fs::rename(draft, &path)?;
-        sync_folder(&self.path.join("new"))?;
+        files::replace_by_way_of(&mut PrivateDisk, &draft, &path, text.as_bytes())?;
         Ok(path)
     }
 
@@ -126,29 +126,6 @@ impl Maildir {
 /// If it cannot be made.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-/// Writes a file that is on disk when this returns; its name may not be.
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-/// Puts a file in the place of another, or of none: after a crash it is there as a whole, old or new.
-///
-/// # Errors
-///
-/// If it cannot be written.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let draft = path.with_extension("tmp");
-    write_synced(&draft, bytes)?;
-    fs::rename(&draft, path)?;
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => sync_folder(folder),
-        _ => sync_folder(Path::new(".")),
-    }
 }
 
 /// Forces the names in a folder to disk.

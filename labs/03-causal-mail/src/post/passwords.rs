@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
+use labs::files::{self, PrivateDisk};
 
 use super::address::{AddressError, checked_name};
 use super::maildir;
@@ -134,8 +135,9 @@ pub fn set(path: &Path, name: &str, password: &str) -> Result<(), PasswordError>
     let mut lines: Vec<_> = others.map(str::to_owned).collect();
     lines.push(format!("{name}:{hash}"));
     let file = |source| PasswordError::File { path: path.to_owned(), source };
+    let text = format!("{}\n", lines.join("\n"));
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    maildir::replace(&target, format!("{}\n", lines.join("\n")).as_bytes()).map_err(file)
+    files::replace(&mut PrivateDisk, &target, text.as_bytes()).map_err(file)
 }
 
 fn check_hash(hash: &str) -> Result<(), String> {

@@ -199,6 +199,8 @@ enum Party {
 struct Neighbour {
     delay: Duration,
     state: State,
+    /// Those of its host's addresses that come next, until one of them answers.
+    untried: VecDeque<SocketAddr>,
     /// How many mails were sent and not acknowledged.
     in_flight: usize,
     back_off: Duration,
@@ -261,6 +263,7 @@ impl Neighbour {
         Self {
             delay: delay.map(|(_, delay)| *delay).unwrap_or_default(),
             state: State::Down,
+            untried: VecDeque::new(),
             in_flight: 0,
             back_off: BACK_OFF,
             timer: None,
@@ -357,8 +360,8 @@ impl Server {
         }
         let other = self.parties.iter().find(|(_, party)| is_client(party, &name));
         if let Some((&other, _)) = other {
-            let why = "the box was opened by another client".to_owned();
-            self.refuse_and_close(net, other, why);
+            info!("another client of {name} had it open");
+            self.say_and_close(net, other, &ToClient::Evicted);
         }
         let knowledge = match self.store.knowledge(&name) {
             Ok(knowledge) => knowledge.clone(),
@@ -587,21 +590,34 @@ impl Server {
     }
 
     fn connect(&mut self, net: &mut Net, domain: &str) {
-        let membership = self.membership.clone();
-        let Ok(to) = self.servers.rank(domain, std::path::Path::new("")) else { return };
-        let connected = self
-            .servers
-            .address(domain)
-            .and_then(|address| net.connect(address, Outgoing::Member { membership, to }));
-        match connected {
-            Ok(connection) => {
-                self.parties.insert(connection, Party::To(domain.to_owned()));
+        match self.servers.addresses(domain) {
+            Ok(addresses) => {
                 if let Some(peer) = self.peers.get_mut(domain) {
-                    peer.state = State::Connecting(connection);
+                    peer.untried = addresses.into();
                 }
+                self.connect_next(net, domain, "it has no address");
             }
             Err(error) => self.try_again(net, domain, &error.to_string()),
         }
+    }
+
+    /// Tries the next address of a domain's server. After the last one, all of them, later.
+    fn connect_next(&mut self, net: &mut Net, domain: &str, why: &str) {
+        let Ok(to) = self.servers.rank(domain, std::path::Path::new("")) else { return };
+        let Some(peer) = self.peers.get_mut(domain) else { return };
+        let mut why = why.to_owned();
+        while let Some(address) = peer.untried.pop_front() {
+            let membership = self.membership.clone();
+            match net.connect(address, Outgoing::Member { membership, to }) {
+                Ok(connection) => {
+                    peer.state = State::Connecting(connection);
+                    self.parties.insert(connection, Party::To(domain.to_owned()));
+                    return;
+                }
+                Err(error) => why = error.to_string(),
+            }
+        }
+        self.try_again(net, domain, &why);
     }
 
     /// The way to a domain's server is broken: tries again, later each time.
@@ -634,7 +650,12 @@ impl Server {
     }
 
     fn refuse_and_close(&mut self, net: &mut Net, connection: ConnectionId, why: String) {
-        let _ = net.send_value(connection, &ToClient::Refused { why });
+        self.say_and_close(net, connection, &ToClient::Refused { why });
+    }
+
+    fn say_and_close(&mut self, net: &mut Net, connection: ConnectionId, word: &ToClient) {
+        // If it is gone it need not be told.
+        let _ = net.send_value(connection, word);
         net.close_when_sent(connection);
         self.forget(connection);
     }
@@ -682,6 +703,7 @@ impl Service for Server {
             info!("connected to the server of {domain}");
             if let Some(peer) = self.peers.get_mut(&domain) {
                 peer.state = State::Up(connection);
+                peer.untried.clear();
             }
             return self.pump(net, &domain);
         }
@@ -729,7 +751,13 @@ impl Service for Server {
 
     fn on_close(&mut self, net: &mut Net, connection: ConnectionId, reason: CloseReason) {
         match self.forget(connection) {
-            Some(Party::To(domain)) => self.try_again(net, &domain, &reason.to_string()),
+            Some(Party::To(domain)) => {
+                let state = self.peers.get(&domain).map(|peer| peer.state);
+                match state == Some(State::Connecting(connection)) {
+                    true => self.connect_next(net, &domain, &reason.to_string()),
+                    false => self.try_again(net, &domain, &reason.to_string()),
+                }
+            }
             Some(Party::Client(name)) => info!("{name} has gone: {reason}"),
             Some(Party::From(domain)) => info!("the server of {domain} has gone: {reason}"),
             _ => debug!("a stranger has gone: {reason}"),

@@ -3,8 +3,10 @@
 //! All servers read the same file. The rank of a server is the place of its domain in alphabetical order.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+
+use netkit::sockets::{SocketError, resolve};
 
 use super::address::checked_domain;
 use super::maildir;
@@ -90,15 +92,15 @@ impl Servers {
         self.0.keys().map(String::as_str)
     }
 
-    /// Where the server of a domain is now. Asks the name service if the file has a name.
+    /// Where the server of a domain may be now: all addresses of its host, at least one. Asks the name service
+    /// if the file has a name.
     ///
     /// # Errors
     ///
-    /// If it does not know the name.
-    pub fn address(&self, domain: &str) -> std::io::Result<SocketAddr> {
-        let unknown = || std::io::Error::new(std::io::ErrorKind::NotFound, "no address");
-        let (host, port) = self.0.get(domain).ok_or_else(unknown)?;
-        (host.as_str(), *port).to_socket_addrs()?.next().ok_or_else(unknown)
+    /// If it does not know the name, or the file does not name the domain.
+    pub fn addresses(&self, domain: &str) -> Result<Vec<SocketAddr>, SocketError> {
+        let (host, port) = self.0.get(domain).map_or(("", 0), |(host, port)| (host, *port));
+        resolve(host, port)
     }
 }
 
@@ -135,7 +137,8 @@ mod tests {
         let ranks = ["a.org", "b.org"].map(|domain| servers.rank(domain, Path::new("f")).unwrap());
         assert_eq!(ranks, [0, 1]);
         assert_eq!(servers.domain(1), Some("b.org"));
-        assert_eq!(servers.address("a.org").unwrap().to_string(), "[::1]:7001");
+        assert_eq!(servers.addresses("a.org").unwrap(), ["[::1]:7001".parse().unwrap()]);
+        assert!(servers.addresses("c.org").is_err());
         let error = servers.rank("c.org", Path::new("f")).unwrap_err().to_string();
         assert_eq!(error, "f does not name the domain c.org: add a line for it");
     }

@@ -2,6 +2,8 @@
 //!
 //! A session asks and waits for the answer. When the connection breaks it connects again and asks again,
 //! for as long as its patience lasts: whatever it asks for has the same effect once, see [`wire`](super::wire).
+//! A box is open in one session at a time. One that is told that another has opened its box is over: if it
+//! connected again, the two would throw each other out for ever.
 
 use std::io;
 use std::net::TcpStream;
@@ -9,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use labs::clocks::SparseMatrix;
+use netkit::sockets::{SocketError, connect_tcp};
 
 use super::address::Address;
 use super::mail::Mail;
@@ -19,6 +22,9 @@ use crate::ordering::{Inbox, Knowledge, Order};
 
 /// How long one answer may take: two forced writes to a slow disk, behind others' passwords.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// How long a connection may take that is tried when the patience is over, or was none: somebody wants to know.
+const CONNECT_MIN: Duration = Duration::from_secs(1);
 
 /// How long to wait before connecting again: a server starts in less.
 const RECONNECT: Duration = Duration::from_millis(50);
@@ -35,6 +41,8 @@ pub struct Session {
     /// Names this client, so that what it sends again is not taken for something new.
     session: u64,
     request: u64,
+    /// Another has opened the box.
+    is_evicted: bool,
 }
 
 /// Where to, and who.
@@ -61,15 +69,21 @@ pub enum SessionError {
     #[error("{0}")]
     Refused(String),
     /// The server is not there.
+    #[error(transparent)]
+    Unreachable(SocketError),
+    /// The server was there, and is gone.
     #[error("no answer from {host}:{port}: {source}; is the server running?")]
-    Unreachable {
+    Silent {
         /// Its host.
         host: String,
         /// Its port.
         port: u16,
-        /// What was tried last.
+        /// What became of the last connection.
         source: io::Error,
     },
+    /// The box has another client now, and this session is over.
+    #[error("another client has opened the box of {0}: start this one again to have it back")]
+    Evicted(Address),
     /// What it says makes no sense.
     #[error("the server answers something else than what was asked; is it the same version?")]
     Confused,
@@ -96,6 +110,7 @@ impl Session {
             last: 0,
             session: u64::from_ne_bytes(session),
             request: 0,
+            is_evicted: false,
         };
         this.retry(|_| Ok(()))?;
         Ok(this)
@@ -184,7 +199,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// If the server does not answer.
+    /// If the server does not answer, or another client has opened the box.
     pub fn wait(&mut self, count: usize, patience: Duration) -> Result<usize, SessionError> {
         let until = now() + patience;
         loop {
@@ -193,10 +208,10 @@ impl Session {
             if here >= count || left.is_zero() {
                 return Ok(here);
             }
-            if let Some(stream) = &mut self.stream
-                && wait_for(stream, left).is_err()
-            {
-                self.stream = None; // The next question connects again.
+            match self.stream.as_mut().map(|stream| wait_for(stream, left)) {
+                Some(Err(Failure::Evicted)) => return Err(self.evicted()),
+                Some(Err(_)) => self.stream = None, // The next question connects again.
+                Some(Ok(())) | None => {}
             }
         }
     }
@@ -212,35 +227,43 @@ impl Session {
     ) -> Result<T, SessionError> {
         let until = now() + self.options.patience;
         loop {
-            let failure = match self.connect().and_then(|()| attempt(self)) {
+            let failure = match self.connect(until).and_then(|()| attempt(self)) {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
-            match failure {
+            let error = match failure {
                 Failure::Refused(why) => return Err(SessionError::Refused(why)),
-                Failure::Broken(error) => {
+                Failure::Evicted => return Err(self.evicted()),
+                Failure::Unreachable(error) => SessionError::Unreachable(error),
+                Failure::Broken(source) => {
                     self.stream = None;
-                    self.give_up(error, until)?;
+                    let Options { host, port, .. } = &self.options;
+                    SessionError::Silent { host: host.clone(), port: *port, source }
                 }
+            };
+            if now() >= until {
+                return Err(error);
             }
             pause(RECONNECT);
         }
     }
 
-    fn give_up(&self, source: io::Error, until: Instant) -> Result<(), SessionError> {
-        if now() < until {
-            return Ok(());
-        }
-        let Options { host, port, .. } = &self.options;
-        Err(SessionError::Unreachable { host: host.clone(), port: *port, source })
+    fn evicted(&mut self) -> SessionError {
+        self.is_evicted = true;
+        self.stream = None;
+        SessionError::Evicted(self.address().clone())
     }
 
-    fn connect(&mut self) -> Result<(), Failure> {
+    fn connect(&mut self, until: Instant) -> Result<(), Failure> {
+        if self.is_evicted {
+            return Err(Failure::Evicted);
+        }
         if self.stream.is_some() {
             return Ok(());
         }
         let Options { host, port, .. } = &self.options;
-        let stream = TcpStream::connect((host.as_str(), *port)).map_err(Failure::Broken)?;
+        let left = until.saturating_duration_since(now()).max(CONNECT_MIN);
+        let stream = connect_tcp(host, *port, left).map_err(Failure::Unreachable)?;
         stream.set_nodelay(true).map_err(Failure::Broken)?;
         stream.set_read_timeout(Some(ANSWER_MAX)).map_err(Failure::Broken)?;
         stream.set_write_timeout(Some(ANSWER_MAX)).map_err(Failure::Broken)?;
@@ -268,11 +291,15 @@ impl Session {
         let Some(stream) = &mut self.stream else {
             return Err(Failure::Broken(io::ErrorKind::NotConnected.into()));
         };
-        write_frame(stream, word).map_err(Failure::of_writing)?;
+        if let Err(error) = write_frame(stream, word) {
+            return Err(match is_evicted(stream) {
+                true => Failure::Evicted,
+                false => Failure::of_writing(error),
+            });
+        }
         loop {
-            match read_frame(stream).map_err(Failure::Broken)? {
+            match read_word(stream)? {
                 ToClient::Arrived => {} // Who asks will find it.
-                ToClient::Refused { why } => return Err(Failure::Refused(why)),
                 answer => return Ok(answer),
             }
         }
@@ -282,7 +309,11 @@ impl Session {
 enum Failure {
     /// To ask again would not help.
     Refused(String),
-    /// The connection.
+    /// Nor would it now: the box has another client.
+    Evicted,
+    /// There is no connection.
+    Unreachable(SocketError),
+    /// There was one.
     Broken(io::Error),
 }
 
@@ -295,29 +326,105 @@ impl Failure {
     }
 }
 
+/// What the server says next, unless it is a no.
+fn read_word(stream: &mut TcpStream) -> Result<ToClient, Failure> {
+    match read_frame(stream).map_err(Failure::Broken)? {
+        ToClient::Refused { why } => Err(Failure::Refused(why)),
+        ToClient::Evicted => Err(Failure::Evicted),
+        word => Ok(word),
+    }
+}
+
+/// Whether that was the server's last word, on a connection that cannot be written to any more.
+fn is_evicted(stream: &mut TcpStream) -> bool {
+    // What it said is here already, or never comes.
+    if stream.set_nonblocking(true).is_err() {
+        return false;
+    }
+    loop {
+        match read_word(stream) {
+            Ok(_) => {}
+            Err(failure) => return matches!(failure, Failure::Evicted),
+        }
+    }
+}
+
 /// Waits for the server's word that something has arrived, but no longer than that.
-fn wait_for(stream: &mut TcpStream, patience: Duration) -> io::Result<()> {
-    stream.set_read_timeout(Some(patience.max(Duration::from_millis(1))))?;
+fn wait_for(stream: &mut TcpStream, patience: Duration) -> Result<(), Failure> {
+    let patience = patience.max(Duration::from_millis(1));
+    stream.set_read_timeout(Some(patience)).map_err(Failure::Broken)?;
     // Only looking: a frame is read as a whole, or not at all.
     let waited = stream.peek(&mut [0]);
-    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    stream.set_read_timeout(Some(ANSWER_MAX)).map_err(Failure::Broken)?;
     match waited {
-        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-        Ok(_) => match read_frame(stream)? {
+        Ok(0) => Err(Failure::Broken(io::ErrorKind::UnexpectedEof.into())),
+        Ok(_) => match read_word(stream)? {
             ToClient::Arrived => Ok(()),
-            ToClient::Refused { .. } => Err(io::ErrorKind::ConnectionAborted.into()),
-            _ => Err(io::ErrorKind::InvalidData.into()),
+            _ => Err(Failure::Broken(io::ErrorKind::InvalidData.into())),
         },
         Err(error)
             if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
         {
             Ok(())
         }
-        Err(error) => Err(error),
+        Err(error) => Err(Failure::Broken(error)),
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "there is no event that says that a server is back")]
 fn pause(time: Duration) {
     thread::sleep(time);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, TcpListener};
+
+    use super::*;
+
+    fn options(port: u16, patience: Duration) -> Options {
+        Options {
+            host: "127.0.0.1".to_owned(),
+            port,
+            address: "alice@a.org".parse().unwrap(),
+            password: String::new(),
+            order: Order::Causal,
+            patience,
+        }
+    }
+
+    /// The system would wait for two minutes for a machine that drops what comes.
+    #[test]
+    fn no_connection_takes_longer_than_the_patience() {
+        let full = netkit::sockets::listen_tcp("127.0.0.1", 0, 0).unwrap();
+        let address = full.local_addr().unwrap();
+        let short = Duration::from_millis(200);
+        // Nobody accepts: once the queue is full, more are not answered.
+        let fill = |address: &SocketAddr| TcpStream::connect_timeout(address, short).ok();
+        let _queued: Vec<_> = std::iter::from_fn(|| fill(&address)).collect();
+        let begun = now();
+        let error = Session::open(options(address.port(), short)).unwrap_err().to_string();
+        assert!(error.contains(": no answer in time; the machine is off"), "{error}");
+        assert!(begun.elapsed() < CONNECT_MIN * 10, "{:?}", begun.elapsed());
+    }
+
+    /// A server that has closed the connection resets it, and nothing can be written to it: what the server said
+    /// last is still there.
+    #[test]
+    fn the_last_word_is_heard_on_a_connection_that_is_reset() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let options = options(port, Duration::ZERO);
+        let knowledge = Knowledge::new(options.address.clone(), Default::default());
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.peek(&mut [0]).unwrap();
+            write_frame(&mut stream, &ToClient::Opened { knowledge }).unwrap();
+            write_frame(&mut stream, &ToClient::Evicted).unwrap();
+            // It closes with the password unread: that is a reset.
+        });
+        let mut session = Session::open(options).unwrap();
+        server.join().unwrap();
+        assert!(matches!(session.fetch(), Err(SessionError::Evicted(_))));
+    }
 }

@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use labs::clocks::SparseMatrix;
+use labs::files::{self, PrivateDisk, UNFINISHED};
 use log::{info, warn};
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
@@ -385,9 +386,11 @@ impl Store {
         let path = self.root.join("spool").join(format!("{:010}.json", self.next));
         let json = serde_json::to_vec(spooled)
             .map_err(|error| StoreError::Refused(format!("the mail cannot be written: {error}")))?;
-        maildir::replace(&path, &json).map_err(at(&path)).map_err(|error| match path.exists() {
-            true => fatal(error), // It may be accepted, and may be not.
-            false => error,
+        files::replace(&mut PrivateDisk, &path, &json).map_err(at(&path)).map_err(|error| {
+            match path.exists() {
+                true => fatal(error), // It may be accepted, and may be not.
+                false => error,
+            }
         })?;
         self.next += 1;
         Ok(path)
@@ -578,7 +581,7 @@ impl MailBox {
         let json = serde_json::to_vec_pretty(&self.state).map_err(|error| {
             StoreError::Refused(format!("the clock cannot be written: {error}"))
         })?;
-        maildir::replace(&path, &json).map_err(at(&path))
+        files::replace(&mut PrivateDisk, &path, &json).map_err(at(&path))
     }
 }
 
@@ -622,7 +625,7 @@ fn json_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
         let path = entry?.path();
         if number(&path).is_some() && path.extension().is_some_and(|json| json == "json") {
             files.push(path);
-        } else if path.extension().is_some_and(|tmp| tmp == "tmp") {
+        } else if path.as_os_str().as_encoded_bytes().ends_with(UNFINISHED.as_bytes()) {
             fs::remove_file(path)?;
         }
     }

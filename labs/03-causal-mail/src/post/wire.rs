@@ -92,6 +92,8 @@ pub enum ToClient {
     },
     /// A mail has arrived. Not an answer.
     Arrived,
+    /// Another client has opened the box. The last word, not an answer: who connects again throws the other out.
+    Evicted,
 }
 
 /// What a server says that has connected to another.

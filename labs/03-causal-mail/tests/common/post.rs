@@ -64,8 +64,12 @@ impl Post {
 
     /// Starts a server, and waits until it listens.
     pub(crate) fn start(&mut self, server: usize, options: &[&str]) {
+        self.start_as(server, self.command(server, options));
+    }
+
+    /// The same, by this command.
+    pub(crate) fn start_as(&mut self, server: usize, mut command: Command) {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log(server)).unwrap();
-        let mut command = self.command(server, options);
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         let out = child.stdout.take().unwrap();
@@ -109,13 +113,19 @@ impl Post {
 
     /// What the client program makes of these commands in a pipe.
     pub(crate) fn client(&self, server: usize, user: &str, commands: &str) -> Output {
+        let path = self.path(&format!("commands-{user}"));
+        fs::write(&path, commands).unwrap();
+        let mut command = self.client_command(server, user);
+        command.stdin(fs::File::open(path).unwrap()).output().unwrap()
+    }
+
+    /// The client program.
+    pub(crate) fn client_command(&self, server: usize, user: &str) -> Command {
         let mut command = PROGRAM.command();
         command.args(["client", "127.0.0.1", &self.ports[server].to_string()]);
         command.args(["--address", &address(server, user)]);
         command.env("CAUSAL_MAIL_PASSWORD", user);
-        let path = self.path(&format!("commands-{user}"));
-        fs::write(&path, commands).unwrap();
-        command.stdin(fs::File::open(path).unwrap()).output().unwrap()
+        command
     }
 }
 

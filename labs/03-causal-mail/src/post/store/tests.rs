@@ -144,7 +144,7 @@ fn a_crash_in_the_middle_of_a_distribution_leaves_no_trace() {
                 }
             }
         }
-        fs::write(root.join("spool/0000000002.tmp"), "{\"half").unwrap();
+        fs::write(root.join("spool/0000000002.json.new"), "{\"half").unwrap();
         let mut store = open(root);
         assert_eq!(files(root, "spool"), [""; 0], "{lost}");
         assert_eq!(bodies(&store, "amy"), ["text 1"], "{lost}");
