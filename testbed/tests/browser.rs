@@ -33,6 +33,7 @@ fn main() {
         a_run_is_shown_while_it_goes_on,
         what_was_logged_stands_with_its_event,
         states_are_shown_where_there_are_some,
+        states_are_found_by_the_program_of_the_lab,
         no_text_of_a_trace_becomes_part_of_the_page,
         fifty_processes_and_a_hundred_thousand_events,
     ]);
@@ -425,6 +426,19 @@ fn states_are_shown_where_there_are_some() {
         format!("After {}", mine.count())
     };
     assert_eq!(rows, json!((0..5).map(until).collect::<Vec<_>>()));
+    shown.assert_content();
+}
+
+fn states_are_found_by_the_program_of_the_lab() {
+    let shown = Shown::simulated("chang-roberts", &["--processes", "4"], 0);
+    let elected = shown.find(|event| event["value"]["kind"] == "Elected");
+    shown.browser.run(&format!("labs.diagram.select({elected})"));
+    shown.settle();
+    let state = shown.browser.text("document.querySelector('#event-body .mono').textContent");
+    assert!(state.starts_with("Numbering {") && state.contains("leader: Some("), "{state}");
+    let changed = shown.browser.text("document.querySelector('#event-body mark').textContent");
+    assert!(changed.contains("Some(") && changed.len() < state.len() / 2, "{changed} of {state}");
+    assert_eq!(shown.browser.value("document.querySelectorAll('#states-body tr').length"), 4);
     shown.assert_content();
 }
 

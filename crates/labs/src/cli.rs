@@ -206,8 +206,12 @@ impl Common {
     }
 }
 
+/// What stands in the program of every lab, and tells it from others: `labs` runs only such ones.
+pub(crate) const MARK: &str = "this is the program of a lab: run, simulate, check, replay";
+
 /// The program of a lab: its `main` calls this and does nothing else.
 pub fn main<L: Lab>() -> ExitCode {
+    std::hint::black_box(MARK);
     match CommandLine::<L>::parse_for_lab().and_then(|command_line| dispatch(command_line.verb)) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {

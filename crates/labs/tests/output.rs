@@ -42,7 +42,7 @@ fn commands(folder: &tempfile::TempDir) -> Vec<Command> {
         tool(&["stop", run]),
         tool(&["stop", run, "--json"]),
         tool(&["verify", &trace]),
-        tool(&["view", &trace, "--output", &page, "--no-open"]),
+        tool(&["view", &trace, "--output", &page, "--no-open", "--no-states"]),
         tool(&["view", &trace, "--serve", "--no-open"]),
         tool(&["export", &trace, "--shiviz"]),
         tool(&["here", "ps"]),

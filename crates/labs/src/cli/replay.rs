@@ -25,6 +25,7 @@ use crate::check::panics::quietly;
 use crate::lab::{Lab, Place};
 use crate::process::{Process, ProcessId};
 use crate::replay::{Luck, Replay, Step};
+use crate::report::say;
 use crate::trace::event::Setup;
 use crate::trace::format::{LINE_MAX, Reader, Writer, parse};
 use crate::trace::{Header, TraceEvent, What};
@@ -35,6 +36,9 @@ const DIFFERS: u8 = 1;
 
 /// The longest counterexample that is followed, in events: it is held in memory, and shortest runs are short.
 const COUNTEREXAMPLE_MAX: usize = 1_000_000;
+
+/// What stands for standard output where a file is named.
+const STANDARD_OUTPUT: &str = "-";
 
 /// How many letters of one line of the answer are shown.
 const LINE_SHOWN: usize = 2_000;
@@ -47,7 +51,8 @@ const SHOWN: usize = 200;
 pub(super) struct ReplayArguments {
     /// A file that the lab wrote with --trace
     pub(super) trace: PathBuf,
-    /// Write the trace to FILE, each event with the state of its process after it
+    /// Write the trace to FILE, each event with the state of its process after it; `-` is standard output, and
+    /// the answer goes to standard error then
     #[arg(long, value_name = "FILE")]
     pub(super) states: Option<PathBuf>,
     /// Print what came of it as one JSON object
@@ -271,7 +276,7 @@ fn follow<P: Process>(
 /// The trace with states.
 struct StatesFile {
     place: String,
-    writer: Writer<BufWriter<File>>,
+    writer: Writer<BufWriter<Box<dyn Write>>>,
 }
 
 impl StatesFile {
@@ -279,13 +284,19 @@ impl StatesFile {
     fn create(path: &Path, trace: &Path) -> anyhow::Result<Self> {
         let place = path.display().to_string();
         let failed = || format!("cannot write {place}");
-        crate::report::check_regular(path).with_context(failed)?;
-        crate::report::check_other(path, trace).with_context(failed)?;
         let mut first = Vec::new();
         trace_file::open(trace)?
             .take(crate::trace::format::HEADER_MAX)
             .read_until(b'\n', &mut first)?;
-        let mut to = BufWriter::new(File::create(path).with_context(failed)?);
+        let to: Box<dyn Write> = match path == Path::new(STANDARD_OUTPUT) {
+            true => Box::new(io::stdout()),
+            false => {
+                crate::report::check_regular(path).with_context(failed)?;
+                crate::report::check_other(path, trace).with_context(failed)?;
+                Box::new(File::create(path).with_context(failed)?)
+            }
+        };
+        let mut to = BufWriter::new(to);
         to.write_all(&first).with_context(failed)?;
         Ok(Self { place, writer: Writer::append(to) })
     }
@@ -434,10 +445,16 @@ fn shown(line: &[u8]) -> String {
 // Telling.
 
 fn tell(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
-    print(&match json {
+    let is_taken = outcome.states.as_deref() == Some(STANDARD_OUTPUT);
+    let answer = match json {
         true => format!("{}\n", serde_json::to_string(outcome)?),
-        false => text(outcome, io::stdout().is_terminal()),
-    })
+        false => text(outcome, !is_taken && io::stdout().is_terminal()),
+    };
+    if is_taken {
+        say(answer.trim_end());
+        return Ok(());
+    }
+    print(&answer)
 }
 
 fn text(outcome: &Outcome, colour: bool) -> String {
@@ -459,9 +476,8 @@ fn text(outcome: &Outcome, colour: bool) -> String {
     }
     lines.extend(outcome.differences.iter().map(|difference| format!("  {difference}")));
     lines.extend(outcome.unfollowed.iter().map(|who| format!("not followed: {who}")));
-    lines.extend(
-        outcome.states.iter().map(|path| format!("states: {path}; `labs view {path}` shows them")),
-    );
+    let written = outcome.states.iter().filter(|path| *path != STANDARD_OUTPUT);
+    lines.extend(written.map(|path| format!("states: {path}; `labs view {path}` shows them")));
     // What stands in a file must not command the terminal; our own colours stand in the second line only.
     let mut text = String::new();
     for (number, line) in lines.iter().enumerate() {

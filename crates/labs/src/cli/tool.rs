@@ -3,10 +3,12 @@
 mod export;
 mod here;
 mod hosts;
+mod lab_program;
 mod logs;
 mod machines;
 mod ps;
 mod replay;
+mod states;
 mod stop;
 mod view;
 

@@ -11,7 +11,7 @@ use clap::Args;
 use netkit::run_id::RunId;
 
 use super::machines::MachineArguments;
-use super::{here, logs};
+use super::{here, logs, states};
 use crate::cli::{print, trace_file};
 use crate::lab::Verb;
 use crate::logs::{LogLine, Placing};
@@ -47,6 +47,13 @@ pub(super) struct Arguments {
     /// are shown with the events at which they were written
     #[arg(long)]
     no_logs: bool,
+    /// Do not go through the trace again for the states of the processes. Else the lab's program does, if it
+    /// lies beside this one and the trace is not too long
+    #[arg(long, conflicts_with = "serve")]
+    no_states: bool,
+    /// The lab's program [default: the one of that name beside this program]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "no_states"])]
+    program: Option<PathBuf>,
     #[command(flatten)]
     machines: MachineArguments,
 }
@@ -95,14 +102,28 @@ fn placed(log: &[String]) -> Vec<(ProcessId, u64, String)> {
 
 fn write(arguments: &Arguments) -> anyhow::Result<u8> {
     let file = trace_file::open(&arguments.trace)?;
+    // Better to know now than after the work.
+    let output = output(arguments)?;
     let place = arguments.trace.display();
-    let mut drawn = draw(file).with_context(|| format!("{place}"))?;
+    let with_states = match arguments.no_states {
+        true => Ok(None),
+        false => states::draw_with_states(&arguments.trace, arguments.program.as_deref()),
+    };
+    let mut drawn = match with_states {
+        Ok(Some(page)) => page,
+        without => {
+            let page = draw(file).with_context(|| format!("{place}"))?;
+            if let Err(error) = without {
+                say(&format!("labs: the page shows no states: {error:#}"));
+            }
+            page
+        }
+    };
     let logs = logs_of(arguments, &drawn.header)?;
     let lines = logs.iter().map(|(process, lamport, text)| (*process, *lamport, text.as_str()));
     if !drawn.add_logs(lines) {
         say("labs: the page has not all lines of the logs: `labs logs` shows them");
     }
-    let output = output(arguments)?;
     let place = output.display();
     let failed = || format!("cannot write {place}");
     drawn

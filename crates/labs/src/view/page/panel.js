@@ -125,7 +125,7 @@ class Panel {
     if (what === SEND || what === RECEIVE || what === DROP) this.message(event, row);
     else if (trace.text.data[event] !== 0) row(LIFE[what], trace.textOf(event));
     const state = this.stateAfter(trace.process.data[event], event);
-    if (state !== NONE) row('state', element('span', { className: 'mono' }, trace.stateOf(state)));
+    if (state !== NONE) row('state', element('span', { className: 'mono' }, ...this.stateBeside(state)));
     const past = event === diagram.focus ? diagram.past : trace.pastOf(event);
     const future = event === diagram.focus ? diagram.future : trace.futureOf(event);
     row('vector', this.clock(past, trace.process.data[event]));
@@ -179,6 +179,18 @@ class Panel {
     }
     const box = (name, number) => element('div', { className: name }, element('b', {}, String(number)), name);
     return element('div', { className: 'relation' }, box('past', before), box('concurrent', trace.count - 1 - before - after), box('future', after));
+  }
+
+  /** A state, with what is not as it was before the step marked. */
+  stateBeside(event) {
+    const { trace } = this;
+    const [from] = trace.stepOf(event);
+    const process = trace.process.data[event];
+    const before = from === 0 ? NONE : this.stateAfter(process, trace.of[process].data[from - 1]);
+    const now = trace.stateOf(event);
+    if (before === NONE || trace.stateOf(before) === now) return [now];
+    const [begin, end] = changed(trace.stateOf(before), now);
+    return [now.slice(0, begin), element('mark', {}, now.slice(begin, end)), now.slice(end)];
   }
 
   /** The last event of a process, up to one of the trace, that has a state. */
@@ -288,6 +300,17 @@ class Panel {
     byId('processes-hint').textContent = hidden === 0 ? 'A click on a name hides its line.'
       : `${count(hidden, 'line')} hidden; empty this field to show all.`;
   }
+}
+
+/** From where to where a text is not as another, in whole words. */
+function changed(before, now) {
+  const [old, words] = [before, now].map((text) => text.split(/(?<=[ ,:{}()[\]])/));
+  let begin = 0, end = 0;
+  const shorter = Math.min(old.length, words.length);
+  while (begin < shorter && old[begin] === words[begin]) begin++;
+  while (end < shorter - begin && old[old.length - 1 - end] === words[words.length - 1 - end]) end++;
+  const length = (some) => some.reduce((all, word) => all + word.length, 0);
+  return [length(words.slice(0, begin)), length(words.slice(0, words.length - end))];
 }
 
 function count(n, noun, plural = `${noun}s`) {
