@@ -1,17 +1,27 @@
 //! A run in virtual time.
+//!
+//! What is still to happen waits in a queue, in order of time. The next of it is taken out and happens to its
+//! process; what the process asks for then is carried out, and mostly means that something more is put into
+//! the queue. What draws from the seed stands in `random`, what a plan of faults does in `faults`, when a run
+//! ends in `limits`.
 
-use std::collections::{BTreeMap, VecDeque};
+mod faults;
+mod limits;
+mod random;
+
+use std::collections::VecDeque;
 use std::mem;
 use std::time::Duration;
 
+use self::faults::Faults;
+pub use self::limits::{Ended, Limits};
+use self::random::Random;
+pub(crate) use self::random::choices;
 use super::network::{Mishaps, Network, NetworkError};
 use super::wheel::{Key, Wheel};
-use crate::chance::below;
-use crate::faults::{
-    Action, Fate, Injector, OVERTAKEN_MAX, Plan, PlanError, Timed, Toll, Triggers,
-};
+use crate::faults::{Action, Fate, PlanError};
 use crate::peers::Peers;
-use crate::process::{Choices, Effect, Env, Event, Kind, Process, ProcessId, split_mix, step_into};
+use crate::process::{Choices, Effect, Env, Event, Kind, Process, ProcessId, step_into};
 use crate::trace::note::TimerName;
 use crate::trace::{Happening, Observer};
 use crate::verdict::End;
@@ -132,96 +142,6 @@ enum Scheduled<P: Process, C> {
     },
 }
 
-/// What goes wrong by plan.
-#[derive(Debug)]
-struct Faults<P: Process, C> {
-    plan: Plan,
-    injector: Injector,
-    timed: Vec<Timed>,
-    /// How many of these are still to come.
-    to_come: usize,
-    /// What struck processes.
-    toll: Toll,
-    /// Of the processes that stop or die when messages reach them.
-    triggers: BTreeMap<ProcessId, Triggers>,
-    /// What waits for the processes that stand still.
-    waiting: BTreeMap<ProcessId, Vec<Scheduled<P, C>>>,
-    /// Of each channel the messages that wait to be overtaken.
-    held: BTreeMap<(ProcessId, ProcessId), Held<P, C>>,
-    /// How many times messages were held back.
-    holds: u64,
-}
-
-/// A message that is held back until the next on its channel has overtaken it; if it was doubled too, twice.
-#[derive(Debug)]
-struct Held<P: Process, C> {
-    hold: u64,
-    rule: usize,
-    messages: Vec<Scheduled<P, C>>,
-}
-
-/// The seed's streams, one for each kind of draw, so that a network that loses messages draws the
-/// same latencies as one that does not.
-#[derive(Debug)]
-struct Random {
-    /// The least latency and how many there are, in microseconds.
-    latencies: (u64, u64),
-    latency: u64,
-    loss: u64,
-    duplication: u64,
-    reordering: u64,
-}
-
-/// What the processes of a simulation with this seed choose, all from one stream.
-pub(crate) fn choices(mut seed: u64) -> Choices {
-    Choices::Random(split_mix(&mut seed))
-}
-
-/// Where a run is to stop, if it does not come to rest by itself.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Limits {
-    /// Nothing later than this happens, in virtual time.
-    pub time: Duration,
-    /// After so many events nothing more happens; counted from the start of the simulation.
-    pub events: u64,
-}
-
-impl Default for Limits {
-    /// No limit.
-    fn default() -> Self {
-        Self { time: Duration::MAX, events: u64::MAX }
-    }
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Ended {
-    /// Nothing is left that could happen.
-    Quiet,
-    /// What is left lies beyond the limit of virtual time.
-    TimeLimit(Duration),
-    /// The limit of events is reached.
-    EventLimit(u64),
-    /// What is left waits for processes that stand still and are not continued.
-    Stopped,
-}
-
-impl Ended {
-    /// The same for the verdicts: only a run that came to rest is complete.
-    pub fn end(self) -> End {
-        match self {
-            Self::Quiet => End::Complete,
-            Self::TimeLimit(time) => End::CutShort(format!("the run ended after {time:?}")),
-            Self::EventLimit(events) => {
-                End::CutShort(format!("the run ended after {events} events"))
-            }
-            Self::Stopped => {
-                End::CutShort("what is left waits for a process that stands still".to_owned())
-            }
-        }
-    }
-}
-
 /// Why a simulation cannot begin.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum SimulationError {
@@ -253,26 +173,14 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         if n > PROCESSES_MAX as usize {
             return Err(SimulationError::TooManyProcesses(n));
         }
-        let mut seeds = seed;
-        let mut stream = || split_mix(&mut seeds);
-        // The first stream: see `choices`.
-        let choices = Choices::Random(stream());
-        let (least, greatest) = (network.latency.start(), network.latency.end());
-        let (least, greatest) = (microseconds(*least), microseconds(*greatest));
-        let random = Random {
-            latencies: (least, greatest - least + 1),
-            latency: stream(),
-            loss: stream(),
-            duplication: stream(),
-            reordering: stream(),
-        };
+        let random = Random::new(seed, &network);
         Ok(Self {
             processes,
             observer,
             network,
             sizes: None,
             random,
-            choices,
+            choices: choices(seed),
             now: 0,
             events: 0,
             started: false,
@@ -285,40 +193,6 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             faults: None,
             effects: Vec::new(),
         })
-    }
-
-    /// Lets go wrong what the plan says; what it leaves to chance is drawn from `seed`.
-    ///
-    /// # Errors
-    ///
-    /// If the plan cannot be carried out.
-    pub fn with_faults(mut self, plan: &Plan, seed: u64) -> Result<Self, SimulationError> {
-        let n = self.processes.len() as u32;
-        plan.validate(n)?;
-        let keeps = |process: &ProcessId| self.processes[process.index()].recovered().is_some();
-        if let Some(process) = plan.restarted().into_iter().find(|process| !keeps(process)) {
-            return Err(PlanError::keeps_nothing(process).into());
-        }
-        if plan.is_empty() {
-            return Ok(self);
-        }
-        let timed = plan.timed();
-        for (number, Timed { at, process, .. }) in (0..).zip(&timed) {
-            self.schedule_at(*at, *process, Scheduled::Strike { number });
-        }
-        let triggered = plan.triggered().into_iter();
-        self.faults = Some(Box::new(Faults {
-            plan: plan.clone(),
-            injector: Injector::new(plan, seed),
-            to_come: timed.len(),
-            timed,
-            toll: Toll::default(),
-            triggers: triggered.map(|process| (process, plan.triggers(process, &[]))).collect(),
-            waiting: BTreeMap::new(),
-            held: BTreeMap::new(),
-            holds: 0,
-        }));
-        Ok(self)
     }
 
     /// Tells the observer how many bytes each message takes. Without it, 0.
@@ -447,14 +321,6 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         }
     }
 
-    /// How many times each rule of the plan of faults struck so far.
-    pub fn toll(&self) -> Toll {
-        let Some(faults) = &self.faults else { return Toll::default() };
-        let mut toll = faults.toll.clone();
-        toll.merge(faults.injector.toll());
-        toll
-    }
-
     /// What the network did to messages so far.
     pub fn mishaps(&self) -> Mishaps {
         self.mishaps
@@ -487,11 +353,6 @@ impl<P: Process, O: Observer> Simulation<P, O> {
     /// How many messages are under way, timers run, and scheduled requests and faults are to come.
     pub fn scheduled(&self) -> usize {
         if self.is_quiet() { 0 } else { self.queue.len() + self.waiting() }
-    }
-
-    /// How much of it waits for processes that stand still.
-    fn waiting(&self) -> usize {
-        self.faults.as_ref().map_or(0, |faults| faults.waiting.values().map(Vec::len).sum())
     }
 
     /// One process, as it is now.
@@ -585,87 +446,6 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         }
     }
 
-    /// Does to a process what the plan of faults says, and counts it if that changed something.
-    fn strike(&mut self, number: u32) {
-        let Some(faults) = &mut self.faults else { return };
-        faults.to_come -= 1;
-        let Timed { process, action, rule, is_end, .. } = faults.timed[number as usize];
-        let struck = match action {
-            Action::Stop => self.happen_stop(process),
-            Action::Continue => self.happen_continue(process),
-            Action::Kill => self.happen_crash(process),
-            Action::Restart => self.happen_restart(process),
-        };
-        if let Some(faults) = &mut self.faults {
-            faults.toll.add(rule, u64::from(struck && !is_end));
-        }
-    }
-
-    /// Puts aside what is for a process that stands still, and lets strike what waits for a message to
-    /// reach its process.
-    fn unless_it_waits(
-        &mut self,
-        scheduled: Scheduled<P, O::Carried>,
-    ) -> Option<Scheduled<P, O::Carried>> {
-        let Some(faults) = &mut self.faults else { return Some(scheduled) };
-        let process = match &scheduled {
-            Scheduled::Message { to, .. } => *to,
-            Scheduled::Timeout { process, .. } | Scheduled::Request { process, .. } => *process,
-            _ => return Some(scheduled),
-        };
-        if self.crashed[process.index()] {
-            return Some(scheduled);
-        }
-        let mut stands_still = faults.waiting.contains_key(&process);
-        if let (Scheduled::Message { message, .. }, false) = (&scheduled, stands_still) {
-            match faults.struck(process, message.kind()) {
-                Some(Action::Kill) => drop(self.happen_crash(process)),
-                Some(Action::Stop) => stands_still = self.happen_stop(process),
-                Some(Action::Continue | Action::Restart) | None => {}
-            }
-        }
-        if !stands_still {
-            return Some(scheduled);
-        }
-        if let Scheduled::Timeout { timer, .. } = &scheduled {
-            // Its place in the queue is given up: until it is back there, nobody can stop it.
-            self.timers[process.index()].retain(|(running, _)| running != timer);
-        }
-        if let Some(faults) = &mut self.faults {
-            faults.waiting.entry(process).or_default().push(scheduled);
-        }
-        None
-    }
-
-    /// Returns whether it went on until then.
-    fn happen_stop(&mut self, process: ProcessId) -> bool {
-        let is_down = self.crashed[process.index()];
-        match &mut self.faults {
-            Some(faults) if !is_down && !faults.waiting.contains_key(&process) => {
-                faults.waiting.insert(process, Vec::new());
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// What waited happens now, in its order. Returns whether it stood still until then.
-    fn happen_continue(&mut self, process: ProcessId) -> bool {
-        let waited = self.faults.as_mut().and_then(|faults| faults.waiting.remove(&process));
-        let stood_still = waited.is_some();
-        for scheduled in waited.into_iter().flatten() {
-            let timer = match &scheduled {
-                Scheduled::Timeout { timer, .. } => Some(timer.clone()),
-                _ => None,
-            };
-            let key = self.queue.insert(self.now, scheduled);
-            if let Some(timer) = timer {
-                self.timers[process.index()].push((timer, key));
-            }
-        }
-        stood_still
-    }
-
     fn deliver(
         &mut self,
         from: ProcessId,
@@ -730,12 +510,6 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         self.observer.on_happening(self.now, process, Happening::Recover);
         self.happen(process, Event::Init);
         true
-    }
-
-    /// Starts a process again from what its stable storage kept. Returns whether it was down until then.
-    fn happen_restart(&mut self, process: ProcessId) -> bool {
-        let kept = self.processes[process.index()].recovered();
-        kept.is_some_and(|state| self.happen_recover(process, state))
     }
 
     /// One step of one process, and what it wants done.
@@ -813,53 +587,6 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         }
     }
 
-    /// Keeps messages back until the next on their channel has overtaken them.
-    fn hold(
-        &mut self,
-        from: ProcessId,
-        to: ProcessId,
-        rule: usize,
-        messages: Vec<Scheduled<P, O::Carried>>,
-    ) {
-        let Some(faults) = &mut self.faults else { return };
-        faults.holds += 1;
-        let hold = faults.holds;
-        let alone = faults.held.insert((from, to), Held { hold, rule, messages });
-        let until = self.now.saturating_add(microseconds(OVERTAKEN_MAX));
-        self.queue.insert(until, Scheduled::Alone { from, to, hold });
-        // If the message between the two was lost, nothing has overtaken the first: it goes on alone.
-        self.send_alone(from, to, alone);
-    }
-
-    /// A message was sent on this channel, and arrives then: what was held back on it does right behind.
-    fn release_overtaken(&mut self, from: ProcessId, to: ProcessId, arrival: u64) {
-        let Some(faults) = &mut self.faults else { return };
-        let Some(held) = faults.held.remove(&(from, to)) else { return };
-        faults.injector.overtaken(held.rule);
-        for message in held.messages {
-            self.queue.insert(arrival, message);
-        }
-    }
-
-    /// No message came that overtakes what is held back: it goes on alone.
-    fn release_alone(&mut self, from: ProcessId, to: ProcessId, hold: u64) {
-        let Some(faults) = &mut self.faults else { return };
-        if faults.held.get(&(from, to)).is_none_or(|held| held.hold != hold) {
-            return; // It was overtaken.
-        }
-        faults.injector.alone(from, to);
-        let alone = faults.held.remove(&(from, to));
-        self.send_alone(from, to, alone);
-    }
-
-    fn send_alone(&mut self, from: ProcessId, to: ProcessId, held: Option<Held<P, O::Carried>>) {
-        for message in held.into_iter().flat_map(|held| held.messages) {
-            let latency = self.random.latency(&self.network);
-            self.note_overtaking(from, to, latency);
-            self.schedule_message(from, to, latency, message);
-        }
-    }
-
     /// Counts a message that is about to be scheduled, if it overtakes one that was sent before.
     fn note_overtaking(&mut self, from: ProcessId, to: ProcessId, latency: u64) {
         if !self.network.fifo {
@@ -914,53 +641,6 @@ impl<P: Process, O: Observer> Simulation<P, O> {
     fn next_indication(&mut self) -> Option<(ProcessId, P::Indication)> {
         self.indications.as_mut()?.pop_front()
     }
-}
-
-impl<P: Process, C> Faults<P, C> {
-    /// A process counts anew, and no rule that struck it does so again.
-    fn start_again(&mut self, process: ProcessId) {
-        let triggers = self.plan.triggers(process, &self.toll.rules());
-        self.triggers.insert(process, triggers);
-        self.injector.forget(process);
-    }
-
-    /// Counts a message that reaches a process. Returns what happens to the process at that.
-    fn struck(&mut self, process: ProcessId, kind: &str) -> Option<Action> {
-        let triggers = self.triggers.get_mut(&process)?;
-        let (action, rule) = triggers.count(kind)?;
-        self.toll.add(rule, 1);
-        if action == Action::Stop {
-            triggers.uncount(kind); // It reaches the process once more when that is continued.
-        }
-        Some(action)
-    }
-}
-
-impl Random {
-    /// The latency of a message, held back or not, in microseconds.
-    fn latency(&mut self, network: &Network) -> u64 {
-        let latency = draw(&mut self.latency, self.latencies);
-        if network.reordering.happens(&mut self.reordering) {
-            let (least, count) = self.latencies;
-            return latency + least + count - 1;
-        }
-        latency
-    }
-
-    fn loses(&mut self, network: &Network) -> bool {
-        network.loss.happens(&mut self.loss)
-    }
-
-    /// The latency of the copy, if the message is doubled.
-    fn second_latency(&mut self, network: &Network) -> Option<u64> {
-        let doubled = network.duplication.happens(&mut self.duplication);
-        doubled.then(|| draw(&mut self.duplication, self.latencies))
-    }
-}
-
-/// A latency in microseconds.
-fn draw(stream: &mut u64, (least, count): (u64, u64)) -> u64 {
-    least + below(split_mix(stream), count)
 }
 
 fn microseconds(time: Duration) -> u64 {

@@ -1,0 +1,68 @@
+//! What a simulation draws from its seed.
+//!
+//! The seed gives several streams, one for each kind of draw, so that what is drawn of one kind does not shift what
+//! is drawn of another: a network that loses messages draws the same latencies as one that does not.
+
+use super::microseconds;
+use crate::chance::below;
+use crate::process::{Choices, split_mix};
+use crate::simulate::Network;
+
+/// The streams of the network.
+#[derive(Debug)]
+pub(super) struct Random {
+    /// The least latency and how many there are, in microseconds.
+    latencies: (u64, u64),
+    latency: u64,
+    loss: u64,
+    duplication: u64,
+    reordering: u64,
+}
+
+/// What the processes of a simulation with this seed choose, all from one stream.
+pub(crate) fn choices(mut seed: u64) -> Choices {
+    Choices::Random(split_mix(&mut seed))
+}
+
+impl Random {
+    pub(super) fn new(seed: u64, network: &Network) -> Self {
+        let mut seeds = seed;
+        let mut stream = || split_mix(&mut seeds);
+        // The first is that of `choices`.
+        stream();
+        let (least, greatest) = (network.latency.start(), network.latency.end());
+        let (least, greatest) = (microseconds(*least), microseconds(*greatest));
+        Self {
+            latencies: (least, greatest - least + 1),
+            latency: stream(),
+            loss: stream(),
+            duplication: stream(),
+            reordering: stream(),
+        }
+    }
+
+    /// The latency of a message, held back or not, in microseconds.
+    pub(super) fn latency(&mut self, network: &Network) -> u64 {
+        let latency = draw(&mut self.latency, self.latencies);
+        if network.reordering.happens(&mut self.reordering) {
+            let (least, count) = self.latencies;
+            return latency + least + count - 1;
+        }
+        latency
+    }
+
+    pub(super) fn loses(&mut self, network: &Network) -> bool {
+        network.loss.happens(&mut self.loss)
+    }
+
+    /// The latency of the copy, if the message is doubled.
+    pub(super) fn second_latency(&mut self, network: &Network) -> Option<u64> {
+        let doubled = network.duplication.happens(&mut self.duplication);
+        doubled.then(|| draw(&mut self.duplication, self.latencies))
+    }
+}
+
+/// A latency in microseconds.
+fn draw(stream: &mut u64, (least, count): (u64, u64)) -> u64 {
+    least + below(split_mix(stream), count)
+}
