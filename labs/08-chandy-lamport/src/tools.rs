@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use labs::cli::{RunArguments, Tool};
+use labs::cli::{RunArguments, Tool, print};
 use labs::process::ProcessId;
 use labs::snapshot::Wave;
 use serde_json::json;
@@ -133,8 +133,7 @@ impl Inspect {
             true => format!("{}\n", self.report(&folder, &shown)),
             false => self.text(&folder, &shown),
         };
-        // A pipe that is closed early is nobody's failure.
-        let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+        print(&text)?;
         Ok(0)
     }
 

@@ -32,24 +32,27 @@ pub fn run() -> anyhow::Result<u8> {
     let anomaly = scene("none")?;
     let cure = scene("causal")?;
     let (answer_first, question_first) = (anomaly == ["bob", "alice"], cure == ["alice", "bob"]);
-    println!("--order none:   Carol read the mails of {}", anomaly.join(", then "));
-    println!("--order causal: Carol read the mails of {}", cure.join(", then "));
-    println!(
-        "{}",
-        match (answer_first, question_first) {
-            (true, true) =>
-                "Without the matrix clock the answer came before the question; with it, after.",
-            (false, _) =>
-                "The answer was not faster this time: the machine is very busy. Try again.",
-            (true, false) => "The causal order does not hold: this is a mistake in the program.",
+    line(&format!("--order none:   Carol read the mails of {}", anomaly.join(", then ")))?;
+    line(&format!("--order causal: Carol read the mails of {}", cure.join(", then ")))?;
+    line(match (answer_first, question_first) {
+        (true, true) => {
+            "Without the matrix clock the answer came before the question; with it, after."
         }
-    );
+        (false, _) => "The answer was not faster this time: the machine is very busy. Try again.",
+        (true, false) => "The causal order does not hold: this is a mistake in the program.",
+    })?;
     Ok(u8::from(!(answer_first && question_first)))
+}
+
+fn line(text: &str) -> anyhow::Result<()> {
+    labs::cli::print(&format!("{text}\n"))
 }
 
 /// One run. Returns whose mails Carol read, in this order.
 fn scene(order: &str) -> anyhow::Result<Vec<String>> {
-    println!("=== Carol reads with --order {order}; a.org forwards to c.org {DELAY_MS} ms late");
+    line(&format!(
+        "=== Carol reads with --order {order}; a.org forwards to c.org {DELAY_MS} ms late"
+    ))?;
     let post = Post::start()?;
     let mut alice = post.client(0, "causal")?;
     let mut bob = post.client(1, "causal")?;
@@ -84,7 +87,7 @@ fn scene(order: &str) -> anyhow::Result<Vec<String>> {
     }
     carol.says("clock")?;
     carol.hears("carol@c.org ")?;
-    println!();
+    line("")?;
     Ok(read)
 }
 
@@ -194,7 +197,7 @@ struct Client {
 
 impl Client {
     fn says(&mut self, line: &str) -> anyhow::Result<()> {
-        println!("{}> {line}", self.name);
+        self::line(&format!("{}> {line}", self.name))?;
         writeln!(self.into, "{line}").with_context(|| format!("{}'s client has ended", self.name))
     }
 
@@ -205,7 +208,7 @@ impl Client {
             let length = self.out.read_line(&mut line)?;
             anyhow::ensure!(length > 0, "{}'s client has ended without {part:?}", self.name);
             let line = line.trim_end();
-            println!("{}  {line}", self.name);
+            self::line(&format!("{}  {line}", self.name))?;
             if line.contains(part) {
                 return Ok(line.to_owned());
             }

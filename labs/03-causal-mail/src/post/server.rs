@@ -16,6 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use labs::cli::print;
 use log::{debug, error, info, warn};
 use netkit::membership::{Handshake, MAGIC};
 use netkit::{
@@ -131,7 +132,7 @@ pub fn serve(options: Options) -> anyhow::Result<()> {
         format!("cannot listen on {address}: is another server running there? try another port")
     })?;
     net.watch_signals(&[Signal::SIGINT as i32, Signal::SIGTERM as i32])?;
-    println!("listening on {address} for {domain}; the mail is in {}", root.display());
+    print(&format!("listening on {address} for {domain}; the mail is in {}\n", root.display()))?;
     let (attempts, checked) = check_passwords(net.waker());
     let mut server = Server {
         membership: Membership { run: RUN.to_owned(), secret, me },
@@ -153,10 +154,7 @@ pub fn serve(options: Options) -> anyhow::Result<()> {
     net.run(&mut server)?;
     match server.failure {
         Some(failure) => Err(failure).context("stopped, so that a new start puts it right"),
-        None => {
-            println!("stopped; {} mails wait to be forwarded", server.store.waiting());
-            Ok(())
-        }
+        None => print(&format!("stopped; {} mails wait to be forwarded\n", server.store.waiting())),
     }
 }
 
