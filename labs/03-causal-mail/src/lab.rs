@@ -26,10 +26,10 @@ pub struct CausalMailLab;
 /// The lab's own options.
 #[derive(Clone, Debug, Deserialize, Serialize, clap::Args)]
 pub struct Options {
-    /// How many servers there are, each in charge of one domain [default: 3; fewer if --processes is below 6]
+    /// How many servers there are, each in charge of one domain [default: 3; without --users fewer, if --processes is below 6]
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=SERVERS_MAX))]
     servers: Option<u32>,
-    /// How many users each server has [default: 1, or what --processes leaves]
+    /// How many users each server has [default: 1; without --servers too, what --processes leaves]
     #[arg(long, value_name = "U")]
     users: Option<u32>,
     /// Who writes to whom [default: random in `simulate`, triangle elsewhere]

@@ -169,6 +169,10 @@ impl Lab for MutexCentralLab {
             *path = labs::shared_file::prepare(path)
                 .map_err(|error| format!("cannot use --{name} {}: {error}", path.display()))?;
         }
+        if let (Some(file), Some(state)) = (&options.file, &options.state) {
+            labs::report::check_other(state, file)
+                .map_err(|error| format!("cannot use --state {}: {error}", state.display()))?;
+        }
         Ok(())
     }
 

@@ -159,10 +159,13 @@ pub fn judge(path: &Path, expected: u64, one_machine: bool) -> Vec<Verdict> {
         sections.read(line);
         Ok(())
     });
+    let is_whole = one_machine || sections.whole == expected;
     let verdict = |name: &str, wrong: &Option<String>, right: String| {
         let (holds, detail) = match (&read, wrong) {
             (Err(error), _) => (None, format!("cannot read {}: {error}", path.display())),
             (Ok(_), Some(wrong)) => (Some(false), wrong.clone()),
+            // What is not here may be elsewhere, and wrong.
+            (Ok(_), None) if !is_whole => (None, right),
             (Ok(_), None) => (Some(true), right),
         };
         let (name, kind) = (name.to_owned(), PropertyKind::Safety);
@@ -172,16 +175,12 @@ pub fn judge(path: &Path, expected: u64, one_machine: bool) -> Vec<Verdict> {
         0 => String::new(),
         n => format!("; {n} cut short"),
     };
-    let elsewhere = if one_machine || sections.whole == expected {
-        ""
-    } else {
-        "; give --file a path that all machines share"
-    };
+    let elsewhere = if is_whole { "" } else { "; give --file a path that all machines share" };
     let whole = format!(
         "{} of {expected} begin/end pairs, none interleaved{cut}{elsewhere}",
         sections.whole
     );
-    let tokens = format!("tokens grow to {}", sections.last);
+    let tokens = format!("tokens grow to {}{elsewhere}", sections.last);
     vec![
         verdict("mutual exclusion in the shared file", &sections.interleaved, whole),
         verdict("no stale write in the shared file", &sections.stale, tokens),
@@ -281,6 +280,21 @@ mod tests {
             judge(&path, 2, true)[0].detail,
             "1 of 2 begin/end pairs, none interleaved; 1 cut short"
         );
+    }
+
+    #[test]
+    fn what_may_be_on_another_machine_is_not_judged() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "begin p1 sim/1 1\nend p1 sim/1 1\n").unwrap();
+        let judged = |one_machine| {
+            let verdicts = judge(file.path(), 2, one_machine);
+            verdicts.into_iter().map(|verdict| verdict.holds).collect::<Vec<_>>()
+        };
+        assert_eq!(judged(true), [Some(true); 2]);
+        assert_eq!(judged(false), [None; 2]);
+        std::fs::write(file.path(), "begin p1 sim/1 2\nend p1 sim/1 2\nbegin p2 sim/2 1\n")
+            .unwrap();
+        assert_eq!(judged(false)[1], Some(false), "what is wrong is wrong anywhere");
     }
 
     #[test]

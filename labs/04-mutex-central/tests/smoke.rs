@@ -273,6 +273,9 @@ fn what_cannot_be_is_refused_with_the_reason() {
     let full = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(full.path(), "begin\n").unwrap();
     let full = full.path().to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let one = folder.path().join("one");
+    let one = one.to_str().unwrap();
     let restart = "kill 0 at 1s; restart 0 at 2s";
     for (arguments, expected) in [
         (&["run", "--clients", "4", "-n", "3"][..], "the other options mean 5"),
@@ -280,6 +283,7 @@ fn what_cannot_be_is_refused_with_the_reason() {
         (&["run", "--work", "2000", "--lease", "100"], "give a longer lease"),
         (&["run", "--file", full], "it is not empty"),
         (&["run", "--state", full], "it is not empty"),
+        (&["run", "--file", one, "--state", one], "is needed for something else"),
         (&["simulate", "--file", full], "use it with `run`"),
         (&["check", "--state", full], "use it with `run`"),
         (&["run", "--faults", restart], "nothing of p0 outlives it"),

@@ -29,3 +29,22 @@ pub(super) fn offer(text: &str) -> anyhow::Result<bool> {
         done => done.map(|()| true).context("cannot write to standard output"),
     }
 }
+
+/// Writes as long as somebody reads; what comes later is let go.
+pub(super) struct WhileRead<W>(pub(super) W);
+
+impl<W: Write> Write for WhileRead<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
+        }
+    }
+}

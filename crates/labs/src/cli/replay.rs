@@ -16,6 +16,7 @@ use clap::{Args, CommandFactory, FromArgMatches};
 use serde::Serialize;
 
 use super::made::Made;
+use super::output::WhileRead;
 use super::progress::Progress;
 use super::simulate::{TraceTo, simulated};
 use super::{
@@ -282,14 +283,17 @@ struct StatesFile {
 impl StatesFile {
     /// A file with the header of the trace.
     fn create(path: &Path, trace: &Path) -> anyhow::Result<Self> {
-        let place = path.display().to_string();
+        let place = match path == Path::new(STANDARD_OUTPUT) {
+            true => "to standard output".to_owned(),
+            false => path.display().to_string(),
+        };
         let failed = || format!("cannot write {place}");
         let mut first = Vec::new();
         trace_file::open(trace)?
             .take(crate::trace::format::HEADER_MAX)
             .read_until(b'\n', &mut first)?;
         let to: Box<dyn Write> = match path == Path::new(STANDARD_OUTPUT) {
-            true => Box::new(io::stdout()),
+            true => Box::new(WhileRead(io::stdout())),
             false => {
                 crate::report::check_regular(path).with_context(failed)?;
                 crate::report::check_other(path, trace).with_context(failed)?;

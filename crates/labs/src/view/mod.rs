@@ -18,6 +18,7 @@ pub mod open;
 pub mod page;
 pub mod read;
 pub mod serve;
+pub(crate) mod until;
 
 use std::io::{self, BufRead};
 
@@ -37,7 +38,7 @@ pub const EVENTS_MAX: usize = 2_000_000;
 pub const PROCESSES_MAX: u32 = 65_536;
 
 /// How much of the logs a page holds, in bytes: more than anybody reads, and less than its events may take.
-const LOGS_MAX: usize = 32 << 20;
+pub(crate) const LOGS_MAX: usize = 32 << 20;
 
 /// How much of a line of a log is shown, in letters.
 const LOG_LINE_SHOWN: usize = 2_000;

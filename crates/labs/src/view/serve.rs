@@ -13,10 +13,11 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Feed;
 use super::feed::{News, Place, live_page};
+use super::until::{Until, now};
 
 /// How many browsers may look on at once: a class in front of one machine.
 pub const CONNECTIONS_MAX: usize = 64;
@@ -95,22 +96,6 @@ impl Drop for Seat {
     }
 }
 
-/// Reads from a connection until a point in time, however little comes at once.
-struct Until<'a> {
-    stream: &'a TcpStream,
-    deadline: Instant,
-}
-
-impl Read for Until<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        // No time at all would mean all the time of the world.
-        let left = self.deadline.saturating_duration_since(now()).max(Duration::from_millis(1));
-        self.stream.set_read_timeout(Some(left))?;
-        let read = self.stream.read(into)?;
-        if now() >= self.deadline { Err(io::ErrorKind::TimedOut.into()) } else { Ok(read) }
-    }
-}
-
 fn answer(mut stream: TcpStream, feed: &Feed, port: u16, has_seat: bool) -> io::Result<()> {
     let deadline = now() + REQUEST_TIMEOUT;
     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
@@ -118,7 +103,8 @@ fn answer(mut stream: TcpStream, feed: &Feed, port: u16, has_seat: bool) -> io::
     if !has_seat {
         return refuse(&mut stream, "503 Service Unavailable", "too many browsers look on already");
     }
-    let request = match read_request(&mut Until { stream: &stream, deadline }) {
+    let set_timeout = TcpStream::set_read_timeout;
+    let request = match read_request(&mut Until { stream: &stream, set_timeout, deadline }) {
         Ok(request) => request,
         Err(error) => return refuse(&mut stream, "400 Bad Request", &error.to_string()),
     };
@@ -133,12 +119,6 @@ fn answer(mut stream: TcpStream, feed: &Feed, port: u16, has_seat: bool) -> io::
         Ok(Route::Events) => tell(&mut stream, feed),
         Err((status, why)) => refuse(&mut stream, status, why),
     }
-}
-
-/// The clock of this machine: browsers live in real time.
-#[expect(clippy::disallowed_methods, reason = "this is a server, no process of a lab")]
-fn now() -> Instant {
-    Instant::now()
 }
 
 fn head(status: &str, kind: &str) -> String {
@@ -296,7 +276,9 @@ mod tests {
             }
         });
         let deadline = begin + Duration::from_millis(200);
-        let error = read_request(&mut Until { stream: &stream, deadline }).unwrap_err();
+        let set_timeout = TcpStream::set_read_timeout;
+        let mut until = Until { stream: &stream, set_timeout, deadline };
+        let error = read_request(&mut until).unwrap_err();
         assert!(matches!(error, RequestError::Io(_)), "{error}");
         drop(stream);
         slow.join().unwrap();

@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use labs::testing::assert_nothing_left;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::{Said, greet, labs};
@@ -98,6 +100,23 @@ fn the_page_grows_with_the_run_and_stays() {
     assert_eq!(report["run"], *run);
     assert_eq!(viewed.launcher.wait().unwrap().code(), Some(0), "as the run deserves");
     assert_nothing_left(&run);
+}
+
+#[test]
+fn who_fails_says_why_on_the_page() {
+    let mut viewed = Viewed::start(&["--stay", "--processes", "3"]);
+    let said = viewed.line();
+    let run = said.trim().strip_suffix('`').unwrap().rsplit(' ').next().unwrap().to_owned();
+    let rows = labs(&["ps", "--json"]);
+    let rows: Vec<Value> = serde_json::from_str(&rows.out).unwrap();
+    let row = rows.iter().find(|row| row["run"] == *run && row["rank"] == 1).unwrap();
+    let pid = i32::try_from(row["pid"].as_i64().unwrap()).unwrap();
+    kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+    while !viewed.line().contains("the page stays at") {}
+    let answer = viewed.ask("/events");
+    assert!(answer.contains("ERROR it was ended by signal 15"), "{answer}");
+    assert_eq!(labs(&["stop", &run]).status, 0);
+    assert_eq!(viewed.launcher.wait().unwrap().code(), Some(2));
 }
 
 #[test]

@@ -107,9 +107,11 @@ pub(super) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {
     Ok(if room.problems.is_empty() { 0 } else { COULD_NOT_RUN })
 }
 
-/// The lines of each log of a run, and what could not be read.
-pub(super) fn all(run: &RunId, machines: &[Machine]) -> (Vec<Vec<String>>, Vec<String>) {
+/// The lines of each log of a run, and what could not be read. Of all together so many bytes are read, of each
+/// the same share.
+pub(super) fn all(run: &RunId, machines: &[Machine], most: u64) -> (Vec<Vec<String>>, Vec<String>) {
     let mut room = Room::enter(run, machines);
+    room.most = (most / room.logs.len().max(1) as u64).min(LOG_MAX);
     let mut merge = Merge::default();
     room.read(&mut merge);
     let texts = |lines: VecDeque<Line>| lines.into_iter().map(|line| line.text).collect();
@@ -158,6 +160,8 @@ struct Room<'a> {
     folder: Option<RunFolder>,
     others: Vec<(&'a Machine, Remote)>,
     logs: BTreeMap<LogKey, Log>,
+    /// How much is read of each log, in bytes.
+    most: u64,
     problems: Vec<String>,
 }
 
@@ -185,6 +189,7 @@ impl<'a> Room<'a> {
             folder: None,
             others: Vec::new(),
             logs: BTreeMap::new(),
+            most: LOG_MAX,
             problems: Vec::new(),
         };
         for (machine, remote) in machines.iter().zip(with_all(machines, Machine::connect)) {
@@ -256,15 +261,16 @@ impl<'a> Room<'a> {
     /// Reads what is new.
     fn read(&mut self, merge: &mut Merge) {
         for ((machine, name), log) in &mut self.logs {
-            while log.offset < LOG_MAX {
+            while log.offset < self.most {
+                let part = PART.min(self.most - log.offset);
                 let read = match machine {
                     None => self.folder.as_ref().map_or_else(
                         || Ok(Vec::new()),
-                        |folder| read_here(folder, name, log.offset),
+                        |folder| read_here(folder, name, log.offset, part),
                     ),
                     // Over SSH only what is known to be there.
                     Some(_) if log.offset >= log.length => break,
-                    Some(at) => read_there(&mut self.others[*at].1, &log.path, log.offset),
+                    Some(at) => read_there(&mut self.others[*at].1, &log.path, log.offset, part),
                 };
                 match read {
                     Ok(bytes) if bytes.is_empty() => break,
@@ -274,30 +280,30 @@ impl<'a> Room<'a> {
                     }
                     Err(error) => {
                         self.problems.push(format!("{}: {error:#}", log.path));
-                        log.offset = LOG_MAX;
+                        log.offset = self.most;
                         log.is_cut = true;
                     }
                 }
             }
-            if log.offset >= LOG_MAX && !std::mem::replace(&mut log.is_cut, true) {
-                let megabytes = LOG_MAX >> 20;
+            if log.offset >= self.most && !std::mem::replace(&mut log.is_cut, true) {
+                let megabytes = self.most as f64 / f64::from(1 << 20);
                 self.problems
-                    .push(format!("{}: only its first {megabytes} MiB are shown", log.path));
+                    .push(format!("{}: only its first {megabytes:.1} MiB are shown", log.path));
             }
         }
     }
 }
 
-fn read_here(folder: &RunFolder, name: &str, offset: u64) -> anyhow::Result<Vec<u8>> {
+fn read_here(folder: &RunFolder, name: &str, offset: u64, most: u64) -> anyhow::Result<Vec<u8>> {
     let mut file = folder.read(name)?;
     file.seek(SeekFrom::Start(offset))?;
     let mut bytes = Vec::new();
-    file.take(PART).read_to_end(&mut bytes)?;
+    file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-fn read_there(remote: &mut Remote, path: &str, offset: u64) -> anyhow::Result<Vec<u8>> {
-    remote.read_file(path, offset, PART).context("it cannot be fetched")
+fn read_there(remote: &mut Remote, path: &str, offset: u64, most: u64) -> anyhow::Result<Vec<u8>> {
+    remote.read_file(path, offset, most).context("it cannot be fetched")
 }
 
 // Merging.

@@ -2,19 +2,20 @@
 //!
 //! A trace says what happened and not what the processes were in between. But it is a schedule, and the lab's
 //! program finds their states by going through it again ([`crate::replay`]). It is run beside, and writes the
-//! trace with states into a pipe: nothing is left behind, whatever happens.
+//! trace with states into a socket: nothing is left behind, whatever happens.
 
 use std::io::BufReader;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 
 use super::lab_program;
 use crate::cli::trace_file;
+use crate::view::until::{Until, now};
 use crate::view::{Page, Trace, draw};
 
 /// The longest trace whose states are looked for without being asked, in bytes: some ten thousand events. The
@@ -40,39 +41,33 @@ pub(super) fn draw_with_states(
     }
     let program =
         program.map_or_else(|| lab_program::of(trace), |program| Ok(program.to_owned()))?;
-    let mut command = Command::new(program);
-    // A file may be called like an option.
-    command.args(["replay", "--states", "-", "--"]).arg(trace);
-    let mut child = command
+    // A socket rather than a pipe, for it can be read with a deadline.
+    let (ours, theirs) = UnixStream::pair().context("cannot make a pipe")?;
+    let mut replay = Command::new(&program)
+        .args(["replay", "--states", "-", "--"]) // A file may be called like an option.
+        .arg(trace)
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
+        .stdout(OwnedFd::from(theirs))
         .stderr(Stdio::null())
         .spawn()
-        .with_context(|| format!("cannot run {}", command.get_program().display()))?;
-    let stdout = child.stdout.take().context("there is no pipe")?;
-    let (done, is_done) = mpsc::channel::<()>();
-    let ends = thread::spawn(move || end(child, &is_done));
-    let drawn = draw(BufReader::new(stdout));
-    drop(done);
-    let ended = ends.join().expect("it does not panic");
-    ensure!(ended?, "it took longer than {} s", PATIENCE.as_secs());
-    Ok(Some(drawn?))
-}
-
-/// Waits for the replay to end, but not for ever. Returns whether it was in time.
-fn end(mut child: Child, is_done: &mpsc::Receiver<()>) -> anyhow::Result<bool> {
-    // Nothing is ever sent: the other end is dropped once all was read.
-    let is_late = is_done.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout);
-    if is_late {
-        child.kill().context("cannot end it")?;
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    let deadline = now() + PATIENCE;
+    let set_timeout = UnixStream::set_read_timeout;
+    let drawn = draw(BufReader::new(Until { stream: &ours, set_timeout, deadline }));
+    let is_late = now() >= deadline;
+    if drawn.is_err() {
+        // It has ended already, or nobody waits for what it does.
+        let _ = replay.kill();
     }
-    let status = child.wait().context("cannot wait for it")?;
+    let status = replay.wait().context("cannot wait for it")?;
     match status.code() {
-        _ if is_late => Ok(false),
-        Some(0) => Ok(true),
-        Some(1) => bail!(
-            "the lab's program does something else than the trace says (`labs replay` says what)"
-        ),
+        _ if is_late => bail!("they were not found within {} s", PATIENCE.as_secs()),
+        Some(0) => Ok(Some(drawn?)),
+        Some(1) => {
+            bail!(
+                "the lab's program does something else than the trace says (`labs replay` says what)"
+            )
+        }
         _ => bail!("not all of it can be gone through again (`labs replay` says why)"),
     }
 }

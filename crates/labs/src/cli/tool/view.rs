@@ -18,7 +18,7 @@ use crate::logs::{LogLine, Placing};
 use crate::process::ProcessId;
 use crate::report::{check_other, check_regular, say};
 use crate::trace::Header;
-use crate::view::{Feed, Server, Trace, draw, open, page};
+use crate::view::{Feed, LOGS_MAX, Server, Trace, draw, open, page};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -81,7 +81,7 @@ fn logs_of(
     };
     let note = here::note_of(&run);
     let machines = arguments.machines.machines(note.as_slice())?;
-    let (logs, problems) = logs::all(&run, &machines);
+    let (logs, problems) = logs::all(&run, &machines, LOGS_MAX as u64);
     problems.iter().for_each(|problem| say(&format!("labs: {problem}")));
     Ok(logs.iter().flat_map(|log| placed(log)).collect())
 }

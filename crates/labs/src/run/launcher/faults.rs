@@ -82,6 +82,7 @@ impl Conductor<'_> {
         member.journal = old.journal;
         member.journal_file = old.journal_file;
         member.journal_length = old.journal_length;
+        member.half_line = old.half_line;
         member.former = old.hello.or(old.former);
         member.died_at = old.died_at;
         member.spent = [old.spent, old.toll.rules()].concat();

@@ -122,7 +122,7 @@ where
             }
             self.phase = Phase::HandingOver;
             self.tell_toll(net);
-            (0..LOG_PARTS_AT_END).for_each(|_| self.show_log(net));
+            self.show_rest_of_log(net);
         }
         match self.journal.part(offset) {
             Ok((bytes, is_last, truncated)) => {
@@ -157,6 +157,15 @@ where
         }
     }
 
+    /// Hands over what is left of the log, or says that there is more.
+    fn show_rest_of_log(&mut self, net: &mut Net) {
+        (0..LOG_PARTS_AT_END).for_each(|_| self.show_log(net));
+        if !self.log_tail.more().is_empty() {
+            let more = "the page has no more of this log: `labs logs` has\n";
+            self.tell(net, &ToLauncher::Log(more.to_owned()));
+        }
+    }
+
     pub(super) fn tell(&mut self, net: &mut Net, word: &ToLauncher) {
         let control = self.control;
         self.send_frame(net, control, word);
@@ -176,6 +185,7 @@ where
     /// This participant cannot go on. The launcher ends the run.
     pub(super) fn fail(&mut self, net: &mut Net, why: String) {
         error!("{why}");
+        self.show_rest_of_log(net);
         if self.phase == Phase::Running {
             self.tell_toll(net);
         }

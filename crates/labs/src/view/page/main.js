@@ -227,7 +227,7 @@ function follow() {
   };
   source.addEventListener('begin', () => {
     waiting.length = 0;
-    if (trace.count > 0) location.reload();
+    if (trace.count > 0 || trace.logs.some((lines) => lines.length > 0)) location.reload();
   });
   source.addEventListener('chunk', (event) => {
     waiting.push(JSON.parse(event.data));

@@ -1,0 +1,33 @@
+//! Reading with a deadline for all of it, however little comes at once.
+
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
+/// Reads from a socket until a point in time.
+pub(crate) struct Until<'a, S> {
+    /// The socket.
+    pub(crate) stream: &'a S,
+    /// How its time-out is set.
+    pub(crate) set_timeout: fn(&S, Option<Duration>) -> io::Result<()>,
+    /// The point in time. What comes later is an error, [`TimedOut`](io::ErrorKind::TimedOut).
+    pub(crate) deadline: Instant,
+}
+
+impl<S> Read for Until<'_, S>
+where
+    for<'b> &'b S: Read,
+{
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        // No time at all would mean all the time of the world.
+        let left = self.deadline.saturating_duration_since(now()).max(Duration::from_millis(1));
+        (self.set_timeout)(self.stream, Some(left))?;
+        let read = (&*self.stream).read(into);
+        if now() >= self.deadline { Err(io::ErrorKind::TimedOut.into()) } else { read }
+    }
+}
+
+/// The clock of this machine: other programs live in real time.
+#[expect(clippy::disallowed_methods, reason = "a deadline for what is no process of a lab")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
