@@ -6,7 +6,8 @@
 //! was or as it shall be, and never a part of it. What a kill leaves is a file with a name that nobody reads, and
 //! the next attempt removes it. The cost is two waits for the disk.
 //!
-//! The steps are a trait, so that a test can die at each of them, and so that files may be for their owner alone.
+//! The steps are a trait, so that a test can die at each of them, and so that files may be for their owner alone:
+//! each disk says how it makes a file, and does the rest as the system does.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -27,21 +28,27 @@ pub trait Disk {
     /// # Errors
     ///
     /// If not all can be written.
-    fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()>;
+    fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        file.write_all(bytes)
+    }
 
     /// Waits until what is written, or is in the folder, is on the disk.
     ///
     /// # Errors
     ///
     /// If the disk says that it is not.
-    fn sync(&mut self, file: &File) -> io::Result<()>;
+    fn sync(&mut self, file: &File) -> io::Result<()> {
+        file.sync_all()
+    }
 
     /// Gives a file another name, at once, in place of any that is there.
     ///
     /// # Errors
     ///
     /// If it keeps its own.
-    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()>;
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
 }
 
 /// A disk of this machine. Who may read its files is for the process to say, with its umask.
@@ -71,35 +78,11 @@ impl Disk for LocalDisk {
     fn create(&mut self, path: &Path) -> io::Result<File> {
         create(path, FOR_ALL)
     }
-
-    fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
-        file.write_all(bytes)
-    }
-
-    fn sync(&mut self, file: &File) -> io::Result<()> {
-        file.sync_all()
-    }
-
-    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
-    }
 }
 
 impl Disk for PrivateDisk {
     fn create(&mut self, path: &Path) -> io::Result<File> {
         create(path, FOR_OWNER_ALONE)
-    }
-
-    fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
-        LocalDisk.write(file, bytes)
-    }
-
-    fn sync(&mut self, file: &File) -> io::Result<()> {
-        LocalDisk.sync(file)
-    }
-
-    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        LocalDisk.rename(from, to)
     }
 }
 

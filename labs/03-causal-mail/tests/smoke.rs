@@ -5,7 +5,6 @@ mod common;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use causal_mail::post::session::{Options, Session, SessionError};
 use causal_mail::post::wire::{FromPeer, RUN, ToClient, ToServer, read_frame, write_frame};
 use common::post::{Post, address, files, read_all};
 use common::{CAUSAL, PROGRAM};
-use labs::testing::{judged_again, wait_until};
+use labs::testing::{judged_again, wait_until, with_hosts};
 use netkit::membership::Handshake;
 use netkit::{Membership, Secret};
 use serde_json::json;
@@ -205,19 +204,6 @@ fn a_server_that_is_down_gets_its_mail_when_it_is_back() {
     assert_eq!(bob.wait(3, TEN_SECONDS).unwrap(), 3);
     assert_eq!(read_all(&mut bob).unwrap(), ["one", "two", "three"]);
     wait_until("the queue is empty", || files(&post.path("mail-a.org/queue/b.org")) == 0);
-}
-
-/// The command, on a machine with these names; nothing where users may not make such a world of their own.
-fn with_hosts(command: &Command, hosts: &Path) -> Option<Command> {
-    let mut other = Command::new("unshare");
-    other.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
-    other.arg("mount --bind \"$0\" /etc/hosts && exec \"$@\"").arg(hosts);
-    let mut attempt = Command::new("unshare");
-    attempt.args(other.get_args()).arg("true").stderr(Stdio::null());
-    attempt.status().is_ok_and(|status| status.success()).then_some(())?;
-    other.arg(command.get_program()).args(command.get_args());
-    other.current_dir(command.get_current_dir()?);
-    Some(other)
 }
 
 #[test]

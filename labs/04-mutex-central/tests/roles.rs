@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use common::PROGRAM;
-use labs::testing::wait_until;
+use labs::testing::{wait_until, with_hosts};
 use mutex_central::shared_file;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -173,25 +172,12 @@ fn a_client_waits_for_a_coordinator_that_is_not_there_yet() {
     assert_eq!((status, said.as_str()), (Some(0), "entered 5 times\n"));
 }
 
-/// The program on a machine with these names; nothing where users may not make such a world of their own.
-fn with_hosts(hosts: &Path) -> Option<Command> {
-    let program = PROGRAM.command();
-    let unshared = |program: &OsStr| {
-        let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
-        command.arg("mount --bind \"$0\" /etc/hosts && exec \"$@\"").arg(hosts).arg(program);
-        command
-    };
-    let tried = unshared(OsStr::new("true")).stderr(Stdio::null()).status();
-    tried.is_ok_and(|status| status.success()).then(|| unshared(program.get_program()))
-}
-
 #[test]
 fn all_addresses_of_a_name_are_tried() {
     let folder = tempfile::tempdir().unwrap();
     let hosts = folder.path().join("hosts");
     std::fs::write(&hosts, "127.0.0.1 twin\n127.0.0.2 twin\n").unwrap();
-    let Some(command) = with_hosts(&hosts) else {
+    let Some(command) = with_hosts(&PROGRAM.command(), &hosts) else {
         return eprintln!("left out: no user namespaces here");
     };
     // At the second of the two.

@@ -12,7 +12,7 @@
 //! }
 //! ```
 //!
-//! A file is there whole or not at all ([`crate::disk`]), so a file that is not whole was damaged later, and
+//! A file is there whole or not at all ([`labs::files`]), so a file that is not whole was damaged later, and
 //! nothing goes on from it. A wave is *complete* when the files of all its processes are there. No process
 //! knows that, and none needs to: who looks at the folder sees it, and how many there must be stands in each
 //! name. What belongs to a wave that is not complete is discarded when processes go on from an earlier one.
@@ -33,9 +33,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::bank::MONEY_MAX;
-use crate::disk::{Disk, LocalDisk, UNFINISHED, write_whole};
 use crate::snapshot::Recording;
 use crate::work::{Message, State, Work};
+use labs::files::{self, Disk, LocalDisk, UNFINISHED};
 
 /// The version of the format.
 const VERSION: u32 = 1;
@@ -165,7 +165,7 @@ impl Checkpoint {
     /// If it cannot be written, or is larger than [`FILE_MAX`].
     pub fn write(&self, disk: &mut impl Disk, folder: &Path) -> io::Result<()> {
         let bytes = self.to_bytes()?;
-        write_whole(disk, &folder.join(self.file_name()), &bytes)
+        files::replace(disk, &folder.join(self.file_name()), &bytes)
     }
 
     fn to_bytes(&self) -> io::Result<Vec<u8>> {

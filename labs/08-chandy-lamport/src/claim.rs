@@ -27,7 +27,7 @@ use labs::process::ProcessId;
 use labs::report::check_regular;
 
 use crate::checkpoint::Folder;
-use crate::disk::{LocalDisk, write_whole, write_whole_by_way_of};
+use labs::files::{self, LocalDisk};
 
 /// How many folders of checkpoints are made in one place before one must be named.
 const FOLDERS_MAX: u32 = 10_000;
@@ -149,7 +149,7 @@ impl Claim {
     /// If it cannot be written.
     pub fn give_to(&self, owner: &Owner) -> Result<(), ClaimError> {
         let folder = self.folder();
-        write_whole(&mut LocalDisk, &folder.join(OWNER), owner.to_text().as_bytes())
+        files::replace(&mut LocalDisk, &folder.join(OWNER), owner.to_text().as_bytes())
             .map_err(|error| ClaimError::Folder { folder: folder.to_owned(), error })?;
         self.0.has_owner.store(true, Ordering::Relaxed);
         Ok(())
@@ -218,7 +218,7 @@ impl Owner {
         // Others of this run may do the same at the same time.
         let unfinished = folder.join(format!("{OWNER}.{process}.new"));
         let text = self.to_text();
-        write_whole_by_way_of(&mut LocalDisk, &unfinished, &folder.join(OWNER), text.as_bytes())
+        files::replace_by_way_of(&mut LocalDisk, &unfinished, &folder.join(OWNER), text.as_bytes())
     }
 
     fn to_text(&self) -> String {

@@ -12,9 +12,9 @@ use labs::process::ProcessId;
 
 use crate::checkpoint::{Checkpoint, Folder};
 use crate::claim::Owner;
-use crate::disk::LocalDisk;
 use crate::snapshot::{Indication, Request};
 use crate::work::Work;
+use labs::files::LocalDisk;
 
 /// Writes the files of one process.
 #[derive(Debug)]

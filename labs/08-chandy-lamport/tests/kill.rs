@@ -12,8 +12,8 @@ use std::process::Command;
 
 use chandy_lamport::bank::{Account, Transfer};
 use chandy_lamport::checkpoint::{Checkpoint, Folder};
-use chandy_lamport::disk::{Disk, LocalDisk};
 use chandy_lamport::work::{Message, State};
+use labs::files::{Disk, LocalDisk};
 use labs::process::ProcessId;
 use labs::snapshot::Wave;
 use nix::sys::signal::{Signal, raise};

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use chandy_lamport::bank::{Account, Transfer};
 use chandy_lamport::checkpoint::Checkpoint;
-use chandy_lamport::disk::LocalDisk;
 use chandy_lamport::work::{Message, State};
 use common::{CHANNELS, CUT, PROGRAM, TOTAL};
+use labs::files::LocalDisk;
 use labs::process::ProcessId;
 use labs::snapshot::Wave;
 use labs::testing::{assert_nothing_left, judged_again, wait_until};

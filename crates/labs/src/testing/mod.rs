@@ -15,5 +15,5 @@ pub use self::models::{
 };
 pub use self::program::{Program, Ran, Running};
 pub use self::system::{
-    assert_nothing_left, command_line, connections, left_of, sockets, wait_until,
+    assert_nothing_left, command_line, connections, left_of, sockets, wait_until, with_hosts,
 };

@@ -1,5 +1,7 @@
 //! What the system says of the processes of a run: Linux, as far as tests go.
 
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long something that is about to happen may take.
@@ -20,6 +22,23 @@ pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
         assert!(started.elapsed() < WAIT_MAX, "waited in vain until {what}");
         std::thread::park_timeout(LOOK_EVERY);
     }
+}
+
+/// The command on a machine that knows these names: it sees the file `hosts` as `/etc/hosts`. Arguments may be added.
+/// Nothing where users may not make such a world of their own.
+pub fn with_hosts(command: &Command, hosts: &Path) -> Option<Command> {
+    let seen = |program: &Command| {
+        let mut other = Command::new("unshare");
+        other.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
+        other.arg("mount --bind \"$0\" /etc/hosts && exec \"$@\"").arg(hosts);
+        other.arg(program.get_program()).args(program.get_args());
+        if let Some(folder) = program.get_current_dir() {
+            other.current_dir(folder);
+        }
+        other
+    };
+    let tried = seen(&Command::new("true")).stderr(Stdio::null()).status();
+    tried.is_ok_and(|status| status.success()).then(|| seen(command))
 }
 
 /// Makes sure that no process of the run lives, or soon none does.

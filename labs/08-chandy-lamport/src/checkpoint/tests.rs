@@ -5,7 +5,7 @@ use std::fs;
 use super::*;
 use crate::bank::{Account, Transfer};
 use crate::counter::Tally;
-use crate::disk::LocalDisk;
+use labs::files::LocalDisk;
 
 const N: u32 = 3;
 

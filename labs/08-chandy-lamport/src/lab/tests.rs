@@ -4,8 +4,8 @@ use clap::Parser;
 
 use super::*;
 use crate::bank::Transfer;
-use crate::disk::LocalDisk;
 use crate::work::Message;
+use labs::files::LocalDisk;
 
 #[derive(Debug, Parser)]
 struct CommandLine {

@@ -58,6 +58,9 @@ pub(super) struct Arguments {
     machines: MachineArguments,
 }
 
+/// What is said if there is more than fits.
+const LOGS_CUT: &str = "labs: the page has not all lines of the logs: `labs logs` shows them";
+
 /// How often a trace is looked at whether it has grown.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -122,7 +125,7 @@ fn write(arguments: &Arguments) -> anyhow::Result<u8> {
     let logs = logs_of(arguments, &drawn.header)?;
     let lines = logs.iter().map(|(process, lamport, text)| (*process, *lamport, text.as_str()));
     if !drawn.add_logs(lines) {
-        say("labs: the page has not all lines of the logs: `labs logs` shows them");
+        say(LOGS_CUT);
     }
     let place = output.display();
     let failed = || format!("cannot write {place}");
@@ -175,7 +178,7 @@ fn serve(arguments: &Arguments) -> anyhow::Result<u8> {
     })?;
     for (process, lamport, text) in logs_of(arguments, trace.header())? {
         if !feed.log(process, lamport, &text) {
-            say("labs: the page has not all lines of the logs: `labs logs` shows them");
+            say(LOGS_CUT);
             break;
         }
     }
