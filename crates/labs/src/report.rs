@@ -8,12 +8,10 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 
 use crate::faults::{Plan, Toll};
-use crate::lab::{Findings, Prediction};
+use crate::lab::{Findings, Prediction, Predictions};
 use crate::process::ProcessId;
-use crate::verdict::{PropertyKind, Verdict, counted};
-
-/// The detail of every verdict on a run that never began.
-pub const NEVER_BEGAN: &str = "the run never began";
+use crate::trace::{Identity, Noted};
+use crate::verdict::{NEVER_BEGAN, PropertyKind, Verdict, counted};
 
 /// How many processes are listed one by one; of more, the first and the last.
 const LISTED_MAX: usize = 20;
@@ -64,16 +62,9 @@ fn place(path: &Path) -> Option<PathBuf> {
 /// What came of a run, of any of the three worlds.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Which lab.
-    pub lab: String,
-    /// `run`, `simulate` or `check`.
-    pub verb: String,
-    /// The name of the run.
-    pub run: String,
-    /// How many processes took part.
-    pub processes: u32,
-    /// What random choices were drawn from.
-    pub seed: u64,
+    /// Which run of which lab.
+    #[serde(flatten)]
+    pub identity: Identity,
     /// From the start of the algorithm to its end, in seconds of the wall clock.
     pub elapsed_s: f64,
     /// The same in virtual time; only in `simulate`.
@@ -171,7 +162,7 @@ fn as_map<S: Serializer>(
 impl PlaceOf {
     /// The processes of a simulated run of which the findings know something: of more than are listed
     /// for people, the first and the last.
-    pub fn simulated(processes: u32, findings: &impl Findings) -> Vec<Self> {
+    pub fn simulated(processes: u32, findings: &dyn Findings<dyn Noted>) -> Vec<Self> {
         let half = LISTED_MAX as u32 / 2;
         let is_listed =
             |rank: u32| processes as usize <= LISTED_MAX || rank < half || rank >= processes - half;
@@ -185,11 +176,35 @@ impl PlaceOf {
 }
 
 impl Report {
+    /// A report on a run of which nothing is known yet.
+    pub fn of(identity: Identity) -> Self {
+        Self {
+            identity,
+            elapsed_s: 0.0,
+            virtual_s: None,
+            states: None,
+            hosts: Vec::new(),
+            messages: BTreeMap::new(),
+            properties: Vec::new(),
+            result: serde_json::Value::Null,
+            trace: None,
+            logs: Vec::new(),
+            assumptions_broken: Vec::new(),
+            faults: Vec::new(),
+            problems: Vec::new(),
+            killed: Vec::new(),
+            counterexample: Vec::new(),
+            places: Vec::new(),
+            began: true,
+            lines: Vec::new(),
+        }
+    }
+
     /// 0: all properties hold. 1: one is violated. 2: it could not be run to its end, or judged.
     pub fn exit_status(&self) -> u8 {
-        if self.properties.iter().any(|verdict| verdict.holds == Some(false)) {
+        if self.properties.iter().any(Verdict::is_violated) {
             1
-        } else if !self.problems.is_empty() || self.properties.iter().any(|v| v.holds.is_none()) {
+        } else if !self.problems.is_empty() || self.properties.iter().any(|v| v.holds().is_none()) {
             2
         } else {
             0
@@ -199,7 +214,7 @@ impl Report {
     /// Joins what was counted with what was predicted.
     pub fn count(
         measured: &BTreeMap<String, u64>,
-        predicted: &BTreeMap<String, Prediction>,
+        predicted: &Predictions,
     ) -> BTreeMap<String, Count> {
         let kinds = measured.keys().chain(predicted.keys());
         let count = |kind: &String| Count {
@@ -218,8 +233,9 @@ impl Report {
     }
 
     fn write_text(&self, out: &mut String, paint: Paint) -> std::fmt::Result {
-        let title = format!("{} {}", self.lab, self.verb);
-        write!(out, "{}, {} processes, seed {}", paint.bold(&title), self.processes, self.seed)?;
+        let Identity { lab, verb, run, processes, seed } = &self.identity;
+        let title = paint.bold(&format!("{lab} {verb}"));
+        write!(out, "{title}, {processes} processes, seed {seed}")?;
         if let Some(states) = self.states {
             write!(out, ", {states} states")?;
         }
@@ -227,8 +243,8 @@ impl Report {
             write!(out, ", {virtual_s:.3} s of virtual time")?;
         }
         writeln!(out, ", {:.3} s", self.elapsed_s)?;
-        if self.verb == "run" {
-            writeln!(out, "run {} on {}", self.run, self.hosts.join(", "))?;
+        if verb == "run" {
+            writeln!(out, "run {run} on {}", self.hosts.join(", "))?;
         }
         // Of a run that never began there is nothing to say but why.
         if self.began {
@@ -315,7 +331,7 @@ impl Report {
             writeln!(out, "{} {broken}", paint.yellow("assumption broken:"))?;
         }
         for verdict in &self.properties {
-            let word = match verdict.holds {
+            let word = match verdict.holds() {
                 Some(true) => paint.green("holds   "),
                 Some(false) => paint.red("VIOLATED"),
                 None => paint.yellow("unknown "),
@@ -324,13 +340,13 @@ impl Report {
                 PropertyKind::Safety => "safety",
                 PropertyKind::Liveness => "liveness",
             };
-            let excuse = match verdict.holds {
+            let excuse = match verdict.holds() {
                 Some(false) if !self.assumptions_broken.is_empty() => ", assumption broken",
                 _ => "",
             };
-            writeln!(out, "{word} {} ({kind}{excuse}): {}", verdict.name, verdict.detail)?;
-            if !verdict.witnesses.is_empty() {
-                let events: Vec<_> = verdict.witnesses.iter().map(ToString::to_string).collect();
+            writeln!(out, "{word} {} ({kind}{excuse}): {}", verdict.name, verdict.detail())?;
+            if !verdict.witnesses().is_empty() {
+                let events: Vec<_> = verdict.witnesses().iter().map(ToString::to_string).collect();
                 writeln!(out, "         shown by the events {}", events.join(", "))?;
             }
         }

@@ -10,8 +10,9 @@ use super::model::Model;
 use super::steps::Step;
 use crate::faults::Assumption;
 use crate::process::{Choices, Process, ProcessId};
-use crate::trace::{Happening, Header, Noted, Observer, Recorder};
-use crate::verdict::{End, Judge};
+use crate::record::Recorder;
+use crate::trace::{Happening, Header, Observer, Passing};
+use crate::verdict::{End, Judge, Verdict};
 
 /// How far the steps of a counterexample lie apart in its trace, in microseconds. The checker has
 /// no clock; a diagram wants one.
@@ -37,10 +38,10 @@ impl<P: Process> Counterexample<P> {
         let Path { starts, steps, last } = path;
         let end = model.end_of(&last);
         let verdicts = last.monitors.verdicts(&end);
-        let broken = verdicts.into_iter().find(|verdict| verdict.holds == Some(false));
+        let broken = verdicts.into_iter().find(Verdict::is_violated);
         let (property, what) = match (broken, &last.panic) {
             (_, Some(panic)) => ("no panic".to_owned(), format!("a handler panicked: {panic}")),
-            (Some(broken), None) => (broken.name, broken.detail),
+            (Some(broken), None) => (broken.name.clone(), broken.detail().to_owned()),
             (None, None) => unreachable!("the path leads to a state in which something is wrong"),
         };
         let told = steps.iter().map(ToString::to_string).collect();
@@ -121,26 +122,18 @@ impl Observer for Order {
     /// The number of the message.
     type Carried = u64;
 
-    fn on_send(&mut self, _: u64, _: ProcessId, _: ProcessId, _: &dyn Noted, _: u32) -> u64 {
+    fn on_send(&mut self, _: Passing<'_>) -> u64 {
         self.sent += 1;
         self.sent
     }
 
-    fn on_receive(
-        &mut self,
-        _: u64,
-        from: ProcessId,
-        to: ProcessId,
-        _: &dyn Noted,
-        _: u32,
-        number: &u64,
-    ) {
-        let latest = self.arrived.entry((from, to)).or_default();
+    fn on_receive(&mut self, message: Passing<'_>, number: &u64) {
+        let latest = self.arrived.entry((message.from, message.to)).or_default();
         self.is_broken |= *number < *latest;
         *latest = (*latest).max(*number);
     }
 
-    fn on_drop(&mut self, _: u64, _: ProcessId, _: ProcessId, _: &dyn Noted, _: u32, _: &u64) {}
+    fn on_drop(&mut self, _: Passing<'_>, _: &u64) {}
 
     fn on_happening(&mut self, _: u64, _: ProcessId, _: Happening<'_>) {}
 }

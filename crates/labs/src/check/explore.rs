@@ -8,7 +8,7 @@ use stateright::Model as _;
 use super::model::Model;
 use super::options::Options;
 use crate::process::Process;
-use crate::verdict::Spec;
+use crate::verdict::Property;
 
 /// Why the Explorer cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,7 @@ pub enum ExploreError {
 pub fn explore<P>(
     processes: Vec<P>,
     requests: Vec<Vec<P::Request>>,
-    specs: &[Spec],
+    properties: &[Property],
     options: &Options,
     address: SocketAddr,
     ready: impl FnOnce(),
@@ -54,7 +54,7 @@ where
     // Stateright panics where it cannot listen, so somebody tries before.
     TcpListener::bind(address).map_err(|error| ExploreError::Listen { address, error })?;
     ready();
-    let model = Model::new(processes, requests, specs.to_vec(), options.clone());
+    let model = Model::new(processes, requests, properties.to_vec(), options.clone());
     model.checker().threads(options.threads).serve(address);
     Ok(())
 }

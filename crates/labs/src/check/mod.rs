@@ -43,7 +43,7 @@ pub use self::options::{Channels, Options, STATES_MAX, TIMEOUT};
 use self::state::State;
 use self::steps::Step;
 use crate::process::Process;
-use crate::verdict::{End, PropertyKind, Spec, Verdict, counted};
+use crate::verdict::{End, Judgement, Property, PropertyKind, Verdict, counted};
 
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_millis(100);
@@ -55,7 +55,7 @@ pub struct Outcome<P: Process> {
     pub states: usize,
     /// The length of the longest of the shortest paths to each state, in steps.
     pub max_depth: usize,
-    /// The verdicts, in the order of the specs. A handler that panicked adds one: "no panic".
+    /// The verdicts, in the order of the properties. A handler that panicked adds one: "no panic".
     pub verdicts: Vec<Verdict>,
     /// A shortest run that breaks a property.
     pub counterexample: Option<Counterexample<P>>,
@@ -64,7 +64,7 @@ pub struct Outcome<P: Process> {
 impl<P: Process> Outcome<P> {
     /// Whether all properties hold; nothing where some could not be judged.
     pub fn holds(&self) -> Option<bool> {
-        let verdicts = || self.verdicts.iter().map(|verdict| verdict.holds);
+        let verdicts = || self.verdicts.iter().map(Verdict::holds);
         if verdicts().any(|holds| holds == Some(false)) {
             return Some(false);
         }
@@ -84,7 +84,7 @@ impl<P: Process> Outcome<P> {
 pub fn check<P>(
     processes: Vec<P>,
     requests: Vec<Vec<P::Request>>,
-    specs: &[Spec],
+    properties: &[Property],
     options: &Options,
     mut progress: impl FnMut(usize),
 ) -> Outcome<P>
@@ -94,7 +94,7 @@ where
     P::Message: Send + Sync,
     P::Timer: Send + Sync,
 {
-    let model = || Model::new(processes.clone(), requests.clone(), specs.to_vec(), options.clone());
+    let model = || Model::new(processes.clone(), requests.clone(), properties.to_vec(), options.clone());
     let mut found = search(model(), options, None, &mut progress);
     if let Some(path) = &found.path
         && options.threads > 1
@@ -214,17 +214,16 @@ fn verdicts<P: Process>(model: &Model<P>, found: &Found<P>) -> Vec<Verdict> {
             .collect();
     };
     let mut verdicts = path.last.monitors.verdicts(&model.end_of(&path.last));
-    for verdict in verdicts.iter_mut().filter(|verdict| verdict.holds != Some(false)) {
-        verdict.holds = None;
-        verdict.detail = "not judged: the search ended at the counterexample".to_owned();
+    for verdict in verdicts.iter_mut().filter(|verdict| !verdict.is_violated()) {
+        let why = "not judged: the search ended at the counterexample";
+        verdict.judgement = Judgement::Unknown(why.to_owned());
     }
     if let Some(panic) = &path.last.panic {
+        let judgement = Judgement::violated(format!("a handler panicked: {panic}"));
         verdicts.push(Verdict {
             name: "no panic".to_owned(),
             kind: PropertyKind::Safety,
-            holds: Some(false),
-            detail: format!("a handler panicked: {panic}"),
-            witnesses: Vec::new(),
+            judgement,
         });
     }
     verdicts
@@ -236,19 +235,20 @@ fn unbroken<P: Process>(index: usize, verdict: Verdict, found: &Found<P>) -> Ver
     let ends = found.seen.ends();
     let undecided = found.seen.undecided(index);
     let liveness = verdict.kind == PropertyKind::Liveness;
-    let (holds, detail) = if let Some(cut) = &found.cut {
-        (None, format!("not broken in {states}, and there are more ({cut})"))
+    let judgement = if let Some(cut) = &found.cut {
+        Judgement::Unknown(format!("not broken in {states}, and there are more ({cut})"))
     } else if liveness && ends == 0 {
-        (None, format!("not judged: no run ends, in {states}"))
+        Judgement::Unknown(format!("not judged: no run ends, in {states}"))
     } else if undecided > 0 {
         let ends = counted(ends, "end");
-        (None, format!("not decided at {undecided} of {ends}, where only their bound stops timers"))
+        let where_ = "where only their bound stops timers";
+        Judgement::Unknown(format!("not decided at {undecided} of {ends}, {where_}"))
     } else if !found.seen.tested(index) {
-        (Some(true), format!("in each of {states}, none of which puts it to the test"))
+        Judgement::Holds(format!("in each of {states}, none of which puts it to the test"))
     } else if liveness {
-        (Some(true), format!("at each of {}, in {states}", counted(ends, "end")))
+        Judgement::Holds(format!("at each of {}, in {states}", counted(ends, "end")))
     } else {
-        (Some(true), format!("in each of {states}"))
+        Judgement::Holds(format!("in each of {states}"))
     };
-    Verdict { holds, detail, ..verdict }
+    Verdict { judgement, ..verdict }
 }

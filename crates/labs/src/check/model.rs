@@ -16,17 +16,20 @@ use super::options::{Channels, Options};
 use super::panics;
 use super::state::{Envelope, Shared, Site, State};
 use super::steps::Step;
-use crate::process::{Choices, Effect, Env, Event, Kind, Process, ProcessId, step_into};
+use crate::process::{
+    Choices, Effect, EffectOf, Env, Event, EventOf, Process, ProcessId, step_into,
+};
 use crate::trace::note::TimerName;
-use crate::trace::{Happening, Observer};
-use crate::verdict::{End, Monitors, Spec};
+use crate::trace::{Happening, Noted, Observer, Passing};
+use crate::verdict::{End, Monitors, Property, Verdict, Witness};
 
 /// A system of processes, and what it is required to do.
 pub(crate) struct Model<P: Process> {
     processes: Vec<P>,
     /// What the application of each process asks for, in this order, each at any time.
     requests: Vec<Vec<P::Request>>,
-    specs: Vec<Spec>,
+    /// The monitors before any process has started.
+    monitors: Monitors,
     options: Options,
     /// What the search has seen so far.
     pub(crate) seen: Arc<Seen>,
@@ -110,19 +113,20 @@ impl<P: Process> Model<P> {
     pub(crate) fn new(
         processes: Vec<P>,
         requests: Vec<Vec<P::Request>>,
-        specs: Vec<Spec>,
+        properties: Vec<Property>,
         options: Options,
     ) -> Self {
-        let undecided = specs.iter().map(|_| AtomicU64::new(0)).collect();
+        let undecided = properties.iter().map(|_| AtomicU64::new(0)).collect();
         let seen = Seen {
             visited: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
             ends: AtomicU64::new(0),
             undecided,
-            tested: specs.iter().map(|_| AtomicBool::new(false)).collect(),
+            tested: properties.iter().map(|_| AtomicBool::new(false)).collect(),
             all_tested: AtomicBool::new(false),
         };
-        Self { processes, requests, specs, options, seen: Arc::new(seen) }
+        let monitors = Monitors::new(&properties, processes.len() as u32);
+        Self { processes, requests, monitors, options, seen: Arc::new(seen) }
     }
 
     /// The state before any process has started.
@@ -141,7 +145,7 @@ impl<P: Process> Model<P> {
             messages: Vec::new(),
             lost: 0,
             doubled: 0,
-            monitors: Monitors::new(&self.specs, self.processes.len() as u32),
+            monitors: self.monitors.clone(),
             panic: None,
         }
     }
@@ -290,9 +294,9 @@ impl<P: Process> Model<P> {
         self.seen.ends.fetch_add(1, Ordering::Relaxed);
         let verdicts = state.monitors.verdicts(&self.end_of(state));
         for (verdict, undecided) in verdicts.iter().zip(&self.seen.undecided) {
-            undecided.fetch_add(u64::from(verdict.holds.is_none()), Ordering::Relaxed);
+            undecided.fetch_add(u64::from(verdict.holds().is_none()), Ordering::Relaxed);
         }
-        verdicts.iter().all(|verdict| verdict.holds != Some(false))
+        !verdicts.iter().any(Verdict::is_violated)
     }
 }
 
@@ -377,7 +381,7 @@ impl<P: Process, O: Observer> World<'_, P, O> {
     }
 
     fn note(&mut self, process: ProcessId, happening: Happening<'_>) {
-        self.state.monitors.on_event(process, happening, 0);
+        self.state.monitors.on_event(uncounted(process), happening);
         self.observer.on_happening(self.at_us, process, happening);
     }
 
@@ -387,15 +391,15 @@ impl<P: Process, O: Observer> World<'_, P, O> {
         choices: &mut Choices,
     ) -> bool {
         let Envelope { from, to, message, tags, carried } = envelope;
-        self.state.monitors.on_receive(from, to, Kind::kind(&message), 0, tags);
-        self.observer.on_receive(self.at_us, from, to, &message, 0, &carried);
+        self.state.monitors.on_receive(from, uncounted(to), &message, tags);
+        self.observer.on_receive(passing(self.at_us, from, to, &message), &carried);
         self.run(to, Event::Message { from, message }, choices, |_| ())
     }
 
     fn lose(&mut self, envelope: &Envelope<P::Message, O::Carried>) {
         let Envelope { from, to, message, tags, carried } = envelope;
-        self.state.monitors.on_drop(*from, *to, Kind::kind(message), 0, *tags);
-        self.observer.on_drop(self.at_us, *from, *to, message, 0, carried);
+        self.state.monitors.on_drop(uncounted(*from), *to, message, *tags);
+        self.observer.on_drop(passing(self.at_us, *from, *to, message), carried);
     }
 
     /// What is on its way to a process that died is lost. What the process knew makes no difference
@@ -421,7 +425,7 @@ impl<P: Process, O: Observer> World<'_, P, O> {
     fn run(
         &mut self,
         me: ProcessId,
-        event: Event<P>,
+        event: EventOf<P>,
         choices: &mut Choices,
         account: impl FnOnce(&mut Site<P>),
     ) -> bool {
@@ -444,7 +448,7 @@ impl<P: Process, O: Observer> World<'_, P, O> {
         true
     }
 
-    fn carry_out(&mut self, me: ProcessId, site: &mut Site<P>, effect: Effect<P>) {
+    fn carry_out(&mut self, me: ProcessId, site: &mut Site<P>, effect: EffectOf<P>) {
         match effect {
             Effect::Send { to, message } => self.send(me, to, message),
             Effect::StartTimer { timer, .. } => {
@@ -458,8 +462,8 @@ impl<P: Process, O: Observer> World<'_, P, O> {
     }
 
     fn send(&mut self, from: ProcessId, to: ProcessId, message: P::Message) {
-        let tags = self.state.monitors.on_send(from, to, Kind::kind(&message), 0);
-        let carried = self.observer.on_send(self.at_us, from, to, &message, 0);
+        let tags = self.state.monitors.on_send(uncounted(from), to, &message);
+        let carried = self.observer.on_send(passing(self.at_us, from, to, &message));
         let envelope = Envelope { from, to, message, tags, carried };
         let Some(receiver) = self.state.sites.get(to.index()) else {
             let n = self.state.sites.len();
@@ -497,6 +501,16 @@ impl<P: Process, O: Observer> World<'_, P, O> {
             });
         }
     }
+}
+
+/// An event of a process: nobody counts them here.
+fn uncounted(process: ProcessId) -> Witness {
+    Witness { process, n: 0 }
+}
+
+/// A message, for an observer.
+fn passing(at_us: u64, from: ProcessId, to: ProcessId, message: &dyn Noted) -> Passing<'_> {
+    Passing { at_us, from, to, message, bytes: 0 }
 }
 
 /// The choices of a script.

@@ -12,17 +12,15 @@ mod states;
 mod stop;
 mod view;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use super::progress::Progress;
+use super::verify::{VerifyArguments, judged};
 use super::{COULD_NOT_RUN, finish, one_line, trace_file};
-use crate::report::{Report, say};
-use crate::verdict::{End, StreamJudge};
+use crate::report::say;
+use crate::verdict::Property;
 
 /// Look at what runs of the labs left
 #[derive(Debug, Parser)]
@@ -35,13 +33,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Judge a trace again, from the file alone
-    Verify {
-        /// A file that a lab wrote with --trace
-        trace: PathBuf,
-        /// Print the report as one JSON object
-        #[arg(long)]
-        json: bool,
-    },
+    Verify(VerifyArguments),
     /// Draw a trace as a space-time diagram, a page for the browser
     View(view::Arguments),
     /// Write a trace in the format of another tool, to standard output or a file
@@ -72,7 +64,7 @@ enum Verb {
 /// The program `labs`.
 pub fn main() -> ExitCode {
     let done = match CommandLine::parse().verb {
-        Verb::Verify { trace, json } => verify(&trace).and_then(|report| finish(&report, json)),
+        Verb::Verify(arguments) => verify(&arguments),
         Verb::View(arguments) => view::view(&arguments),
         Verb::Export(arguments) => export::export(&arguments),
         Verb::Ps(arguments) => ps::ps(&arguments),
@@ -91,55 +83,21 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn verify(path: &Path) -> anyhow::Result<Report> {
-    let place = path.display();
-    let mut reader = trace_file::read(path)?;
-    let header = reader.header().clone();
-    let mut judge = StreamJudge::new(&header.properties, header.processes);
-    let mut progress = Progress::new();
-    let mut last_us = 0;
-    while let Some(event) = reader.next() {
-        let event = event.with_context(|| format!("{place}"))?;
-        last_us = event.at_us.max(last_us);
-        let line = reader.line();
-        judge.observe(&event).with_context(|| format!("{place}, line {line}"))?;
-        if line % (1 << 16) == 0 {
-            progress.say(&format!("{line} lines"));
-        }
+/// Judges a trace: here, if all its properties are general; else the program of its lab does.
+fn verify(arguments: &VerifyArguments) -> anyhow::Result<u8> {
+    let path = &arguments.trace;
+    let foreign = |property: &Property| property.is_foreign();
+    let asks = trace_file::read(path)?.header().properties.iter().any(foreign);
+    let program = asks.then(|| lab_program::of(path));
+    if let Some(Ok(program)) = &program {
+        let mut command = std::process::Command::new(program);
+        command.arg("verify").args(arguments.json.then_some("--json")).arg("--").arg(path);
+        let error = std::os::unix::process::CommandExt::exec(&mut command);
+        return Err(error).with_context(|| format!("cannot run {}", program.display()));
     }
-    let elapsed = progress.elapsed();
-    drop(progress);
-    let end = judge.end();
-    let judge = judge.judge();
-    Ok(Report {
-        lab: header.lab,
-        verb: format!("verify {}", header.verb),
-        run: header.run,
-        processes: header.processes,
-        seed: header.seed,
-        elapsed_s: elapsed.as_secs_f64(),
-        virtual_s: None,
-        states: None,
-        hosts: Vec::new(),
-        messages: Report::count(judge.messages(), &BTreeMap::new()),
-        properties: judge.verdicts(&end),
-        result: serde_json::json!({ "events": judge.events() }),
-        trace: Some(place.to_string()),
-        logs: Vec::new(),
-        assumptions_broken: Vec::new(),
-        faults: Vec::new(),
-        problems: match &end {
-            End::Complete => Vec::new(),
-            End::CutShort(why) => vec![format!("the run was cut short: {why}")],
-        },
-        killed: Vec::new(),
-        counterexample: Vec::new(),
-        places: Vec::new(),
-        began: true,
-        lines: vec![format!(
-            "{} events in {:.6} s of the run",
-            judge.events(),
-            last_us as f64 / 1_000_000.0
-        )],
-    })
+    let mut report = judged(path, |header| Ok(header.properties.clone()))?;
+    if let Some(Err(why)) = program {
+        report.problems.push(format!("some properties were not judged: {why}"));
+    }
+    finish(&report, arguments.json)
 }

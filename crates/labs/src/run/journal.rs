@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clocks::Vector;
 use crate::process::ProcessId;
-use crate::trace::{MessageId, MessageNote, Note, Noted, Stamper, TraceEvent, What, format};
+use crate::trace::{Data, MessageId, MessageNote, Note, Noted, Stamper, TraceEvent, What, format};
 
 /// The largest journal in memory, in bytes: about a million events. What comes after is not
 /// kept, and the report says that the run could not be judged.
@@ -65,15 +65,37 @@ struct Record {
 #[derive(Deserialize, Serialize)]
 enum RecordedWhat {
     Init,
-    Request { kind: String, text: String },
-    Indication { kind: String, text: String },
-    Timeout { kind: String, text: String },
+    Request(Said),
+    Indication(Said),
+    Timeout(Said),
     Send { to: ProcessId, kind: String, bytes: u32 },
     Receive { from: ProcessId, n: u64, kind: String, bytes: u32 },
     Stop,
     Drop { to: ProcessId, n: u64, kind: String, bytes: u32 },
     Crash,
     Recover,
+}
+
+/// What a process told its application or was asked, whole.
+#[derive(Deserialize, Serialize)]
+struct Said {
+    kind: String,
+    text: String,
+    /// As JSON.
+    data: String,
+}
+
+impl Said {
+    fn of(value: &dyn Noted) -> Self {
+        let Note { kind, text, data } = Note::of(value);
+        Self { kind, text, data: data.to_string() }
+    }
+}
+
+impl From<Said> for Note {
+    fn from(Said { kind, text, data }: Said) -> Self {
+        Self { kind, text, data: serde_json::from_str(&data).unwrap_or_default() }
+    }
 }
 
 /// The journal of this process.
@@ -124,10 +146,10 @@ impl Journal {
     pub(super) fn resume(&mut self) -> io::Result<Option<TraceEvent>> {
         let Self::File(file) = self else { return Ok(None) };
         let end = file.seek(SeekFrom::End(0))?;
-        let start = end.saturating_sub(2 * format::LINE_MAX);
+        let start = end.saturating_sub(2 * format::WHOLE_LINE_MAX);
         file.seek(SeekFrom::Start(start))?;
         let mut tail = Vec::new();
-        Read::by_ref(file).take(2 * format::LINE_MAX).read_to_end(&mut tail)?;
+        Read::by_ref(file).take(2 * format::WHOLE_LINE_MAX).read_to_end(&mut tail)?;
         let whole = tail.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         file.set_len(start + whole as u64)?;
         let last = tail[..whole].split_inclusive(|&byte| byte == b'\n').next_back();
@@ -167,11 +189,9 @@ fn recorded(entry: &Entry<'_>) -> RecordedWhat {
     let kind = |value: &dyn Noted| value.kind().into_owned();
     match *entry {
         Entry::Init => RecordedWhat::Init,
-        Entry::Request(value) => RecordedWhat::Request { kind: kind(value), text: value.text() },
-        Entry::Indication(value) => {
-            RecordedWhat::Indication { kind: kind(value), text: value.text() }
-        }
-        Entry::Timeout(value) => RecordedWhat::Timeout { kind: kind(value), text: value.text() },
+        Entry::Request(value) => RecordedWhat::Request(Said::of(value)),
+        Entry::Indication(value) => RecordedWhat::Indication(Said::of(value)),
+        Entry::Timeout(value) => RecordedWhat::Timeout(Said::of(value)),
         Entry::Send { to, message, bytes } => RecordedWhat::Send { to, kind: kind(message), bytes },
         Entry::Receive { from, n, message, bytes } => {
             RecordedWhat::Receive { from, n, kind: kind(message), bytes }
@@ -186,12 +206,7 @@ fn recorded(entry: &Entry<'_>) -> RecordedWhat {
 }
 
 fn traced(stamper: &Stamper, entry: &Entry<'_>) -> What {
-    let note = |id, message: &dyn Noted, bytes| MessageNote {
-        id,
-        kind: message.kind().into_owned(),
-        text: message.text(),
-        bytes,
-    };
+    let note = MessageNote::new;
     match *entry {
         Entry::Init => What::Init,
         Entry::Request(value) => What::Request(Note::of(value)),
@@ -230,7 +245,7 @@ impl<R: BufRead> Events<R> {
 
     fn read_line(&mut self) -> Option<Result<TraceEvent, String>> {
         let mut line = Vec::new();
-        let limited = &mut self.from.by_ref().take(format::LINE_MAX);
+        let limited = &mut self.from.by_ref().take(format::WHOLE_LINE_MAX);
         match limited.read_until(b'\n', &mut line) {
             Err(error) => Some(Err(error.to_string())),
             // A line without its end is one that a `kill -9` cut short: it never had an effect.
@@ -245,7 +260,7 @@ impl<R: BufRead> Events<R> {
             return None;
         }
         let length = u32::from_be_bytes(length) as usize;
-        if length > PART_MAX {
+        if length as u64 > format::WHOLE_LINE_MAX {
             return Some(Err(format!("a record of {length} bytes")));
         }
         let mut body = vec![0; length];
@@ -258,23 +273,26 @@ impl<R: BufRead> Events<R> {
     }
 
     fn event(&self, record: Record) -> TraceEvent {
-        let text = String::new;
+        let note = |id, kind, bytes| {
+            let (text, data) = (String::new(), Data::default());
+            MessageNote { id, kind, text, bytes, data }
+        };
         let what = match record.what {
             RecordedWhat::Init => What::Init,
-            RecordedWhat::Request { kind, text } => What::Request(Note { kind, text }),
-            RecordedWhat::Indication { kind, text } => What::Indication(Note { kind, text }),
-            RecordedWhat::Timeout { kind, text } => What::Timeout(Note { kind, text }),
+            RecordedWhat::Request(said) => What::Request(said.into()),
+            RecordedWhat::Indication(said) => What::Indication(said.into()),
+            RecordedWhat::Timeout(said) => What::Timeout(said.into()),
             RecordedWhat::Send { to, kind, bytes } => {
                 let id = MessageId { process: self.process, n: self.n };
-                What::Send { peer: to, message: MessageNote { id, kind, text: text(), bytes } }
+                What::Send { peer: to, message: note(id, kind, bytes) }
             }
             RecordedWhat::Receive { from, n, kind, bytes } => {
                 let id = MessageId { process: from, n };
-                What::Receive { peer: from, message: MessageNote { id, kind, text: text(), bytes } }
+                What::Receive { peer: from, message: note(id, kind, bytes) }
             }
             RecordedWhat::Drop { to, n, kind, bytes } => {
                 let id = MessageId { process: self.process, n };
-                What::Drop { peer: to, message: MessageNote { id, kind, text: text(), bytes } }
+                What::Drop { peer: to, message: note(id, kind, bytes) }
             }
             RecordedWhat::Stop => What::Stop(None),
             RecordedWhat::Crash => What::Crash,

@@ -5,18 +5,19 @@
 
 use std::collections::BTreeSet;
 
-use super::{End, PropertyKind, TagsUnderWay, Violation, Watch, Witness, counted};
 use crate::peers::Peers;
 use crate::process::ProcessId;
+use crate::trace::Noted;
+use crate::verdict::watch::{Check, TagsUnderWay, Watch};
+use crate::verdict::{End, Judgement, Violation, Witness, counted};
 
-/// The monitor of [`Spec::Fifo`](super::Spec::Fifo).
-#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Fifo {
+/// The monitor of [`Pattern::Fifo`](super::Pattern::Fifo).
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub(super) struct Fifo {
     /// The number of the last message sent.
     sent: u64,
     /// Of each receiver, the highest number from each sender. As long as the highest receiver.
     received: Vec<Peers>,
-    violation: Option<Violation>,
 }
 
 impl Fifo {
@@ -32,36 +33,33 @@ impl Fifo {
     }
 }
 
-impl Watch for Fifo {
-    fn name(&self) -> (String, PropertyKind) {
-        ("FIFO".to_owned(), PropertyKind::Safety)
-    }
-
-    fn on_send(&mut self, _: ProcessId, _: ProcessId, _: &str, _: u64) -> u64 {
+impl Watch<dyn Noted + '_> for Fifo {
+    fn on_send(&mut self, _: Witness, _: ProcessId, _: &dyn Noted) -> Result<u64, Violation> {
         self.sent += 1;
-        self.sent
+        Ok(self.sent)
     }
 
-    fn on_receive(&mut self, from: ProcessId, to: ProcessId, kind: &str, n: u64, tag: u64) {
-        let received = self.received_mut(from, to);
-        let overtaken = tag < *received;
-        *received = tag.max(*received);
-        if overtaken {
-            self.violation.get_or_insert_with(|| Violation {
-                what: format!("a later message overtook {kind} on its way from {from} to {to}"),
-                witnesses: vec![Witness { process: to, n }],
-            });
+    fn on_receive(
+        &mut self,
+        from: ProcessId,
+        to: Witness,
+        message: &dyn Noted,
+        tag: u64,
+    ) -> Check {
+        let received = self.received_mut(from, to.process);
+        if tag < *received {
+            let (kind, process) = (message.kind(), to.process);
+            let what = format!("a later message overtook {kind} on its way from {from} to {process}");
+            return Violation::check(what, [to]);
         }
+        *received = tag;
+        Ok(())
     }
 
-    fn violation(&self) -> Option<&Violation> {
-        self.violation.as_ref()
-    }
-
-    fn unbroken(&self, _: &End) -> (Option<bool>, String) {
+    fn at_end(&self, _: &End) -> Judgement {
         let channels = self.received.iter().map(Peers::count).sum::<usize>();
         let channels = counted(channels as u64, "channel");
-        (Some(true), format!("{channels}, each in the order of sending"))
+        Judgement::Holds(format!("{channels}, each in the order of sending"))
     }
 
     fn uses_tags(&self) -> bool {

@@ -5,12 +5,14 @@
 
 use std::collections::VecDeque;
 
-use super::{End, PropertyKind, TagsUnderWay, Violation, Watch, Witness, counted, not_yet};
 use crate::process::ProcessId;
+use crate::trace::Noted;
+use crate::verdict::watch::{Check, TagsUnderWay, Watch};
+use crate::verdict::{End, Judgement, Violation, Witness, counted};
 
-/// The monitor of [`Spec::ExactlyOnce`](super::Spec::ExactlyOnce).
-#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct ExactlyOnce {
+/// The monitor of [`Pattern::ExactlyOnce`](super::Pattern::ExactlyOnce).
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub(super) struct ExactlyOnce {
     /// The number of the last message sent, counted from 1.
     sent: u64,
     /// How many are under way.
@@ -20,7 +22,6 @@ pub struct ExactlyOnce {
     /// Which numbers are under way.
     under_way: VecDeque<u64>,
     delivered: u64,
-    violation: Option<Violation>,
 }
 
 impl ExactlyOnce {
@@ -56,45 +57,41 @@ impl ExactlyOnce {
     }
 }
 
-impl Watch for ExactlyOnce {
-    fn name(&self) -> (String, PropertyKind) {
-        ("exactly-once delivery".to_owned(), PropertyKind::Liveness)
+impl Watch<dyn Noted + '_> for ExactlyOnce {
+    fn on_send(&mut self, _: Witness, _: ProcessId, _: &dyn Noted) -> Result<u64, Violation> {
+        Ok(self.depart())
     }
 
-    fn on_send(&mut self, _: ProcessId, _: ProcessId, _: &str, _: u64) -> u64 {
-        self.depart()
-    }
-
-    fn on_receive(&mut self, from: ProcessId, to: ProcessId, kind: &str, n: u64, tag: u64) {
+    fn on_receive(
+        &mut self,
+        from: ProcessId,
+        to: Witness,
+        message: &dyn Noted,
+        tag: u64,
+    ) -> Check {
         self.delivered += 1;
-        if !self.arrive(tag) {
-            self.violation.get_or_insert_with(|| Violation {
-                what: format!("{kind} from {from} arrived at {to} twice"),
-                witnesses: vec![Witness { process: to, n }],
-            });
+        match self.arrive(tag) {
+            true => Ok(()),
+            false => {
+                let (kind, process) = (message.kind(), to.process);
+                Violation::check(format!("{kind} from {from} arrived at {process} twice"), [to])
+            }
         }
     }
 
-    fn on_drop(&mut self, from: ProcessId, to: ProcessId, kind: &str, n: u64, tag: u64) {
-        self.arrive(tag);
-        self.violation.get_or_insert_with(|| Violation {
-            what: format!("{kind} from {from} to {to} was lost"),
-            witnesses: vec![Witness { process: from, n }],
-        });
+    fn on_drop(&mut self, from: Witness, to: ProcessId, message: &dyn Noted, _: u64) -> Check {
+        let (kind, process) = (message.kind(), from.process);
+        Violation::check(format!("{kind} from {process} to {to} was lost"), [from])
     }
 
-    fn violation(&self) -> Option<&Violation> {
-        self.violation.as_ref()
-    }
-
-    fn unbroken(&self, end: &End) -> (Option<bool>, String) {
-        if self.left == 0 {
-            return (
-                Some(true),
-                format!("{}, each delivered once", counted(self.delivered, "message")),
-            );
+    fn at_end(&self, end: &End) -> Judgement {
+        match self.left {
+            0 => Judgement::Holds(format!(
+                "{}, each delivered once",
+                counted(self.delivered, "message")
+            )),
+            left => Judgement::not_yet(end, format!("{} did not arrive", counted(left, "message"))),
         }
-        not_yet(end, format!("{} did not arrive", counted(self.left, "message")))
     }
 
     fn uses_tags(&self) -> bool {
@@ -121,8 +118,7 @@ impl Watch for ExactlyOnce {
             });
             *tag = place as u64 + 1;
         });
-        let Self { violation, .. } = std::mem::take(self);
-        self.violation = violation;
+        *self = Self::default();
         numbers.iter().for_each(|_| _ = self.depart());
     }
 }
