@@ -8,7 +8,7 @@
 //! or be judged.
 
 mod check;
-mod live;
+pub mod live;
 mod made;
 mod output;
 mod progress;

@@ -14,8 +14,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::lab_program;
+use crate::cli::live::until::{Until, now};
 use crate::cli::trace_file;
-use crate::view::until::{Until, now};
 use crate::view::{Page, Trace, draw};
 
 /// The longest trace whose states are looked for without being asked, in bytes: some ten thousand events. The

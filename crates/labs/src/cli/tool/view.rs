@@ -12,13 +12,14 @@ use netkit::run_id::RunId;
 
 use super::machines::MachineArguments;
 use super::{here, logs, states};
+use crate::cli::live::{Feed, Server, open};
 use crate::cli::{print, trace_file};
 use crate::lab::Verb;
 use crate::logs::{LogLine, Placing};
 use crate::process::ProcessId;
 use crate::report::{check_other, check_regular, say};
 use crate::trace::Header;
-use crate::view::{Feed, LOGS_MAX, Server, Trace, draw, open, page};
+use crate::view::{LOGS_MAX, Trace, draw, page};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {

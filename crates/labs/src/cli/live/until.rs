@@ -4,13 +4,13 @@ use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
 /// Reads from a socket until a point in time.
-pub(crate) struct Until<'a, S> {
+pub struct Until<'a, S> {
     /// The socket.
-    pub(crate) stream: &'a S,
+    pub stream: &'a S,
     /// How its time-out is set.
-    pub(crate) set_timeout: fn(&S, Option<Duration>) -> io::Result<()>,
+    pub set_timeout: fn(&S, Option<Duration>) -> io::Result<()>,
     /// The point in time. What comes later is an error, [`TimedOut`](io::ErrorKind::TimedOut).
-    pub(crate) deadline: Instant,
+    pub deadline: Instant,
 }
 
 impl<S> Read for Until<'_, S>
@@ -28,6 +28,6 @@ where
 
 /// The clock of this machine: other programs live in real time.
 #[expect(clippy::disallowed_methods, reason = "a deadline for what is no process of a lab")]
-pub(crate) fn now() -> Instant {
+pub fn now() -> Instant {
     Instant::now()
 }
