@@ -11,13 +11,12 @@ mod check;
 pub mod live;
 mod made;
 mod output;
-mod progress;
+pub mod progress;
 mod replay;
 mod run;
 mod show;
 mod simulate;
-pub mod tool;
-mod trace_file;
+pub mod trace_file;
 
 use std::fmt::Debug;
 use std::io::{IsTerminal, Read};
@@ -33,7 +32,7 @@ use crate::lab::{Lab, Verb};
 use crate::report::{Report, say};
 
 /// The exit status of what could not be run, or judged.
-const COULD_NOT_RUN: u8 = 2;
+pub const COULD_NOT_RUN: u8 = 2;
 
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, after_help = AFTER_HELP)]
@@ -74,7 +73,7 @@ enum Command<L: Lab> {
     },
     /// Go through a trace of this lab again, and compare (`labs replay` calls it)
     #[command(hide = true)]
-    Replay(replay::ReplayArguments),
+    Replay(ReplayArguments),
     /// Send a signal to a process of a run on this machine
     #[command(hide = true)]
     Signal {
@@ -107,7 +106,9 @@ impl Tool for NoTools {
     }
 }
 
-pub use self::output::print;
+pub use self::output::{offer, print};
+/// What `labs replay` hands on to the program of a lab.
+pub use self::replay::ReplayArguments;
 /// The options of `run`, for a lab's own subcommand that is a run too.
 pub use self::run::Arguments as RunArguments;
 /// What the verb `run` does. Returns the exit status.
@@ -207,7 +208,7 @@ impl Common {
 }
 
 /// What stands in the program of every lab, and tells it from others: `labs` runs only such ones.
-pub(crate) const MARK: &str = "this is the program of a lab: run, simulate, check, replay";
+pub const MARK: &str = "this is the program of a lab: run, simulate, check, replay";
 
 /// The program of a lab: its `main` calls this and does nothing else.
 pub fn main<L: Lab>() -> ExitCode {
@@ -252,7 +253,11 @@ fn dispatch<L: Lab>(command: Command<L>) -> anyhow::Result<u8> {
 }
 
 /// Prints the report and returns the exit status that it means.
-fn finish(report: &Report, json: bool) -> anyhow::Result<u8> {
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn finish(report: &Report, json: bool) -> anyhow::Result<u8> {
     print(&match json {
         true => format!("{}\n", serde_json::to_string(report)?),
         false => report.to_text(std::io::stdout().is_terminal()),
@@ -262,7 +267,7 @@ fn finish(report: &Report, json: bool) -> anyhow::Result<u8> {
 
 /// What failed, and why, and why that, on one line. Some errors tell their cause themselves: then it is not
 /// said twice.
-fn one_line(error: &anyhow::Error) -> String {
+pub fn one_line(error: &anyhow::Error) -> String {
     error.chain().map(ToString::to_string).fold(String::new(), |line, cause| {
         match (line.is_empty(), line.contains(&cause)) {
             (true, _) => cause,
@@ -308,7 +313,11 @@ fn check_trace(common: &Common, others: impl Iterator<Item = PathBuf>) -> anyhow
 
 /// The key of `-i`, as whoever works in another folder needs it. That it cannot be read is said before
 /// anything is done: without a machine to reach nobody else would notice.
-fn key(path: &Path) -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub fn key(path: &Path) -> anyhow::Result<PathBuf> {
     let failed = || format!("-i: cannot read the key {}", path.display());
     crate::report::check_regular(path).with_context(failed)?;
     std::fs::File::open(path).with_context(failed)?;
@@ -339,7 +348,11 @@ fn faults(text: &str) -> Result<Faults, String> {
 }
 
 /// Reads a positive number of seconds.
-fn seconds(text: &str) -> Result<f64, String> {
+///
+/// # Errors
+///
+/// If the text is no number, or the time is too long.
+pub fn seconds(text: &str) -> Result<f64, String> {
     /// A week: longer than any course lets a run take, and far from the end of time.
     const MAX: f64 = 604_800.0;
     match text.parse::<f64>() {

@@ -14,7 +14,7 @@ pub mod export;
 pub mod faults;
 pub mod files;
 pub mod lab;
-mod logs;
+pub mod logs;
 pub mod overlay;
 mod peers;
 pub mod plot;

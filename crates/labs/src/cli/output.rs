@@ -22,7 +22,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 /// # Errors
 ///
 /// If it cannot be written.
-pub(super) fn offer(text: &str) -> anyhow::Result<bool> {
+pub fn offer(text: &str) -> anyhow::Result<bool> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),

@@ -49,16 +49,16 @@ const SHOWN: usize = 200;
 
 /// What `labs replay` hands on to the lab's program.
 #[derive(Args, Clone, Debug)]
-pub(super) struct ReplayArguments {
+pub struct ReplayArguments {
     /// A file that the lab wrote with --trace
-    pub(super) trace: PathBuf,
+    pub trace: PathBuf,
     /// Write the trace to FILE, each event with the state of its process after it; `-` is standard output, and
     /// the answer goes to standard error then
     #[arg(long, value_name = "FILE")]
-    pub(super) states: Option<PathBuf>,
+    pub states: Option<PathBuf>,
     /// Print what came of it as one JSON object
     #[arg(long)]
-    pub(super) json: bool,
+    pub json: bool,
 }
 
 /// What came of a replay.

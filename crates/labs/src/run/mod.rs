@@ -17,7 +17,7 @@ mod config;
 mod journal;
 mod key;
 mod launcher;
-pub(crate) mod note;
+pub mod note;
 mod participant;
 mod plan;
 mod routes;
@@ -44,7 +44,7 @@ use crate::lab::{Lab, Place};
 use crate::process::{Choices, ProcessId};
 
 /// The folder of all runs of a user: `/tmp/labs-<user>`.
-pub(crate) const FOLDER: &str = "labs";
+pub const FOLDER: &str = "labs";
 
 /// The subcommand that a participant is started with; people do not use it.
 pub const PARTICIPANT: &str = "participant";

@@ -16,7 +16,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::feed::{Feed, News, Place};
-use super::until::{Until, now};
+use super::until::Until;
+use crate::cli::progress::now;
 
 /// How many browsers may look on at once: a class in front of one machine.
 pub const CONNECTIONS_MAX: usize = 64;

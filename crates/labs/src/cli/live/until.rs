@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
+use crate::cli::progress::now;
+
 /// Reads from a socket until a point in time.
 pub struct Until<'a, S> {
     /// The socket.
@@ -24,10 +26,4 @@ where
         let read = (&*self.stream).read(into);
         if now() >= self.deadline { Err(io::ErrorKind::TimedOut.into()) } else { read }
     }
-}
-
-/// The clock of this machine: other programs live in real time.
-#[expect(clippy::disallowed_methods, reason = "a deadline for what is no process of a lab")]
-pub fn now() -> Instant {
-    Instant::now()
 }

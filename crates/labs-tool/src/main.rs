@@ -1,4 +1,9 @@
-//! The command line of the tool `labs`, which knows no lab: it looks at what runs left.
+//! `labs`, a tool beside the labs: it looks at what their runs left, and knows no lab itself.
+//!
+//! Each verb is a module. Those that look at other machines run this same program there ([`machines`],
+//! [`here`]); those that need the algorithm of a trace run the program of its lab ([`lab_program`]).
+
+#![forbid(unsafe_code)]
 
 mod export;
 mod here;
@@ -19,10 +24,10 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use super::progress::Progress;
-use super::{COULD_NOT_RUN, finish, one_line, trace_file};
-use crate::report::{Report, say};
-use crate::verdict::{End, StreamJudge};
+use labs::cli::progress::Progress;
+use labs::cli::{COULD_NOT_RUN, finish, one_line, trace_file};
+use labs::report::{Report, say};
+use labs::verdict::{End, StreamJudge};
 
 /// Look at what runs of the labs left
 #[derive(Debug, Parser)]
@@ -69,8 +74,7 @@ enum Verb {
     Replay(replay::Arguments),
 }
 
-/// The program `labs`.
-pub fn main() -> ExitCode {
+fn main() -> ExitCode {
     let done = match CommandLine::parse().verb {
         Verb::Verify { trace, json } => verify(&trace).and_then(|report| finish(&report, json)),
         Verb::View(arguments) => view::view(&arguments),

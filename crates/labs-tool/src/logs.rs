@@ -21,17 +21,17 @@ use netkit::logs::{self, RunFolder};
 use netkit::run_id::RunId;
 use netkit::ssh::Remote;
 
-use super::here::{self, Logs};
-use super::machines::{ANSWER_MAX, Machine, MachineArguments, with_all};
-use super::ps::everywhere;
-use crate::cli::COULD_NOT_RUN;
-use crate::cli::output::offer;
-use crate::logs::{Level, LogLine};
-use crate::report::say;
-use crate::run::FOLDER;
+use crate::here::{self, Logs};
+use crate::machines::{ANSWER_MAX, Machine, MachineArguments, with_all};
+use crate::ps::everywhere;
+use labs::cli::COULD_NOT_RUN;
+use labs::cli::offer;
+use labs::logs::{Level, LogLine};
+use labs::report::say;
+use labs::run::FOLDER;
 
 #[derive(Args, Debug)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// The name of the run, as reports and `labs ps` show it [default: the newest on this machine]
     run: Option<RunId>,
     #[command(flatten)]
@@ -47,7 +47,7 @@ pub(super) struct Arguments {
     level: Level,
 }
 
-pub(super) const ABOUT: &str = "\
+pub(crate) const ABOUT: &str = "\
 Collects /tmp/labs-USER/RUN/*.log from this machine, and over SSH from the others of the run (those of --hosts,
 else those that its launcher noted), and merges them in causal order: by the Lamport times (@31) that lines
 have in a run with --trace. Without, by time, as far as the clocks of the machines agree. How much is logged,
@@ -70,7 +70,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// After how many looks it is asked whether the run is alive, and for logs that are new.
 const ASK_EVERY: u32 = 5;
 
-pub(super) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {
+pub(crate) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {
     let run = match &arguments.run {
         Some(run) => run.clone(),
         None => logs::last(FOLDER).ok_or_else(|| {
@@ -109,7 +109,7 @@ pub(super) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {
 
 /// The lines of each log of a run, and what could not be read. Of all together so many bytes are read, of each
 /// the same share.
-pub(super) fn all(run: &RunId, machines: &[Machine], most: u64) -> (Vec<Vec<String>>, Vec<String>) {
+pub(crate) fn all(run: &RunId, machines: &[Machine], most: u64) -> (Vec<Vec<String>>, Vec<String>) {
     let mut room = Room::enter(run, machines);
     room.most = (most / room.logs.len().max(1) as u64).min(LOG_MAX);
     let mut merge = Merge::default();
