@@ -16,9 +16,6 @@ use crate::machines::answer;
 use labs::run::FOLDER;
 use labs::run::note::RunNote;
 
-/// The hidden verb.
-pub(crate) const NAME: &str = "here";
-
 /// How many runs of this machine are looked at for a launcher that is alive, the newest first.
 const RUNS_MAX: usize = 2_000;
 

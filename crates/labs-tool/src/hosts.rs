@@ -23,7 +23,7 @@ use netkit::ssh::Remote;
 use serde::{Deserialize, Serialize};
 
 use crate::machines::{Machine, Ran, ReachArguments, run, with_all};
-use crate::ps::columns;
+use crate::table;
 use labs::cli::progress::now;
 use labs::cli::{COULD_NOT_RUN, print, seconds};
 use labs::run::FOLDER;
@@ -500,7 +500,7 @@ fn text(all: &[Checked]) -> String {
             if checked.ready { "ready" } else { "NOT READY" }.to_owned(),
         ]);
     }
-    let mut text = columns(&lines);
+    let mut text = table::of(&lines);
     let mend = all.iter().flat_map(|checked| &checked.mend).map(|line| ("mend", line));
     let notes = all.iter().flat_map(|checked| &checked.notes).map(|line| ("note", line));
     for (what, line) in mend.chain(notes) {

@@ -11,10 +11,11 @@
 //! before them. One that comes later still is shown when it comes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::{IsTerminal, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::thread;
 use std::time::Duration;
 
+use anstyle::AnsiColor;
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use netkit::logs::{self, RunFolder};
@@ -25,10 +26,11 @@ use crate::here::{self, Logs};
 use crate::machines::{ANSWER_MAX, Machine, MachineArguments, with_all};
 use crate::ps::everywhere;
 use labs::cli::COULD_NOT_RUN;
-use labs::cli::offer;
+use labs::cli::{offer, paint};
 use labs::logs::{Level, LogLine};
-use labs::report::say;
 use labs::run::FOLDER;
+use labs::said::say;
+use labs::text::Paint;
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -408,19 +410,15 @@ impl Line {
 struct Out {
     processes: BTreeSet<u32>,
     level: Level,
-    colour: bool,
+    paint: Paint,
 }
-
-/// Colours of terminals that can be told apart on dark and on light, for one rank after the other.
-const COLOURS: [u8; 8] = [33, 208, 35, 170, 37, 136, 99, 167];
 
 impl Out {
     fn new(arguments: &Arguments) -> Self {
-        let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self {
             processes: arguments.process.iter().copied().collect(),
             level: arguments.level,
-            colour: is_wanted && std::io::stdout().is_terminal(),
+            paint: paint(),
         }
     }
 
@@ -444,13 +442,13 @@ impl Out {
     fn coloured(&self, line: &Line) -> String {
         // What stands in a log must not command the terminal.
         let text = netkit::text::one_line(&line.text, LINE_SHOWN);
-        let Some(rank) = line.rank.filter(|_| self.colour) else { return text };
-        let colour = COLOURS[rank as usize % COLOURS.len()];
-        let coloured = format!(" \x1b[38;5;{colour}mp{rank}\x1b[0m ");
-        let text = text.replacen(&format!(" p{rank} "), &coloured, 1);
+        let Some(rank) = line.rank else { return text };
+        let process = self.paint.of_rank(rank, &format!("p{rank}"));
+        let text = text.replacen(&format!(" p{rank} "), &format!(" {process} "), 1);
+        let colour = |colour, word| text.replacen(word, &self.paint.colour(colour, word), 1);
         match line.level {
-            Some(Level::Error) => text.replacen("ERROR", "\x1b[31mERROR\x1b[0m", 1),
-            Some(Level::Warn) => text.replacen("WARN", "\x1b[33mWARN\x1b[0m", 1),
+            Some(Level::Error) => colour(AnsiColor::Red, "ERROR"),
+            Some(Level::Warn) => colour(AnsiColor::Yellow, "WARN"),
             _ => text,
         }
     }

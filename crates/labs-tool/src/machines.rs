@@ -29,6 +29,9 @@ const REACH_MAX: Duration = Duration::from_secs(5);
 /// How long a machine may take to answer once it is reached, if ending a run is not part of it.
 pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(10);
 
+/// The hidden verb.
+const HERE: &str = "here";
+
 /// What an answer begins with: a login may print something before it.
 pub(crate) const ANSWER: &str = "labs-here ";
 
@@ -177,7 +180,7 @@ pub(crate) fn run<T: DeserializeOwned>(
 ) -> anyhow::Result<Ran<T>> {
     /// How a shell says that there is no such program, or that it cannot be run.
     const NOT_FOUND: [Option<i32>; 2] = [Some(126), Some(127)];
-    let words = [&[program, crate::here::NAME], words].concat();
+    let words = [&[program, HERE], words].concat();
     let output = remote.run(&words, stdin, at_most)?;
     if NOT_FOUND.contains(&output.status) {
         return Ok(Ran::Missing);

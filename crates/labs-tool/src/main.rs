@@ -15,6 +15,7 @@ mod ps;
 mod replay;
 mod states;
 mod stop;
+mod table;
 mod view;
 
 use std::collections::BTreeMap;
@@ -26,7 +27,8 @@ use clap::{Parser, Subcommand};
 
 use labs::cli::progress::Progress;
 use labs::cli::{COULD_NOT_RUN, finish, one_line, trace_file};
-use labs::report::{Report, say};
+use labs::report::Report;
+use labs::said::say;
 use labs::verdict::{End, StreamJudge};
 
 /// Look at what runs of the labs left

@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use crate::here::{self, Alive};
 use crate::machines::{ANSWER_MAX, Machine, MachineArguments, with_all};
+use crate::table;
 use labs::cli::{COULD_NOT_RUN, print};
-use labs::report::say;
+use labs::said::say;
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -134,26 +135,7 @@ fn table(rows: &[Row]) -> String {
             if row.stopped { "stopped" } else { "runs" }.to_owned(),
         ]);
     }
-    columns(&lines)
-}
-
-/// Text in columns.
-pub(crate) fn columns<const N: usize>(lines: &[[String; N]]) -> String {
-    let width = |column: usize| {
-        lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default()
-    };
-    let widths: Vec<_> = (0..N).map(width).collect();
-    let mut text = String::new();
-    for line in lines {
-        let mut row = String::new();
-        for (cell, width) in line.iter().zip(&widths) {
-            let cell = netkit::text::one_line(cell, 200);
-            row.push_str(&format!("{cell:<width$}  "));
-        }
-        text.push_str(row.trim_end());
-        text.push('\n');
-    }
-    text
+    table::of(&lines)
 }
 
 /// How long something has been there, in a word.

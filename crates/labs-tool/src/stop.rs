@@ -10,8 +10,8 @@ use crate::here::{self, Ended, STOP_MAX};
 use crate::machines::{MachineArguments, with_all};
 use crate::ps::everywhere;
 use labs::cli::{COULD_NOT_RUN, print};
-use labs::report::say;
 use labs::run::FOLDER;
+use labs::said::say;
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {

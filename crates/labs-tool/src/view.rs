@@ -17,7 +17,8 @@ use labs::cli::{print, trace_file};
 use labs::lab::Verb;
 use labs::logs::{LogLine, Placing};
 use labs::process::ProcessId;
-use labs::report::{check_other, check_regular, say};
+use labs::report::{check_other, check_regular};
+use labs::said::say;
 use labs::trace::Header;
 use labs::view::{LOGS_MAX, Trace, draw, page};
 

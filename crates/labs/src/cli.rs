@@ -19,7 +19,7 @@ mod simulate;
 pub mod trace_file;
 
 use std::fmt::Debug;
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,7 +29,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::faults::{Plan, PlanError, RULES_MAX};
 use crate::lab::{Lab, Verb};
-use crate::report::{Report, say};
+use crate::report::Report;
+use crate::said::say;
 
 /// The exit status of what could not be run, or judged.
 pub const COULD_NOT_RUN: u8 = 2;
@@ -106,7 +107,7 @@ impl Tool for NoTools {
     }
 }
 
-pub use self::output::{offer, print};
+pub use self::output::{offer, paint, print};
 /// What `labs replay` hands on to the program of a lab.
 pub use self::replay::ReplayArguments;
 /// The options of `run`, for a lab's own subcommand that is a run too.
@@ -260,7 +261,7 @@ fn dispatch<L: Lab>(command: Command<L>) -> anyhow::Result<u8> {
 pub fn finish(report: &Report, json: bool) -> anyhow::Result<u8> {
     print(&match json {
         true => format!("{}\n", serde_json::to_string(report)?),
-        false => report.to_text(std::io::stdout().is_terminal()),
+        false => report.to_text(paint()),
     })?;
     Ok(report.exit_status())
 }

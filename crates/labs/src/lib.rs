@@ -22,12 +22,14 @@ pub mod process;
 pub mod replay;
 pub mod report;
 pub mod run;
+pub mod said;
 pub mod script;
 pub mod shared_file;
 pub mod simulate;
 pub mod snapshot;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod text;
 pub mod trace;
 pub mod verdict;
 pub mod view;

@@ -14,7 +14,8 @@ use crate::check::{Channels, Counterexample, Options, STATES_MAX, check as explo
 use crate::faults::{Action, Fault, Rule, When};
 use crate::lab::{Lab, Place, Verb};
 use crate::process::{Process, ProcessId};
-use crate::report::{Report, say};
+use crate::report::Report;
+use crate::said::say;
 use crate::simulate::Chance;
 use crate::trace::Header;
 use crate::trace::event::FORMAT;

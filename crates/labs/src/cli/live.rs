@@ -18,7 +18,7 @@ pub use self::feed::Feed;
 pub use self::serve::Server;
 use crate::logs::Placing;
 use crate::process::ProcessId;
-use crate::report::say;
+use crate::said::say;
 use crate::trace::{Header, TraceEvent, What};
 use crate::view::Entry;
 

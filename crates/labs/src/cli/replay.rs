@@ -6,17 +6,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use anstyle::AnsiColor;
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, CommandFactory, FromArgMatches};
 use serde::Serialize;
 
 use super::made::Made;
-use super::output::WhileRead;
+use super::output::{WhileRead, paint};
 use super::progress::Progress;
 use super::simulate::{TraceTo, simulated};
 use super::{
@@ -26,7 +27,8 @@ use crate::check::panics::quietly;
 use crate::lab::{Lab, Place};
 use crate::process::{Process, ProcessId};
 use crate::replay::{Luck, Replay, Step};
-use crate::report::say;
+use crate::said::say;
+use crate::text::Paint;
 use crate::trace::event::Setup;
 use crate::trace::format::{LINE_MAX, Reader, Writer, parse};
 use crate::trace::{Header, TraceEvent, What};
@@ -452,7 +454,7 @@ fn tell(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
     let is_taken = outcome.states.as_deref() == Some(STANDARD_OUTPUT);
     let answer = match json {
         true => format!("{}\n", serde_json::to_string(outcome)?),
-        false => text(outcome, !is_taken && io::stdout().is_terminal()),
+        false => text(outcome, if is_taken { Paint::Plain } else { paint() }),
     };
     if is_taken {
         say(answer.trim_end());
@@ -461,14 +463,13 @@ fn tell(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
     print(&answer)
 }
 
-fn text(outcome: &Outcome, colour: bool) -> String {
+fn text(outcome: &Outcome, paint: Paint) -> String {
     let Outcome { lab, verb, run, processes, seed, events, followed, .. } = outcome;
     let mut lines =
         vec![format!("{lab} replay of {verb} {run}, {processes} processes, seed {seed}")];
-    let (bold, red, plain) = if colour { ("\x1b[1m", "\x1b[31m", "\x1b[0m") } else { ("", "", "") };
     let verdict = match outcome.same {
-        Some(true) => format!("{bold}the same{plain}"),
-        Some(false) => format!("{red}not the same{plain}"),
+        Some(true) => paint.bold("the same"),
+        Some(false) => paint.colour(AnsiColor::Red, "not the same"),
         None => "the same as far as it could be followed".to_owned(),
     };
     lines.push(match outcome.differences.is_empty() {

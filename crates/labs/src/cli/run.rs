@@ -15,8 +15,9 @@ use super::{Common, arguments_after_verb, check_trace, finish, key};
 use crate::faults::PlanError;
 use crate::lab::{Findings, Lab, Place, Summary, Verb};
 use crate::process::{Process as _, ProcessId};
-use crate::report::{PlaceOf, Report, Struck, say};
+use crate::report::{PlaceOf, Report, Struck};
 use crate::run::{Audience as _, Launch, Plan, UntilSignal, host_label};
+use crate::said::say;
 use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
 use crate::trace::{Header, What};
 

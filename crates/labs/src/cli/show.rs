@@ -14,8 +14,8 @@ use super::live::Live;
 use super::progress::{Progress, now};
 use crate::lab::Screen;
 use crate::process::ProcessId;
-use crate::report::say;
 use crate::run::{Audience, Participant};
+use crate::said::say;
 use crate::trace::TraceEvent;
 
 /// How often the picture is drawn anew at the most: the eye sees no more.

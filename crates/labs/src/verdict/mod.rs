@@ -97,6 +97,7 @@ pub use self::strong_completeness::StrongCompleteness;
 pub use self::tally::Tally;
 pub use self::true_count::TrueCount;
 use crate::process::ProcessId;
+pub(crate) use crate::text::counted;
 use crate::trace::{Happening, Note, Noted};
 
 /// A property that a lab demands of its runs.
@@ -512,16 +513,6 @@ pub trait Watch {
 
 /// Visits the tag of each message under way, with its sender and its receiver.
 pub type TagsUnderWay<'a> = dyn FnMut(&mut dyn FnMut(ProcessId, ProcessId, &mut u64)) + 'a;
-
-/// "1 token", "2 tokens".
-pub(crate) fn counted(n: u64, noun: &str) -> String {
-    let plural = match noun.strip_suffix('y') {
-        _ if n == 1 => noun.to_owned(),
-        Some(stem) => format!("{stem}ies"),
-        None => format!("{noun}s"),
-    };
-    format!("{n} {plural}")
-}
 
 /// "not yet: ..." or nothing more to wait for.
 fn not_yet(end: &End, missing: String) -> (Option<bool>, String) {
