@@ -1,6 +1,8 @@
 //! What holds of the workspace as a whole, and of no crate by itself: rules that are easily broken by one line
 //! in another place, and that no compiler looks at.
 
+mod circles;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
