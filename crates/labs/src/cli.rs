@@ -8,18 +8,17 @@
 //! or be judged.
 
 mod check;
-mod live;
+pub mod live;
 mod output;
-mod progress;
+pub mod progress;
 mod replay;
 mod run;
 mod show;
 mod simulate;
-pub mod tool;
-mod trace_file;
-mod verify;
+pub mod trace_file;
+pub mod verify;
 
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -28,16 +27,19 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
-pub use self::output::print;
+pub use self::output::{offer, paint, print};
+/// What `labs replay` hands on to the program of a lab.
+pub use self::replay::ReplayArguments;
 pub use self::run::{RunArguments, run};
 use crate::faults::{Plan, PlanError, RULES_MAX};
 use crate::lab::{Lab, Verb, World};
 use crate::planned::{Course, CourseOf, Planned};
-use crate::report::{Report, say};
+use crate::report::Report;
+use crate::said::say;
 use crate::trace::Identity;
 
 /// The exit status of what could not be run, or judged.
-const COULD_NOT_RUN: u8 = 2;
+pub const COULD_NOT_RUN: u8 = 2;
 
 const AFTER_HELP: &str = "\
 Every verb runs without options. A run ends with a report: what ran where, how many messages it took
@@ -70,7 +72,7 @@ enum Command {
     },
     /// Go through a trace of this lab again, and compare (`labs replay` calls it)
     #[command(hide = true)]
-    Replay(replay::ReplayArguments),
+    Replay(ReplayArguments),
     /// Judge a trace of this lab again (`labs verify` calls it)
     #[command(hide = true)]
     Verify(verify::VerifyArguments),
@@ -165,7 +167,7 @@ struct Typed<'a> {
 }
 
 /// What stands in the program of every lab, and tells it from others: `labs` runs only such ones.
-pub(crate) const MARK: &str = "this is the program of a lab: run, simulate, check, replay";
+pub const MARK: &str = "this is the program of a lab: run, simulate, check, replay";
 
 /// The program of a lab: its `main` calls this and does nothing else.
 pub fn main<L: Lab>() -> ExitCode {
@@ -241,17 +243,21 @@ fn identity(lab: &dyn Planned, verb: Verb, run: String, seed: u64) -> Identity {
 }
 
 /// Prints the report and returns the exit status that it means.
-fn finish(report: &Report, json: bool) -> anyhow::Result<u8> {
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn finish(report: &Report, json: bool) -> anyhow::Result<u8> {
     print(&match json {
         true => format!("{}\n", serde_json::to_string(report)?),
-        false => report.to_text(std::io::stdout().is_terminal()),
+        false => report.to_text(paint()),
     })?;
     Ok(report.exit_status())
 }
 
 /// What failed, and why, and why that, on one line. Some errors tell their cause themselves: then it is not
 /// said twice.
-fn one_line(error: &anyhow::Error) -> String {
+pub fn one_line(error: &anyhow::Error) -> String {
     error.chain().map(ToString::to_string).fold(String::new(), |line, cause| {
         match (line.is_empty(), line.contains(&cause)) {
             (true, _) => cause,
@@ -297,7 +303,11 @@ fn check_trace(common: &Common, others: impl Iterator<Item = PathBuf>) -> anyhow
 
 /// The key of `-i`, as whoever works in another folder needs it. That it cannot be read is said before
 /// anything is done: without a machine to reach nobody else would notice.
-fn key(path: &Path) -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub fn key(path: &Path) -> anyhow::Result<PathBuf> {
     let failed = || format!("-i: cannot read the key {}", path.display());
     crate::report::check_regular(path).with_context(failed)?;
     std::fs::File::open(path).with_context(failed)?;
@@ -328,7 +338,11 @@ fn faults(text: &str) -> Result<Faults, String> {
 }
 
 /// Reads a positive number of seconds.
-fn seconds(text: &str) -> Result<f64, String> {
+///
+/// # Errors
+///
+/// If the text is no number, or the time is too long.
+pub fn seconds(text: &str) -> Result<f64, String> {
     /// A week: longer than any course lets a run take, and far from the end of time.
     const MAX: f64 = 604_800.0;
     match text.parse::<f64>() {

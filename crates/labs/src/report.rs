@@ -2,24 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use anstyle::AnsiColor;
 use serde::{Serialize, Serializer};
 
 use crate::faults::{Plan, Toll};
 use crate::lab::{Findings, Prediction, Predictions};
 use crate::process::ProcessId;
+use crate::text::{Column, Paint, counted, table};
 use crate::trace::{Identity, Noted};
-use crate::verdict::{NEVER_BEGAN, PropertyKind, Verdict, counted};
+use crate::verdict::{NEVER_BEGAN, PropertyKind, Verdict};
 
 /// How many processes are listed one by one; of more, the first and the last.
 const LISTED_MAX: usize = 20;
-
-/// Says something on standard error. That nobody can hear it is no reason to fail.
-pub fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
 
 /// Refuses what is there and is no ordinary file: a pipe would hang, a device would lie.
 ///
@@ -224,10 +220,9 @@ impl Report {
         kinds.map(|kind| (kind.clone(), count(kind))).collect()
     }
 
-    /// The report for people; in colour if `colour` says so.
-    pub fn to_text(&self, colour: bool) -> String {
+    /// The report for people.
+    pub fn to_text(&self, paint: Paint) -> String {
         let mut text = String::new();
-        let paint = Paint(colour);
         self.write_text(&mut text, paint).expect("writing to a string cannot fail");
         text
     }
@@ -265,7 +260,7 @@ impl Report {
             writeln!(out, "  {step}")?;
         }
         for problem in &self.problems {
-            writeln!(out, "{} {problem}", paint.red("problem:"))?;
+            writeln!(out, "{} {problem}", paint.colour(AnsiColor::Red, "problem:"))?;
         }
         for killed in &self.killed {
             writeln!(out, "killed at the end: {killed}")?;
@@ -280,22 +275,22 @@ impl Report {
         if self.places.is_empty() {
             return Ok(());
         }
-        let titles = self.places[0].known.iter().map(|(title, _)| format!("  {title:>10}"));
-        let titles: String = titles.collect();
-        let head = format!("{:<9}{:<20}{:<8}{titles}", "process", "host", "pid");
-        writeln!(out, "\n{}", head.trim_end())?;
+        let mut columns = vec![Column::Left(9), Column::Left(20), Column::Left(8)];
+        columns.extend(self.places[0].known.iter().map(|_| Column::Right(12)));
+        let mut rows = vec![["process", "host", "pid"].map(str::to_owned).to_vec()];
+        rows[0].extend(self.places[0].known.iter().map(|(title, _)| (*title).to_owned()));
         let mut next = 0;
         for place in shown(&self.places).into_iter().flatten() {
             if place.process != next {
-                writeln!(out, "...")?;
+                rows.push(vec!["...".to_owned()]);
             }
             next = place.process + 1;
             let process = format!("p{}", place.process);
-            let known = place.known.iter().map(|(_, value)| format!("  {:>10}", cell(value)));
-            let known: String = known.collect();
-            let line = format!("{process:<9}{:<20}{:<8}{known}", place.host, place.pid);
-            writeln!(out, "{}", line.trim_end())?;
+            let mut row = vec![process, place.host.clone(), place.pid.to_string()];
+            row.extend(place.known.iter().map(|(_, value)| cell(value)));
+            rows.push(row);
         }
+        writeln!(out, "\n{}", table(&columns, &rows).join("\n"))?;
         if self.lines.is_empty() { Ok(()) } else { writeln!(out) }
     }
 
@@ -303,18 +298,20 @@ impl Report {
         if self.messages.is_empty() {
             return Ok(());
         }
-        writeln!(out, "\n{:<12}{:>12}  predicted", "message", "measured")?;
+        let mut rows = vec![["message", "measured", "  predicted"].map(str::to_owned)];
         for (kind, count) in &self.messages {
             let measured = count.measured.map_or("-".to_owned(), |n| n.to_string());
             let predicted = match &count.predicted {
-                None => "-".to_owned(),
-                Some(Prediction::Exactly(n)) => n.to_string(),
+                None => "  -".to_owned(),
+                Some(Prediction::Exactly(n)) => format!("  {n}"),
                 Some(Prediction::Within { min, max, mean }) => {
-                    format!("{min} to {max}, {mean:.1} on average")
+                    format!("  {min} to {max}, {mean:.1} on average")
                 }
             };
-            writeln!(out, "{kind:<12}{measured:>12}  {predicted}")?;
+            rows.push([kind.clone(), measured, predicted]);
         }
+        let columns = [Column::Left(12), Column::Right(12), Column::Left(0)];
+        writeln!(out, "\n{}", table(&columns, &rows).join("\n"))?;
         Ok(())
     }
 
@@ -322,19 +319,23 @@ impl Report {
         writeln!(out)?;
         for Struck { rule, struck } in &self.faults {
             match struck {
-                0 => writeln!(out, "fault {rule}: {}", paint.yellow("never struck"))?,
+                0 => writeln!(
+                    out,
+                    "fault {rule}: {}",
+                    paint.colour(AnsiColor::Yellow, "never struck")
+                )?,
                 1 => writeln!(out, "fault {rule}: struck once")?,
                 n => writeln!(out, "fault {rule}: struck {n} times")?,
             }
         }
         for broken in &self.assumptions_broken {
-            writeln!(out, "{} {broken}", paint.yellow("assumption broken:"))?;
+            writeln!(out, "{} {broken}", paint.colour(AnsiColor::Yellow, "assumption broken:"))?;
         }
         for verdict in &self.properties {
             let word = match verdict.holds() {
-                Some(true) => paint.green("holds   "),
-                Some(false) => paint.red("VIOLATED"),
-                None => paint.yellow("unknown "),
+                Some(true) => paint.colour(AnsiColor::Green, "holds   "),
+                Some(false) => paint.colour(AnsiColor::Red, "VIOLATED"),
+                None => paint.colour(AnsiColor::Yellow, "unknown "),
             };
             let kind = match verdict.kind {
                 PropertyKind::Safety => "safety",
@@ -382,32 +383,6 @@ fn shown<T>(all: &[T]) -> Vec<Option<&T>> {
     let half = LISTED_MAX / 2;
     let (first, last) = (&all[..half], &all[all.len() - half..]);
     first.iter().map(Some).chain([None]).chain(last.iter().map(Some)).collect()
-}
-
-/// Colours on a terminal, and nowhere else.
-#[derive(Clone, Copy)]
-struct Paint(bool);
-
-impl Paint {
-    fn bold(self, text: &str) -> String {
-        self.with("1", text)
-    }
-
-    fn red(self, text: &str) -> String {
-        self.with("31", text)
-    }
-
-    fn green(self, text: &str) -> String {
-        self.with("32", text)
-    }
-
-    fn yellow(self, text: &str) -> String {
-        self.with("33", text)
-    }
-
-    fn with(self, code: &str, text: &str) -> String {
-        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
-    }
 }
 
 #[cfg(test)]

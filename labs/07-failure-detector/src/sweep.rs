@@ -11,6 +11,7 @@ use labs::lab::{Findings, Lab, Place, Study};
 use labs::plot::{Axis, Curve, Mark, Plot, Point, Scale};
 use labs::process::{ProcessId, split_mix};
 use labs::simulate::{Chance, Limits, Network, Simulation};
+use labs::text::{self, Column};
 use labs::trace::Recorder;
 use labs::verdict::{Judge, Tally};
 use serde_json::json;
@@ -205,28 +206,27 @@ impl Row {
         })
     }
 
-    fn line(&self) -> String {
+    fn cells(&self) -> [String; 13] {
         let cell = |value: Option<f64>, digits: usize| {
             value.filter(|v| v.is_finite()).map_or("-".to_owned(), |v| format!("{v:.digits$}"))
         };
         let Measures { mistakes_s, .. } = &self.measures;
         let (measures, predicted) = (&self.measures, self.predicted.as_ref());
-        format!(
-            "{:>5}{:>7}{:>4}{:>7}{:>9}{:>7}{:>10}{:>9}{:>9}{:>7}{:>8}{:>9}{:>9}",
+        [
             format!("{:.0}%", self.loss * 100.0),
             format!("{:?}", self.delay),
-            self.threshold,
+            self.threshold.to_string(),
             cell(measures.detection_s(), 3),
             cell(measures.longest_detection_s(), 3),
             cell(Some(self.bound.as_secs_f64()), 3),
-            mistakes_s.len(),
+            mistakes_s.len().to_string(),
             cell(measures.recurrence_s(), 2),
             cell(predicted.map(|p| p.recurrence_s), 2),
             cell(measures.duration_s(), 3),
             cell(predicted.map(|p| p.duration_s), 3),
             cell(measures.accuracy(), 6),
             cell(predicted.map(|p| p.accuracy), 6),
-        )
+        ]
     }
 }
 
@@ -236,23 +236,14 @@ fn table(sweep: &Sweep, rows: &[Row]) -> Vec<String> {
         "{} runs of {rounds} heartbeats for each threshold K, one every {interval:?}; times in seconds:",
         sweep.runs
     );
-    let head = format!(
-        "{:>5}{:>7}{:>4}{:>7}{:>9}{:>7}{:>10}{:>9}{:>9}{:>7}{:>8}{:>9}{:>9}",
-        "loss",
-        "delay",
-        "K",
-        "T_D",
-        "longest",
-        "bound",
-        "mistakes",
-        "T_MR",
-        "theory",
-        "T_M",
-        "theory",
-        "P_A",
-        "theory"
-    );
-    [title, head].into_iter().chain(rows.iter().map(Row::line)).collect()
+    let columns = [5, 7, 4, 7, 9, 7, 10, 9, 9, 7, 8, 9, 9].map(Column::Right);
+    let head = [
+        "loss", "delay", "K", "T_D", "longest", "bound", "mistakes", "T_MR", "theory", "T_M",
+        "theory", "P_A", "theory",
+    ];
+    let all: Vec<_> =
+        [head.map(str::to_owned)].into_iter().chain(rows.iter().map(Row::cells)).collect();
+    [title].into_iter().chain(text::table(&columns, &all)).collect()
 }
 
 /// T_D and T_MR over the threshold, both in seconds: what one pays, and what one gets.

@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 
 use labs::process::ProcessId;
 use labs::snapshot::Wave;
+use labs::text::counted;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -416,7 +417,10 @@ impl Folder {
             told.push(format!("{others} other waves were not complete: discarded"));
         }
         if !self.unfinished.is_empty() {
-            told.push(format!("{} unfinished: discarded", files(self.unfinished.len())));
+            told.push(format!(
+                "{} unfinished: discarded",
+                counted(self.unfinished.len() as u64, "file")
+            ));
         }
         told
     }
@@ -469,10 +473,6 @@ pub fn read(
         return Err(damaged("it is another file than its name says".to_owned()));
     }
     Ok(checkpoint)
-}
-
-fn files(n: usize) -> String {
-    if n == 1 { "1 file".to_owned() } else { format!("{n} files") }
 }
 
 #[cfg(test)]

@@ -1,19 +1,26 @@
 //! `run --view`: the space-time diagram of a run in the browser, as it grows.
 //!
-//! The launcher follows the journals of the participants, as it does for a screen, and hands every event to
-//! [`crate::view`], whose server shows it. When the run has ended and was judged, the page gets what only the
+//! The launcher follows the journals of the participants, as it does for a screen, and hands every event to a
+//! [`Feed`], which a [`Server`] shows to browsers on this machine. When the run has ended and was judged, the page gets what only the
 //! launcher knows: who died, and how the run ended. It stays until Ctrl-C, for somebody looks at it.
+
+pub mod feed;
+pub mod open;
+pub mod serve;
+pub mod until;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use anyhow::Context as _;
 
+pub use self::feed::Feed;
+pub use self::serve::Server;
 use crate::logs::Placing;
 use crate::process::ProcessId;
-use crate::report::say;
+use crate::said::say;
 use crate::trace::{Header, TraceEvent, What};
-use crate::view::{Entry, Feed, Server, open};
+use crate::view::Entry;
 
 /// The page of a run in progress. Copies are the same page.
 #[derive(Clone, Debug)]

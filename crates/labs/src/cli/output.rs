@@ -4,9 +4,11 @@
 //! is wrong, and nothing is said. Or it cannot be written, as on a disk that is full: then what was asked for is
 //! not there, and whoever asked must be told. `println!` panics in both.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use anyhow::Context as _;
+
+use crate::text::Paint;
 
 /// Writes to standard output. That nobody reads it any more is no error.
 ///
@@ -22,11 +24,20 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 /// # Errors
 ///
 /// If it cannot be written.
-pub(super) fn offer(text: &str) -> anyhow::Result<bool> {
+pub fn offer(text: &str) -> anyhow::Result<bool> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         done => done.map(|()| true).context("cannot write to standard output"),
+    }
+}
+
+/// Colours on a terminal, unless its user wants none (`NO_COLOR`).
+pub fn paint() -> Paint {
+    let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    match io::stdout().is_terminal() && !is_unwanted {
+        true => Paint::Coloured,
+        false => Paint::Plain,
     }
 }
 

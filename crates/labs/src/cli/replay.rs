@@ -6,16 +6,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use anstyle::AnsiColor;
 use anyhow::{Context as _, bail, ensure};
 use clap::{ArgMatches, Args, FromArgMatches};
 use serde::Serialize;
 
-use super::output::WhileRead;
+use super::output::{WhileRead, paint};
 use super::progress::Progress;
 use super::simulate::{TraceTo, simulated};
 use super::{COULD_NOT_RUN, Command, Typed, command, print, trace_file};
@@ -23,7 +24,8 @@ use crate::check::panics::quietly;
 use crate::lab::{Place, Verb, World};
 use crate::planned::{Course, Planned};
 use crate::replay::{Luck, Replayed, Step};
-use crate::report::say;
+use crate::said::say;
+use crate::text::Paint;
 use crate::trace::event::Setup;
 use crate::trace::format::{LINE_MAX, Reader, Writer, parse};
 use crate::trace::{Header, Identity, TraceEvent, What};
@@ -46,16 +48,16 @@ const SHOWN: usize = 200;
 
 /// What `labs replay` hands on to the lab's program.
 #[derive(Args, Clone, Debug)]
-pub(super) struct ReplayArguments {
+pub struct ReplayArguments {
     /// A file that the lab wrote with --trace
-    pub(super) trace: PathBuf,
+    pub trace: PathBuf,
     /// Write the trace to FILE, each event with the state of its process after it; `-` is standard output, and
     /// the answer goes to standard error then
     #[arg(long, value_name = "FILE")]
-    pub(super) states: Option<PathBuf>,
+    pub states: Option<PathBuf>,
     /// Print what came of it as one JSON object
     #[arg(long)]
-    pub(super) json: bool,
+    pub json: bool,
 }
 
 /// What came of a replay.
@@ -439,7 +441,7 @@ fn tell(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
     let is_taken = outcome.states.as_deref() == Some(STANDARD_OUTPUT);
     let answer = match json {
         true => format!("{}\n", serde_json::to_string(outcome)?),
-        false => text(outcome, !is_taken && io::stdout().is_terminal()),
+        false => text(outcome, if is_taken { Paint::Plain } else { paint() }),
     };
     if is_taken {
         say(answer.trim_end());
@@ -448,15 +450,14 @@ fn tell(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
     print(&answer)
 }
 
-fn text(outcome: &Outcome, colour: bool) -> String {
+fn text(outcome: &Outcome, paint: Paint) -> String {
     let Outcome { identity, events, followed, .. } = outcome;
     let Identity { lab, verb, run, processes, seed } = identity;
     let mut lines =
         vec![format!("{lab} replay of {verb} {run}, {processes} processes, seed {seed}")];
-    let (bold, red, plain) = if colour { ("\x1b[1m", "\x1b[31m", "\x1b[0m") } else { ("", "", "") };
     let verdict = match outcome.same {
-        Some(true) => format!("{bold}the same{plain}"),
-        Some(false) => format!("{red}not the same{plain}"),
+        Some(true) => paint.bold("the same"),
+        Some(false) => paint.colour(AnsiColor::Red, "not the same"),
         None => "the same as far as it could be followed".to_owned(),
     };
     lines.push(match outcome.differences.is_empty() {

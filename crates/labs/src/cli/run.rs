@@ -16,8 +16,9 @@ use crate::faults::{self, PlanError};
 use crate::lab::{Findings, Lab, Launch, Remains, Summary, Verb, World};
 use crate::planned::{Deployed, Planned, PlannedLab};
 use crate::process::ProcessId;
-use crate::report::{PlaceOf, Report, Struck, say};
+use crate::report::{PlaceOf, Report, Struck};
 use crate::run::{Audience as _, Finished, Plan, UntilSignal, host_label};
+use crate::said::say;
 use crate::trace::{Header, Identity, Noted, What};
 
 /// The options of `run` that all labs share.
@@ -127,7 +128,7 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     // Better to know now than after the run.
     let needed = machines.hosts.iter().chain(&deployed.files).cloned();
     check_trace(common, needed)?;
-    if let Some(process) = faults.restarted().find(|&process| !lab.recovers(process)) {
+    if let Some(process) = faults.restarted().into_iter().find(|&process| !lab.recovers(process)) {
         return Err(PlanError::keeps_nothing(process)).context("--faults");
     }
     let identity = identity(lab, Verb::Run, run.to_string(), seed);

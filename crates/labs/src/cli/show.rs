@@ -12,10 +12,10 @@ use serde_json::json;
 
 use super::live::Live;
 use super::progress::{Progress, now};
-use crate::lab::Screen;
+use crate::lab::{Participant, Screen};
 use crate::process::ProcessId;
-use crate::report::say;
-use crate::run::{Audience, Participant};
+use crate::run::Audience;
+use crate::said::say;
 use crate::trace::TraceEvent;
 
 /// How often the picture is drawn anew at the most: the eye sees no more.

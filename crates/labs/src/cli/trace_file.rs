@@ -14,7 +14,7 @@ use crate::trace::format::Reader;
 /// # Errors
 ///
 /// If it is no ordinary file, or cannot be opened. The error names it.
-pub(super) fn open(path: &Path) -> anyhow::Result<BufReader<File>> {
+pub fn open(path: &Path) -> anyhow::Result<BufReader<File>> {
     check_regular(path).with_context(|| format!("cannot read {}", path.display()))?;
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     Ok(BufReader::new(file))
@@ -25,6 +25,6 @@ pub(super) fn open(path: &Path) -> anyhow::Result<BufReader<File>> {
 /// # Errors
 ///
 /// As [`open`], or if the file does not begin like a trace.
-pub(super) fn read(path: &Path) -> anyhow::Result<Reader<BufReader<File>>> {
+pub fn read(path: &Path) -> anyhow::Result<Reader<BufReader<File>>> {
     Reader::new(open(path)?).with_context(|| path.display().to_string())
 }

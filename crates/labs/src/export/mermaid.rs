@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use super::Exporter;
 use crate::process::ProcessId;
 use crate::trace::{Header, MessageId, Note, TraceEvent, What};
-use crate::view::Meaning;
+use crate::trace::Meaning;
 
 /// The most processes: more columns fit on no page.
 pub const PROCESSES_MAX: u32 = 256;
@@ -31,7 +31,7 @@ impl Mermaid {
         for process in 0..header.processes {
             writeln!(to, "    participant p{process}")?;
         }
-        let meaning = Meaning::of(&header.properties);
+        let meaning = crate::view::meaning::of(header);
         let inside = vec![false; header.processes as usize];
         Ok(Self { meaning, under_way: BTreeMap::new(), inside })
     }

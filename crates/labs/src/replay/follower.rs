@@ -96,7 +96,7 @@ impl<P: Process> Follower<P> {
             let mut process = self.process.clone();
             let stepped = attempt(&mut process, env, &mut choices, event.clone());
             let fits = match &stepped {
-                Ok(effects) => does(env.me, effects, told),
+                Ok(effects) => does::<P>(env.me, effects, told),
                 Err(_) => told.is_empty(),
             };
             if fits {

@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use super::journal::Events;
 use crate::process::ProcessId;
 use crate::trace::{Header, Note, Setup, TraceEvent, What, format};
-use crate::verdict::{End, Judge, StreamError, StreamJudge, Verdict};
+use crate::verdict::{Judgement, End, Judge, StreamError, StreamJudge, Verdict};
 
 /// The journal of one participant, in a file of this machine.
 #[derive(Clone, Debug)]
@@ -102,9 +102,9 @@ pub(super) fn judge(
     let trace_problem = writer.and_then(TraceFile::finish);
     let mut verdicts = stream.judge().verdicts(end);
     if !gaps.is_empty() {
-        for verdict in verdicts.iter_mut().filter(|verdict| verdict.holds != Some(false)) {
-            verdict.holds = None;
-            verdict.detail = format!("not judged to the end: {}", gaps.join("; "));
+        for verdict in verdicts.iter_mut().filter(|verdict| !verdict.is_violated()) {
+            let why = format!("not judged to the end: {}", gaps.join("; "));
+            verdict.judgement = Judgement::Unknown(why);
         }
     }
     Ok(Judged { judge: stream.judge().clone(), verdicts, gaps, trace_problem })

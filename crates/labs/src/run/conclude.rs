@@ -10,13 +10,14 @@ use netkit::hosts::Host;
 
 use super::collect::{self, Collected, Judged};
 use super::launcher::{Conductor, Hello, Loss, Member};
-use super::plan::{Finished, Participant, host_label};
+use super::plan::{Finished, host_label};
+use crate::lab::Participant;
 use super::visit::visit;
 use crate::faults::Action;
 use crate::process::ProcessId;
-use crate::report::NEVER_BEGAN;
+use crate::verdict::{Judgement, NEVER_BEGAN};
 use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
-use crate::trace::{Header, Setup, TraceEvent, Whereabouts};
+use crate::trace::{Identity, Header, Setup, TraceEvent, Whereabouts};
 use crate::verdict::End;
 
 /// How many machines are visited at once: several lines of the host file may name one server, and a usual
@@ -68,14 +69,17 @@ impl Conductor<'_> {
         };
         let header = Header {
             trace: FORMAT,
-            lab: plan.lab.to_owned(),
-            verb: "run".to_owned(),
-            run: plan.run.to_string(),
-            processes: plan.processes,
-            seed: plan.seed,
+            identity: Identity {
+                lab: plan.lab.to_owned(),
+                verb: "run".to_owned(),
+                run: plan.run.to_string(),
+                processes: plan.processes,
+                seed: plan.seed,
+            },
             arguments: plan.arguments.clone(),
             clocks: plan.trace.is_some() && plan.processes <= CLOCKS_MAX_PROCESSES,
             properties: plan.properties.clone(),
+            meaning: plan.meaning.clone(),
         };
         let judged = match self.started_at {
             Some(_) => {
@@ -288,8 +292,7 @@ fn not_started(header: &Header, end: &End) -> Judged {
     let judge = crate::verdict::Judge::new(&header.properties, header.processes);
     let mut verdicts = judge.verdicts(end);
     for verdict in &mut verdicts {
-        verdict.holds = None;
-        verdict.detail = NEVER_BEGAN.to_owned();
+        verdict.judgement = Judgement::Unknown(NEVER_BEGAN.to_owned());
     }
     Judged { judge, verdicts, gaps: Vec::new(), trace_problem: None }
 }

@@ -17,7 +17,7 @@ mod config;
 mod journal;
 mod key;
 mod launcher;
-pub(crate) mod note;
+pub mod note;
 mod participant;
 mod plan;
 mod routes;
@@ -39,12 +39,13 @@ use self::config::Config;
 use self::journal::Journal;
 pub use self::key::{Key, KeyError};
 pub use self::launcher::run;
-pub use self::plan::{Audience, Finished, Launch, Participant, Plan, host_label};
+pub use self::plan::{Audience, Finished, Plan, host_label};
 use crate::lab::{Lab, Place};
+use crate::mutant::Mutant;
 use crate::process::{Choices, ProcessId};
 
 /// The folder of all runs of a user: `/tmp/labs-<user>`.
-pub(crate) const FOLDER: &str = "labs";
+pub const FOLDER: &str = "labs";
 
 /// The subcommand that a participant is started with; people do not use it.
 pub const PARTICIPANT: &str = "participant";
@@ -98,30 +99,22 @@ fn participant_job(config: &Config, program: Program) -> Job {
 pub fn participant<L: Lab>() -> anyhow::Result<()> {
     let config = Config::read(io::stdin().lock())
         .map_err(|error| anyhow::anyhow!("this command is for the launcher to use ({error})"))?;
-    let options: L::Options = serde_json::from_value(config.options.clone())?;
-    let broken: Option<L::Broken> =
+    let lab: L = serde_json::from_value(config.options.clone())?;
+    let mistake: Option<L::Mistake> =
         config.broken.clone().map(serde_json::from_value).transpose()?;
     let ready = netkit::daemon::detach()?;
     let (host, log_path, journal) = match set_up::<L>(&config) {
         Ok(all) => all,
         Err(error) => ready.fail(&format!("{error:#}")),
     };
-    let built = options.clone();
-    let build = move |place: &Place| L::restore(&built, place, L::process(&built, place));
-    match broken {
-        None => participant::participate::<L, L::Process>(
-            config, options, host, log_path, journal, ready, build,
-        ),
-        Some(how) => participant::participate::<L, L::BrokenProcess>(
-            config,
-            options,
-            host,
-            log_path,
-            journal,
-            ready,
-            move |place| build(place).map(|process| L::broken(process, &how)),
-        ),
-    }
+    let built = lab.clone();
+    let build = move |place: &Place| {
+        let process = (built.deployment().restore)(&built, place, built.process(place))?;
+        Ok(Mutant::new(process, mistake))
+    };
+    participant::participate::<L, Mutant<L::Process, L::Mistake>>(
+        config, lab, host, log_path, journal, ready, build,
+    )
     .inspect_err(|error| log::error!("{error:#}"))
 }
 

@@ -18,30 +18,30 @@ use serde::{Deserialize, Serialize};
 use super::plan::Plan;
 
 /// The name of the file.
-pub(crate) const NAME: &str = "run.json";
+pub const NAME: &str = "run.json";
 
 /// The longest note that is read, in bytes: thousands of machines fit.
 const NOTE_MAX: u64 = 4 << 20;
 
 /// What there is to know about a run from outside.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct RunNote {
+pub struct RunNote {
     /// Which lab.
-    pub(crate) lab: String,
+    pub lab: String,
     /// Its name.
-    pub(crate) run: RunId,
+    pub run: RunId,
     /// How many participants it has.
-    pub(crate) processes: u32,
+    pub processes: u32,
     /// The command line after the verb.
-    pub(crate) arguments: Vec<String>,
+    pub arguments: Vec<String>,
     /// The launcher's process on this machine.
-    pub(crate) launcher: u32,
+    pub launcher: u32,
     /// When that was started, as [`census::started`] counts.
-    pub(crate) launcher_started: u64,
+    pub launcher_started: u64,
     /// The machines that the run takes place on.
-    pub(crate) hosts: Hosts,
+    pub hosts: Hosts,
     /// How to reach them.
-    pub(crate) launch: LaunchOptions,
+    pub launch: LaunchOptions,
 }
 
 impl RunNote {
@@ -72,7 +72,7 @@ impl RunNote {
     /// # Errors
     ///
     /// If it cannot be read, or is none.
-    pub(crate) fn read(folder: &RunFolder) -> anyhow::Result<Option<Self>> {
+    pub fn read(folder: &RunFolder) -> anyhow::Result<Option<Self>> {
         if !folder.files()?.iter().any(|(name, _)| name == NAME) {
             return Ok(None);
         }
@@ -84,7 +84,7 @@ impl RunNote {
     }
 
     /// Whether the launcher is there.
-    pub(crate) fn is_alive(&self) -> bool {
+    pub fn is_alive(&self) -> bool {
         census::started(self.launcher) == Some(self.launcher_started)
     }
 }

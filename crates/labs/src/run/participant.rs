@@ -41,7 +41,7 @@ use super::journal::{Entry, Journal};
 use super::wire::{LAUNCHER, MessageHeader, ToLauncher};
 use crate::faults::{Injector, Toll, Triggers};
 use crate::lab::{Application, Lab, Place};
-use crate::process::{Choices, Effect, Env, Event, Process, ProcessId};
+use crate::process::{Choices, EffectOf, Env, Event, Process, ProcessId};
 use crate::trace::Stamper;
 use crate::trace::note::TimerName;
 
@@ -79,7 +79,7 @@ type RequestOf<L> = <<L as Lab>::Process as Process>::Request;
 /// Runs one participant until the end of the run.
 pub(super) fn participate<L, P>(
     config: Config,
-    options: L::Options,
+    options: L,
     host: String,
     log_path: String,
     journal: Journal,
@@ -220,7 +220,7 @@ type Build<P> = Box<dyn FnOnce(&Place) -> Result<P, String>>;
 
 struct Driver<L: Lab, P: Process> {
     config: Config,
-    options: L::Options,
+    options: L,
     membership: Membership,
     host: String,
     log_path: String,
@@ -239,7 +239,7 @@ struct Driver<L: Lab, P: Process> {
     stamper: Stamper,
     journal: Journal,
     started_at: Instant,
-    effects: Vec<Effect<P>>,
+    effects: Vec<EffectOf<P>>,
     scratch: Vec<u8>,
 
     addresses: BTreeMap<ProcessId, SocketAddr>,

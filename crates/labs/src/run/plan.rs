@@ -9,22 +9,11 @@ use netkit::launch::LaunchOptions;
 use netkit::run_id::RunId;
 
 use crate::faults;
+use crate::lab::{Launch, Participant};
 use crate::overlay::Overlay;
 use crate::process::ProcessId;
-use crate::trace::TraceEvent;
-use crate::verdict::Spec;
-
-/// Who starts whom.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
-pub enum Launch {
-    /// The launcher starts all participants.
-    #[default]
-    Star,
-    /// The launcher starts the first, and each starts the next from its own machine.
-    Chain,
-    /// The launcher starts the first, and each starts those below it in the overlay.
-    Tree,
-}
+use crate::trace::{Meaning, TraceEvent};
+use crate::verdict::Property;
 
 /// Everything that a run needs to know.
 pub struct Plan {
@@ -47,7 +36,9 @@ pub struct Plan {
     /// How the participants are connected.
     pub overlay: Overlay,
     /// What is demanded of the run.
-    pub properties: Vec<Spec>,
+    pub properties: Vec<Property>,
+    /// How its indications are drawn.
+    pub meaning: Meaning,
     /// The lab's options as JSON.
     pub options: serde_json::Value,
     /// The mistake to make, as JSON.
@@ -85,17 +76,6 @@ impl Plan {
     pub(super) fn watches(&self) -> bool {
         !self.survives_crashes && !self.faults.stops_any()
     }
-}
-
-/// What is known of one participant.
-#[derive(Clone, Debug)]
-pub struct Participant {
-    /// Its machine as the host file names it.
-    pub host: String,
-    /// Its process id there; 0 if it never joined.
-    pub pid: u32,
-    /// Its log file there.
-    pub log: String,
 }
 
 /// A run that has ended, and been judged.

@@ -24,7 +24,9 @@ use serde::de::DeserializeOwned;
 use super::key::Key;
 use super::wire::{MessageHeader, PeerFrame, PeerFrameRef, kind_field};
 use crate::lab::Application;
-use crate::process::{Choices, Effect, Env, Event, Kind, Process, ProcessId, step_into};
+use crate::process::{
+    Choices, Effect, EffectOf, Env, Event, EventOf, Kind, Process, ProcessId, step_into,
+};
 use crate::trace::Stamper;
 
 /// The pause before a connection is tried again, the first time; each further one is twice as long.
@@ -156,7 +158,7 @@ struct Player<P: Process> {
     asked: VecDeque<P::Request>,
     timers: BTreeMap<TimerId, Use<P::Timer>>,
     running: BTreeMap<P::Timer, TimerId>,
-    effects: Vec<Effect<P>>,
+    effects: Vec<EffectOf<P>>,
     failure: Option<anyhow::Error>,
 }
 
@@ -190,7 +192,7 @@ impl<P: Process<Message: Serialize + DeserializeOwned>> Player<P> {
         self.timers.insert(timer, Use::Connect(peer));
     }
 
-    fn step(&mut self, net: &mut Net, event: Event<P>) {
+    fn step(&mut self, net: &mut Net, event: EventOf<P>) {
         self.env.now = Some(self.started_at.elapsed());
         let effects = std::mem::take(&mut self.effects);
         let mut effects = step_into(&mut self.process, self.env, &mut self.choices, event, effects);

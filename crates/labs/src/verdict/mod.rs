@@ -37,6 +37,7 @@ pub use self::stream::{StreamError, StreamJudge};
 pub use self::tally::Tally;
 pub use self::watch::{Check, State, TagsUnderWay, Watch};
 use crate::process::ProcessId;
+pub use crate::text::counted;
 use crate::trace::{Data, Note, Noted};
 
 /// The detail of every verdict on a run that never began.
@@ -247,14 +248,4 @@ impl Noted for End {
     fn data(&self) -> Data {
         Data::default()
     }
-}
-
-/// "1 token", "2 tokens", "2 entries".
-pub fn counted(n: u64, noun: &str) -> String {
-    let plural = match noun.strip_suffix('y') {
-        _ if n == 1 => noun.to_owned(),
-        Some(stem) => format!("{stem}ies"),
-        None => format!("{noun}s"),
-    };
-    format!("{n} {plural}")
 }

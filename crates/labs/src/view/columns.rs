@@ -193,7 +193,7 @@ impl<'a> Parts<'a> {
         Self { what, ..Self::default() }
     }
 
-    fn noted(what: u64, Note { kind, text }: &'a Note) -> Self {
+    fn noted(what: u64, Note { kind, text, .. }: &'a Note) -> Self {
         Self { what, kind, text, ..Self::default() }
     }
 

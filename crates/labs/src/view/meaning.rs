@@ -8,7 +8,7 @@ use crate::trace::{Header, Meaning};
 use crate::verdict::Pattern;
 
 /// What the kinds of indications and messages of a trace mean.
-pub(super) fn meaning(header: &Header) -> Meaning {
+pub fn of(header: &Header) -> Meaning {
     let mut meaning = header.meaning.clone();
     let patterns = header.properties.iter().filter_map(|property| property.pattern.as_ref());
     for pattern in patterns {
@@ -44,7 +44,7 @@ mod tests {
         };
         let said = Meaning::default().section("In", &["Out", "Thrown"]).waits("Arrived", "Read");
         let properties = vec![Property::fifo(), Property::pairwise_ordered("m", "Enter", "Exit")];
-        let meaning = meaning(&Header::new(identity, Vec::new(), properties, said));
+        let meaning = of(&Header::new(identity, Vec::new(), properties, said));
         let pair = |enter: &str, exit: &str| (enter.to_owned(), exit.to_owned());
         let sections = [pair("Enter", "Exit"), pair("In", "Out"), pair("In", "Thrown")];
         assert_eq!(meaning.sections, BTreeSet::from(sections));

@@ -12,7 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Chunk, Encoder, Meaning};
+use super::{Chunk, Encoder};
+use crate::trace::Meaning;
 use crate::process::ProcessId;
 use crate::trace::Header;
 use crate::verdict::{End, StreamJudge, Verdict};

@@ -13,11 +13,12 @@ use netkit::launch::{Job, LaunchEvent, Program, Stage as LaunchStage};
 use netkit::membership::Secret;
 
 use super::{Conductor, Hello, Report, Stage};
+use crate::lab::Launch;
 use crate::overlay::Contact;
 use crate::process::ProcessId;
 use crate::run::config::{Config, Relay};
 use crate::run::participant_job;
-use crate::run::plan::{Launch, Plan};
+use crate::run::plan::Plan;
 use crate::run::routes::launcher_addresses;
 use crate::run::wire::ToParticipant;
 

@@ -54,7 +54,7 @@ impl Conductor<'_> {
                 self.stage = Stage::Staying;
                 self.clear_deadline(net);
                 // Whoever asked for this must learn how to end it, in a pipe too.
-                crate::report::say(&format!(
+                crate::said::say(&format!(
                     "finished; the processes stay until you press Ctrl-C, or `labs stop {}`",
                     self.plan.run
                 ));

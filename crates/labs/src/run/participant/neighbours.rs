@@ -148,7 +148,7 @@ where
         warn!("lost {process}: {why}");
         self.tell(net, &ToLauncher::PeerLost { peer: process, why });
         if self.phase == Phase::Running
-            && let Some(request) = L::lost(process)
+            && let Some(request) = (self.options.deployment().lost)(process)
         {
             self.asked.push_back(request);
             self.settle(net);

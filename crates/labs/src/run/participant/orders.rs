@@ -52,7 +52,7 @@ where
             pid: std::process::id(),
             address: address.to_string(),
         };
-        match L::application(&self.options, &place) {
+        match (self.options.deployment().application)(&self.options, &place) {
             Ok(application) => self.application = Some(application),
             Err(error) => return self.fail(net, error.to_string()),
         }

@@ -11,7 +11,7 @@ use super::{
     Driver, EARLY_MAX, IndicationOf, Neighbour, Phase, RequestOf, TimerUse, WAITING_MAX, now,
 };
 use crate::lab::Lab;
-use crate::process::{Effect, Event, Kind, Process, ProcessId, step_into};
+use crate::process::{Effect, Event, EventOf, Kind, Process, ProcessId, step_into};
 use crate::run::journal::Entry;
 use crate::run::wire::{MessageHeader, PeerFrame, PeerFrameRef, ToLauncher, kind_field};
 use crate::trace::Stamper;
@@ -32,7 +32,7 @@ where
             info!("the algorithm starts");
             self.step(net, Event::Init);
         }
-        self.asked.extend(L::requests(&self.options, self.env.me, self.env.processes));
+        self.asked.extend(self.options.requests(self.env.me));
         while let Some((header, message, bytes)) = self.early.pop_front() {
             self.receive(net, header, message, bytes);
         }
@@ -86,7 +86,7 @@ where
     }
 
     /// An event that is not a receipt.
-    pub(super) fn happen(&mut self, net: &mut Net, event: Event<P>, entry: &Entry<'_>) {
+    pub(super) fn happen(&mut self, net: &mut Net, event: EventOf<P>, entry: &Entry<'_>) {
         if self.record(net, entry) {
             self.step(net, event);
         }
@@ -119,7 +119,7 @@ where
         at_us
     }
 
-    pub(super) fn step(&mut self, net: &mut Net, event: Event<P>) {
+    pub(super) fn step(&mut self, net: &mut Net, event: EventOf<P>) {
         let Some(process) = &mut self.process else { return };
         let effects = std::mem::take(&mut self.effects);
         let mut effects = step_into(process, self.env, &mut self.choices, event, effects);
@@ -200,11 +200,11 @@ where
                 Err(error) => return self.fail(net, format!("at {indication:?}: {error}")),
             }
         }
-        if let Some(contact) = L::contact(indication) {
+        if let Some(contact) = (self.options.deployment().contact)(indication) {
             let contact = contact.clone();
             self.meet(net, &contact);
         }
-        if L::is_finished(indication) {
+        if (self.options.deployment().is_finished)(indication) {
             info!("finished");
             self.tell(net, &ToLauncher::Finished);
         }

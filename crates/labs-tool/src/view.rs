@@ -10,18 +10,20 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use netkit::run_id::RunId;
 
-use super::machines::MachineArguments;
-use super::{here, logs, states};
-use crate::cli::{print, trace_file};
-use crate::lab::Verb;
-use crate::logs::{LogLine, Placing};
-use crate::process::ProcessId;
-use crate::report::{check_other, check_regular, say};
-use crate::trace::Header;
-use crate::view::{Feed, LOGS_MAX, Server, Trace, draw, open, page};
+use crate::machines::MachineArguments;
+use crate::{here, logs, states};
+use labs::cli::live::{Feed, Server, open};
+use labs::cli::{print, trace_file};
+use labs::lab::Verb;
+use labs::logs::{LogLine, Placing};
+use labs::process::ProcessId;
+use labs::report::{check_other, check_regular};
+use labs::said::say;
+use labs::trace::Header;
+use labs::view::{LOGS_MAX, Trace, draw, page};
 
 #[derive(Args, Debug)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// A file that a lab wrote with --trace
     trace: PathBuf,
     /// Where to write the page [default: the name of the trace, ending in .html]
@@ -64,7 +66,7 @@ const LOGS_CUT: &str = "labs: the page has not all lines of the logs: `labs logs
 /// How often a trace is looked at whether it has grown.
 const LOOK: Duration = Duration::from_millis(100);
 
-pub(super) fn view(arguments: &Arguments) -> anyhow::Result<u8> {
+pub(crate) fn view(arguments: &Arguments) -> anyhow::Result<u8> {
     match arguments.serve {
         true => serve(arguments),
         false => write(arguments),

@@ -1,4 +1,9 @@
-//! The command line of the tool `labs`, which knows no lab: it looks at what runs left.
+//! `labs`, a tool beside the labs: it looks at what their runs left, and knows no lab itself.
+//!
+//! Each verb is a module. Those that look at other machines run this same program there ([`machines`],
+//! [`here`]); those that need the algorithm of a trace run the program of its lab ([`lab_program`]).
+
+#![forbid(unsafe_code)]
 
 mod export;
 mod here;
@@ -10,6 +15,7 @@ mod ps;
 mod replay;
 mod states;
 mod stop;
+mod table;
 mod view;
 
 use std::process::ExitCode;
@@ -17,10 +23,10 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use super::verify::{VerifyArguments, judged};
-use super::{COULD_NOT_RUN, finish, one_line, trace_file};
-use crate::report::say;
-use crate::verdict::Property;
+use labs::cli::verify::{VerifyArguments, judged};
+use labs::cli::{COULD_NOT_RUN, finish, one_line, trace_file};
+use labs::said::say;
+use labs::verdict::Property;
 
 /// Look at what runs of the labs left
 #[derive(Debug, Parser)]
@@ -61,8 +67,7 @@ enum Verb {
     Replay(replay::Arguments),
 }
 
-/// The program `labs`.
-pub fn main() -> ExitCode {
+fn main() -> ExitCode {
     let done = match CommandLine::parse().verb {
         Verb::Verify(arguments) => verify(&arguments),
         Verb::View(arguments) => view::view(&arguments),

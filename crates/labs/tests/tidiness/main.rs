@@ -1,6 +1,9 @@
 //! What holds of the workspace as a whole, and of no crate by itself: rules that are easily broken by one line
 //! in another place, and that no compiler looks at.
 
+mod circles;
+mod invariants;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -122,26 +125,6 @@ fn dependencies_point_one_way() {
     let manifest = read(&root().join("crates/netkit/Cargo.toml"));
     let up = code(&manifest, "#").filter(|(_, line)| names(line, "labs"));
     assert_none(&up.map(|(number, line)| format!("netkit:{number}: {line}")).collect::<Vec<_>>());
-}
-
-#[test]
-fn pure_modules_do_not_name_netkit() {
-    let source = root().join("crates/labs/src");
-    let is_pure = |path: &PathBuf| {
-        let first = path.strip_prefix(&source).unwrap().iter().next().unwrap();
-        !["cli", "cli.rs", "run"].iter().any(|driver| first == *driver)
-    };
-    let pure: Vec<_> = files(&source).into_iter().filter(is_pure).collect();
-    assert!(pure.len() > 20, "{pure:?}");
-    let mut wrong = Vec::new();
-    for path in pure {
-        for (number, line) in code(&read(&path), "//") {
-            if line.contains("netkit") {
-                wrong.push(format!("{}:{number}: {line}", path.display()));
-            }
-        }
-    }
-    assert_none(&wrong);
 }
 
 #[test]

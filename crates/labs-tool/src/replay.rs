@@ -8,19 +8,20 @@ use std::process::Command;
 
 use anyhow::Context as _;
 use clap::Args;
+use labs::cli::ReplayArguments;
 
-use super::lab_program;
+use crate::lab_program;
 
 #[derive(Args, Debug)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     #[command(flatten)]
-    replay: super::super::replay::ReplayArguments,
+    replay: ReplayArguments,
     /// The lab's program [default: the one of that name beside this program]
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
 }
 
-pub(super) const ABOUT: &str = "\
+pub(crate) const ABOUT: &str = "\
 A trace is a schedule: the same events happen again to the same processes, and what they do is compared
 with what the trace says. A trace of `simulate` is run again from its seed too, and must come out the
 same, byte for byte. A counterexample of `check` is followed step by step. In a trace of `run` each process
@@ -37,7 +38,7 @@ The lab's own program does it, which lies beside this one (`cargo build` builds 
 Exit status: 0 the same; 1 not the same; 2 it could not be followed to the end.";
 
 /// Runs the lab's program in place of this one: does not return if that succeeds.
-pub(super) fn replay(arguments: &Arguments) -> anyhow::Result<u8> {
+pub(crate) fn replay(arguments: &Arguments) -> anyhow::Result<u8> {
     let program = match &arguments.program {
         Some(program) => program.clone(),
         None => lab_program::of(&arguments.replay.trace)?,

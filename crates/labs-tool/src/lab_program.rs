@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use memchr::memmem;
 
-use crate::cli::{MARK, trace_file};
+use labs::cli::{MARK, trace_file};
 
 /// The largest program that is looked into, in bytes: one built for debugging has some hundred megabytes.
 const PROGRAM_MAX: u64 = 1 << 30;
@@ -24,7 +24,7 @@ const PART: usize = 1 << 20;
 /// # Errors
 ///
 /// If the trace cannot be read, names no program, or there is none of that name that is a lab.
-pub(super) fn of(trace: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn of(trace: &Path) -> anyhow::Result<PathBuf> {
     beside(&lab_of(trace)?)
 }
 

@@ -1,16 +1,11 @@
 //! Standard output that cannot be written, and that nobody reads to the end.
 
+mod common;
+
 use std::fs::File;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// The example program, which `cargo test` builds beside the tests.
-fn greet() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let program = test.parent().unwrap().parent().unwrap().join("examples/greet");
-    assert!(program.exists(), "run `cargo build -p labs --example greet` first");
-    program
-}
+use self::common::greet;
 
 /// Everything that writes to standard output: verbs of a lab, and those of the tool.
 fn commands(folder: &tempfile::TempDir) -> Vec<Command> {

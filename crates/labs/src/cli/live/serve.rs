@@ -15,9 +15,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::Feed;
-use super::feed::{News, Place, live_page};
-use super::until::{Until, now};
+use super::feed::{Feed, News, Place};
+use super::until::Until;
+use crate::cli::progress::now;
 
 /// How many browsers may look on at once: a class in front of one machine.
 pub const CONNECTIONS_MAX: usize = 64;
@@ -110,7 +110,7 @@ fn answer(mut stream: TcpStream, feed: &Feed, port: u16, has_seat: bool) -> io::
     };
     match route(&request, port) {
         Ok(Route::Page) => {
-            let page = live_page(feed)?;
+            let page = feed.page()?;
             let length = page.len();
             let head = head("200 OK", "text/html; charset=utf-8");
             write!(stream, "{head}Content-Length: {length}\r\nConnection: close\r\n\r\n")?;

@@ -1,7 +1,7 @@
 //! The machines that a command of `labs` asks: this one, and others over SSH.
 //!
 //! There is no service of ours on any machine. Whoever wants to know something runs this same program there,
-//! with the hidden verb `here` ([`super::here`]), which answers in one line and ends. The program is expected at
+//! with the hidden verb `here` ([`crate::here`]), which answers in one line and ends. The program is expected at
 //! the same path, as with a shared home, or is copied with `--push`.
 
 use std::path::{Path, PathBuf};
@@ -17,41 +17,44 @@ use netkit::ssh::Remote;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cli::{key, print};
-use crate::run::note::RunNote;
+use labs::cli::{key, print};
+use labs::run::note::RunNote;
 
 /// How many machines are asked at once: what takes time is waiting for them.
-pub(super) const AT_ONCE: usize = 16;
+pub(crate) const AT_ONCE: usize = 16;
 
 /// How long each step of reaching a machine may take: somebody waits in front of it.
 const REACH_MAX: Duration = Duration::from_secs(5);
 
 /// How long a machine may take to answer once it is reached, if ending a run is not part of it.
-pub(super) const ANSWER_MAX: Duration = Duration::from_secs(10);
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// The hidden verb.
+const HERE: &str = "here";
 
 /// What an answer begins with: a login may print something before it.
-pub(super) const ANSWER: &str = "labs-here ";
+pub(crate) const ANSWER: &str = "labs-here ";
 
 /// How many letters of what a failed command said are shown.
 const SAID: usize = 300;
 
 /// Which machines, and how they are reached.
 #[derive(Args, Clone, Debug, Default)]
-pub(super) struct MachineArguments {
+pub(crate) struct MachineArguments {
     /// The machines, one a line: [user@]host[:port] [default: this one, and those of the runs that were
     /// started from here]
     #[arg(long, value_name = "FILE")]
-    pub(super) hosts: Option<PathBuf>,
+    pub(crate) hosts: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) reach: ReachArguments,
+    pub(crate) reach: ReachArguments,
 }
 
 /// How machines are reached.
 #[derive(Args, Clone, Debug, Default)]
-pub(super) struct ReachArguments {
+pub(crate) struct ReachArguments {
     /// Copy this program to the machines, if they do not have it at the same path
     #[arg(long)]
-    pub(super) push: bool,
+    pub(crate) push: bool,
     /// Trust machines whose host key is not known yet, and remember it. A changed key is refused anyway
     #[arg(long)]
     accept_new: bool,
@@ -65,14 +68,14 @@ pub(super) struct ReachArguments {
 
 /// A machine other than this one, and how it is reached.
 #[derive(Clone, Debug)]
-pub(super) struct Machine {
-    pub(super) host: Host,
-    pub(super) options: LaunchOptions,
+pub(crate) struct Machine {
+    pub(crate) host: Host,
+    pub(crate) options: LaunchOptions,
 }
 
 impl MachineArguments {
     /// The machines to ask beside this one: those of the file, or those of these runs.
-    pub(super) fn machines(&self, notes: &[RunNote]) -> anyhow::Result<Vec<Machine>> {
+    pub(crate) fn machines(&self, notes: &[RunNote]) -> anyhow::Result<Vec<Machine>> {
         // Even if there is no machine to reach: what is wrong in it is to be said.
         let options = self.reach.options(LaunchOptions::default())?;
         let mut machines: Vec<Machine> = Vec::new();
@@ -100,7 +103,7 @@ impl MachineArguments {
 
 impl ReachArguments {
     /// The options of a run, but for what is said here, and for the program, which is this one.
-    pub(super) fn options(&self, from: LaunchOptions) -> anyhow::Result<LaunchOptions> {
+    pub(crate) fn options(&self, from: LaunchOptions) -> anyhow::Result<LaunchOptions> {
         let absolute = |path: &Path| {
             std::path::absolute(path).with_context(|| format!("there is no {}", path.display()))
         };
@@ -120,18 +123,18 @@ impl ReachArguments {
 
 impl Machine {
     /// The machine as it is called in answers.
-    pub(super) fn label(&self) -> String {
-        crate::run::host_label(&self.host)
+    pub(crate) fn label(&self) -> String {
+        labs::run::host_label(&self.host)
     }
 
     /// Connects to it. Several are reached at once, so nobody is asked for a passphrase.
-    pub(super) fn connect(&self) -> anyhow::Result<Remote> {
+    pub(crate) fn connect(&self) -> anyhow::Result<Remote> {
         let options = LaunchOptions { ask: false, ..self.options.clone() };
         Ok(Remote::connect(&self.host, &options)?)
     }
 
     /// Asks it something.
-    pub(super) fn ask<T: DeserializeOwned>(
+    pub(crate) fn ask<T: DeserializeOwned>(
         &self,
         words: &[&str],
         at_most: Duration,
@@ -140,7 +143,7 @@ impl Machine {
     }
 
     /// Asks it something over a connection to it.
-    pub(super) fn ask_over<T: DeserializeOwned>(
+    pub(crate) fn ask_over<T: DeserializeOwned>(
         &self,
         remote: &mut Remote,
         words: &[&str],
@@ -161,14 +164,14 @@ impl Machine {
 }
 
 /// What came of running this program on a machine.
-pub(super) enum Ran<T> {
+pub(crate) enum Ran<T> {
     Answered(T),
     /// The program is not there, or cannot be run there.
     Missing,
 }
 
 /// Runs this program on a machine, and reads its answer.
-pub(super) fn run<T: DeserializeOwned>(
+pub(crate) fn run<T: DeserializeOwned>(
     remote: &mut Remote,
     program: &str,
     words: &[&str],
@@ -177,7 +180,7 @@ pub(super) fn run<T: DeserializeOwned>(
 ) -> anyhow::Result<Ran<T>> {
     /// How a shell says that there is no such program, or that it cannot be run.
     const NOT_FOUND: [Option<i32>; 2] = [Some(126), Some(127)];
-    let words = [&[program, super::here::NAME], words].concat();
+    let words = [&[program, HERE], words].concat();
     let output = remote.run(&words, stdin, at_most)?;
     if NOT_FOUND.contains(&output.status) {
         return Ok(Ran::Missing);
@@ -197,12 +200,12 @@ pub(super) fn run<T: DeserializeOwned>(
 }
 
 /// Prints the answer of this machine to whoever runs this program on it.
-pub(super) fn answer(value: &impl Serialize) -> anyhow::Result<()> {
+pub(crate) fn answer(value: &impl Serialize) -> anyhow::Result<()> {
     print(&format!("{ANSWER}{}\n", serde_json::to_string(value)?))
 }
 
 /// Does the same with all of them, several at once; the results are in their order.
-pub(super) fn with_all<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub(crate) fn with_all<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(all.len()));
     std::thread::scope(|scope| {

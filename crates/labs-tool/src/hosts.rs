@@ -22,13 +22,14 @@ use netkit::membership::Secret;
 use netkit::ssh::Remote;
 use serde::{Deserialize, Serialize};
 
-use super::machines::{Machine, Ran, ReachArguments, run, with_all};
-use super::ps::columns;
-use crate::cli::{COULD_NOT_RUN, print, seconds};
-use crate::run::FOLDER;
+use crate::machines::{Machine, Ran, ReachArguments, run, with_all};
+use crate::table;
+use labs::cli::progress::now;
+use labs::cli::{COULD_NOT_RUN, print, seconds};
+use labs::run::FOLDER;
 
 #[derive(Args, Debug)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// The machines, one a line: [user@]host[:port] [slots=N]
     #[arg(value_name = "FILE", default_value = "hosts.txt")]
     hosts: PathBuf,
@@ -45,7 +46,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) const ABOUT: &str = "\
+pub(crate) const ABOUT: &str = "\
 Tries every machine as `run` would use it, all at once:
 
   SSH      its name resolves, its server answers, its host key is the known one, a key logs in
@@ -119,7 +120,7 @@ struct Request {
 
 /// What a machine says of itself.
 #[derive(Debug, Deserialize, Serialize)]
-pub(super) struct Look {
+pub(crate) struct Look {
     machine: String,
     hash: Option<String>,
     /// Free bytes in its /tmp, or why logs cannot be written.
@@ -144,7 +145,7 @@ struct Called {
     back: Result<(), String>,
 }
 
-pub(super) fn hosts(arguments: &Arguments) -> anyhow::Result<u8> {
+pub(crate) fn hosts(arguments: &Arguments) -> anyhow::Result<u8> {
     let hosts = Hosts::read(&arguments.hosts)?;
     let options = LaunchOptions {
         connect_timeout: Duration::from_secs_f64(arguments.timeout),
@@ -440,7 +441,7 @@ fn hear<T: serde::de::DeserializeOwned>(stream: impl Read) -> io::Result<T> {
 // Calls, at the other end.
 
 /// What this program does on a machine that is tried, for who asks it to.
-pub(super) fn look_for(asker: impl Read) -> anyhow::Result<Look> {
+pub(crate) fn look_for(asker: impl Read) -> anyhow::Result<Look> {
     Ok(look_here(&hear(asker).context("nobody said where to call")?))
 }
 
@@ -499,7 +500,7 @@ fn text(all: &[Checked]) -> String {
             if checked.ready { "ready" } else { "NOT READY" }.to_owned(),
         ]);
     }
-    let mut text = columns(&lines);
+    let mut text = table::of(&lines);
     let mend = all.iter().flat_map(|checked| &checked.mend).map(|line| ("mend", line));
     let notes = all.iter().flat_map(|checked| &checked.notes).map(|line| ("note", line));
     for (what, line) in mend.chain(notes) {
@@ -518,13 +519,7 @@ fn cell(check: &Check) -> String {
     .to_owned()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a deadline is a matter of real time")]
-fn now() -> Instant {
-    Instant::now()
-}
-
 /// Microseconds since 1970.
-#[expect(clippy::disallowed_methods, reason = "it is the clock that is compared")]
 fn unix_us() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     since.as_micros().try_into().unwrap_or(u64::MAX)

@@ -7,13 +7,14 @@ use clap::Args;
 use netkit::run_id::RunId;
 use serde::Serialize;
 
-use super::here::{self, Alive};
-use super::machines::{ANSWER_MAX, Machine, MachineArguments, with_all};
-use crate::cli::{COULD_NOT_RUN, print};
-use crate::report::say;
+use crate::here::{self, Alive};
+use crate::machines::{ANSWER_MAX, Machine, MachineArguments, with_all};
+use crate::table;
+use labs::cli::{COULD_NOT_RUN, print};
+use labs::said::say;
 
 #[derive(Args, Debug)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     #[command(flatten)]
     machines: MachineArguments,
     /// Print a list of JSON objects
@@ -21,7 +22,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) const ABOUT: &str = "\
+pub(crate) const ABOUT: &str = "\
 Looks at the processes of this machine, and over SSH at those of the machines of every run whose launcher
 is here, or of --hosts. A launcher is the command in the foreground; participants (p0, p1, ...) are the
 daemons that it started. Nothing is alive unless its launcher is: a participant that no longer hears it ends
@@ -31,18 +32,18 @@ Exit status: 0; 2 if a machine could not be asked.";
 
 /// One process of a run.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-pub(super) struct Row {
-    pub(super) run: RunId,
+pub(crate) struct Row {
+    pub(crate) run: RunId,
     /// None for the launcher.
-    pub(super) rank: Option<u32>,
-    pub(super) lab: String,
-    pub(super) host: String,
-    pub(super) pid: u32,
-    pub(super) since_s: u64,
-    pub(super) stopped: bool,
+    pub(crate) rank: Option<u32>,
+    pub(crate) lab: String,
+    pub(crate) host: String,
+    pub(crate) pid: u32,
+    pub(crate) since_s: u64,
+    pub(crate) stopped: bool,
 }
 
-pub(super) fn ps(arguments: &Arguments) -> anyhow::Result<u8> {
+pub(crate) fn ps(arguments: &Arguments) -> anyhow::Result<u8> {
     let machines = arguments.machines.machines(&here::launchers())?;
     let (rows, problems) = everywhere(&machines);
     problems.iter().for_each(|problem| say(&format!("labs: {problem}")));
@@ -55,7 +56,7 @@ pub(super) fn ps(arguments: &Arguments) -> anyhow::Result<u8> {
 }
 
 /// The processes of all runs on this machine and on these, and which machines could not be asked.
-pub(super) fn everywhere(machines: &[Machine]) -> (Vec<Row>, Vec<String>) {
+pub(crate) fn everywhere(machines: &[Machine]) -> (Vec<Row>, Vec<String>) {
     let answers =
         with_all(machines, |machine| (machine.label(), machine.ask::<Alive>(&["ps"], ANSWER_MAX)));
     let mut problems = Vec::new();
@@ -134,30 +135,11 @@ fn table(rows: &[Row]) -> String {
             if row.stopped { "stopped" } else { "runs" }.to_owned(),
         ]);
     }
-    columns(&lines)
-}
-
-/// Text in columns.
-pub(super) fn columns<const N: usize>(lines: &[[String; N]]) -> String {
-    let width = |column: usize| {
-        lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default()
-    };
-    let widths: Vec<_> = (0..N).map(width).collect();
-    let mut text = String::new();
-    for line in lines {
-        let mut row = String::new();
-        for (cell, width) in line.iter().zip(&widths) {
-            let cell = netkit::text::one_line(cell, 200);
-            row.push_str(&format!("{cell:<width$}  "));
-        }
-        text.push_str(row.trim_end());
-        text.push('\n');
-    }
-    text
+    table::of(&lines)
 }
 
 /// How long something has been there, in a word.
-pub(super) fn since(age: Duration) -> String {
+pub(crate) fn since(age: Duration) -> String {
     match age.as_secs() {
         seconds @ 0..=119 => format!("{seconds} s"),
         seconds @ 120..=7_199 => format!("{} min", seconds / 60),

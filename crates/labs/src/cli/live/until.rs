@@ -3,14 +3,16 @@
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
+use crate::cli::progress::now;
+
 /// Reads from a socket until a point in time.
-pub(crate) struct Until<'a, S> {
+pub struct Until<'a, S> {
     /// The socket.
-    pub(crate) stream: &'a S,
+    pub stream: &'a S,
     /// How its time-out is set.
-    pub(crate) set_timeout: fn(&S, Option<Duration>) -> io::Result<()>,
+    pub set_timeout: fn(&S, Option<Duration>) -> io::Result<()>,
     /// The point in time. What comes later is an error, [`TimedOut`](io::ErrorKind::TimedOut).
-    pub(crate) deadline: Instant,
+    pub deadline: Instant,
 }
 
 impl<S> Read for Until<'_, S>
@@ -24,10 +26,4 @@ where
         let read = (&*self.stream).read(into);
         if now() >= self.deadline { Err(io::ErrorKind::TimedOut.into()) } else { read }
     }
-}
-
-/// The clock of this machine: other programs live in real time.
-#[expect(clippy::disallowed_methods, reason = "a deadline for what is no process of a lab")]
-pub(crate) fn now() -> Instant {
-    Instant::now()
 }

@@ -1,7 +1,7 @@
 //! The states of the processes, for the page.
 //!
 //! A trace says what happened and not what the processes were in between. But it is a schedule, and the lab's
-//! program finds their states by going through it again ([`crate::replay`]). It is run beside, and writes the
+//! program finds their states by going through it again ([`labs::replay`]). It is run beside, and writes the
 //! trace with states into a socket: nothing is left behind, whatever happens.
 
 use std::io::BufReader;
@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use super::lab_program;
-use crate::cli::trace_file;
-use crate::view::until::{Until, now};
-use crate::view::{Page, Trace, draw};
+use crate::lab_program;
+use labs::cli::live::until::Until;
+use labs::cli::progress::now;
+use labs::cli::trace_file;
+use labs::view::{Page, Trace, draw};
 
 /// The longest trace whose states are looked for without being asked, in bytes: some ten thousand events. The
 /// page of a longer one would be mostly states, and nobody waits for them.
@@ -31,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// # Errors
 ///
 /// If its states cannot be found. It can be drawn without.
-pub(super) fn draw_with_states(
+pub(crate) fn draw_with_states(
     trace: &Path,
     program: Option<&Path>,
 ) -> anyhow::Result<Option<Page>> {

@@ -11,27 +11,29 @@
 //! before them. One that comes later still is shown when it comes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::{IsTerminal, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::thread;
 use std::time::Duration;
 
+use anstyle::AnsiColor;
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use netkit::logs::{self, RunFolder};
 use netkit::run_id::RunId;
 use netkit::ssh::Remote;
 
-use super::here::{self, Logs};
-use super::machines::{ANSWER_MAX, Machine, MachineArguments, with_all};
-use super::ps::everywhere;
-use crate::cli::COULD_NOT_RUN;
-use crate::cli::output::offer;
-use crate::logs::{Level, LogLine};
-use crate::report::say;
-use crate::run::FOLDER;
+use crate::here::{self, Logs};
+use crate::machines::{ANSWER_MAX, Machine, MachineArguments, with_all};
+use crate::ps::everywhere;
+use labs::cli::COULD_NOT_RUN;
+use labs::cli::{offer, paint};
+use labs::logs::{Level, LogLine};
+use labs::run::FOLDER;
+use labs::said::say;
+use labs::text::Paint;
 
 #[derive(Args, Debug)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// The name of the run, as reports and `labs ps` show it [default: the newest on this machine]
     run: Option<RunId>,
     #[command(flatten)]
@@ -47,7 +49,7 @@ pub(super) struct Arguments {
     level: Level,
 }
 
-pub(super) const ABOUT: &str = "\
+pub(crate) const ABOUT: &str = "\
 Collects /tmp/labs-USER/RUN/*.log from this machine, and over SSH from the others of the run (those of --hosts,
 else those that its launcher noted), and merges them in causal order: by the Lamport times (@31) that lines
 have in a run with --trace. Without, by time, as far as the clocks of the machines agree. How much is logged,
@@ -70,7 +72,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// After how many looks it is asked whether the run is alive, and for logs that are new.
 const ASK_EVERY: u32 = 5;
 
-pub(super) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {
+pub(crate) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {
     let run = match &arguments.run {
         Some(run) => run.clone(),
         None => logs::last(FOLDER).ok_or_else(|| {
@@ -109,7 +111,7 @@ pub(super) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {
 
 /// The lines of each log of a run, and what could not be read. Of all together so many bytes are read, of each
 /// the same share.
-pub(super) fn all(run: &RunId, machines: &[Machine], most: u64) -> (Vec<Vec<String>>, Vec<String>) {
+pub(crate) fn all(run: &RunId, machines: &[Machine], most: u64) -> (Vec<Vec<String>>, Vec<String>) {
     let mut room = Room::enter(run, machines);
     room.most = (most / room.logs.len().max(1) as u64).min(LOG_MAX);
     let mut merge = Merge::default();
@@ -408,19 +410,15 @@ impl Line {
 struct Out {
     processes: BTreeSet<u32>,
     level: Level,
-    colour: bool,
+    paint: Paint,
 }
-
-/// Colours of terminals that can be told apart on dark and on light, for one rank after the other.
-const COLOURS: [u8; 8] = [33, 208, 35, 170, 37, 136, 99, 167];
 
 impl Out {
     fn new(arguments: &Arguments) -> Self {
-        let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self {
             processes: arguments.process.iter().copied().collect(),
             level: arguments.level,
-            colour: is_wanted && std::io::stdout().is_terminal(),
+            paint: paint(),
         }
     }
 
@@ -444,13 +442,13 @@ impl Out {
     fn coloured(&self, line: &Line) -> String {
         // What stands in a log must not command the terminal.
         let text = netkit::text::one_line(&line.text, LINE_SHOWN);
-        let Some(rank) = line.rank.filter(|_| self.colour) else { return text };
-        let colour = COLOURS[rank as usize % COLOURS.len()];
-        let coloured = format!(" \x1b[38;5;{colour}mp{rank}\x1b[0m ");
-        let text = text.replacen(&format!(" p{rank} "), &coloured, 1);
+        let Some(rank) = line.rank else { return text };
+        let process = self.paint.of_rank(rank, &format!("p{rank}"));
+        let text = text.replacen(&format!(" p{rank} "), &format!(" {process} "), 1);
+        let colour = |colour, word| text.replacen(word, &self.paint.colour(colour, word), 1);
         match line.level {
-            Some(Level::Error) => text.replacen("ERROR", "\x1b[31mERROR\x1b[0m", 1),
-            Some(Level::Warn) => text.replacen("WARN", "\x1b[33mWARN\x1b[0m", 1),
+            Some(Level::Error) => colour(AnsiColor::Red, "ERROR"),
+            Some(Level::Warn) => colour(AnsiColor::Yellow, "WARN"),
             _ => text,
         }
     }

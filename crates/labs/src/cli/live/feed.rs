@@ -12,10 +12,10 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{EVENTS_MAX, Encoder, Entry, PROCESSES_MAX, Status, ViewError};
 use crate::process::ProcessId;
 use crate::trace::{Header, MessageId, What};
 use crate::verdict::StreamJudge;
+use crate::view::{EVENTS_MAX, Encoder, Entry, PROCESSES_MAX, Page, Status, ViewError};
 
 /// The events of a run in progress. Copies share them.
 #[derive(Clone, Debug)]
@@ -97,9 +97,14 @@ impl Feed {
         Ok(feed)
     }
 
-    /// The header of the trace.
-    pub fn header(&self) -> &Header {
-        &self.shared.header
+    /// The page that follows this feed, as a file: it has the header, and asks for the events.
+    pub(super) fn page(&self) -> io::Result<Vec<u8>> {
+        let header = self.shared.header.clone();
+        let meaning = crate::view::meaning::of(&header);
+        let status = Status::default();
+        let mut page = Vec::new();
+        Page { meaning, header, status, chunks: Vec::new(), live: true }.write(&mut page)?;
+        Ok(page)
     }
 
     /// The next event of some process; those of one process come in order. Nobody sees it before
@@ -229,17 +234,6 @@ impl State {
 
 fn json(value: &impl serde::Serialize) -> Arc<str> {
     serde_json::to_string(value).expect("strings and numbers always have a JSON form").into()
-}
-
-/// The page that follows this feed, as a file.
-///
-/// # Errors
-///
-/// None of its own: a list of bytes takes everything.
-pub fn live_page(feed: &Feed) -> io::Result<Vec<u8>> {
-    let mut page = Vec::new();
-    super::write_live(feed, &mut page)?;
-    Ok(page)
 }
 
 #[cfg(test)]

@@ -12,12 +12,9 @@ use netkit::logs::{self, RunFolder};
 use netkit::run_id::RunId;
 use serde::{Deserialize, Serialize};
 
-use super::machines::answer;
-use crate::run::FOLDER;
-use crate::run::note::RunNote;
-
-/// The hidden verb.
-pub(super) const NAME: &str = "here";
+use crate::machines::answer;
+use labs::run::FOLDER;
+use labs::run::note::RunNote;
 
 /// How many runs of this machine are looked at for a launcher that is alive, the newest first.
 const RUNS_MAX: usize = 2_000;
@@ -26,10 +23,10 @@ const RUNS_MAX: usize = 2_000;
 const CLEAN_UP_MAX: Duration = Duration::from_secs(30);
 
 /// How long a machine may take to answer when a run on it is ended.
-pub(super) const STOP_MAX: Duration = Duration::from_secs(45);
+pub(crate) const STOP_MAX: Duration = Duration::from_secs(45);
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Here {
+pub(crate) enum Here {
     /// Which processes of runs are alive
     Ps,
     /// End a run
@@ -43,69 +40,69 @@ pub(super) enum Here {
 
 /// The runs of one machine.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Alive {
+pub(crate) struct Alive {
     /// What tells the machine from others.
-    pub(super) machine: String,
+    pub(crate) machine: String,
     /// What it is called there.
-    pub(super) host: String,
-    pub(super) launchers: Vec<LauncherProcess>,
-    pub(super) participants: Vec<RunProcess>,
+    pub(crate) host: String,
+    pub(crate) launchers: Vec<LauncherProcess>,
+    pub(crate) participants: Vec<RunProcess>,
 }
 
 /// A launcher that is there.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct LauncherProcess {
-    pub(super) run: RunId,
-    pub(super) lab: String,
-    pub(super) pid: u32,
-    pub(super) is_stopped: bool,
-    pub(super) age: Duration,
+pub(crate) struct LauncherProcess {
+    pub(crate) run: RunId,
+    pub(crate) lab: String,
+    pub(crate) pid: u32,
+    pub(crate) is_stopped: bool,
+    pub(crate) age: Duration,
 }
 
 /// What was ended on one machine.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub(super) struct Ended {
+pub(crate) struct Ended {
     /// The launcher, which was asked to end, and whether it had to be killed.
-    pub(super) launcher: Option<(u32, bool)>,
+    pub(crate) launcher: Option<(u32, bool)>,
     /// Participants that were killed.
-    pub(super) killed: Vec<u32>,
+    pub(crate) killed: Vec<u32>,
 }
 
 /// The logs of a run on one machine.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Logs {
-    pub(super) machine: String,
+pub(crate) struct Logs {
+    pub(crate) machine: String,
     /// The folder; none if the run was not here.
-    pub(super) folder: Option<PathBuf>,
+    pub(crate) folder: Option<PathBuf>,
     /// The names of the files, and their lengths.
-    pub(super) files: Vec<(String, u64)>,
+    pub(crate) files: Vec<(String, u64)>,
 }
 
 impl Here {
-    pub(super) fn run(&self) -> anyhow::Result<u8> {
+    pub(crate) fn run(&self) -> anyhow::Result<u8> {
         match self {
             Self::Ps => answer(&alive())?,
             Self::Stop { run } => answer(&end(run))?,
             Self::Logs { run } => answer(&logs_of(run)?)?,
-            Self::Check => answer(&super::hosts::look_for(std::io::stdin().lock())?)?,
+            Self::Check => answer(&crate::hosts::look_for(std::io::stdin().lock())?)?,
         }
         Ok(0)
     }
 }
 
 /// The notes of the runs whose launchers are alive here, the newest first.
-pub(super) fn launchers() -> Vec<RunNote> {
+pub(crate) fn launchers() -> Vec<RunNote> {
     let runs = logs::runs(FOLDER).into_iter().take(RUNS_MAX);
     runs.filter_map(|run| note_of(&run)).filter(RunNote::is_alive).collect()
 }
 
 /// The note that a launcher left here. One that cannot be read is as good as none.
-pub(super) fn note_of(run: &RunId) -> Option<RunNote> {
+pub(crate) fn note_of(run: &RunId) -> Option<RunNote> {
     RunNote::read(&RunFolder::open(FOLDER, run).ok()?).ok()?
 }
 
 /// The runs of this machine.
-pub(super) fn alive() -> Alive {
+pub(crate) fn alive() -> Alive {
     let launchers = launchers().into_iter().filter_map(|note| {
         let (is_stopped, age) = census::look_at(note.launcher)?;
         let RunNote { run, lab, launcher: pid, .. } = note;
@@ -113,7 +110,7 @@ pub(super) fn alive() -> Alive {
     });
     Alive {
         machine: census::machine(),
-        host: crate::run::host_name(),
+        host: labs::run::host_name(),
         launchers: launchers.collect(),
         participants: census::of_runs(),
     }
@@ -121,7 +118,7 @@ pub(super) fn alive() -> Alive {
 
 /// Ends a run on this machine. Its launcher, if it is here, is asked, for it cleans up everywhere; what is left
 /// then is killed.
-pub(super) fn end(run: &RunId) -> Ended {
+pub(crate) fn end(run: &RunId) -> Ended {
     let launcher = note_of(run).filter(RunNote::is_alive).and_then(|note| {
         let (pid, at) = (note.launcher, note.launcher_started);
         // One that is stopped does not hear.
@@ -135,7 +132,7 @@ pub(super) fn end(run: &RunId) -> Ended {
 }
 
 /// The logs that a run left on this machine.
-pub(super) fn logs_of(run: &RunId) -> anyhow::Result<Logs> {
+pub(crate) fn logs_of(run: &RunId) -> anyhow::Result<Logs> {
     let machine = census::machine();
     if !logs::runs(FOLDER).contains(run) {
         return Ok(Logs { machine, folder: None, files: Vec::new() });

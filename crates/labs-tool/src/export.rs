@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use anyhow::{Context as _, ensure};
 use clap::Args;
 
-use crate::cli::trace_file;
-use crate::export::{ExportError, Format, export as write};
-use crate::report::{check_other, check_regular};
+use labs::cli::trace_file;
+use labs::export::{ExportError, Format, export as write};
+use labs::report::{check_other, check_regular};
 
 #[derive(Args, Debug)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// A file that a lab wrote with --trace
     trace: PathBuf,
     #[command(flatten)]
@@ -46,7 +46,7 @@ impl Formats {
     }
 }
 
-pub(super) fn export(arguments: &Arguments) -> anyhow::Result<u8> {
+pub(crate) fn export(arguments: &Arguments) -> anyhow::Result<u8> {
     let format = arguments.format.chosen();
     let trace = trace_file::open(&arguments.trace)?;
     let done = match &arguments.output {

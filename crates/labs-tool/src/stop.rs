@@ -6,15 +6,15 @@ use netkit::logs;
 use netkit::run_id::RunId;
 use serde::Serialize;
 
-use super::here::{self, Ended, STOP_MAX};
-use super::machines::{MachineArguments, with_all};
-use super::ps::everywhere;
-use crate::cli::{COULD_NOT_RUN, print};
-use crate::report::say;
-use crate::run::FOLDER;
+use crate::here::{self, Ended, STOP_MAX};
+use crate::machines::{MachineArguments, with_all};
+use crate::ps::everywhere;
+use labs::cli::{COULD_NOT_RUN, print};
+use labs::run::FOLDER;
+use labs::said::say;
 
 #[derive(Args, Debug)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// The name of the run, as reports and `labs ps` show it [default: the newest that is alive]
     run: Option<RunId>,
     #[command(flatten)]
@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) const ABOUT: &str = "\
+pub(crate) const ABOUT: &str = "\
 If the launcher of the run is on this machine, it is asked to end, as by Ctrl-C: it stops the processes on all
 machines, collects what they wrote down, and prints its report where it runs. What is left of the run then, or
 if its launcher is dead, is killed, here and on the machines of the run (those of --hosts, else those that the
@@ -42,7 +42,7 @@ struct Stopped {
     problems: Vec<String>,
 }
 
-pub(super) fn stop(arguments: &Arguments) -> anyhow::Result<u8> {
+pub(crate) fn stop(arguments: &Arguments) -> anyhow::Result<u8> {
     let mut problems = Vec::new();
     let run = match &arguments.run {
         Some(run) => Some(run.clone()),
@@ -79,7 +79,7 @@ fn end(arguments: &Arguments, run: &RunId, stopped: &mut Stopped) -> anyhow::Res
     let note = here::note_of(run);
     let machines = arguments.machines.machines(note.as_slice())?;
     let here = here::end(run);
-    stopped.add(&crate::run::host_name(), &here);
+    stopped.add(&labs::run::host_name(), &here);
     let launcher_ended = matches!(here.launcher, Some((_, false)));
     if launcher_ended && arguments.machines.hosts.is_none() {
         // It has cleaned up on its machines itself, and said where it could not.

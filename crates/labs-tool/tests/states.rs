@@ -1,19 +1,15 @@
 //! The states of the processes on the page: found by the lab's program, if it is one.
 
+mod common;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// The example program, which `cargo test` builds beside the tests.
-fn greet() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let program = test.parent().unwrap().parent().unwrap().join("examples/greet");
-    assert!(program.exists(), "run `cargo build -p labs --example greet` first");
-    program
-}
+use self::common::greet;
 
 /// A folder with `labs`, and a trace that the example wrote.
 fn folder() -> TempDir {

@@ -1,23 +1,19 @@
 //! `labs ps`, `stop`, `logs` and `hosts`: this machine alone, and over SSH with a server inside the test.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod here;
 mod hosts;
 mod live;
 mod over_ssh;
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// The example program, which `cargo test` builds beside the tests.
-fn greet() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let program = test.parent().unwrap().parent().unwrap().join("examples/greet");
-    assert!(program.exists(), "run `cargo build -p labs --example greet` first");
-    program
-}
+use self::common::greet;
 
 /// A command of `labs` with these arguments.
 fn command(arguments: &[&str]) -> Command {
