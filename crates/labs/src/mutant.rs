@@ -20,8 +20,19 @@ pub trait Mistake<P: Process>: Value + clap::ValueEnum + Serialize + Deserialize
 }
 
 /// The mistakes of an algorithm that has none.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[derive(Deserialize, Serialize, clap::ValueEnum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd,
+    Deserialize,
+    Serialize,
+    clap::ValueEnum,
+)]
 pub enum NoMistake {}
 
 impl<P: Process> Mistake<P> for NoMistake {

@@ -64,8 +64,9 @@ where
 }
 
 /// The type of a message, request, indication or timer that never happens.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[derive(Deserialize, Serialize, Kind)]
+#[derive(
+    Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind,
+)]
 pub enum Never {}
 
 /// One participant of a distributed algorithm.
@@ -340,10 +341,7 @@ impl<P: Process> Context<P> {
     ///
     /// For a process that holds back, changes or records what the one inside it asks for. One that only
     /// passes it on uses [`wrap`](Self::wrap) or [`layer`](Self::layer).
-    pub fn inside<L: Process>(
-        &mut self,
-        event: impl FnOnce(&mut Context<L>),
-    ) -> Vec<EffectOf<L>> {
+    pub fn inside<L: Process>(&mut self, event: impl FnOnce(&mut Context<L>)) -> Vec<EffectOf<L>> {
         let choices = mem::take(&mut self.choices);
         let mut inner = Context { env: self.env, choices, effects: Vec::new() };
         event(&mut inner);
@@ -355,11 +353,7 @@ impl<P: Process> Context<P> {
     /// effects become effects of this process where they stand. It costs nothing.
     pub fn alike<L>(&mut self, event: impl FnOnce(&mut Context<L>))
     where
-        L: Process<
-                Message = P::Message,
-                Timer = P::Timer,
-                Indication = P::Indication,
-            >,
+        L: Process<Message = P::Message, Timer = P::Timer, Indication = P::Indication>,
     {
         let (choices, effects) = (mem::take(&mut self.choices), mem::take(&mut self.effects));
         let mut inner = Context { env: self.env, choices, effects };

@@ -94,7 +94,8 @@ where
     P::Message: Send + Sync,
     P::Timer: Send + Sync,
 {
-    let model = || Model::new(processes.clone(), requests.clone(), properties.to_vec(), options.clone());
+    let model =
+        || Model::new(processes.clone(), requests.clone(), properties.to_vec(), options.clone());
     let mut found = search(model(), options, None, &mut progress);
     if let Some(path) = &found.path
         && options.threads > 1

@@ -19,7 +19,7 @@ use serde::Serialize;
 use super::output::{WhileRead, paint};
 use super::progress::Progress;
 use super::simulate::{TraceTo, simulated};
-use super::{COULD_NOT_RUN, Command, Typed, command, print, trace_file};
+use super::{COULD_NOT_RUN, Command, Typed, VERBS, command, print, trace_file};
 use crate::check::panics::quietly;
 use crate::lab::{Place, Verb, World};
 use crate::planned::{Course, Planned};
@@ -142,10 +142,13 @@ fn planned(
             .read(&setup.options, setup.broken.as_ref())
             .context("its options are not those of this program: is it of another version?")?,
         ("run", None) => bail!("it does not say how its processes were made"),
+        (verb, _) if !VERBS.iter().any(|known| known.name() == verb) => {
+            bail!("{verb:?} is not a world that can be replayed")
+        }
         _ => parsed(lab, header, |command, lab| match command {
             Command::Simulate(arguments) => arguments.plan(lab),
             Command::Check(arguments) => arguments.plan(lab),
-            _ => bail!("{:?} is not a world that can be replayed", header.verb),
+            _ => unreachable!("the verb is one of these"),
         })?,
     };
     ensure!(

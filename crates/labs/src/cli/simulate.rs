@@ -129,7 +129,9 @@ fn check_study(
     let by_itself = lab.about().varied;
     let ignored = varied.iter().find(|(option, given)| *given && by_itself.contains(option));
     match ignored {
-        Some((option, _)) => anyhow::bail!("{option} is what these runs vary themselves: leave it out"),
+        Some((option, _)) => {
+            anyhow::bail!("{option} is what these runs vary themselves: leave it out")
+        }
         None => Ok(()),
     }
 }
@@ -144,9 +146,8 @@ fn one_run(
     let is_traced = to.is_some() || common.trace.is_some();
     let has_enough = to.as_ref().map(|to| to.has_enough.clone());
     let recorder = recorder(common, lab, to)?;
-    let mut simulation = lab
-        .simulate(seed, network.to_network(), recorder)?
-        .suffer(faults, &network.crash, seed)?;
+    let mut simulation =
+        lab.simulate(seed, network.to_network(), recorder)?.suffer(faults, &network.crash, seed)?;
     if is_traced {
         // Measuring a message costs as much as encoding it, and only the trace shows it.
         simulation = simulation.measure();
@@ -245,11 +246,7 @@ fn identity_of(lab: &dyn Planned, seed: u64) -> Identity {
     identity(lab, Verb::Simulate, format!("simulated-{seed}"), seed)
 }
 
-fn recorder(
-    common: &Common,
-    lab: &dyn Planned,
-    to: Option<TraceTo>,
-) -> anyhow::Result<Recorder> {
+fn recorder(common: &Common, lab: &dyn Planned, to: Option<TraceTo>) -> anyhow::Result<Recorder> {
     let properties = lab.properties();
     let judge = Judge::new(&properties, lab.processes());
     let (to, arguments) = match (to, &common.trace) {

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 
 use super::Exporter;
 use crate::process::ProcessId;
-use crate::trace::{Header, MessageId, Note, TraceEvent, What};
 use crate::trace::Meaning;
+use crate::trace::{Header, MessageId, Note, TraceEvent, What};
 
 /// The most processes: more columns fit on no page.
 pub const PROCESSES_MAX: u32 = 256;

@@ -27,8 +27,20 @@ use super::{Contact, Links};
 use crate::process::{Context, Kind, Never, Process, ProcessId};
 
 /// How the chain closes.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[derive(Deserialize, Serialize, clap::ValueEnum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd,
+    Deserialize,
+    Serialize,
+    clap::ValueEnum,
+)]
 pub enum Closing {
     /// The last process's address travels back along the chain: N-1 messages, all processes alike.
     #[default]
@@ -48,8 +60,7 @@ pub struct Ring {
 }
 
 /// What the processes of a ring say to each other while it closes.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[derive(Deserialize, Serialize, Kind)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Message {
     /// The address of the last process, on its way to the first.
@@ -57,8 +68,7 @@ pub enum Message {
 }
 
 /// What a process of a ring tells the layer above.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[derive(Deserialize, Serialize, Kind)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 pub enum Indication {
     /// The ring is closed: told by the first process, which now knows its successor.
     Closed(Contact),

@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use super::journal::Events;
 use crate::process::ProcessId;
 use crate::trace::{Header, Note, Setup, TraceEvent, What, format};
-use crate::verdict::{Judgement, End, Judge, StreamError, StreamJudge, Verdict};
+use crate::verdict::{End, Judge, Judgement, StreamError, StreamJudge, Verdict};
 
 /// The journal of one participant, in a file of this machine.
 #[derive(Clone, Debug)]

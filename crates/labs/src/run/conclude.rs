@@ -11,14 +11,14 @@ use netkit::hosts::Host;
 use super::collect::{self, Collected, Judged};
 use super::launcher::{Conductor, Hello, Loss, Member};
 use super::plan::{Finished, host_label};
-use crate::lab::Participant;
 use super::visit::visit;
 use crate::faults::Action;
+use crate::lab::Participant;
 use crate::process::ProcessId;
-use crate::verdict::{Judgement, NEVER_BEGAN};
 use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
-use crate::trace::{Identity, Header, Setup, TraceEvent, Whereabouts};
+use crate::trace::{Header, Identity, Setup, TraceEvent, Whereabouts};
 use crate::verdict::End;
+use crate::verdict::{Judgement, NEVER_BEGAN};
 
 /// How many machines are visited at once: several lines of the host file may name one server, and a usual
 /// one drops connections beyond ten.

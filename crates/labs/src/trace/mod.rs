@@ -14,7 +14,9 @@ pub mod stamp;
 #[cfg(test)]
 mod tests;
 
-pub use self::event::{Header, Identity, MessageId, MessageNote, Setup, TraceEvent, What, Whereabouts};
+pub use self::event::{
+    Header, Identity, MessageId, MessageNote, Setup, TraceEvent, What, Whereabouts,
+};
 pub use self::meaning::Meaning;
 pub use self::note::{Data, Note, Noted, Unreadable};
 pub use self::observe::{Happening, Observer, Passing};

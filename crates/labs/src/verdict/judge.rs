@@ -55,8 +55,7 @@ impl PartialEq for Monitors {
         let mut both = self.watched.iter().zip(&other.watched);
         self.watched.len() == other.watched.len()
             && both.all(|(one, other)| {
-                one.violation == other.violation
-                    && one.monitor.is_equal(other.monitor.as_any())
+                one.violation == other.violation && one.monitor.is_equal(other.monitor.as_any())
             })
     }
 }

@@ -25,19 +25,18 @@ pub trait Watch<I: ?Sized> {
     /// # Errors
     ///
     /// If that breaks the property; so do the others.
-    fn on_send(&mut self, from: Witness, to: ProcessId, message: &dyn Noted) -> Result<u64, Violation> {
+    fn on_send(
+        &mut self,
+        from: Witness,
+        to: ProcessId,
+        message: &dyn Noted,
+    ) -> Result<u64, Violation> {
         let _ = (from, to, message);
         Ok(0)
     }
 
     /// A message arrives, with its tag.
-    fn on_receive(
-        &mut self,
-        from: ProcessId,
-        to: Witness,
-        message: &dyn Noted,
-        tag: u64,
-    ) -> Check {
+    fn on_receive(&mut self, from: ProcessId, to: Witness, message: &dyn Noted, tag: u64) -> Check {
         let _ = (from, to, message, tag);
         Ok(())
     }
@@ -152,7 +151,12 @@ impl<W: Hash, I> Hash for OfLab<W, I> {
 }
 
 impl<W: Watch<I>, I: Kind> Watch<dyn Noted + '_> for OfLab<W, I> {
-    fn on_send(&mut self, from: Witness, to: ProcessId, message: &dyn Noted) -> Result<u64, Violation> {
+    fn on_send(
+        &mut self,
+        from: Witness,
+        to: ProcessId,
+        message: &dyn Noted,
+    ) -> Result<u64, Violation> {
         self.watch.on_send(from, to, message)
     }
 

@@ -13,9 +13,9 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{Chunk, Encoder};
-use crate::trace::Meaning;
 use crate::process::ProcessId;
 use crate::trace::Header;
+use crate::trace::Meaning;
 use crate::verdict::{End, StreamJudge, Verdict};
 
 /// How a page begins; nothing else that `labs` finds in a file may be written over.

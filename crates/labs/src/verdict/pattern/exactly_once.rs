@@ -62,13 +62,7 @@ impl Watch<dyn Noted + '_> for ExactlyOnce {
         Ok(self.depart())
     }
 
-    fn on_receive(
-        &mut self,
-        from: ProcessId,
-        to: Witness,
-        message: &dyn Noted,
-        tag: u64,
-    ) -> Check {
+    fn on_receive(&mut self, from: ProcessId, to: Witness, message: &dyn Noted, tag: u64) -> Check {
         self.delivered += 1;
         match self.arrive(tag) {
             true => Ok(()),

@@ -39,17 +39,12 @@ impl Watch<dyn Noted + '_> for Fifo {
         Ok(self.sent)
     }
 
-    fn on_receive(
-        &mut self,
-        from: ProcessId,
-        to: Witness,
-        message: &dyn Noted,
-        tag: u64,
-    ) -> Check {
+    fn on_receive(&mut self, from: ProcessId, to: Witness, message: &dyn Noted, tag: u64) -> Check {
         let received = self.received_mut(from, to.process);
         if tag < *received {
             let (kind, process) = (message.kind(), to.process);
-            let what = format!("a later message overtook {kind} on its way from {from} to {process}");
+            let what =
+                format!("a later message overtook {kind} on its way from {from} to {process}");
             return Violation::check(what, [to]);
         }
         *received = tag;

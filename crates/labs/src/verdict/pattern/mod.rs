@@ -18,6 +18,7 @@
 //! | [`Property::one`] | one process at most says this |
 //! | [`Property::agree`] | all that say this say the same value |
 //! | [`Property::pairwise_ordered`] | of any two such intervals, one ended before the other began |
+//! | [`Property::one_ring`] | the processes form one ring, seen from this message |
 //! | [`Property::counted`] | so many messages of this kind are sent |
 
 mod between;
@@ -26,6 +27,7 @@ mod each;
 mod exactly_once;
 mod fifo;
 mod name;
+mod one_ring;
 mod one_value;
 mod pairwise_ordered;
 mod precedes;
@@ -39,6 +41,7 @@ use self::each::Each;
 use self::exactly_once::ExactlyOnce;
 use self::fifo::Fifo;
 use self::name::Name;
+use self::one_ring::OneRing;
 use self::one_value::{Agree, One};
 use self::pairwise_ordered::PairwiseOrdered;
 use self::precedes::Precedes;
@@ -106,6 +109,11 @@ pub enum Pattern {
         /// What ends it.
         exit: String,
     },
+    /// See [`Property::one_ring`].
+    OneRing {
+        /// The message that goes once round.
+        message: String,
+    },
     /// See [`Property::counted`].
     Counted {
         /// The kind of message.
@@ -146,6 +154,7 @@ impl Pattern {
             Self::PairwiseOrdered { enter, exit } => {
                 Box::new(PairwiseOrdered::new(name(enter), name(exit), processes))
             }
+            Self::OneRing { message } => Box::new(OneRing::new(name(message), processes)),
             Self::Counted { message, times } => Box::new(Counted::new(name(message), *times)),
         }
     }
@@ -207,6 +216,12 @@ impl Property {
     pub fn pairwise_ordered(name: &str, enter: &str, exit: &str) -> Self {
         let (enter, exit) = (enter.into(), exit.into());
         Self::general(name, Safety, Pattern::PairwiseOrdered { enter, exit })
+    }
+
+    /// The processes form one ring, in which each has two neighbours: this message goes once round it.
+    pub fn one_ring(message: &str) -> Self {
+        let pattern = Pattern::OneRing { message: message.into() };
+        Self::general("one ring, two neighbours each", Safety, pattern)
     }
 
     /// So many messages of this kind are sent, as theory predicts.
