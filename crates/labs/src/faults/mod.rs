@@ -95,7 +95,7 @@ pub enum Fault {
 }
 
 /// What happens to a process.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Action {
     /// It stands still.
     Stop,
@@ -159,7 +159,7 @@ impl fmt::Display for Assumption {
 }
 
 /// Something that happens to a process at a time.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Timed {
     /// When, counted from the start of the algorithm.
     pub at: Duration,
@@ -316,7 +316,7 @@ impl Plan {
 }
 
 /// How many times each rule of a plan struck: messages, or a process.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Toll(Vec<u64>);
 
 impl Toll {
