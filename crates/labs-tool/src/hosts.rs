@@ -1,11 +1,11 @@
-//! `labs hosts`: is the room ready? Every machine of a host file is tried as a run would use it, and what does
-//! not work is said with what to do about it.
+//! `labs hosts`: is the room ready? It tries every machine of a host file as a run would use it, and says what
+//! does not work and what to do about it.
 //!
-//! All machines are tried at the same time, each within a deadline, so that thirty of them, three of which are
-//! off, take a few seconds. A machine is tried in the order in which a run needs things: reaching its SSH
-//! server, its host key, logging in, the program, room for logs in `/tmp`, and connections on free ports in both
-//! directions, which is where firewalls are in the way. For that, the program there calls back to this one,
-//! and this one to it; each says a word that only the two know.
+//! All machines are tried at the same time, each within a deadline, so thirty machines take a few seconds even
+//! if three are off. The checks come in the order in which a run needs things: the SSH server, the host key, the
+//! login, the program, room for logs in `/tmp`, and connections on free ports in both directions, which firewalls
+//! often block. For the last check the program there calls back to this one, and this one calls it; each says a
+//! word that only the two know.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -68,7 +68,7 @@ const LOOK_MAX: Duration = Duration::from_secs(15);
 /// How long a word of a call may be, in bytes.
 const WORD_MAX: u64 = 1_024;
 
-/// How often it is looked whether a call has come.
+/// How much time passes between two looks for a call.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// How much room logs and traces need, in bytes: some long runs.
@@ -362,7 +362,7 @@ fn wait_for_call(listener: &TcpListener, word: &str, there: IpAddr) -> Result<Ca
     loop {
         let no_call = |_| "no call came through".to_owned();
         let mut stream = accept(listener, deadline).map_err(no_call)?;
-        // Whoever does not know the word is a stranger, and the call is yet to come.
+        // A caller that does not know the word is a stranger: the call is yet to come.
         match hear(&mut stream) {
             Ok(Call { port: 0, word: said }) if said == word => {
                 return Err("no call came through".to_owned());

@@ -7,8 +7,8 @@
 //! merged by Lamport time where they have one, by time among those that share it, and by time alone where
 //! nobody traced. The lines of one process stay in their order in any case.
 //!
-//! With `--follow`, lines are held back for a moment, for another machine's may be on their way that belong
-//! before them. One that comes later still is shown when it comes.
+//! With `--follow`, lines wait for a moment, since lines of another machine that belong before them may be on
+//! their way. A line that comes later still is shown when it comes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{Read, Seek, SeekFrom};
@@ -66,10 +66,10 @@ const PART: u64 = 4 << 20;
 /// The longest line that is shown, in letters.
 const LINE_SHOWN: usize = 16_384;
 
-/// How often it is looked whether logs have grown.
+/// How much time passes between two looks at logs that may have grown.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// After how many looks it is asked whether the run is alive, and for logs that are new.
+/// After how many looks the machines are asked for new logs, and whether the run is alive.
 const ASK_EVERY: u32 = 5;
 
 pub(crate) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {

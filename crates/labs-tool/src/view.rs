@@ -60,10 +60,10 @@ pub(crate) struct Arguments {
     machines: MachineArguments,
 }
 
-/// What is said if there is more than fits.
+/// What the program says if the page cannot hold all lines.
 const LOGS_CUT: &str = "labs: the page has not all lines of the logs: `labs logs` shows them";
 
-/// How often a trace is looked at whether it has grown.
+/// How much time passes between two looks at a trace that may have grown.
 const LOOK: Duration = Duration::from_millis(100);
 
 pub(crate) fn view(arguments: &Arguments) -> anyhow::Result<u8> {
