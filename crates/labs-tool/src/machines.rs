@@ -17,8 +17,9 @@ use netkit::ssh::Remote;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use labs::cli::{key, print};
+use labs::cli::{COULD_NOT_RUN, key, print};
 use labs::run::note::RunNote;
+use labs::said::say;
 
 /// How many machines are asked at once. Waiting for them takes the time.
 pub(crate) const AT_ONCE: usize = 16;
@@ -202,6 +203,12 @@ pub(crate) fn run<T: DeserializeOwned>(
 /// Prints the answer of this machine to whoever runs this program on it.
 pub(crate) fn answer(value: &impl Serialize) -> anyhow::Result<()> {
     print(&format!("{ANSWER}{}\n", serde_json::to_string(value)?))
+}
+
+/// Says what went wrong, and returns the exit status that it means.
+pub(crate) fn status(problems: &[String]) -> u8 {
+    problems.iter().for_each(|problem| say(&format!("labs: {problem}")));
+    if problems.is_empty() { 0 } else { COULD_NOT_RUN }
 }
 
 /// Does the same with all of them, several at once; the results are in their order.

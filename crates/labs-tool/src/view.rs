@@ -11,7 +11,7 @@ use clap::Args;
 use netkit::run_id::RunId;
 
 use crate::machines::MachineArguments;
-use crate::{here, logs, states};
+use crate::{here, logs, machines, states};
 use labs::cli::live::{Feed, Server, open};
 use labs::cli::{print, trace_file};
 use labs::lab::Verb;
@@ -87,7 +87,7 @@ fn logs_of(
     let note = here::note_of(&run);
     let machines = arguments.machines.machines(note.as_slice())?;
     let (logs, problems) = logs::all(&run, &machines, LOGS_MAX as u64);
-    problems.iter().for_each(|problem| say(&format!("labs: {problem}")));
+    machines::status(&problems);
     Ok(logs.iter().flat_map(|log| placed(log)).collect())
 }
 
