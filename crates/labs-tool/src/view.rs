@@ -11,7 +11,7 @@ use clap::Args;
 use netkit::run_id::RunId;
 
 use crate::machines::MachineArguments;
-use crate::{here, logs, states};
+use crate::{here, logs, machines, states};
 use labs::cli::live::{Feed, Server, open};
 use labs::cli::{print, trace_file};
 use labs::lab::Verb;
@@ -60,10 +60,10 @@ pub(crate) struct Arguments {
     machines: MachineArguments,
 }
 
-/// What is said if there is more than fits.
+/// What the program says if the page cannot hold all lines.
 const LOGS_CUT: &str = "labs: the page has not all lines of the logs: `labs logs` shows them";
 
-/// How often a trace is looked at whether it has grown.
+/// How much time passes between two looks at a trace that may have grown.
 const LOOK: Duration = Duration::from_millis(100);
 
 pub(crate) fn view(arguments: &Arguments) -> anyhow::Result<u8> {
@@ -87,7 +87,7 @@ fn logs_of(
     let note = here::note_of(&run);
     let machines = arguments.machines.machines(note.as_slice())?;
     let (logs, problems) = logs::all(&run, &machines, LOGS_MAX as u64);
-    problems.iter().for_each(|problem| say(&format!("labs: {problem}")));
+    machines::status(&problems);
     Ok(logs.iter().flat_map(|log| placed(log)).collect())
 }
 
