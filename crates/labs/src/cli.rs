@@ -20,7 +20,7 @@ pub mod tool;
 mod trace_file;
 
 use std::fmt::Debug;
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,6 +29,7 @@ use anyhow::Context as _;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::faults::{Plan, PlanError, RULES_MAX};
+use crate::files;
 use crate::lab::{Lab, Verb};
 use crate::report::{Report, say};
 
@@ -295,10 +296,10 @@ fn arguments_after_verb() -> Vec<String> {
 fn check_trace(common: &Common, others: impl Iterator<Item = PathBuf>) -> anyhow::Result<()> {
     let Some(path) = &common.trace else { return Ok(()) };
     let write = || -> anyhow::Result<()> {
-        crate::report::check_regular(path)?;
+        files::check_regular(path)?;
         let plans = common.faults.iter().filter_map(|faults| faults.file.clone());
         for other in others.chain(plans) {
-            crate::report::check_other(path, &other)?;
+            files::check_other(path, &other)?;
         }
         std::fs::OpenOptions::new().create(true).append(true).open(path)?;
         Ok(())
@@ -310,9 +311,8 @@ fn check_trace(common: &Common, others: impl Iterator<Item = PathBuf>) -> anyhow
 /// anything is done: without a machine to reach nobody else would notice.
 fn key(path: &Path) -> anyhow::Result<PathBuf> {
     let failed = || format!("-i: cannot read the key {}", path.display());
-    crate::report::check_regular(path).with_context(failed)?;
-    std::fs::File::open(path).with_context(failed)?;
-    std::path::absolute(path).with_context(failed)
+    files::open(path).with_context(failed)?;
+    files::absolute(path).with_context(failed)
 }
 
 /// The largest file with a plan that is read, in bytes: far more than its rules may take.
@@ -324,18 +324,10 @@ fn faults(text: &str) -> Result<Faults, String> {
         let plan = text.parse().map_err(|error: PlanError| error.to_string())?;
         return Ok(Faults { plan, file: None });
     };
-    let file_name = path;
-    let mut text = String::new();
-    crate::report::check_regular(Path::new(path)).map_err(|error| format!("{path}: {error}"))?;
-    let file = std::fs::File::open(path).map_err(|error| format!("{path}: {error}"))?;
-    file.take(PLAN_MAX + 1)
-        .read_to_string(&mut text)
-        .map_err(|error| format!("{path}: {error}"))?;
-    if text.len() as u64 > PLAN_MAX {
-        return Err(format!("{path} is longer than {PLAN_MAX} bytes"));
-    }
+    let text = files::read_text(Path::new(path), PLAN_MAX);
+    let text = text.map_err(|error| format!("{path}: {error}"))?;
     let plan = text.parse().map_err(|error: PlanError| format!("{path}: {error}"))?;
-    Ok(Faults { plan, file: Some(file_name.into()) })
+    Ok(Faults { plan, file: Some(path.into()) })
 }
 
 /// Reads a positive number of seconds.

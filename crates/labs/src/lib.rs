@@ -12,7 +12,6 @@ pub mod cli;
 pub mod clocks;
 pub mod export;
 pub mod faults;
-pub mod files;
 pub mod lab;
 mod logs;
 pub mod overlay;
@@ -31,3 +30,5 @@ pub mod testing;
 pub mod trace;
 pub mod verdict;
 pub mod view;
+
+pub use netkit::files;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
@@ -21,44 +20,6 @@ const LISTED_MAX: usize = 20;
 /// Says something on standard error. That nobody can hear it is no reason to fail.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// Refuses what is there and is no ordinary file: a pipe would hang, a device would lie.
-///
-/// # Errors
-///
-/// Says so.
-pub fn check_regular(path: &Path) -> std::io::Result<()> {
-    match std::fs::metadata(path) {
-        Ok(about) if !about.is_file() => {
-            Err(std::io::Error::other("it is not an ordinary file: name another"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Refuses to write where `file` is, or in it if it is a folder: it is needed for something else.
-/// Neither has to be there yet.
-///
-/// # Errors
-///
-/// Says so.
-pub fn check_other(path: &Path, file: &Path) -> std::io::Result<()> {
-    match (place(path), place(file)) {
-        (Some(path), Some(file)) if path.starts_with(&file) => Err(std::io::Error::other(format!(
-            "{} is needed for something else: name another",
-            file.display()
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// Where a path leads; if nothing is there yet, where it would be.
-fn place(path: &Path) -> Option<PathBuf> {
-    path.canonicalize().ok().or_else(|| {
-        let path = std::path::absolute(path).ok()?;
-        Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?))
-    })
 }
 
 /// What came of a run, of any of the three worlds.
@@ -391,34 +352,5 @@ impl Paint {
 
     fn with(self, code: &str, text: &str) -> String {
         if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_needed_is_not_written_to_even_if_it_is_not_there_yet() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        std::fs::write(at("there"), "").unwrap();
-        std::fs::create_dir(at("folder")).unwrap();
-        std::os::unix::fs::symlink(at("folder"), at("link")).unwrap();
-        for (path, file) in [
-            ("there", "there"),
-            ("gone", "gone"),
-            ("folder/../gone", "gone"),
-            ("folder/gone", "folder"),
-            ("link/gone", "folder/gone"),
-        ] {
-            let why = check_other(&at(path), &at(file)).unwrap_err().to_string();
-            assert!(why.ends_with("is needed for something else: name another"), "{why}");
-        }
-        for (path, file) in
-            [("there", "gone"), ("gone", "there"), ("folder", "folder/gone"), ("no/such", "gone")]
-        {
-            check_other(&at(path), &at(file)).unwrap();
-        }
     }
 }

@@ -129,7 +129,8 @@ fn pure_modules_do_not_name_netkit() {
     let source = root().join("crates/labs/src");
     let is_pure = |path: &PathBuf| {
         let first = path.strip_prefix(&source).unwrap().iter().next().unwrap();
-        !["cli", "cli.rs", "run"].iter().any(|driver| first == *driver)
+        // `lib.rs` passes `netkit::files` on.
+        !["cli", "cli.rs", "lib.rs", "run"].iter().any(|driver| first == *driver)
     };
     let pure: Vec<_> = files(&source).into_iter().filter(is_pure).collect();
     assert!(pure.len() > 20, "{pure:?}");

@@ -180,6 +180,11 @@
 //! [`sockets`] opens plain sockets, for protocols of raw text such as finger's, with errors that say
 //! what to do; [`text`] makes what strangers say safe to show.
 //!
+//! # Files
+//!
+//! [`files`] reads what people name, without waiting and within bounds, and writes files that are
+//! there whole or not at all.
+//!
 //! # What netkit leaves to others
 //!
 //! It does not encrypt, and does not authenticate frames after the handshake: people are meant to
@@ -193,7 +198,7 @@
 pub mod census;
 pub mod codec;
 pub mod daemon;
-mod files;
+pub mod files;
 pub mod frame;
 pub mod hosts;
 pub mod launch;

@@ -23,6 +23,7 @@ use super::{
     CHECK_PROCESSES_MAX, COULD_NOT_RUN, Command, CommandLine, RUN_PROCESSES_MAX, print, trace_file,
 };
 use crate::check::panics::quietly;
+use crate::files;
 use crate::lab::{Lab, Place};
 use crate::process::{Process, ProcessId};
 use crate::replay::{Luck, Replay, Step};
@@ -295,8 +296,8 @@ impl StatesFile {
         let to: Box<dyn Write> = match path == Path::new(STANDARD_OUTPUT) {
             true => Box::new(WhileRead(io::stdout())),
             false => {
-                crate::report::check_regular(path).with_context(failed)?;
-                crate::report::check_other(path, trace).with_context(failed)?;
+                files::check_regular(path).with_context(failed)?;
+                files::check_other(path, trace).with_context(failed)?;
                 Box::new(File::create(path).with_context(failed)?)
             }
         };

@@ -1,10 +1,11 @@
 //! `run`.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use netkit::files;
 use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 
@@ -140,7 +141,8 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
             push: machines.push,
             identity,
             accept_new: machines.accept_new,
-            known_hosts: machines.known_hosts.as_deref().map(absolute).transpose()?,
+            // Daemons work in another folder, and in a chain this path travels to them.
+            known_hosts: machines.known_hosts.as_deref().map(files::absolute).transpose()?,
             ..LaunchOptions::default()
         },
         hosts: hosts.clone(),
@@ -244,11 +246,6 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         until_signal.wait()?;
     }
     Ok(status)
-}
-
-/// Daemons work in another folder, and in a chain these paths travel to them.
-fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("there is no such path: {}", path.display()))
 }
 
 /// What the launcher has to say beside its report, on standard error: warnings, unless `RUST_LOG` asks

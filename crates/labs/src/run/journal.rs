@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 
 use netkit::codec;
+use netkit::files::read_part;
 use serde::{Deserialize, Serialize};
 
 use crate::clocks::Vector;
@@ -125,9 +126,7 @@ impl Journal {
         let Self::File(file) = self else { return Ok(None) };
         let end = file.seek(SeekFrom::End(0))?;
         let start = end.saturating_sub(2 * format::LINE_MAX);
-        file.seek(SeekFrom::Start(start))?;
-        let mut tail = Vec::new();
-        Read::by_ref(file).take(2 * format::LINE_MAX).read_to_end(&mut tail)?;
+        let tail = read_part(file, start, 2 * format::LINE_MAX)?;
         let whole = tail.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         file.set_len(start + whole as u64)?;
         let last = tail[..whole].split_inclusive(|&byte| byte == b'\n').next_back();
@@ -143,9 +142,7 @@ impl Journal {
                 Ok((bytes[start..end].to_vec(), end == bytes.len(), *truncated))
             }
             Self::File(file) => {
-                file.seek(SeekFrom::Start(offset))?;
-                let mut part = Vec::new();
-                Read::by_ref(file).take(PART_MAX as u64).read_to_end(&mut part)?;
+                let part = read_part(file, offset, PART_MAX as u64)?;
                 let is_last = part.len() < PART_MAX;
                 Ok((part, is_last, false))
             }

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::cli::trace_file;
 use crate::export::{ExportError, Format, export as write};
-use crate::report::{check_other, check_regular};
+use crate::files::{check_other, check_regular};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {

@@ -1,7 +1,7 @@
 //! `labs view`: a trace as a page, in a file or, while it grows, from a server.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Read};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -13,10 +13,11 @@ use netkit::run_id::RunId;
 use super::machines::MachineArguments;
 use super::{here, logs, states};
 use crate::cli::{print, trace_file};
+use crate::files::{check_other, check_regular, read_part};
 use crate::lab::Verb;
 use crate::logs::{LogLine, Placing};
 use crate::process::ProcessId;
-use crate::report::{check_other, check_regular, say};
+use crate::report::say;
 use crate::trace::Header;
 use crate::view::{Feed, LOGS_MAX, Server, Trace, draw, open, page};
 
@@ -159,10 +160,9 @@ fn output(arguments: &Arguments) -> anyhow::Result<PathBuf> {
 }
 
 fn is_page(path: &Path) -> bool {
-    let mut start = Vec::new();
     let length = page::SIGNATURE.len() as u64;
-    let read = File::open(path).and_then(|file| file.take(length).read_to_end(&mut start));
-    read.is_ok() && start == page::SIGNATURE.as_bytes()
+    let start = File::open(path).and_then(|mut file| read_part(&mut file, 0, length));
+    start.is_ok_and(|start| start == page::SIGNATURE.as_bytes())
 }
 
 // -----------------------------------------------------------------------------------------------
