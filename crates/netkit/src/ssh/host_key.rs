@@ -12,7 +12,7 @@ use ssh2::{MethodType, Session};
 
 use super::known_hosts::{self, Record, Verdict, filed_name, key_type, records, verdict};
 use super::target::{Target, settings};
-use crate::launch::{LaunchError, LaunchOptions, Stage};
+use crate::launch::job::{LaunchError, LaunchOptions, Stage};
 use crate::text::one_line;
 
 /// The longest file of known hosts that is read, in bytes; a large site has some thousand lines.

@@ -15,7 +15,7 @@ use ssh2_config::{DefaultAlgorithms, HostParams, ParseRule, SshConfig};
 
 use crate::files;
 use crate::hosts::Host;
-use crate::launch::{LaunchError, LaunchOptions, Stage};
+use crate::launch::job::{LaunchError, LaunchOptions, Stage};
 use crate::text::one_line;
 
 /// The longest SSH configuration that is read, in bytes.
