@@ -25,6 +25,10 @@ pub mod tcp_server;
 pub mod udp_client;
 pub mod udp_server;
 
+/// The port of both servers unless another is named. Any from 1024 on would do: those below are for
+/// root.
+const PORT: u16 = 9875;
+
 /// A number of things in words: "1 read", "2 reads".
 fn count(n: impl Into<u64>, thing: &str) -> String {
     match n.into() {

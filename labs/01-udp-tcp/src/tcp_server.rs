@@ -35,8 +35,7 @@ use netkit::sockets::{self, ANYWHERE};
 pub use self::messages::{Message, Messages, TooLong};
 
 use self::connection::{Connection, Next};
-use crate::cli::PORT;
-use crate::{count, signals};
+use crate::{PORT, count, signals};
 
 /// What `tcp-server` takes.
 #[derive(Args, Clone, Debug)]

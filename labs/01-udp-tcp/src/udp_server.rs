@@ -24,8 +24,7 @@ use netkit::text::escape_bytes;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, SockaddrStorage, recvmsg};
 
-use crate::cli::PORT;
-use crate::{count, signals};
+use crate::{PORT, count, signals};
 
 /// What `udp-server` takes.
 #[derive(Args, Clone, Debug)]
