@@ -73,7 +73,13 @@ impl<S: Service + ?Sized> Turn<'_, S> {
             Admission::Anyone => (State::Open, self.net.limits.max_frame, false),
             Admission::Members(membership) => {
                 let handshake = Box::new(Handshake::accept(membership)?);
-                (State::Greeting(handshake), MAX_HANDSHAKE_FRAME, true)
+                let state = State::Greeting { handshake, is_anybody_welcome: false };
+                (state, MAX_HANDSHAKE_FRAME, true)
+            }
+            Admission::Either(membership) => {
+                let handshake = Box::new(Handshake::accept(membership)?);
+                let state = State::Greeting { handshake, is_anybody_welcome: true };
+                (state, self.net.limits.max_frame, true)
             }
         };
         let mut connection = Connection::new(stream, address, local, state, max_frame);
@@ -105,7 +111,7 @@ impl<S: Service + ?Sized> Turn<'_, S> {
                 return;
             }
             (
-                State::Greeting(_),
+                State::Greeting { .. },
                 CloseReason::Ended | CloseReason::EndedInFrame { .. } | CloseReason::Broken(_),
             ) if !peer.incoming => CloseReason::Refused,
             (_, reason) => reason,

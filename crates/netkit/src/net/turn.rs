@@ -13,6 +13,7 @@ use super::slots::Key;
 use super::{
     CloseReason, ConnectionId, Net, SIGNALS, Service, Slot, SocketId, Source, TimerId, WAKER,
 };
+use crate::membership::{MAGIC, MAX_HANDSHAKE_FRAME};
 use crate::udp;
 
 /// How many datagrams are taken from one socket in one turn.
@@ -191,7 +192,7 @@ impl<S: Service + ?Sized> Turn<'_, S> {
             self.open(key);
             return true;
         };
-        connection.state = State::Greeting(handshake);
+        connection.state = State::Greeting { handshake, is_anybody_welcome: false };
         connection.push(&hello);
         self.net.set_deadline(key, self.net.limits.handshake_deadline);
         self.net.mark_dirty(key);
@@ -252,7 +253,7 @@ impl<S: Service + ?Sized> Turn<'_, S> {
         while let Some(connection) = self.net.connection(key) {
             let is_open = match connection.state {
                 State::Open => true,
-                State::Greeting(_) => false,
+                State::Greeting { .. } => false,
                 State::Connecting(..) | State::Closing { .. } | State::Doomed => return,
             };
             match splitter.next(&mut input) {
@@ -260,9 +261,8 @@ impl<S: Service + ?Sized> Turn<'_, S> {
                     self.service.on_frame(self.net, ConnectionId(key), body)
                 }
                 Ok(Some(body)) => {
-                    if self.greet(key, body) {
-                        splitter.limit(self.net.limits.max_frame);
-                    }
+                    let max = self.greet(key, body);
+                    splitter.limit(max);
                 }
                 Ok(None) => {
                     connection.splitter = splitter;
@@ -273,15 +273,26 @@ impl<S: Service + ?Sized> Turn<'_, S> {
         }
     }
 
-    /// Hands a frame to the handshake. True if the connection is open now.
-    fn greet(&mut self, key: Key, body: &[u8]) -> bool {
-        let Some(connection) = self.net.connection(key) else { return false };
-        let State::Greeting(handshake) = &mut connection.state else { return false };
+    /// Hands a frame to the handshake; if anybody is welcome and the frame does not begin like a
+    /// handshake, to the service. Returns the limit of the frames that follow.
+    fn greet(&mut self, key: Key, body: &[u8]) -> usize {
+        let max_frame = self.net.limits.max_frame;
+        let Some(connection) = self.net.connection(key) else { return max_frame };
+        let State::Greeting { handshake, is_anybody_welcome } = &mut connection.state else {
+            return max_frame;
+        };
+        if std::mem::take(is_anybody_welcome) && !body.starts_with(&MAGIC) {
+            self.open(key);
+            if let Some(Connection { state: State::Open, .. }) = self.net.connection(key) {
+                self.service.on_frame(self.net, ConnectionId(key), body);
+            }
+            return max_frame;
+        }
         let progress = match handshake.on_frame(body) {
             Ok(progress) => progress,
             Err(error) => {
                 self.lose(key, CloseReason::Handshake(error));
-                return false;
+                return max_frame;
             }
         };
         if let Some(reply) = progress.reply {
@@ -289,10 +300,11 @@ impl<S: Service + ?Sized> Turn<'_, S> {
         }
         connection.peer.rank = progress.done;
         self.net.mark_dirty(key);
-        if progress.done.is_some() {
-            self.open(key);
+        if progress.done.is_none() {
+            return MAX_HANDSHAKE_FRAME;
         }
-        progress.done.is_some()
+        self.open(key);
+        max_frame
     }
 
     fn receive(&mut self, key: Key) {
