@@ -11,13 +11,13 @@
 //! their way. A line that comes later still is shown when it comes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::{Read, Seek, SeekFrom};
 use std::thread;
 use std::time::Duration;
 
 use anstyle::AnsiColor;
 use anyhow::{Context as _, anyhow};
 use clap::Args;
+use netkit::files;
 use netkit::logs::{self, RunFolder};
 use netkit::run_id::RunId;
 use netkit::ssh::Remote;
@@ -281,11 +281,7 @@ impl<'a> Room<'a> {
 }
 
 fn read_here(folder: &RunFolder, name: &str, offset: u64, most: u64) -> anyhow::Result<Vec<u8>> {
-    let mut file = folder.read(name)?;
-    file.seek(SeekFrom::Start(offset))?;
-    let mut bytes = Vec::new();
-    file.take(most).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok(files::read_part(&mut folder.read(name)?, offset, most)?)
 }
 
 fn read_there(remote: &mut Remote, path: &str, offset: u64, most: u64) -> anyhow::Result<Vec<u8>> {

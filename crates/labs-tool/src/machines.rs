@@ -4,13 +4,14 @@
 //! ([`crate::here`]), which answers in one line and ends. The program is expected at the same path, as with a
 //! shared home, or is copied with `--push`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
+use netkit::files;
 use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 use netkit::ssh::Remote;
@@ -105,11 +106,8 @@ impl MachineArguments {
 impl ReachArguments {
     /// The options of a run, but for what is said here, and for the program, which is this one.
     pub(crate) fn options(&self, from: LaunchOptions) -> anyhow::Result<LaunchOptions> {
-        let absolute = |path: &Path| {
-            std::path::absolute(path).with_context(|| format!("there is no {}", path.display()))
-        };
         let identity = self.identity.as_deref().map(key).transpose()?;
-        let known_hosts = self.known_hosts.as_deref().map(absolute).transpose()?;
+        let known_hosts = self.known_hosts.as_deref().map(files::absolute).transpose()?;
         Ok(LaunchOptions {
             program: std::env::current_exe().context("cannot find this program itself")?,
             push: self.push || from.push,

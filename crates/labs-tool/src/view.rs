@@ -1,7 +1,7 @@
 //! `labs view`: a trace as a page, in a file or, while it grows, from a server.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Read};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::machines::MachineArguments;
 use crate::{here, logs, machines, states};
 use labs::cli::live::{Feed, Server, open};
 use labs::cli::{print, trace_file};
+use labs::files::{check_other, check_regular, read_part};
 use labs::lab::Verb;
 use labs::logs::{LogLine, Placing};
 use labs::process::ProcessId;
-use labs::report::{check_other, check_regular};
 use labs::said::say;
 use labs::trace::Header;
 use labs::view::{LOGS_MAX, Trace, draw, page};
@@ -161,10 +161,9 @@ fn output(arguments: &Arguments) -> anyhow::Result<PathBuf> {
 }
 
 fn is_page(path: &Path) -> bool {
-    let mut start = Vec::new();
     let length = page::SIGNATURE.len() as u64;
-    let read = File::open(path).and_then(|file| file.take(length).read_to_end(&mut start));
-    read.is_ok() && start == page::SIGNATURE.as_bytes()
+    let start = File::open(path).and_then(|mut file| read_part(&mut file, 0, length));
+    start.is_ok_and(|start| start == page::SIGNATURE.as_bytes())
 }
 
 // -----------------------------------------------------------------------------------------------

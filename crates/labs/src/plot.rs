@@ -8,7 +8,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 
-use crate::report::check_regular;
+use crate::files::check_regular;
 
 /// What is drawn.
 #[derive(Clone, Debug)]

@@ -23,7 +23,7 @@ mod launcher;
 mod launching;
 mod links;
 mod log_tail;
-pub(crate) mod note;
+pub mod note;
 mod participant;
 mod plan;
 mod routes;
@@ -52,7 +52,7 @@ use crate::lab::Lab;
 use crate::process::{Choices, ProcessId};
 
 /// The folder of all runs of a user: `/tmp/labs-<user>`.
-pub(crate) const FOLDER: &str = "labs";
+pub const FOLDER: &str = "labs";
 
 /// The subcommand that a participant is started with; people do not use it.
 pub const PARTICIPANT: &str = "participant";
