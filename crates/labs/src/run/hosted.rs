@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use netkit::codec::{self, CodecError};
 
+use super::config::Config;
 use crate::lab::{Application, Deployment, Lab, Place};
 use crate::mutant::Mutant;
 use crate::overlay::Contact;
+use crate::planned::PlannedLab;
 use crate::process::{
     Choices, Effect, EffectOf, Env, Event, EventOf, Kind, Process, ProcessId, step_into,
 };
@@ -252,13 +254,10 @@ pub(super) type Build = Box<dyn FnOnce(&Place) -> Result<Box<dyn Hosted>, String
 /// # Errors
 ///
 /// If they are not the lab's.
-pub(super) fn build<L: Lab>(
-    options: serde_json::Value,
-    broken: Option<serde_json::Value>,
-    texts: Texts,
-) -> serde_json::Result<Build> {
-    let lab: L = serde_json::from_value(options)?;
-    let mistake: Option<L::Mistake> = broken.map(serde_json::from_value).transpose()?;
+pub(super) fn build<L: Lab>(config: &Config) -> serde_json::Result<Build> {
+    let PlannedLab::<L> { lab, mistake } =
+        PlannedLab::read(&config.options, config.broken.as_ref())?;
+    let texts = if config.trace { Texts::Whole } else { Texts::KindOnly };
     Ok(Box::new(move |place| {
         let Deployment { application, restore, contact, is_finished, lost, .. } = lab.deployment();
         let application = application(&lab, place).map_err(|error| error.to_string())?;

@@ -42,7 +42,7 @@ use netkit::run_id::RunId;
 use netkit::{CloseReason, ConnectionId, Net, Peer, Service};
 
 use self::config::Config;
-use self::hosted::{Build, Texts};
+use self::hosted::Build;
 use self::journal::Journal;
 pub use self::key::{Key, KeyError};
 pub use self::launcher::run;
@@ -90,11 +90,15 @@ pub(crate) fn choices(seed: u64, process: ProcessId) -> Choices {
 ///
 /// If it could not take part; who started it is told why.
 pub fn participant<L: Lab>() -> anyhow::Result<()> {
+    play(L::NAME, hosted::build::<L>)
+}
+
+/// The same, for the lab of this name, whose process `build` makes.
+fn play(lab: &str, build: fn(&Config) -> serde_json::Result<Build>) -> anyhow::Result<()> {
     let config = Config::read(io::stdin().lock())
         .map_err(|error| anyhow::anyhow!("this command is for the launcher to use ({error})"))?;
-    let texts = if config.trace { Texts::Whole } else { Texts::KindOnly };
-    let build = hosted::build::<L>(config.options.clone(), config.broken.clone(), texts)?;
-    take_part(L::NAME, config, build)
+    let build = build(&config)?;
+    take_part(lab, config, build)
 }
 
 /// Becomes a daemon and takes part with the process that `build` makes.
