@@ -1,4 +1,4 @@
-//! The one line by which a daemon tells who started it whether it is ready.
+//! The one line by which a daemon says whether it is ready, for the process that started it.
 //!
 //! `@@netkit ok PID` or `@@netkit error TEXT`. It is looked for anywhere in what the command
 //! prints, since over SSH a `.bashrc` may have printed something before, even without ending its
@@ -48,7 +48,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Takes what was just read. What is beyond [`MAX_OUTPUT`] is dropped.
+    /// Adds bytes that were just read. Bytes beyond [`MAX_OUTPUT`] are dropped.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let room = MAX_OUTPUT - self.bytes.len();
         self.too_much |= bytes.len() > room;

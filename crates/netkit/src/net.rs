@@ -12,11 +12,12 @@
 //! # How it stays fair
 //!
 //! Readiness is edge-triggered: the system speaks once when bytes arrive, and is silent until more
-//! do. Whoever stops reading early must therefore remember to come back. The loop reads from each
+//! do. A loop that stops reading early must therefore remember to come back. This one reads from each
 //! connection once a turn, at most 64 KiB, and comes back in the next turn if the buffer was
 //! filled: a peer that floods us gets its share and no more. A read that brought less than was
-//! asked for has emptied the socket, so the second read that would say so is left out, except after
-//! the system has announced the end of the stream: that end is only seen by reading up to it.
+//! asked for has emptied the socket, and no second read is made to confirm that. There is one
+//! exception: when the system has announced the end of the stream, the loop reads until it sees that
+//! end.
 //!
 //! # How memory stays bounded
 //!
@@ -85,7 +86,8 @@ pub trait Service {
     /// closed itself.
     fn on_close(&mut self, net: &mut Net, connection: ConnectionId, reason: CloseReason);
 
-    /// The peer had let bytes wait, and has now taken all of them: a sender of much may go on.
+    /// Bytes had to wait for the peer, and it has now taken all of them. A program that sends much may
+    /// go on sending.
     fn on_drained(&mut self, net: &mut Net, connection: ConnectionId) {
         let _ = (net, connection);
     }
@@ -110,8 +112,8 @@ pub trait Service {
         let _ = net;
     }
 
-    /// All that had happened has been handed over, and nothing has been written yet: the last
-    /// moment to send something that leaves in the same system call.
+    /// Everything that had happened has been handed over, and nothing has been written yet. This is the
+    /// last moment to send something that leaves in the same system call.
     fn on_turn_end(&mut self, net: &mut Net) {
         let _ = net;
     }
@@ -134,25 +136,25 @@ pub struct SocketId(Key);
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TimerId(DeadlineKey);
 
-/// Who is at the other end of a connection.
+/// The other end of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Peer {
     /// Its proven rank in the run, or `None` on connections that anybody may make.
     pub rank: Option<u32>,
-    /// Its address.
+    /// The address that it connects from, or that we connected to.
     pub address: SocketAddr,
     /// Our address on this connection: one under which the peer's machine reaches us.
     pub local: SocketAddr,
-    /// It connected to us.
+    /// Whether it connected to us.
     pub incoming: bool,
 }
 
-/// Who may connect to a listener.
+/// Which connections a listener takes.
 #[derive(Clone, Debug)]
 pub enum Admission {
     /// Anybody. There is no handshake.
     Anyone,
-    /// Members of a run, who are looking for this rank. Others never reach the service.
+    /// Members of a run that are looking for this rank. The service never hears of others.
     Members(Membership),
     /// Members of a run, and anybody. The first frame decides: if it begins with
     /// [`MAGIC`](crate::membership::MAGIC), the handshake must succeed, as with `Members`. Any other
@@ -161,10 +163,10 @@ pub enum Admission {
     Either(Membership),
 }
 
-/// To whom we connect.
+/// The other end that we want to connect to.
 #[derive(Clone, Debug)]
 pub enum Outgoing {
-    /// Anybody who listens there. There is no handshake.
+    /// Any program that listens there. There is no handshake.
     Anyone,
     /// A member of our run, of this rank. If another one answers, the connection is not opened.
     Member {
@@ -384,7 +386,7 @@ impl Net {
         }
     }
 
-    /// Who is at the other end, or `None` if the connection is gone.
+    /// The other end of a connection, or `None` if the connection is gone.
     #[must_use]
     pub fn peer(&self, connection: ConnectionId) -> Option<Peer> {
         match self.slots.peek(connection.0) {
@@ -393,8 +395,8 @@ impl Net {
         }
     }
 
-    /// Closes a connection at once. What has not been written is lost; [`Service::on_close`] is not
-    /// called.
+    /// Closes a connection at once. Bytes that have not been written are lost; [`Service::on_close`]
+    /// is not called.
     pub fn close(&mut self, connection: ConnectionId) {
         self.remove(connection.0);
     }
@@ -462,8 +464,8 @@ impl Net {
         self.deadlines.stop(timer.0);
     }
 
-    /// Has these signals reported to [`Service::on_signal`] instead of what they otherwise do, for
-    /// the life of the process.
+    /// Reports these signals to [`Service::on_signal`] from now on. Their usual effect, such as ending
+    /// the process, does not happen.
     ///
     /// # Errors
     ///
@@ -483,7 +485,7 @@ impl Net {
         signals.iter().try_for_each(|&signal| watched.add_signal(signal))
     }
 
-    /// Gives the signals that were watched their usual effect again: a program that has more to do after
+    /// Gives the watched signals their usual effect again, so that a program that has more to do after
     /// the loop can be interrupted. Signals that came since the last turn are forgotten.
     ///
     /// # Errors
@@ -499,7 +501,7 @@ impl Net {
         Ok(())
     }
 
-    /// What other threads need to wake this loop.
+    /// A handle by which other threads wake this loop.
     #[must_use]
     pub fn waker(&self) -> Waker {
         self.waker.clone()

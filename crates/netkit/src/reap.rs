@@ -62,7 +62,7 @@ pub(crate) fn is_ours(pid: u32) -> bool {
     let numbers = |who: &str| fs::read_link(format!("/proc/{who}/ns/pid")).ok();
     let is_elsewhere = match (numbers("self"), numbers(&pid.to_string())) {
         (Some(ours), Some(its)) => ours != its,
-        // Whoever may not look takes it for what it seems to be.
+        // If we may not look, we believe what is to be seen.
         _ => false,
     };
     let is_of_user = |about: fs::Metadata| about.uid() == geteuid().as_raw();

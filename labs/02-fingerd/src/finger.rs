@@ -70,14 +70,14 @@ impl Finger {
         if !self.is_buried {
             // Its number is its own until it is buried, and so is that of its group.
             let group = Pid::from_raw(self.child.id().cast_signed());
-            // That there is nobody left to kill is fine.
+            // It is no failure if nobody is left to kill.
             let _ = killpg(group, Signal::SIGKILL);
         }
     }
 
     /// Whether it has ended; if so, it is buried.
     pub(crate) fn has_ended(&mut self) -> bool {
-        // It can only be waited for in vain if it was buried before.
+        // Waiting for it fails only if it was buried before.
         self.is_buried = self.is_buried || !matches!(self.child.try_wait(), Ok(None));
         self.is_buried
     }

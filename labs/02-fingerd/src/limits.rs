@@ -2,7 +2,7 @@
 //!
 //! Together they bound what the server can be made to use: at most `connections` answers of
 //! `max-answer` bytes in memory (twice that if it is all ends of lines), `children` processes, and for
-//! each of these a time after which it is over. Whoever meets a limit gets a line that says which.
+//! each of these a time after which it is over. A client that meets a limit gets a line that says which.
 
 use std::time::Duration;
 

@@ -4,8 +4,8 @@
 //! 2026-11-22T14:31:07.104233Z 127.0.0.1:40312 "alice" answered, 162 bytes, 2.1 ms
 //! ```
 //!
-//! What was asked is escaped and cut, so that nobody can forge a line, or fill the disk faster than by
-//! one line a request.
+//! The query is escaped and cut, so that nobody can forge a line, or fill the disk faster than by one
+//! line a request.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};

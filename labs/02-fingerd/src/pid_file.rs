@@ -2,8 +2,8 @@
 //!
 //! A number in a file proves nothing: the process may be gone, and the number given to another. So the
 //! file is *locked* (flock(2)) while the server lives, and the kernel lets go of the lock however the
-//! server ends. Who gets the lock is the server, whatever an old file says; who does not, reads whose
-//! it is.
+//! server ends. A process that gets the lock becomes the server, whatever an old file says. A process
+//! that does not get it reads the number of the server that has it.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -39,7 +39,7 @@ pub(crate) enum PidFileError {
         pid, path.display(), pid
     )]
     Held { path: PathBuf, pid: String },
-    /// To write a number into it would destroy the log.
+    /// It is the log, which a number would destroy.
     #[error("{} is the log too; name another file with --pid-file, or with --log-file", .0.display())]
     IsLog(PathBuf),
     /// The system refuses.
@@ -48,8 +48,8 @@ pub(crate) enum PidFileError {
 }
 
 impl PidFile {
-    /// Creates the file and locks it. It is given to the user `owner`, who shall be able to remove
-    /// it. It must be another one than `log`, by whatever name.
+    /// Creates the file and locks it. It is given to the user `owner`, so that this user can remove it.
+    /// It must not be the file `log`, under any name.
     pub(crate) fn claim(
         path: &Path,
         owner: Option<u32>,

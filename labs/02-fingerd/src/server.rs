@@ -9,14 +9,12 @@
 //!                └─ refused ──┴─ cut off ──┘
 //! ```
 //!
-//! *Draining* comes after a refusal. Closing a connection while there are bytes of the client that
-//! nobody has read makes the system send a reset, and that may reach the client before it has read why
-//! it was refused. So the server closes its side only, drops what still comes, and closes for good when
+//! *Draining* comes after a refusal. If a connection is closed while bytes of the client are unread, the
+//! system sends a reset, and the reset may reach the client before it has read why it was refused. So the server closes its side only, drops what still comes, and closes for good when
 //! the client does, or a second later.
 //!
-//! Readiness is edge-triggered: whoever is told that there is something reads until there is nothing
-//! more. Here that is bounded by the limits: of a client a query's length is read, of a child an
-//! answer's.
+//! Readiness is edge-triggered: after an event the server must read until there is nothing more. The
+//! limits bound that: from a client it reads at most a query's length, from a child an answer's.
 
 mod connection;
 mod setup;
@@ -78,7 +76,7 @@ pub struct Options {
     /// Do not tell who is logged in
     #[arg(long)]
     pub no_list: bool,
-    /// The limits.
+    /// What clients and children may take.
     #[command(flatten)]
     pub limits: Limits,
 }
@@ -102,7 +100,7 @@ const WAKER: Token = Token(2);
 /// A connection has an even token, and the pipe of its child the one after.
 const FIRST_CONNECTION: usize = 4;
 
-/// Who makes the answers.
+/// The program or the threads that make the answers.
 enum Source {
     Program(PathBuf),
     BuiltIn(Workers),
@@ -121,7 +119,7 @@ struct Server {
     next: usize,
     /// When each connection has to have gone on.
     deadlines: BTreeSet<(Instant, Token)>,
-    /// Children whose answers are complete or no longer wanted, and who have not ended.
+    /// Children whose answers are complete or no longer wanted, and that have not ended.
     dying: Vec<Finger>,
     /// Clients are waiting to be accepted; if that failed, not before this time.
     accept: Option<Instant>,

@@ -17,7 +17,7 @@ use crate::query::Query;
 /// The threads of a server.
 pub(crate) struct Workers {
     sources: Arc<Sources>,
-    /// Of those that have nothing to do.
+    /// The ways to threads that have nothing to do.
     idle: Vec<Sender<Job>>,
     started: usize,
     max: usize,
@@ -26,7 +26,7 @@ pub(crate) struct Workers {
     waker: Arc<Waker>,
 }
 
-/// What is asked, and by which connection.
+/// A query, and the connection that asks it.
 struct Job {
     asker: Token,
     query: Query,
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_hangs_counts_as_busy_until_it_no_longer_does() {
-        // Login records that are a pipe without a writer: whoever opens them hangs.
+        // Login records that are a pipe without a writer: a thread that opens them hangs.
         let folder = tempfile::tempdir().unwrap();
         let utmp = folder.path().join("utmp");
         mkfifo(&utmp, Mode::S_IRWXU).unwrap();

@@ -2,9 +2,9 @@
 //!
 //! A process may be killed, and a machine lose its power, between any two instructions. So a file is written
 //! under another name, brought to the disk, and only then given its own name, which file systems do at
-//! once; then the folder, where names are kept, is brought to the disk too. Whoever looks finds the file as it
-//! was or as it shall be, and never a part of it. What a kill leaves is a file with a name that nobody reads, and
-//! the next attempt removes it. The cost is two waits for the disk.
+//! once; then the folder, where names are kept, is brought to the disk too. A reader finds the old file or the
+//! new one, and never a part of it. A process that is killed may leave a file with a name that nobody reads; the
+//! next attempt removes it. The cost is two waits for the disk.
 //!
 //! The steps are a trait, so that a test can die at each of them, and so that files may be for their owner alone:
 //! each disk says how it makes a file, and does the rest as the system does.
@@ -51,7 +51,7 @@ pub trait Disk {
     }
 }
 
-/// A disk of this machine. Who may read its files is for the process to say, with its umask.
+/// A disk of this machine. The umask of the process decides which users may read its files.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalDisk;
 
@@ -59,7 +59,7 @@ pub struct LocalDisk;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PrivateDisk;
 
-/// A file of mode 0666 can be read and written by all whom the umask does not exclude.
+/// A file of mode 0666 can be read and written by all users that the umask does not exclude.
 const FOR_ALL: u32 = 0o666;
 
 /// A file of mode 0600 can be read and written by its owner alone.
