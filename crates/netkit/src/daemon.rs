@@ -81,9 +81,9 @@ pub fn detach_keeping(keep: &[BorrowedFd<'_>]) -> Result<Ready, DaemonError> {
     })
 }
 
-/// As [`detach_keeping`], for a person who waits at a terminal instead of a program: in the original
-/// process, `tell` is given the daemon's number or why there is none, says so as it likes, and
-/// returns the exit status.
+/// As [`detach_keeping`], for a person who waits at a terminal instead of a program: in the
+/// original process, `tell` is given the daemon's number or why there is none, says so as it likes,
+/// and returns the exit status.
 ///
 /// # Errors
 ///
@@ -126,8 +126,8 @@ pub fn detach_telling(
     }
 }
 
-/// The duty to tell the process that started this daemon whether it is ready. If it is dropped before
-/// that, it says that the daemon has failed.
+/// The duty to tell the process that started this daemon whether it is ready. If it is dropped
+/// before that, it says that the daemon has failed.
 #[derive(Debug)]
 #[must_use = "who started the daemon waits until it says something"]
 pub struct Ready {

@@ -169,8 +169,8 @@ pub fn user_folder(prefix: &str) -> PathBuf {
     Path::new(BASE).join(format!("{prefix}-{}", user_name()))
 }
 
-/// The runs that left a folder on this machine, the newest first. Folders that cannot be read are left
-/// out.
+/// The runs that left a folder on this machine, the newest first. Folders that cannot be read are
+/// left out.
 pub fn runs(prefix: &str) -> Vec<RunId> {
     let entries = std::fs::read_dir(user_folder(prefix)).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
@@ -185,8 +185,8 @@ pub fn last(prefix: &str) -> Option<RunId> {
     target.to_str()?.parse().ok()
 }
 
-/// Makes sure that logs can be written on this machine, and returns how many bytes are free for them. A
-/// small file is written, and removed.
+/// Makes sure that logs can be written on this machine, and returns how many bytes are free for
+/// them. A small file is written, and removed.
 ///
 /// # Errors
 ///

@@ -13,8 +13,8 @@ use crate::text::one_line;
 /// broken, and its output must not fill memory.
 pub(crate) const MAX_OUTPUT: usize = 64 << 10;
 
-/// How long a command may take to end once its daemon has said that it is ready. It has nothing left
-/// to do then; one that goes on did not detach.
+/// How long a command may take to end once its daemon has said that it is ready. It has nothing
+/// left to do then; one that goes on did not detach.
 pub(crate) const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The longest text of an error, in characters.

@@ -12,12 +12,12 @@
 //! # How it stays fair
 //!
 //! Readiness is edge-triggered: the system speaks once when bytes arrive, and is silent until more
-//! do. A loop that stops reading early must therefore remember to come back. This one reads from each
-//! connection once a turn, at most 64 KiB, and comes back in the next turn if the buffer was
+//! do. A loop that stops reading early must therefore remember to come back. This one reads from
+//! each connection once a turn, at most 64 KiB, and comes back in the next turn if the buffer was
 //! filled: a peer that floods us gets its share and no more. A read that brought less than was
 //! asked for has emptied the socket, and no second read is made to confirm that. There is one
-//! exception: when the system has announced the end of the stream, the loop reads until it sees that
-//! end.
+//! exception: when the system has announced the end of the stream, the loop reads until it sees
+//! that end.
 //!
 //! # How memory stays bounded
 //!
@@ -86,8 +86,8 @@ pub trait Service {
     /// closed itself.
     fn on_close(&mut self, net: &mut Net, connection: ConnectionId, reason: CloseReason);
 
-    /// Bytes had to wait for the peer, and it has now taken all of them. A program that sends much may
-    /// go on sending.
+    /// Bytes had to wait for the peer, and it has now taken all of them. A program that sends much
+    /// may go on sending.
     fn on_drained(&mut self, net: &mut Net, connection: ConnectionId) {
         let _ = (net, connection);
     }
@@ -112,8 +112,8 @@ pub trait Service {
         let _ = net;
     }
 
-    /// Everything that had happened has been handed over, and nothing has been written yet. This is the
-    /// last moment to send something that leaves in the same system call.
+    /// Everything that had happened has been handed over, and nothing has been written yet. This is
+    /// the last moment to send something that leaves in the same system call.
     fn on_turn_end(&mut self, net: &mut Net) {
         let _ = net;
     }
@@ -157,9 +157,9 @@ pub enum Admission {
     /// Members of a run that are looking for this rank. The service never hears of others.
     Members(Membership),
     /// Members of a run, and anybody. The first frame decides: if it begins with
-    /// [`MAGIC`](crate::membership::MAGIC), the handshake must succeed, as with `Members`. Any other
-    /// frame opens the connection, without a rank, and is handed over at once. A connection that
-    /// says nothing never reaches the service.
+    /// [`MAGIC`](crate::membership::MAGIC), the handshake must succeed, as with `Members`. Any
+    /// other frame opens the connection, without a rank, and is handed over at once. A connection
+    /// that says nothing never reaches the service.
     Either(Membership),
 }
 
@@ -378,8 +378,8 @@ impl Net {
         }
     }
 
-    /// Writes what was sent on a connection now, as far as the system takes it, and not at the end of the turn:
-    /// for programs that may not live so long.
+    /// Writes what was sent on a connection now, as far as the system takes it, and not at the end
+    /// of the turn: for programs that may not live so long.
     pub fn flush(&mut self, connection: ConnectionId) {
         if let Some(connection) = self.connection(connection.0) {
             connection.write();
@@ -395,8 +395,8 @@ impl Net {
         }
     }
 
-    /// Closes a connection at once. Bytes that have not been written are lost; [`Service::on_close`]
-    /// is not called.
+    /// Closes a connection at once. Bytes that have not been written are lost;
+    /// [`Service::on_close`] is not called.
     pub fn close(&mut self, connection: ConnectionId) {
         self.remove(connection.0);
     }
@@ -464,8 +464,8 @@ impl Net {
         self.deadlines.stop(timer.0);
     }
 
-    /// Reports these signals to [`Service::on_signal`] from now on. Their usual effect, such as ending
-    /// the process, does not happen.
+    /// Reports these signals to [`Service::on_signal`] from now on. Their usual effect, such as
+    /// ending the process, does not happen.
     ///
     /// # Errors
     ///
@@ -485,8 +485,8 @@ impl Net {
         signals.iter().try_for_each(|&signal| watched.add_signal(signal))
     }
 
-    /// Gives the watched signals their usual effect again, so that a program that has more to do after
-    /// the loop can be interrupted. Signals that came since the last turn are forgotten.
+    /// Gives the watched signals their usual effect again, so that a program that has more to do
+    /// after the loop can be interrupted. Signals that came since the last turn are forgotten.
     ///
     /// # Errors
     ///

@@ -107,8 +107,8 @@ pub fn plain(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Makes the system test a connection that has been silent for long: it asks whether the other end is
-/// still there, and ends the connection if nobody answers.
+/// Makes the system test a connection that has been silent for long: it asks whether the other end
+/// is still there, and ends the connection if nobody answers.
 ///
 /// # Errors
 ///

@@ -6,9 +6,9 @@
 //! one step with each of those. A client that says nothing costs a little memory and no time.
 //!
 //! Readiness is edge-triggered: it is told once, when bytes arrive, and not again while they lie
-//! there. So a client that has been read from stays on a list, and gets one read a turn, until a read
-//! finds nothing. Because of this limit of one read a turn, a client that floods us does not delay the
-//! others.
+//! there. So a client that has been read from stays on a list, and gets one read a turn, until a
+//! read finds nothing. Because of this limit of one read a turn, a client that floods us does not
+//! delay the others.
 //!
 //! A client that sends and never reads its acknowledgements fills its own socket, then ours; then
 //! we no longer read from it, until it takes some. So its answers do not pile up here.
@@ -86,7 +86,8 @@ pub fn serve(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
     writeln!(out, "listening on tcp {}", listener.local_addr()?).context("cannot show anything")?;
 
     let mut server = Server::new(listener, options);
-    // All lines that one turn shows, written at once: a system call for each would be most of the work.
+    // All lines that one turn shows, written at once: a system call for each would be most of the
+    // work.
     let mut shown = Vec::new();
     let mut events = Events::with_capacity(EVENTS_AT_ONCE);
     loop {
@@ -122,8 +123,8 @@ struct Server {
     ready: VecDeque<Token>,
     /// There may be connections to accept.
     somebody_waits: bool,
-    /// Accepting failed because the system lacks something, such as file descriptors. Time, or a client
-    /// that leaves, may bring it back.
+    /// Accepting failed because the system lacks something, such as file descriptors. Time, or a
+    /// client that leaves, may bring it back.
     is_exhausted: bool,
     /// Shared by all: a read is over before the next begins.
     buffer: Vec<u8>,

@@ -1,14 +1,15 @@
 //! A client that sends one datagram.
 //!
-//! `send` returns when the datagram has left this program, and says no more than that. The sender is
-//! not told whether a machine or a program has received it. If no program has the port, the
+//! `send` returns when the datagram has left this program, and says no more than that. The sender
+//! is not told whether a machine or a program has received it. If no program has the port, the
 //! other machine answers with an ICMP message "port unreachable"; but an ordinary UDP socket may
 //! send to the whole world, so Linux does not know which datagram the answer is about, and does not
 //! report it.
 //!
-//! A *connected* UDP socket sends to one address only, and so hears of it: the next call on it fails
-//! with `ECONNREFUSED`. Connecting sends nothing; it only writes the address into the socket. That
-//! is what `--connect` shows. If no refusal comes, that means little: firewalls like to drop ICMP.
+//! A *connected* UDP socket sends to one address only, and so hears of it: the next call on it
+//! fails with `ECONNREFUSED`. Connecting sends nothing; it only writes the address into the socket.
+//! That is what `--connect` shows. If no refusal comes, that means little: firewalls like to drop
+//! ICMP.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};

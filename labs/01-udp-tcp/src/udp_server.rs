@@ -1,8 +1,8 @@
 //! A server that shows the datagrams it receives.
 //!
-//! It does not know the sender: there is no connection, only an address on each datagram, and anybody
-//! may have written that address there. So there is nothing to accept and nothing to close, and one
-//! socket hears the whole world.
+//! It does not know the sender: there is no connection, only an address on each datagram, and
+//! anybody may have written that address there. So there is nothing to accept and nothing to close,
+//! and one socket hears the whole world.
 //!
 //! A datagram is received whole or cut: what does not fit the buffer is gone, for the next call
 //! returns the *next* datagram. Most programs never notice. This one asks Linux for the true length
@@ -66,7 +66,8 @@ pub fn serve(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
     let mut served = Served::default();
     let mut drained = true;
     loop {
-        // The system reports readiness once. If not everything was read then, ask again without waiting.
+        // The system reports readiness once. If not everything was read then, ask again without
+        // waiting.
         let timeout = (!drained).then_some(std::time::Duration::ZERO);
         if let Err(error) = poll.poll(&mut events, timeout)
             && error.kind() != std::io::ErrorKind::Interrupted

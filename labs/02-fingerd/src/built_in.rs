@@ -2,9 +2,9 @@
 //! system is configured to ask) and the login records, with the fields and words of BSD's.
 //!
 //! What users have put into their homes (`.plan`, `.project`) is opened with care, for the server
-//! may be able to read more than the client should see: no link is followed, the file must belong to
-//! that very user and be readable by everybody, a pipe is not waited for, and only its beginning is
-//! shown.
+//! may be able to read more than the client should see: no link is followed, the file must belong
+//! to that very user and be readable by everybody, a pipe is not waited for, and only its beginning
+//! is shown.
 
 use std::fmt::Write;
 use std::fs::{self, OpenOptions};

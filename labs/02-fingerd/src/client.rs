@@ -1,9 +1,9 @@
 //! The client: sends a query, and prints what comes until the server closes.
 //!
 //! The server closes when the answer is complete; that is how a client knows that it has all of it.
-//! There is no length in front and no mark at the end. So an answer that was cut off, by a server that
-//! died, can look like a whole one. (The system of a server *process* that dies may send a reset, and
-//! then the client says so.)
+//! There is no length in front and no mark at the end. So an answer that was cut off, by a server
+//! that died, can look like a whole one. (The system of a server *process* that dies may send a
+//! reset, and then the client says so.)
 //!
 //! The answer is from a stranger, and much of it was written by other people. Only text reaches the
 //! terminal: all control characters but the end of a line and the tab are escaped.

@@ -1,9 +1,9 @@
 //! The system's `finger`, run for one query.
 //!
 //! There is no shell: the program is started by its whole path with its arguments one by one, the
-//! login last and behind `--`, so that it could not be taken for an option even if it looked like one.
-//! The environment holds a `PATH` and a language and nothing of ours. Standard output and standard
-//! error are one pipe, for `finger` complains of unknown users on the latter.
+//! login last and behind `--`, so that it could not be taken for an option even if it looked like
+//! one. The environment holds a `PATH` and a language and nothing of ours. Standard output and
+//! standard error are one pipe, for `finger` complains of unknown users on the latter.
 //!
 //! The child leads a process group of its own, so that what it starts can be ended with it.
 

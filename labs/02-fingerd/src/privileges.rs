@@ -1,9 +1,9 @@
 //! Giving up root.
 //!
-//! Port 79 is for root, and nothing else here is. So a server that was started as root binds the port,
-//! opens its files, and then becomes another user, for good, before it reads a byte from anybody. If a
-//! client makes it do harm, it can do so only with the rights of that user. The same holds for its
-//! children.
+//! Port 79 is for root, and nothing else here is. So a server that was started as root binds the
+//! port, opens its files, and then becomes another user, for good, before it reads a byte from
+//! anybody. If a client makes it do harm, it can do so only with the rights of that user. The same
+//! holds for its children.
 
 use std::ffi::CString;
 

@@ -10,9 +10,9 @@
 //! {C}   ::= <CRLF>
 //! ```
 //!
-//! Taken by its letters, {Q1} would not allow a user without `/W`; but all examples in the RFC do, and
-//! so do all servers. Beyond that this parser accepts what real clients send: a line that ends with LF
-//! alone, `/w`, and spaces around (Debian's `finger -l @host` sends `/W` and a space).
+//! Taken by its letters, {Q1} would not allow a user without `/W`; but all examples in the RFC do,
+//! and so do all servers. Beyond that this parser accepts what real clients send: a line that ends
+//! with LF alone, `/w`, and spaces around (Debian's `finger -l @host` sends `/W` and a space).
 //!
 //! A *login* is a name of the portable alphabet (POSIX, section 3.282) that does not begin with a
 //! hyphen: letters, digits, `.`, `_`, `-`. Such a name means nothing to a shell, in a path or as an

@@ -1,7 +1,7 @@
 //! The server: one line in, the answer out, close.
 //!
-//! All connections and the pipes of all children are sources of one event loop. Each connection is a
-//! small state machine with one deadline (`connection`):
+//! All connections and the pipes of all children are sources of one event loop. Each connection is
+//! a small state machine with one deadline (`connection`):
 //!
 //! ```text
 //! accepted ──► asking ──► answering ──► sending ──► closed
@@ -9,12 +9,14 @@
 //!                └─ refused ──┴─ cut off ──┘
 //! ```
 //!
-//! *Draining* comes after a refusal. If a connection is closed while bytes of the client are unread, the
-//! system sends a reset, and the reset may reach the client before it has read why it was refused. So the server closes its side only, drops what still comes, and closes for good when
-//! the client does, or a second later.
+//! *Draining* comes after a refusal. If a connection is closed while bytes of the client are
+//! unread, the system sends a reset, and the reset may reach the client before it has read why it
+//! was refused. So the server closes its side only, drops what still comes, and closes for good
+//! when the client does, or a second later.
 //!
-//! Readiness is edge-triggered: after an event the server must read until there is nothing more. The
-//! limits bound that: from a client it reads at most a query's length, from a child an answer's.
+//! Readiness is edge-triggered: after an event the server must read until there is nothing more.
+//! The limits bound that: from a client it reads at most a query's length, from a child an
+//! answer's.
 
 mod connection;
 mod setup;
@@ -64,7 +66,8 @@ pub struct Options {
     /// Go on in the background, without a terminal
     #[arg(long)]
     pub daemon: bool,
-    /// The user to become once the port is bound; `nobody` if started as root and not told otherwise
+    /// The user to become once the port is bound; `nobody` if started as root and not told
+    /// otherwise
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
     /// The program that answers; the system's `finger` if it has one
@@ -246,8 +249,8 @@ impl Server {
         if present >= most {
             self.refuse(token, "fingerd: too many connections; try again later");
         } else {
-            // What it has sent by now was sent before we watched, and counts as an event all the same;
-            // but most have sent their query, and this saves a turn.
+            // What it has sent by now was sent before we watched, and counts as an event all the
+            // same; but most have sent their query, and this saves a turn.
             self.on_client(token);
         }
     }

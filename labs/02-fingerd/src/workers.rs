@@ -1,8 +1,8 @@
 //! Threads for the built-in answer, which may have to wait for a disk or a network.
 //!
-//! A thread is started when all others are busy, up to a number, and stays. There is no queue: when all are
-//! busy, the server says so. One that hangs in the system cannot be ended; it only counts as busy for
-//! ever.
+//! A thread is started when all others are busy, up to a number, and stays. There is no queue: when
+//! all are busy, the server says so. One that hangs in the system cannot be ended; it only counts
+//! as busy for ever.
 
 use std::io;
 use std::sync::Arc;

@@ -20,8 +20,8 @@ pub(super) struct Connection {
     pub(super) is_listed: bool,
     messages: Messages,
     received: u64,
-    /// The part of our answers that it has not yet taken. Nothing is read while something is here, so
-    /// this is never more than the answers to one read.
+    /// The part of our answers that it has not yet taken. Nothing is read while something is here,
+    /// so this is never more than the answers to one read.
     owed: Vec<u8>,
     phase: Phase,
 }
@@ -32,9 +32,9 @@ enum Phase {
     Open,
     /// It has closed its side. Ours follows when it has taken what is owed to it.
     Ended,
-    /// It has sent bytes that cannot be understood, and is told so; everything else that it sends is
-    /// dropped until it closes. If we closed first, its unread bytes would make the system send a
-    /// reset, and the reset may overtake our answer.
+    /// It has sent bytes that cannot be understood, and is told so; everything else that it sends
+    /// is dropped until it closes. If we closed first, its unread bytes would make the system send
+    /// a reset, and the reset may overtake our answer.
     Refused,
 }
 

@@ -94,8 +94,8 @@ impl Connection {
         }
     }
 
-    /// Reads until the query is complete or there is nothing more; never more than one byte over the
-    /// limit, by which one knows that it is over.
+    /// Reads until the query is complete or there is nothing more; never more than one byte over
+    /// the limit, by which one knows that it is over.
     pub(super) fn read_query(&mut self) -> Asked {
         loop {
             let begun = self.line.len();
@@ -174,8 +174,8 @@ impl Connection {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// Drops what the client still sends. Returns whether that is over: the client has closed, or sends
-    /// so much that it is surely not reading.
+    /// Drops what the client still sends. Returns whether that is over: the client has closed, or
+    /// sends so much that it is surely not reading.
     pub(super) fn is_drained(&mut self) -> bool {
         let mut buffer = [0; READ_AT_ONCE];
         for _ in 0..MAX_DRAINS {

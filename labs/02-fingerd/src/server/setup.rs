@@ -1,5 +1,5 @@
-//! From the command line to a server that listens: what needs root's rights, or a terminal to complain
-//! to, comes first.
+//! From the command line to a server that listens: what needs root's rights, or a terminal to
+//! complain to, comes first.
 //!
 //! 1. Find the program that answers, and the user to become.
 //! 2. Open the log, claim the pid file, bind the port: with the rights that the server was started
@@ -23,11 +23,13 @@ use crate::log_file::Log;
 use crate::pid_file::PidFile;
 use crate::privileges::{drop_to, user_to_become};
 
-/// Listens, says so, and serves until SIGINT or SIGTERM. With `--daemon` it says so and ends, and the server goes on.
+/// Listens, says so, and serves until SIGINT or SIGTERM. With `--daemon` it says so and ends, and
+/// the server goes on.
 ///
 /// # Errors
 ///
-/// If it cannot listen or open its files, cannot become the user it should, or its event loop fails.
+/// If it cannot listen or open its files, cannot become the user it should, or its event loop
+/// fails.
 pub fn serve(options: Options, out: &mut impl Write) -> anyhow::Result<()> {
     daemon::keep_files_from_children()?;
     let program = program(&options)?;

@@ -1,7 +1,9 @@
-//! The three correspondents, end to end: three servers and three clients, each a process of its own.
+//! The three correspondents, end to end: three servers and three clients, each a process of its
+//! own.
 //!
-//! Alice writes to Carol and then to Bob, who answers to Carol. Alice's server forwards to Carol's late, so that
-//! the answer is there first. Once Carol reads in the order of arrival, once in causal order.
+//! Alice writes to Carol and then to Bob, who answers to Carol. Alice's server forwards to Carol's
+//! late, so that the answer is there first. Once Carol reads in the order of arrival, once in
+//! causal order.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

@@ -4,9 +4,10 @@
 //! alice:$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$...
 //! ```
 //!
-//! A password is never stored, only what Argon2id (RFC 9106) makes of it with a random salt: slow on purpose,
-//! so that whoever steals the file cannot try many. What it makes of an attempt is compared in constant time.
-//! An attempt for a name that does not exist takes as long as one for a name that does.
+//! A password is never stored, only what Argon2id (RFC 9106) makes of it with a random salt: slow
+//! on purpose, so that whoever steals the file cannot try many. What it makes of an attempt is
+//! compared in constant time. An attempt for a name that does not exist takes as long as one for a
+//! name that does.
 
 use std::collections::BTreeMap;
 use std::fs;

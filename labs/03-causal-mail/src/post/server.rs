@@ -1,13 +1,15 @@
 //! A mail server: one event loop over one listening socket, and a [`Store`].
 //!
-//! **Strangers.** Servers prove that they know the secret, and clients know a password; both come to the same
-//! socket ([`Admission::Either`]). A connection that has not said what it is within [`GREETING_MAX`] is closed,
-//! and at most [`STRANGERS_MAX`] are granted the time, the oldest giving way. Passwords are compared in a thread
-//! of their own, for that takes long on purpose; nobody else waits.
+//! **Strangers.** Servers prove that they know the secret, and clients know a password; both come
+//! to the same socket ([`Admission::Either`]). A connection that has not said what it is within
+//! [`GREETING_MAX`] is closed, and at most [`STRANGERS_MAX`] are granted the time, the oldest
+//! giving way. Passwords are compared in a thread of their own, for that takes long on purpose;
+//! nobody else waits.
 //!
-//! **Forwarding.** The queue to each domain leaves in order, a few mails ahead of what is acknowledged.
-//! While the other server is down it is tried again, after twice as long each time up to [`BACK_OFF_MAX`]. When
-//! a connection breaks, all that was not acknowledged is sent again; the other server recognises it.
+//! **Forwarding.** The queue to each domain leaves in order, a few mails ahead of what is
+//! acknowledged. While the other server is down it is tried again, after twice as long each time up
+//! to [`BACK_OFF_MAX`]. When a connection breaks, all that was not acknowledged is sent again; the
+//! other server recognises it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -50,10 +52,12 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// The longest pause: a server that is back is noticed within this time.
 pub const BACK_OFF_MAX: Duration = Duration::from_secs(5);
 
-/// How long another server may take to acknowledge a mail. It forces one to disk; a stopped one never does.
+/// How long another server may take to acknowledge a mail. It forces one to disk; a stopped one
+/// never does.
 const ACKNOWLEDGE_MAX: Duration = Duration::from_secs(20);
 
-/// The longest text of a mail that a server may be told to accept: with its clock it must fit into a frame.
+/// The longest text of a mail that a server may be told to accept: with its clock it must fit into
+/// a frame.
 pub const MESSAGE_LIMIT: usize = 512 << 10;
 
 /// What a server is told on its command line.

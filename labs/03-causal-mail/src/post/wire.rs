@@ -5,7 +5,8 @@
 //! | a client | [`ToServer::Open`], with its password | asks, and is answered in order; [`ToClient::Arrived`] may come between |
 //! | a server | netkit's handshake (`docs/wire-format.md`), which begins with `nkit` | [`FromPeer::Forward`], each answered by [`ToPeer::Taken`] |
 //!
-//! All requests of a client may be repeated after the connection broke: each has the same effect once.
+//! All requests of a client may be repeated after the connection broke: each has the same effect
+//! once.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -92,7 +93,8 @@ pub enum ToClient {
     },
     /// A mail has arrived. Not an answer.
     Arrived,
-    /// Another client has opened the box. The last word, not an answer: who connects again throws the other out.
+    /// Another client has opened the box. The last word, not an answer: who connects again throws
+    /// the other out.
     Evicted,
 }
 
