@@ -197,28 +197,45 @@ impl Waker {
 /// Create it after the last fork of a process: the system's readiness queue is shared by a child,
 /// and each would take the other's events.
 pub struct Net {
-    poll: Poll,
-    events: Events,
+    system: System,
     limits: Limits,
     slots: Slots<Slot>,
     deadlines: Deadlines,
     strangers: Strangers,
+    agenda: Agenda,
+    buffers: Buffers,
+    /// How many connections there are, those that are closing among them.
+    connections: usize,
+    closing: usize,
+    is_stopped: bool,
+    is_in_turn: bool,
+}
+
+/// The ways by which the system and other threads tell the loop that something has happened.
+struct System {
+    poll: Poll,
+    events: Events,
     signals: Option<Signals>,
     waker: Waker,
+}
+
+/// What is to be done at the end of this turn, and in the next.
+#[derive(Default)]
+struct Agenda {
     /// To be served in the next turn without a new event.
     ready: Vec<Key>,
-    /// An empty one, whose memory is used again.
+    /// An empty list, whose memory is used again.
     ready_spare: Vec<Key>,
     /// Something was sent to them in this turn.
     dirty: Vec<Key>,
     /// They have to end, and the service has not been told.
     doomed: Vec<(Key, CloseReason)>,
-    read_buffer: Vec<u8>,
+}
+
+/// Memory that all sources share.
+struct Buffers {
+    read: Vec<u8>,
     datagram: Vec<u8>,
-    connections: usize,
-    closing: usize,
-    is_stopped: bool,
-    is_in_turn: bool,
 }
 
 #[derive(Debug)]
@@ -253,21 +270,15 @@ impl Net {
     pub fn new(limits: Limits) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Waker(Arc::new(mio::Waker::new(poll.registry(), WAKER)?));
+        let events = Events::with_capacity(EVENTS_AT_ONCE);
         Ok(Net {
-            poll,
-            events: Events::with_capacity(EVENTS_AT_ONCE),
+            system: System { poll, events, signals: None, waker },
             limits,
             slots: Slots::new(),
             deadlines: Deadlines::default(),
             strangers: Strangers::default(),
-            signals: None,
-            waker,
-            ready: Vec::new(),
-            ready_spare: Vec::new(),
-            dirty: Vec::new(),
-            doomed: Vec::new(),
-            read_buffer: vec![0; READ_AT_ONCE],
-            datagram: Vec::new(),
+            agenda: Agenda::default(),
+            buffers: Buffers { read: vec![0; READ_AT_ONCE], datagram: Vec::new() },
             connections: 0,
             closing: 0,
             is_stopped: false,
@@ -444,8 +455,8 @@ impl Net {
         let Some(Slot { source: Source::Udp(udp), .. }) = self.slots.find(socket.0) else {
             return Err(SendError::Closed);
         };
-        udp::wrap(body, &mut self.datagram);
-        udp.send_to(&self.datagram, to).map(drop).map_err(SendError::Datagram)
+        udp::wrap(body, &mut self.buffers.datagram);
+        udp.send_to(&self.buffers.datagram, to).map(drop).map_err(SendError::Datagram)
     }
 
     /// Closes a UDP socket.
@@ -476,12 +487,12 @@ impl Net {
             let message = format!("signal {signal} cannot be watched");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        if self.signals.is_none() {
+        if self.system.signals.is_none() {
             let mut watched = Signals::new::<_, i32>([])?;
-            self.poll.registry().register(&mut watched, SIGNALS, Interest::READABLE)?;
-            self.signals = Some(watched);
+            self.system.poll.registry().register(&mut watched, SIGNALS, Interest::READABLE)?;
+            self.system.signals = Some(watched);
         }
-        let watched = self.signals.as_ref().expect("created above");
+        let watched = self.system.signals.as_ref().expect("created above");
         signals.iter().try_for_each(|&signal| watched.add_signal(signal))
     }
 
@@ -492,7 +503,7 @@ impl Net {
     ///
     /// If the system refuses, which it has no reason to.
     pub fn unwatch_signals(&mut self, signals: &[i32]) -> io::Result<()> {
-        self.signals = None;
+        self.system.signals = None;
         for &signal in signals {
             let signal = nix::sys::signal::Signal::try_from(signal)?;
             // SAFETY: the default action is installed, and no handler of ours.
@@ -504,7 +515,7 @@ impl Net {
     /// A handle by which other threads wake this loop.
     #[must_use]
     pub fn waker(&self) -> Waker {
-        self.waker.clone()
+        self.system.waker.clone()
     }
 
     /// Ends [`run`](Self::run) after this turn.
@@ -536,7 +547,7 @@ impl Net {
     fn insert(&mut self, source: Source, interest: Interest) -> io::Result<Key> {
         let key = self.slots.insert(Slot { source, is_ready: false });
         let slot = self.slots.find(key).expect("just inserted");
-        let registry = self.poll.registry();
+        let registry = self.system.poll.registry();
         let registered = match &mut slot.source {
             Source::Listener(listener) => {
                 registry.register(&mut listener.socket, key.token(), interest)
@@ -580,7 +591,7 @@ impl Net {
         let waiting = connection.queued();
         if waiting > max {
             connection.state = State::Doomed;
-            self.doomed.push((key, CloseReason::QueueFull { waiting, max }));
+            self.agenda.doomed.push((key, CloseReason::QueueFull { waiting, max }));
             return Err(SendError::QueueFull);
         }
         self.mark_dirty(key);
@@ -592,7 +603,7 @@ impl Net {
         if let Some(connection) = self.connection(key)
             && !std::mem::replace(&mut connection.is_dirty, true)
         {
-            self.dirty.push(key);
+            self.agenda.dirty.push(key);
         }
     }
 
@@ -601,7 +612,7 @@ impl Net {
         if let Some(slot) = self.slots.find(key)
             && !std::mem::replace(&mut slot.is_ready, true)
         {
-            self.ready.push(key);
+            self.agenda.ready.push(key);
         }
     }
 
