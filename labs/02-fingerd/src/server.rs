@@ -112,7 +112,7 @@ enum Source {
 /// A server that listens.
 struct Server {
     poll: Poll,
-    listener: TcpListener,
+    listener: Listener,
     signals: Signals,
     source: Source,
     log: Log,
@@ -124,9 +124,13 @@ struct Server {
     deadlines: BTreeSet<(Instant, Token)>,
     /// Children whose answers are complete or no longer wanted, and that have not ended.
     dying: Vec<Finger>,
-    /// Clients are waiting to be accepted; if that failed, not before this time.
-    accept: Option<Instant>,
     requests: u64,
+}
+
+struct Listener {
+    socket: TcpListener,
+    /// Clients are waiting to be accepted; if that failed, not before this time.
+    accept_at: Option<Instant>,
 }
 
 impl Server {
@@ -152,7 +156,7 @@ impl Server {
         };
         Ok(Server {
             poll,
-            listener,
+            listener: Listener { socket: listener, accept_at: None },
             signals,
             source,
             log,
@@ -162,7 +166,6 @@ impl Server {
             next: FIRST_CONNECTION,
             deadlines: BTreeSet::new(),
             dying: Vec::new(),
-            accept: None,
             requests: 0,
         })
     }
@@ -178,7 +181,7 @@ impl Server {
             }
             for event in &events {
                 match event.token() {
-                    LISTENER => self.accept = Some(Instant::now()),
+                    LISTENER => self.listener.accept_at = Some(Instant::now()),
                     SIGNALS | WAKER => {}
                     Token(n) if n % 2 == 1 => self.on_printed(Token(n - 1)),
                     // An error, or an end in both directions: nobody is there to answer to.
@@ -204,7 +207,7 @@ impl Server {
 
     fn timeout(&self) -> Option<Duration> {
         let first = self.deadlines.first().map(|&(at, _)| at);
-        let next = [first, self.accept].into_iter().flatten().min();
+        let next = [first, self.listener.accept_at].into_iter().flatten().min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
@@ -212,16 +215,16 @@ impl Server {
     // Clients come
 
     fn accept(&mut self) {
-        while self.accept.is_some_and(|at| at <= Instant::now()) {
-            match self.listener.accept() {
+        while self.listener.accept_at.is_some_and(|at| at <= Instant::now()) {
+            match self.listener.socket.accept() {
                 Ok((stream, peer)) => self.admit(stream, sockets::plain(peer)),
                 Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => self.accept = None,
+                    ErrorKind::WouldBlock => self.listener.accept_at = None,
                     ErrorKind::ConnectionAborted | ErrorKind::Interrupted => {}
                     _ => {
                         let why = sockets::reason(&error);
                         self.log.line(&format!("cannot accept clients for a while: {why}"));
-                        self.accept = Some(Instant::now() + PAUSE);
+                        self.listener.accept_at = Some(Instant::now() + PAUSE);
                     }
                 },
             }

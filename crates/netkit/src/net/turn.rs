@@ -435,19 +435,18 @@ impl Net {
     /// ends the wait: somebody is impatient.
     fn finish_closing(&mut self) -> io::Result<()> {
         let until = Instant::now() + self.limits.close_deadline;
-        let mut others = Vec::new();
-        let (mut is_woken, mut is_signalled) = (false, false);
-        while self.closing > 0 && !is_signalled {
+        let mut missed = Missed::default();
+        while self.closing > 0 && !missed.is_signalled {
             let Some(left) = until.checked_duration_since(Instant::now()) else { break };
             let wait = if self.agenda.ready.is_empty() { left } else { Duration::ZERO };
             let events = self.poll(Some(wait))?;
             for event in &events {
                 match event.token() {
-                    WAKER => is_woken = true,
-                    SIGNALS => is_signalled = true,
+                    WAKER => missed.is_woken = true,
+                    SIGNALS => missed.is_signalled = true,
                     token => {
                         let Some(key) = self.slots.key_of(token) else { continue };
-                        self.finish_one(key, Readiness::of(event), &mut others);
+                        self.finish_one(key, Readiness::of(event), &mut missed.sources);
                     }
                 }
             }
@@ -456,23 +455,25 @@ impl Net {
                 if let Some(slot) = self.slots.find(key) {
                     slot.is_ready = false;
                     let again = Readiness { is_readable: true, ..Readiness::default() };
-                    self.finish_one(key, again, &mut others);
+                    self.finish_one(key, again, &mut missed.sources);
                 }
             }
         }
-        self.remember(others, is_woken, is_signalled)
+        self.remember(missed)
     }
 
     /// What the system has spoken of once is served when the loop runs again.
-    fn remember(&mut self, others: Vec<Key>, is_woken: bool, is_signalled: bool) -> io::Result<()> {
-        for key in others {
+    fn remember(&mut self, missed: Missed) -> io::Result<()> {
+        for key in missed.sources {
             self.again(key);
         }
         self.slots.end_turn();
-        if is_woken {
+        if missed.is_woken {
             self.system.waker.wake()?;
         }
-        if is_signalled && let Some(signals) = &mut self.system.signals {
+        if missed.is_signalled
+            && let Some(signals) = &mut self.system.signals
+        {
             self.system.poll.registry().reregister(signals, SIGNALS, Interest::READABLE)?;
         }
         Ok(())
@@ -498,6 +499,14 @@ fn read(connection: &mut Connection, buffer: &mut [u8]) -> io::Result<usize> {
             result => return result,
         }
     }
+}
+
+/// What happened while connections were closing, and nobody was told of.
+#[derive(Default)]
+struct Missed {
+    sources: Vec<Key>,
+    is_woken: bool,
+    is_signalled: bool,
 }
 
 /// Serves connections of which no service is told anything any more.
