@@ -19,7 +19,7 @@ use super::{passwords, secret};
 /// How late Alice's mail to Carol is: long after Bob's answer, even on a busy machine.
 const DELAY_MS: u32 = 2_000;
 
-/// Who lives where.
+/// The users, each with their domain.
 const USERS: [(&str, &str); 3] = [("alice", "a.org"), ("bob", "b.org"), ("carol", "c.org")];
 
 /// Other programs may take a port between our look and the server's start: it is tried so often.

@@ -45,7 +45,7 @@ impl Maildir {
         }
         sync_folder(&path)?;
         for leftover in fs::read_dir(path.join("tmp"))? {
-            // Whoever was writing it has died: only one server writes here.
+            // The server that was writing it has died: only one server writes here.
             fs::remove_file(leftover?.path())?;
         }
         Ok(Self { path })

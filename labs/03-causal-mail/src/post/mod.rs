@@ -7,7 +7,7 @@
 //!          boxes/alice/…          server c.org ── client ── carol
 //! ```
 //!
-//! A server has one listening socket. Whoever connects says with its first frame what it is:
+//! A server has one listening socket. A program that connects says with its first frame what it is:
 //! another server begins netkit's handshake and proves that it knows the secret of all servers
 //! ([`wire`]); a client opens its box with a password ([`passwords`]). Everything that matters is
 //! on disk before it is acknowledged ([`store`]): a server may be killed at any moment. What the

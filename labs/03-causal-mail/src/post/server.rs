@@ -175,7 +175,7 @@ struct Server {
     store: Store,
     /// The other servers, by their domains.
     peers: BTreeMap<String, Neighbour>,
-    /// Who is at the other end of each connection.
+    /// The other end of each connection.
     parties: BTreeMap<ConnectionId, Party>,
     timers: BTreeMap<TimerId, TimerUse>,
     attempts: SyncSender<Attempt>,
@@ -184,7 +184,7 @@ struct Server {
     failure: Option<StoreError>,
 }
 
-/// Who is at the other end of a connection.
+/// The other end of a connection.
 enum Party {
     /// No server: it is to open a box.
     Guest,
@@ -236,7 +236,7 @@ struct Attempt {
     hash: String,
 }
 
-/// What came of it.
+/// The result of an attempt.
 struct Checked {
     connection: ConnectionId,
     name: String,
@@ -399,7 +399,7 @@ impl Server {
         Ok(id)
     }
 
-    /// Tells whoever has this box open that something has come.
+    /// Tells the client that has this box open that something has come.
     fn notify(&mut self, net: &mut Net, name: &str) {
         let client = self.parties.iter().find(|(_, party)| is_client(party, name));
         if let Some((&connection, _)) = client {
@@ -461,7 +461,7 @@ impl Server {
         self.pump(net, domain);
     }
 
-    /// Tells the sender of the first mail of a queue who did not get it.
+    /// Tells the sender of the first mail of a queue which recipients did not get it.
     fn return_to_sender(
         &mut self,
         net: &mut Net,

@@ -22,15 +22,15 @@ pub enum ServersError {
     /// It cannot be read.
     #[error("{path}: {source}")]
     File {
-        /// Which.
+        /// The list of servers.
         path: PathBuf,
-        /// Why.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// A line is wrong.
     #[error("{path}, line {line}: {why}; write host:port:domain")]
     Line {
-        /// The file.
+        /// The list of servers.
         path: PathBuf,
         /// Counted from 1.
         line: usize,
@@ -40,9 +40,9 @@ pub enum ServersError {
     /// A server's own domain is not in it.
     #[error("{path} does not name the domain {domain}: add a line for it")]
     NotThere {
-        /// The file.
+        /// The list of servers.
         path: PathBuf,
-        /// The domain.
+        /// The domain that is not in it.
         domain: String,
     },
 }

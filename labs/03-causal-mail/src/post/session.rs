@@ -53,7 +53,7 @@ pub struct Options {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// Whose box.
+    /// The address whose box is opened.
     pub address: Address,
     /// The password.
     pub password: String,
@@ -88,7 +88,7 @@ pub enum SessionError {
     /// What it says makes no sense.
     #[error("the server answers something else than what was asked; is it the same version?")]
     Confused,
-    /// No randomness.
+    /// The system has no randomness.
     #[error("no session: {0}")]
     Random(getrandom::Error),
 }

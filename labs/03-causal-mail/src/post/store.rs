@@ -138,12 +138,12 @@ pub enum StoreError {
     /// Another server has it.
     #[error("{0} is in use by another server: stop that one, or name another folder with --store")]
     InUse(PathBuf),
-    /// The disk.
+    /// The disk failed.
     #[error("{path}: {source}")]
     Disk {
-        /// Where.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The error of the system.
         source: io::Error,
     },
     /// A file that is none of ours.

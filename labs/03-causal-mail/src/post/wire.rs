@@ -29,7 +29,7 @@ pub const RUN: &str = "causal-mail";
 pub enum ToServer {
     /// Opens a box. The first word.
     Open {
-        /// Whose.
+        /// The address of the box.
         address: String,
         /// The password.
         password: String,
@@ -38,7 +38,7 @@ pub enum ToServer {
     Send {
         /// Which wish this is.
         submission: Submission,
-        /// To whom.
+        /// The addresses of the recipients.
         to: Vec<String>,
         /// What it says.
         body: String,
@@ -67,7 +67,7 @@ pub enum ToClient {
     },
     /// It cannot be done, for this reason. Nothing was stored.
     Refused {
-        /// One line.
+        /// The reason, in one line.
         why: String,
     },
     /// The mail is on disk.
@@ -84,7 +84,7 @@ pub enum ToClient {
         /// Whether there are more.
         more: bool,
     },
-    /// That it was read is on disk.
+    /// It is on disk that the mail was read.
     Confirmed,
     /// The matrix.
     Clock {
@@ -110,7 +110,7 @@ pub enum FromPeer {
 pub enum ToPeer {
     /// The first mail that was not answered is on disk.
     Taken {
-        /// Recipients who have no box there.
+        /// Recipients that have no box there.
         unknown: Vec<Address>,
     },
 }
