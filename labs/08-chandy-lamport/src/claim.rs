@@ -23,11 +23,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use labs::files::{self, LocalDisk};
 use labs::process::ProcessId;
 use labs::report::check_regular;
+use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Folder;
-use labs::files::{self, LocalDisk};
 
 /// How many folders of checkpoints are made in one place before one must be named.
 const FOLDERS_MAX: u32 = 10_000;
@@ -171,7 +172,7 @@ impl Drop for Held {
 }
 
 /// Which execution writes into a folder.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Owner {
     /// Its name: a random word.
     pub execution: String,
