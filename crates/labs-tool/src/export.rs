@@ -9,7 +9,7 @@ use clap::Args;
 
 use labs::cli::trace_file;
 use labs::export::{ExportError, Format, export as write};
-use labs::report::{check_other, check_regular};
+use labs::files::{check_other, check_regular};
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {

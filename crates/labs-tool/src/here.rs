@@ -84,7 +84,7 @@ impl Here {
             Self::Ps => answer(&alive())?,
             Self::Stop { run } => answer(&end(run))?,
             Self::Logs { run } => answer(&logs_of(run)?)?,
-            Self::Check => answer(&crate::hosts::look_for(std::io::stdin().lock())?)?,
+            Self::Check => answer(&crate::calls::look_for(std::io::stdin().lock())?)?,
         }
         Ok(0)
     }

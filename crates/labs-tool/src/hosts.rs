@@ -1,32 +1,27 @@
-//! `labs hosts`: is the room ready? Every machine of a host file is tried as a run would use it, and what does
-//! not work is said with what to do about it.
+//! `labs hosts`: is the room ready? It tries every machine of a host file as a run would use it, and says what
+//! does not work and what to do about it.
 //!
-//! All machines are tried at the same time, each within a deadline, so that thirty of them, three of which are
-//! off, take a few seconds. A machine is tried in the order in which a run needs things: reaching its SSH
-//! server, its host key, logging in, the program, room for logs in `/tmp`, and connections on free ports in both
-//! directions, which is where firewalls are in the way. For that, the program there calls back to this one,
-//! and this one to it; each says a word that only the two know.
+//! All machines are tried at the same time, each within a deadline, so thirty machines take a few seconds even
+//! if three are off. The checks come in the order in which a run needs things: the SSH server, the host key, the
+//! login, the program, room for logs in `/tmp`, and connections on free ports in both directions, which firewalls
+//! often block. For the last check the program there calls back to this one, and this one calls it; each says a
+//! word that only the two know.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
 use netkit::hosts::Hosts;
 use netkit::launch::LaunchOptions;
-use netkit::logs;
-use netkit::membership::Secret;
 use netkit::ssh::Remote;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::calls::{Called, LOOK_MAX, Look, Request, listen, look_here, new_word, while_waiting};
 use crate::machines::{Machine, Ran, ReachArguments, run, with_all};
 use crate::table;
-use labs::cli::progress::now;
 use labs::cli::{COULD_NOT_RUN, print, seconds};
-use labs::run::FOLDER;
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -58,18 +53,6 @@ Tries every machine as `run` would use it, all at once:
 Below the table stands, for each that failed, why and what to do.
 
 Exit status: 0 if all machines are ready; 2 if one is not.";
-
-/// How long a connection on a free port may take, and what is said over it.
-const CALL_MAX: Duration = Duration::from_secs(3);
-
-/// How long a machine may take for all of its own part: two calls, and starting a program on a busy machine.
-const LOOK_MAX: Duration = Duration::from_secs(15);
-
-/// How long a word of a call may be, in bytes.
-const WORD_MAX: u64 = 1_024;
-
-/// How often it is looked whether a call has come.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// How much room logs and traces need, in bytes: some long runs.
 const FREE_MIN: u64 = 64 << 20;
@@ -107,42 +90,6 @@ struct Checked {
     notes: Vec<String>,
     #[serde(skip)]
     machine: Option<String>,
-}
-
-/// What a machine is asked to do.
-#[derive(Debug, Deserialize, Serialize)]
-struct Request {
-    /// Where to call.
-    call: SocketAddr,
-    /// What to say there, and to hear.
-    word: String,
-}
-
-/// What a machine says of itself.
-#[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct Look {
-    machine: String,
-    hash: Option<String>,
-    /// Free bytes in its /tmp, or why logs cannot be written.
-    free: Result<u64, String>,
-    /// Whether its call came through.
-    called: Result<(), String>,
-}
-
-/// What is said in a call from there to here.
-#[derive(Debug, Deserialize, Serialize)]
-struct Call {
-    word: String,
-    /// The port to call back on.
-    port: u16,
-}
-
-/// What came of the call that was waited for here.
-struct Called {
-    /// How many seconds the clock there is ahead.
-    offset_s: f64,
-    /// Whether calling back came through.
-    back: Result<(), String>,
 }
 
 pub(crate) fn hosts(arguments: &Arguments) -> anyhow::Result<u8> {
@@ -201,11 +148,7 @@ fn check_there(
     let mut remote = machine.connect()?;
     checked.ssh = Check::Ok;
     let here = advertise.unwrap_or_else(|| remote.local_address());
-    let any = match here {
-        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    let listener = TcpListener::bind((any, 0)).context("cannot listen on this machine")?;
+    let listener = listen(here).context("cannot listen on this machine")?;
     let port = listener.local_addr()?.port();
     let request = Request { call: (here, port).into(), word: new_word()? };
     let (look, called) = while_waiting(&listener, &request, there, || {
@@ -327,162 +270,6 @@ fn name_doubles(all: &mut [Checked]) {
     }
 }
 
-// Calls, at this end.
-
-/// A word that nobody else knows.
-fn new_word() -> anyhow::Result<String> {
-    Ok(serde_json::from_value(serde_json::to_value(Secret::random()?)?)?)
-}
-
-/// Waits for the call of the machine `there` while it looks at itself.
-fn while_waiting(
-    listener: &TcpListener,
-    Request { call, word }: &Request,
-    there: IpAddr,
-    look: impl FnOnce() -> anyhow::Result<Look>,
-) -> (anyhow::Result<Look>, Result<Called, String>) {
-    thread::scope(|scope| {
-        let waiting = scope.spawn(|| wait_for_call(listener, word, there));
-        let look = look();
-        // If it did not come through, or nothing was even started, one of ours ends the waiting.
-        if !matches!(look, Ok(Look { called: Ok(()), .. })) {
-            let loopback = match call {
-                SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-                SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
-            };
-            give_up(SocketAddr::new(loopback, call.port()), word);
-        }
-        (look, waiting.join().expect("nothing panics in waiting"))
-    })
-}
-
-/// Waits for the call of a machine, asks for its time, and calls back.
-fn wait_for_call(listener: &TcpListener, word: &str, there: IpAddr) -> Result<Called, String> {
-    let deadline = now() + LOOK_MAX;
-    loop {
-        let no_call = |_| "no call came through".to_owned();
-        let mut stream = accept(listener, deadline).map_err(no_call)?;
-        // Whoever does not know the word is a stranger, and the call is yet to come.
-        match hear(&mut stream) {
-            Ok(Call { port: 0, word: said }) if said == word => {
-                return Err("no call came through".to_owned());
-            }
-            Ok(call) if call.word == word => {
-                let offset_s = offset_s(&mut stream).map_err(|error| error.to_string())?;
-                let back = call_back(SocketAddr::new(there, call.port), word);
-                return Ok(Called { offset_s, back: back.map_err(|error| error.to_string()) });
-            }
-            _ => {}
-        }
-    }
-}
-
-/// How many seconds the clock at the other end is ahead: it is asked for its time, which is taken for that
-/// in the middle between question and answer (Cristian, *Probabilistic clock synchronization*, 1989).
-fn offset_s(stream: &mut TcpStream) -> io::Result<f64> {
-    let asked = unix_us();
-    stream.write_all(TIME)?;
-    let there: u64 = hear(stream)?;
-    let middle = (asked as f64 + unix_us() as f64) / 2.0;
-    Ok((there as f64 - middle) / 1e6)
-}
-
-/// The question for the time.
-const TIME: &[u8] = b"\"time\"\n";
-
-/// Lets go who waits for a call that will not come.
-fn give_up(address: SocketAddr, word: &str) {
-    let call = Call { word: word.to_owned(), port: 0 };
-    if let (Ok(mut stream), Ok(text)) =
-        (TcpStream::connect_timeout(&address, CALL_MAX), serde_json::to_string(&call))
-    {
-        // It ends by its own deadline, if not by this.
-        let _ = writeln!(stream, "{text}");
-    }
-}
-
-fn call_back(address: SocketAddr, word: &str) -> io::Result<()> {
-    let mut stream = TcpStream::connect_timeout(&address, CALL_MAX)?;
-    stream.set_read_timeout(Some(CALL_MAX))?;
-    writeln!(stream, "{}", serde_json::to_string(word)?)?;
-    let mut said = String::new();
-    stream.take(WORD_MAX).read_to_string(&mut said)?;
-    match said.as_str() {
-        "heard\n" => Ok(()),
-        _ => Err(io::Error::other("somebody else answered")),
-    }
-}
-
-fn accept(listener: &TcpListener, deadline: Instant) -> io::Result<TcpStream> {
-    listener.set_nonblocking(true)?;
-    loop {
-        match listener.accept() {
-            Ok((stream, _)) => {
-                stream.set_nonblocking(false)?;
-                stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(CALL_MAX))?;
-                stream.set_write_timeout(Some(CALL_MAX))?;
-                return Ok(stream);
-            }
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-            Err(_) if now() >= deadline => return Err(io::ErrorKind::TimedOut.into()),
-            Err(_) => thread::park_timeout(LOOK_EVERY),
-        }
-    }
-}
-
-/// Reads one line of JSON.
-fn hear<T: serde::de::DeserializeOwned>(stream: impl Read) -> io::Result<T> {
-    let mut line = Vec::new();
-    BufReader::new(stream.take(WORD_MAX)).read_until(b'\n', &mut line)?;
-    Ok(serde_json::from_slice(&line)?)
-}
-
-// Calls, at the other end.
-
-/// What this program does on a machine that is tried, for who asks it to.
-pub(crate) fn look_for(asker: impl Read) -> anyhow::Result<Look> {
-    Ok(look_here(&hear(asker).context("nobody said where to call")?))
-}
-
-/// Calls, waits to be called back, and says what there is to say.
-fn look_here(Request { call, word }: &Request) -> Look {
-    let hash = std::env::current_exe().and_then(|path| netkit::ssh::program_hash(Path::new(&path)));
-    Look {
-        machine: netkit::census::machine(),
-        hash: hash.ok(),
-        free: logs::try_out(FOLDER).map_err(|error| error.to_string()),
-        called: call_and_wait(*call, word).map_err(|error| error.to_string()),
-    }
-}
-
-fn call_and_wait(to: SocketAddr, word: &str) -> io::Result<()> {
-    let any = match to {
-        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    let listener = TcpListener::bind((any, 0))?;
-    let port = listener.local_addr()?.port();
-    let mut stream = TcpStream::connect_timeout(&to, CALL_MAX)?;
-    stream.set_nodelay(true)?;
-    stream.set_write_timeout(Some(CALL_MAX))?;
-    stream.set_read_timeout(Some(CALL_MAX))?;
-    let call = Call { word: word.to_owned(), port };
-    writeln!(stream, "{}", serde_json::to_string(&call)?)?;
-    if hear::<String>(&mut stream)? == "time" {
-        writeln!(stream, "{}", unix_us())?;
-    }
-    let deadline = now() + CALL_MAX;
-    // Whether that comes through, the other end knows.
-    while let Ok(mut back) = accept(&listener, deadline) {
-        if hear::<String>(&mut back).is_ok_and(|said| said == word) {
-            let _ = back.write_all(b"heard\n");
-            break;
-        }
-    }
-    Ok(())
-}
-
 // Telling.
 
 fn text(all: &[Checked]) -> String {
@@ -517,10 +304,4 @@ fn cell(check: &Check) -> String {
         Check::Unneeded => "-",
     }
     .to_owned()
-}
-
-/// Microseconds since 1970.
-fn unix_us() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    since.as_micros().try_into().unwrap_or(u64::MAX)
 }

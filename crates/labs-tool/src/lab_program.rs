@@ -13,10 +13,10 @@ use memchr::memmem;
 
 use labs::cli::{MARK, trace_file};
 
-/// The largest program that is looked into, in bytes: one built for debugging has some hundred megabytes.
+/// The largest program that is searched for the mark, in bytes. A debug build has some hundred megabytes.
 const PROGRAM_MAX: u64 = 1 << 30;
 
-/// How much of it is looked at at once, in bytes.
+/// How much of a program is searched at once, in bytes.
 const PART: usize = 1 << 20;
 
 /// The program of the lab that this trace is of.

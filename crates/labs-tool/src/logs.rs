@@ -7,25 +7,24 @@
 //! merged by Lamport time where they have one, by time among those that share it, and by time alone where
 //! nobody traced. The lines of one process stay in their order in any case.
 //!
-//! With `--follow`, lines are held back for a moment, for another machine's may be on their way that belong
-//! before them. One that comes later still is shown when it comes.
+//! With `--follow`, lines wait for a moment, since lines of another machine that belong before them may be on
+//! their way. A line that comes later still is shown when it comes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::{Read, Seek, SeekFrom};
 use std::thread;
 use std::time::Duration;
 
 use anstyle::AnsiColor;
 use anyhow::{Context as _, anyhow};
 use clap::Args;
+use netkit::files;
 use netkit::logs::{self, RunFolder};
 use netkit::run_id::RunId;
 use netkit::ssh::Remote;
 
 use crate::here::{self, Logs};
-use crate::machines::{ANSWER_MAX, Machine, MachineArguments, with_all};
+use crate::machines::{ANSWER_MAX, Machine, MachineArguments, status, with_all};
 use crate::ps::everywhere;
-use labs::cli::COULD_NOT_RUN;
 use labs::cli::{offer, paint};
 use labs::logs::{Level, LogLine};
 use labs::run::FOLDER;
@@ -66,10 +65,10 @@ const PART: u64 = 4 << 20;
 /// The longest line that is shown, in letters.
 const LINE_SHOWN: usize = 16_384;
 
-/// How often it is looked whether logs have grown.
+/// How much time passes between two looks at logs that may have grown.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// After how many looks it is asked whether the run is alive, and for logs that are new.
+/// After how many looks the machines are asked for new logs, and whether the run is alive.
 const ASK_EVERY: u32 = 5;
 
 pub(crate) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {
@@ -105,8 +104,7 @@ pub(crate) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {
             follow(&run, &machines, &mut room, &mut merge, &out)?;
         }
     }
-    room.problems.iter().for_each(|problem| say(&format!("labs: {problem}")));
-    Ok(if room.problems.is_empty() { 0 } else { COULD_NOT_RUN })
+    Ok(status(&room.problems))
 }
 
 /// The lines of each log of a run, and what could not be read. Of all together so many bytes are read, of each
@@ -160,7 +158,8 @@ struct Room<'a> {
     run: &'a RunId,
     /// This machine's folder of the run.
     folder: Option<RunFolder>,
-    others: Vec<(&'a Machine, Remote)>,
+    /// The others, each with its connection while it answers.
+    others: Vec<(&'a Machine, Option<Remote>)>,
     logs: BTreeMap<LogKey, Log>,
     /// How much is read of each log, in bytes.
     most: u64,
@@ -195,10 +194,8 @@ impl<'a> Room<'a> {
             problems: Vec::new(),
         };
         for (machine, remote) in machines.iter().zip(with_all(machines, Machine::connect)) {
-            match remote {
-                Ok(remote) => room.others.push((machine, remote)),
-                Err(error) => room.problems.push(format!("{error:#}")),
-            }
+            let remote = remote.map_err(|error| room.problems.push(format!("{error:#}")));
+            room.others.push((machine, remote.ok()));
         }
         room.list();
         room
@@ -218,23 +215,20 @@ impl<'a> Room<'a> {
             Err(error) => self.problems.push(format!("{error:#}")),
         }
         let words = ["logs", self.run.as_str()];
-        let mut answers = Vec::new();
-        for (at, (machine, remote)) in self.others.iter_mut().enumerate() {
-            answers.push((at, machine.ask_over::<Logs>(remote, &words, ANSWER_MAX)));
-        }
-        let mut gone = Vec::new();
-        for (at, answer) in answers {
-            match answer {
+        for at in 0..self.others.len() {
+            let (machine, Some(remote)) = &mut self.others[at] else { continue };
+            match machine.ask_over::<Logs>(remote, &words, ANSWER_MAX) {
                 // Two names may mean one machine.
                 Ok(logs) if seen.insert(logs.machine.clone()) => self.note(Some(at), &logs),
                 Ok(_) => {}
+                // It is not asked again.
                 Err(error) => {
-                    gone.push(at);
                     self.problems.push(format!("{error:#}"));
+                    self.others[at].1 = None;
+                    self.logs.retain(|(machine, _), _| *machine != Some(at));
                 }
             }
         }
-        self.lose(&gone);
     }
 
     fn note(&mut self, machine: Option<usize>, logs: &Logs) {
@@ -244,19 +238,6 @@ impl<'a> Room<'a> {
             let path = folder.join(name).display().to_string();
             let new = || Log { number, path, ..Log::default() };
             self.logs.entry((machine, name.clone())).or_insert_with(new).length = *length;
-        }
-    }
-
-    /// Machines that do not answer any more are not asked again: their numbers stay, for logs have them.
-    fn lose(&mut self, gone: &[usize]) {
-        self.logs.retain(|(machine, _), _| machine.is_none_or(|at| !gone.contains(&at)));
-        for &at in gone.iter().rev() {
-            self.others.remove(at);
-            let logs = std::mem::take(&mut self.logs);
-            let moved = |(machine, name): LogKey| {
-                (machine.map(|number| if number > at { number - 1 } else { number }), name)
-            };
-            self.logs = logs.into_iter().map(|(key, log)| (moved(key), log)).collect();
         }
     }
 
@@ -272,7 +253,10 @@ impl<'a> Room<'a> {
                     ),
                     // Over SSH only what is known to be there.
                     Some(_) if log.offset >= log.length => break,
-                    Some(at) => read_there(&mut self.others[*at].1, &log.path, log.offset, part),
+                    Some(at) => match &mut self.others[*at].1 {
+                        Some(remote) => read_there(remote, &log.path, log.offset, part),
+                        None => break,
+                    },
                 };
                 match read {
                     Ok(bytes) if bytes.is_empty() => break,
@@ -297,11 +281,7 @@ impl<'a> Room<'a> {
 }
 
 fn read_here(folder: &RunFolder, name: &str, offset: u64, most: u64) -> anyhow::Result<Vec<u8>> {
-    let mut file = folder.read(name)?;
-    file.seek(SeekFrom::Start(offset))?;
-    let mut bytes = Vec::new();
-    file.take(most).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok(files::read_part(&mut folder.read(name)?, offset, most)?)
 }
 
 fn read_there(remote: &mut Remote, path: &str, offset: u64, most: u64) -> anyhow::Result<Vec<u8>> {

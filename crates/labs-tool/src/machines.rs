@@ -1,29 +1,31 @@
 //! The machines that a command of `labs` asks: this one, and others over SSH.
 //!
-//! There is no service of ours on any machine. Whoever wants to know something runs this same program there,
-//! with the hidden verb `here` ([`crate::here`]), which answers in one line and ends. The program is expected at
-//! the same path, as with a shared home, or is copied with `--push`.
+//! No machine runs a service of ours. `labs` runs itself on the other machine, with the hidden verb `here`
+//! ([`crate::here`]), which answers in one line and ends. The program is expected at the same path, as with a
+//! shared home, or is copied with `--push`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
+use netkit::files;
 use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 use netkit::ssh::Remote;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use labs::cli::{key, print};
+use labs::cli::{COULD_NOT_RUN, key, print};
 use labs::run::note::RunNote;
+use labs::said::say;
 
-/// How many machines are asked at once: what takes time is waiting for them.
+/// How many machines are asked at once. Waiting for them takes the time.
 pub(crate) const AT_ONCE: usize = 16;
 
-/// How long each step of reaching a machine may take: somebody waits in front of it.
+/// How long each step of reaching a machine may take. A person waits for it.
 const REACH_MAX: Duration = Duration::from_secs(5);
 
 /// How long a machine may take to answer once it is reached, if ending a run is not part of it.
@@ -32,7 +34,7 @@ pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// The hidden verb.
 const HERE: &str = "here";
 
-/// What an answer begins with: a login may print something before it.
+/// How the line of an answer begins. A login may print something before it.
 pub(crate) const ANSWER: &str = "labs-here ";
 
 /// How many letters of what a failed command said are shown.
@@ -104,11 +106,8 @@ impl MachineArguments {
 impl ReachArguments {
     /// The options of a run, but for what is said here, and for the program, which is this one.
     pub(crate) fn options(&self, from: LaunchOptions) -> anyhow::Result<LaunchOptions> {
-        let absolute = |path: &Path| {
-            std::path::absolute(path).with_context(|| format!("there is no {}", path.display()))
-        };
         let identity = self.identity.as_deref().map(key).transpose()?;
-        let known_hosts = self.known_hosts.as_deref().map(absolute).transpose()?;
+        let known_hosts = self.known_hosts.as_deref().map(files::absolute).transpose()?;
         Ok(LaunchOptions {
             program: std::env::current_exe().context("cannot find this program itself")?,
             push: self.push || from.push,
@@ -202,6 +201,12 @@ pub(crate) fn run<T: DeserializeOwned>(
 /// Prints the answer of this machine to whoever runs this program on it.
 pub(crate) fn answer(value: &impl Serialize) -> anyhow::Result<()> {
     print(&format!("{ANSWER}{}\n", serde_json::to_string(value)?))
+}
+
+/// Says what went wrong, and returns the exit status that it means.
+pub(crate) fn status(problems: &[String]) -> u8 {
+    problems.iter().for_each(|problem| say(&format!("labs: {problem}")));
+    if problems.is_empty() { 0 } else { COULD_NOT_RUN }
 }
 
 /// Does the same with all of them, several at once; the results are in their order.

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod calls;
 mod export;
 mod here;
 mod hosts;

@@ -8,10 +8,9 @@ use netkit::run_id::RunId;
 use serde::Serialize;
 
 use crate::here::{self, Alive};
-use crate::machines::{ANSWER_MAX, Machine, MachineArguments, with_all};
+use crate::machines::{ANSWER_MAX, Machine, MachineArguments, status, with_all};
 use crate::table;
-use labs::cli::{COULD_NOT_RUN, print};
-use labs::said::say;
+use labs::cli::print;
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -46,13 +45,13 @@ pub(crate) struct Row {
 pub(crate) fn ps(arguments: &Arguments) -> anyhow::Result<u8> {
     let machines = arguments.machines.machines(&here::launchers())?;
     let (rows, problems) = everywhere(&machines);
-    problems.iter().for_each(|problem| say(&format!("labs: {problem}")));
+    let status = status(&problems);
     print(&match (arguments.json, rows.is_empty()) {
         (true, _) => format!("{}\n", serde_json::to_string(&rows)?),
         (false, true) => "no run is alive\n".to_owned(),
         (false, false) => table(&rows),
     })?;
-    Ok(if problems.is_empty() { 0 } else { COULD_NOT_RUN })
+    Ok(status)
 }
 
 /// The processes of all runs on this machine and on these, and which machines could not be asked.

@@ -7,11 +7,10 @@ use netkit::run_id::RunId;
 use serde::Serialize;
 
 use crate::here::{self, Ended, STOP_MAX};
-use crate::machines::{MachineArguments, with_all};
+use crate::machines::{MachineArguments, status, with_all};
 use crate::ps::everywhere;
-use labs::cli::{COULD_NOT_RUN, print};
+use labs::cli::print;
 use labs::run::FOLDER;
-use labs::said::say;
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -66,12 +65,12 @@ pub(crate) fn stop(arguments: &Arguments) -> anyhow::Result<u8> {
             ));
         }
     }
-    stopped.problems.iter().for_each(|problem| say(&format!("labs: {problem}")));
+    let status = status(&stopped.problems);
     print(&match arguments.json {
         true => format!("{}\n", serde_json::to_string(&stopped)?),
         false => text(&stopped),
     })?;
-    Ok(if stopped.problems.is_empty() { 0 } else { COULD_NOT_RUN })
+    Ok(status)
 }
 
 /// Ends the run here, and then what is left of it elsewhere.

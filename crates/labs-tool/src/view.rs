@@ -1,7 +1,7 @@
 //! `labs view`: a trace as a page, in a file or, while it grows, from a server.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Read};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use clap::Args;
 use netkit::run_id::RunId;
 
 use crate::machines::MachineArguments;
-use crate::{here, logs, states};
+use crate::{here, logs, machines, states};
 use labs::cli::live::{Feed, Server, open};
 use labs::cli::{print, trace_file};
+use labs::files::{check_other, check_regular, read_part};
 use labs::lab::Verb;
 use labs::logs::{LogLine, Placing};
 use labs::process::ProcessId;
-use labs::report::{check_other, check_regular};
 use labs::said::say;
 use labs::trace::Header;
 use labs::view::{LOGS_MAX, Trace, draw, page};
@@ -60,10 +60,10 @@ pub(crate) struct Arguments {
     machines: MachineArguments,
 }
 
-/// What is said if there is more than fits.
+/// What the program says if the page cannot hold all lines.
 const LOGS_CUT: &str = "labs: the page has not all lines of the logs: `labs logs` shows them";
 
-/// How often a trace is looked at whether it has grown.
+/// How much time passes between two looks at a trace that may have grown.
 const LOOK: Duration = Duration::from_millis(100);
 
 pub(crate) fn view(arguments: &Arguments) -> anyhow::Result<u8> {
@@ -87,7 +87,7 @@ fn logs_of(
     let note = here::note_of(&run);
     let machines = arguments.machines.machines(note.as_slice())?;
     let (logs, problems) = logs::all(&run, &machines, LOGS_MAX as u64);
-    problems.iter().for_each(|problem| say(&format!("labs: {problem}")));
+    machines::status(&problems);
     Ok(logs.iter().flat_map(|log| placed(log)).collect())
 }
 
@@ -161,10 +161,9 @@ fn output(arguments: &Arguments) -> anyhow::Result<PathBuf> {
 }
 
 fn is_page(path: &Path) -> bool {
-    let mut start = Vec::new();
     let length = page::SIGNATURE.len() as u64;
-    let read = File::open(path).and_then(|file| file.take(length).read_to_end(&mut start));
-    read.is_ok() && start == page::SIGNATURE.as_bytes()
+    let start = File::open(path).and_then(|mut file| read_part(&mut file, 0, length));
+    start.is_ok_and(|start| start == page::SIGNATURE.as_bytes())
 }
 
 // -----------------------------------------------------------------------------------------------

@@ -18,7 +18,6 @@ mod simulate;
 pub mod trace_file;
 pub mod verify;
 
-use std::io::Read;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,6 +31,7 @@ pub use self::output::{offer, paint, print};
 pub use self::replay::ReplayArguments;
 pub use self::run::{RunArguments, run};
 use crate::faults::{Plan, PlanError, RULES_MAX};
+use crate::files;
 use crate::lab::{Lab, Verb, World};
 use crate::planned::{Course, CourseOf, Planned};
 use crate::report::Report;
@@ -290,10 +290,10 @@ fn arguments_after_verb() -> Vec<String> {
 fn check_trace(common: &Common, others: impl Iterator<Item = PathBuf>) -> anyhow::Result<()> {
     let Some(path) = &common.trace else { return Ok(()) };
     let write = || -> anyhow::Result<()> {
-        crate::report::check_regular(path)?;
+        files::check_regular(path)?;
         let plans = common.faults.iter().filter_map(|faults| faults.file.clone());
         for other in others.chain(plans) {
-            crate::report::check_other(path, &other)?;
+            files::check_other(path, &other)?;
         }
         std::fs::OpenOptions::new().create(true).append(true).open(path)?;
         Ok(())
@@ -309,9 +309,8 @@ fn check_trace(common: &Common, others: impl Iterator<Item = PathBuf>) -> anyhow
 /// If it cannot be read.
 pub fn key(path: &Path) -> anyhow::Result<PathBuf> {
     let failed = || format!("-i: cannot read the key {}", path.display());
-    crate::report::check_regular(path).with_context(failed)?;
-    std::fs::File::open(path).with_context(failed)?;
-    std::path::absolute(path).with_context(failed)
+    files::open(path).with_context(failed)?;
+    files::absolute(path).with_context(failed)
 }
 
 /// The largest file with a plan that is read, in bytes: far more than its rules may take.
@@ -323,18 +322,10 @@ fn faults(text: &str) -> Result<Faults, String> {
         let plan = text.parse().map_err(|error: PlanError| error.to_string())?;
         return Ok(Faults { plan, file: None });
     };
-    let file_name = path;
-    let mut text = String::new();
-    crate::report::check_regular(Path::new(path)).map_err(|error| format!("{path}: {error}"))?;
-    let file = std::fs::File::open(path).map_err(|error| format!("{path}: {error}"))?;
-    file.take(PLAN_MAX + 1)
-        .read_to_string(&mut text)
-        .map_err(|error| format!("{path}: {error}"))?;
-    if text.len() as u64 > PLAN_MAX {
-        return Err(format!("{path} is longer than {PLAN_MAX} bytes"));
-    }
+    let text = files::read_text(Path::new(path), PLAN_MAX);
+    let text = text.map_err(|error| format!("{path}: {error}"))?;
     let plan = text.parse().map_err(|error: PlanError| format!("{path}: {error}"))?;
-    Ok(Faults { plan, file: Some(file_name.into()) })
+    Ok(Faults { plan, file: Some(path.into()) })
 }
 
 /// Reads a positive number of seconds.

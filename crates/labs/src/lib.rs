@@ -12,7 +12,6 @@ pub mod cli;
 pub mod clocks;
 pub mod export;
 pub mod faults;
-pub mod files;
 pub mod lab;
 pub mod logs;
 pub mod mutant;
@@ -35,3 +34,5 @@ pub mod text;
 pub mod trace;
 pub mod verdict;
 pub mod view;
+
+pub use netkit::files;

@@ -1,7 +1,6 @@
 //! Lines of the logs of a run, and to which events they belong.
 //!
-//! Whoever logs while a process makes a step has the Lamport time of the event that it handles written into
-//! the line ([`netkit::logs::set_lamport`]). Within a process Lamport times rise from event to event, so that
+//! A line that is logged in a step of a process carries the Lamport time of the event that the step handles ([`netkit::logs::set_lamport`]). Within a process Lamport times rise from event to event, so that
 //! rank and Lamport time name the event: nothing else is needed to show a line where it was written.
 
 use clap::ValueEnum;

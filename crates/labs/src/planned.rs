@@ -140,9 +140,7 @@ impl<L: Lab> Course for CourseOf<L> {
     }
 
     fn read(&self, lab: &Value, mistake: Option<&Value>) -> serde_json::Result<Box<dyn Planned>> {
-        let mistake = mistake.cloned().map(serde_json::from_value).transpose()?;
-        let planned = PlannedLab::<L> { lab: serde_json::from_value(lab.clone())?, mistake };
-        Ok(Box::new(planned))
+        Ok(Box::new(PlannedLab::<L>::read(lab, mistake)?))
     }
 }
 
@@ -166,6 +164,13 @@ pub(crate) struct PlannedLab<L: Lab> {
 type ProcessOf<L> = Mutant<<L as Lab>::Process, <L as Lab>::Mistake>;
 
 impl<L: Lab> PlannedLab<L> {
+    /// What [`Planned::written`] wrote. By way of text: that is how values of traces are read, too, and so
+    /// nothing is compiled for another way.
+    pub(crate) fn read(lab: &Value, mistake: Option<&Value>) -> serde_json::Result<Self> {
+        let mistake = mistake.map(|mistake| serde_json::from_str(&mistake.to_string()));
+        Ok(Self { lab: serde_json::from_str(&lab.to_string())?, mistake: mistake.transpose()? })
+    }
+
     fn process(&self, place: &Place) -> ProcessOf<L> {
         Mutant::new(self.lab.process(place), self.mistake.clone())
     }
@@ -214,8 +219,9 @@ impl<L: Lab> Planned for PlannedLab<L> {
     }
 
     fn written(&self) -> serde_json::Result<(Value, Option<Value>)> {
-        let mistake = self.mistake.as_ref().map(serde_json::to_value).transpose()?;
-        Ok((serde_json::to_value(&self.lab)?, mistake))
+        let written = |value: String| serde_json::from_str(&value);
+        let mistake = self.mistake.as_ref().map(serde_json::to_string).transpose()?;
+        Ok((written(serde_json::to_string(&self.lab)?)?, mistake.map(written).transpose()?))
     }
 
     fn deployed(&self) -> Deployed {

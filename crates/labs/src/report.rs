@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
 use anstyle::AnsiColor;
 use serde::{Serialize, Serializer};
@@ -16,44 +15,6 @@ use crate::verdict::{NEVER_BEGAN, PropertyKind, Verdict};
 
 /// How many processes are listed one by one; of more, the first and the last.
 const LISTED_MAX: usize = 20;
-
-/// Refuses what is there and is no ordinary file: a pipe would hang, a device would lie.
-///
-/// # Errors
-///
-/// Says so.
-pub fn check_regular(path: &Path) -> std::io::Result<()> {
-    match std::fs::metadata(path) {
-        Ok(about) if !about.is_file() => {
-            Err(std::io::Error::other("it is not an ordinary file: name another"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Refuses to write where `file` is, or in it if it is a folder: it is needed for something else.
-/// Neither has to be there yet.
-///
-/// # Errors
-///
-/// Says so.
-pub fn check_other(path: &Path, file: &Path) -> std::io::Result<()> {
-    match (place(path), place(file)) {
-        (Some(path), Some(file)) if path.starts_with(&file) => Err(std::io::Error::other(format!(
-            "{} is needed for something else: name another",
-            file.display()
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// Where a path leads; if nothing is there yet, where it would be.
-fn place(path: &Path) -> Option<PathBuf> {
-    path.canonicalize().ok().or_else(|| {
-        let path = std::path::absolute(path).ok()?;
-        Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?))
-    })
-}
 
 /// What came of a run, of any of the three worlds.
 #[derive(Clone, Debug, Serialize)]
@@ -383,33 +344,4 @@ fn shown<T>(all: &[T]) -> Vec<Option<&T>> {
     let half = LISTED_MAX / 2;
     let (first, last) = (&all[..half], &all[all.len() - half..]);
     first.iter().map(Some).chain([None]).chain(last.iter().map(Some)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_needed_is_not_written_to_even_if_it_is_not_there_yet() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        std::fs::write(at("there"), "").unwrap();
-        std::fs::create_dir(at("folder")).unwrap();
-        std::os::unix::fs::symlink(at("folder"), at("link")).unwrap();
-        for (path, file) in [
-            ("there", "there"),
-            ("gone", "gone"),
-            ("folder/../gone", "gone"),
-            ("folder/gone", "folder"),
-            ("link/gone", "folder/gone"),
-        ] {
-            let why = check_other(&at(path), &at(file)).unwrap_err().to_string();
-            assert!(why.ends_with("is needed for something else: name another"), "{why}");
-        }
-        for (path, file) in
-            [("there", "gone"), ("gone", "there"), ("folder", "folder/gone"), ("no/such", "gone")]
-        {
-            check_other(&at(path), &at(file)).unwrap();
-        }
-    }
 }

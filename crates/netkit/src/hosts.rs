@@ -24,7 +24,7 @@
 //! Groups, variables and includes of other tools' inventories are left out.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -134,14 +134,10 @@ impl Hosts {
     /// [`MAX_FILE`]; each names the file.
     pub fn read(path: &Path) -> Result<Hosts, HostsError> {
         let unreadable = |source| HostsError::Unreadable { path: path.to_owned(), source };
-        let mut bytes = Vec::new();
-        let file = files::open(path).map_err(unreadable)?;
-        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() as u64 > MAX_FILE {
-            return Err(HostsError::TooLong { path: path.to_owned() });
-        }
-        let text = String::from_utf8(bytes)
-            .map_err(|_| unreadable(io::Error::new(io::ErrorKind::InvalidData, "not UTF-8")))?;
+        let text = files::read_text(path, MAX_FILE).map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => HostsError::TooLong { path: path.to_owned() },
+            _ => unreadable(error),
+        })?;
         Hosts::parse(&text)
             .map_err(|source| HostsError::In { path: path.to_owned(), source: Box::new(source) })
     }

@@ -154,6 +154,11 @@ pub enum Admission {
     Anyone,
     /// Members of a run, who are looking for this rank. Others never reach the service.
     Members(Membership),
+    /// Members of a run, and anybody. The first frame decides: if it begins with
+    /// [`MAGIC`](crate::membership::MAGIC), the handshake must succeed, as with `Members`. Any other
+    /// frame opens the connection, without a rank, and is handed over at once. A connection that
+    /// says nothing never reaches the service.
+    Either(Membership),
 }
 
 /// To whom we connect.
@@ -559,7 +564,7 @@ impl Net {
         let connection = self.connection(id.0).ok_or(SendError::Closed)?;
         match connection.state {
             State::Open => Ok(connection),
-            State::Connecting(..) | State::Greeting(_) => Err(SendError::NotOpen),
+            State::Connecting(..) | State::Greeting { .. } => Err(SendError::NotOpen),
             State::Closing { .. } | State::Doomed => Err(SendError::Closed),
         }
     }

@@ -35,7 +35,7 @@ use libssh2_sys::{
 use ssh2::{Channel, ErrorCode, Session, Sftp};
 
 use crate::hosts::Host;
-use crate::launch::{Job, LaunchError, LaunchOptions, Program, Stage};
+use crate::launch::job::{Job, LaunchError, LaunchOptions, Program, Stage};
 use crate::text::one_line;
 
 use authenticate::{Offers, Outcome};

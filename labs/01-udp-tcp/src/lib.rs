@@ -18,12 +18,30 @@
 
 #![forbid(unsafe_code)]
 
+use clap::Args;
+use netkit::sockets::ANYWHERE;
+
 pub mod cli;
 mod signals;
 pub mod tcp_client;
 pub mod tcp_server;
 pub mod udp_client;
 pub mod udp_server;
+
+/// The port of both servers unless another is named. Any from 1024 on would do: those below are for
+/// root.
+const PORT: u16 = 9875;
+
+/// Where a server listens.
+#[derive(Args, Clone, Debug)]
+pub struct Listen {
+    /// The own address to listen at; all of them, of IPv4 and IPv6, unless one is named
+    #[arg(long, value_name = "ADDR", default_value = ANYWHERE)]
+    pub bind: String,
+    /// The port to listen at; 0 takes a free one
+    #[arg(long, default_value_t = PORT)]
+    pub port: u16,
+}
 
 /// A number of things in words: "1 read", "2 reads".
 fn count(n: impl Into<u64>, thing: &str) -> String {

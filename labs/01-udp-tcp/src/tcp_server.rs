@@ -30,23 +30,19 @@ use anyhow::Context;
 use clap::Args;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
-use netkit::sockets::{self, ANYWHERE};
+use netkit::sockets;
 
 pub use self::messages::{Message, Messages, TooLong};
 
 use self::connection::{Connection, Next};
-use crate::cli::PORT;
-use crate::{count, signals};
+use crate::{Listen, count, signals};
 
 /// What `tcp-server` takes.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// The own address to listen at; all of them, of IPv4 and IPv6, unless one is named
-    #[arg(long, value_name = "ADDR", default_value = ANYWHERE)]
-    pub bind: String,
-    /// The port to listen at; 0 takes a free one
-    #[arg(long, default_value_t = PORT)]
-    pub port: u16,
+    /// The address and port.
+    #[command(flatten)]
+    pub listen: Listen,
     /// How many connections may wait to be accepted
     #[arg(long, value_name = "COUNT", default_value_t = 128,
         value_parser = clap::value_parser!(u32).range(1..=65_535))]
@@ -81,7 +77,7 @@ const FIRST_CLIENT: usize = 2;
 ///
 /// If the address cannot be bound to, or what arrives cannot be shown.
 pub fn serve(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
-    let listener = sockets::listen_tcp(&options.bind, options.port, options.backlog)?;
+    let listener = sockets::listen_tcp(&options.listen.bind, options.listen.port, options.backlog)?;
     let mut listener = TcpListener::from_std(listener);
     let mut poll = Poll::new().context("cannot create an event loop")?;
     let mut signals = signals::watch(poll.registry(), SIGNALS).context("cannot watch signals")?;

@@ -19,23 +19,19 @@ use anyhow::Context;
 use clap::Args;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use netkit::sockets::{self, ANYWHERE};
+use netkit::sockets;
 use netkit::text::escape_bytes;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, SockaddrStorage, recvmsg};
 
-use crate::cli::PORT;
-use crate::{count, signals};
+use crate::{Listen, count, signals};
 
 /// What `udp-server` takes.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// The own address to listen at; all of them, of IPv4 and IPv6, unless one is named
-    #[arg(long, value_name = "ADDR", default_value = ANYWHERE)]
-    pub bind: String,
-    /// The port to listen at; 0 takes a free one
-    #[arg(long, default_value_t = PORT)]
-    pub port: u16,
+    /// The address and port.
+    #[command(flatten)]
+    pub listen: Listen,
     /// How many bytes of a datagram are received; the rest is lost
     #[arg(long, value_name = "BYTES", default_value_t = 1024,
         value_parser = clap::value_parser!(u32).range(1..=MAX_BUFFER))]
@@ -58,7 +54,7 @@ const SIGNALS: Token = Token(1);
 ///
 /// If the address cannot be bound to, or what arrives cannot be shown.
 pub fn serve(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
-    let socket = sockets::bind_udp(&options.bind, options.port)?;
+    let socket = sockets::bind_udp(&options.listen.bind, options.listen.port)?;
     let mut poll = Poll::new().context("cannot create an event loop")?;
     let mut signals = signals::watch(poll.registry(), SIGNALS).context("cannot watch signals")?;
     let fd = socket.as_raw_fd();

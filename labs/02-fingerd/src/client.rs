@@ -16,7 +16,7 @@ use clap::Args;
 use netkit::sockets;
 use netkit::text::one_line;
 
-use crate::cli::PORT;
+use crate::PORT;
 
 /// What `query` takes.
 #[derive(Args, Clone, Debug)]

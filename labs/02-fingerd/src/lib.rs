@@ -47,3 +47,6 @@ pub mod query;
 mod records;
 pub mod server;
 mod workers;
+
+/// The port of both roles unless another is named. The protocol's own, 79, is for root.
+const PORT: u16 = 7979;

@@ -36,8 +36,8 @@ use netkit::Signal;
 use netkit::sockets::{self, ANYWHERE};
 use signal_hook_mio::v1_0::Signals;
 
+use crate::PORT;
 use crate::built_in::Sources;
-use crate::cli::PORT;
 use crate::finger::Finger;
 use crate::limits::Limits;
 use crate::log_file::Log;

@@ -170,7 +170,7 @@ impl Lab for MutexCentralLab {
                 .map_err(|error| format!("cannot use --{name} {}: {error}", path.display()))?;
         }
         if let (Some(file), Some(state)) = (&options.file, &options.state) {
-            labs::report::check_other(state, file)
+            labs::files::check_other(state, file)
                 .map_err(|error| format!("cannot use --state {}: {error}", state.display()))?;
         }
         Ok(())

@@ -21,11 +21,12 @@
 //! Over NFS, `flock` reaches all machines from NFSv4 on.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use labs::files::read_part;
 use labs::lab::{Application, Place};
 use labs::shared_file::{self, LINE_MAX};
 use labs::verdict::{PropertyKind, Verdict};
@@ -105,9 +106,7 @@ struct Last {
 impl Last {
     fn read(file: &mut File) -> io::Result<Self> {
         let end = file.seek(SeekFrom::End(0))?;
-        file.seek(SeekFrom::Start(end.saturating_sub(2 * LINE_MAX)))?;
-        let mut tail = Vec::new();
-        Read::by_ref(file).take(2 * LINE_MAX).read_to_end(&mut tail)?;
+        let tail = read_part(file, end.saturating_sub(2 * LINE_MAX), 2 * LINE_MAX)?;
         let is_whole = tail.last().is_none_or(|&byte| byte == b'\n');
         let text = String::from_utf8_lossy(&tail);
         // A line that was cut off may lack a part of its token: the line before it counts.

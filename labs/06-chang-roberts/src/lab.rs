@@ -1,16 +1,15 @@
 //! What lab 06 demands of its algorithms, what theory says they cost, and their options.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use labs::cli::NoTools;
+use labs::files::read_text;
 use labs::lab::{BoxedApplication, Findings, Lab, Place, Prediction, Runs, Silent, Summary, Verb};
 use labs::overlay::ring::{Closing, Ring};
 use labs::overlay::{Contact, Overlay};
 use labs::process::ProcessId;
-use labs::report::check_regular;
 use labs::trace::Noted;
 use labs::verdict::Spec;
 use serde::{Deserialize, Serialize};
@@ -278,12 +277,7 @@ impl Lab for ChangRobertsLab {
 }
 
 fn read_identities(path: &Path, processes: u32) -> Result<Vec<u64>, String> {
-    let mut text = String::new();
-    let file = check_regular(path).and_then(|()| File::open(path)).map_err(|e| e.to_string())?;
-    file.take(FILE_MAX + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    if text.len() as u64 > FILE_MAX {
-        return Err(format!("longer than {FILE_MAX} bytes"));
-    }
+    let text = read_text(path, FILE_MAX).map_err(|error| error.to_string())?;
     identities::read(&text, processes)
 }
 

@@ -24,9 +24,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use labs::files::{self, Disk, LocalDisk, UNFINISHED};
 use labs::process::ProcessId;
 use labs::text::counted;
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,6 @@ use crate::bank::MONEY_MAX;
 use crate::snapshot::{Recording, Worth as _};
 use crate::wave::Wave;
 use crate::work::{Message, State, Work};
-use labs::files::{self, Disk, LocalDisk, UNFINISHED};
 
 /// The version of the format.
 const VERSION: u32 = 1;
@@ -187,22 +187,11 @@ impl Checkpoint {
     ///
     /// Says what is wrong with it.
     fn read(path: &Path) -> Result<Self, String> {
-        // To open a pipe would wait for its other end.
-        if fs::metadata(path).is_ok_and(|about| !about.is_file()) {
-            return Err("it is no file".to_owned());
-        }
-        let file = File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
-        let mut bytes = Vec::new();
-        file.take(FILE_MAX + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| format!("cannot be read: {error}"))?;
-        Self::from_bytes(&bytes)
+        let bytes = files::read_bounded(path, FILE_MAX);
+        Self::from_bytes(&bytes.map_err(|error| format!("cannot be read: {error}"))?)
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        if bytes.len() as u64 > FILE_MAX {
-            return Err(format!("larger than {FILE_MAX} bytes"));
-        }
         let end = bytes.iter().position(|&byte| byte == b'\n').ok_or("it has no first line")?;
         let (first, body) = (&bytes[..end], &bytes[end + 1..]);
         let first = std::str::from_utf8(first).map_err(|_| "it is no checkpoint")?;

@@ -38,7 +38,7 @@ fn a_run_is_seen_and_ended() {
 }
 
 #[test]
-fn what_a_killed_launcher_left_is_ended_even_a_stopped_participant() {
+fn stop_ends_what_a_killed_launcher_left_even_if_stopped() {
     let mut staying = Staying::start(&["--processes", "3"]);
     let rows = staying.rows(&[]);
     let pid = rows[2]["pid"].as_u64().unwrap() as u32;

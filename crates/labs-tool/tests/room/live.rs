@@ -103,7 +103,7 @@ fn the_page_grows_with_the_run_and_stays() {
 }
 
 #[test]
-fn who_fails_says_why_on_the_page() {
+fn a_process_that_fails_says_why_on_the_page() {
     let mut viewed = Viewed::start(&["--stay", "--processes", "3"]);
     let said = viewed.line();
     let run = said.trim().strip_suffix('`').unwrap().rsplit(' ').next().unwrap().to_owned();

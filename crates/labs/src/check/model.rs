@@ -24,6 +24,7 @@ use crate::trace::{Happening, Noted, Observer, Passing};
 use crate::verdict::{End, Monitors, Property, Verdict, Witness};
 
 /// A system of processes, and what it is required to do.
+#[derive(Clone)]
 pub(crate) struct Model<P: Process> {
     processes: Vec<P>,
     /// What the application of each process asks for, in this order, each at any time.
@@ -169,7 +170,7 @@ impl<P: Process> Model<P> {
     }
 
     /// All steps from a state, with where they lead.
-    fn successors(&self, state: &State<P>, found: &mut impl FnMut(Step<P>, State<P>)) {
+    pub(super) fn successors(&self, state: &State<P>, found: &mut impl FnMut(Step<P>, State<P>)) {
         let mut channel = None;
         for (index, envelope) in state.messages.iter().enumerate() {
             let repeated = index > 0 && state.messages[index - 1] == *envelope;
@@ -275,7 +276,7 @@ impl<P: Process> Model<P> {
     }
 
     /// Whether nothing is wrong in this state. Called once for each state that is visited.
-    fn holds(&self, state: &State<P>) -> bool {
+    pub(super) fn holds(&self, state: &State<P>) -> bool {
         let seen = &self.seen;
         if seen.stopped() {
             return true;
@@ -284,7 +285,7 @@ impl<P: Process> Model<P> {
             seen.stop(true);
         }
         seen.test(&state.monitors);
-        if state.panic.is_some() || state.monitors.violation().is_some() {
+        if state.is_wrong() {
             return false;
         }
         !self.is_end(state) || self.ends_well(state)
@@ -312,8 +313,7 @@ impl<P: Process> stateright::Model for Model<P> {
     }
 
     fn actions(&self, state: &State<P>, actions: &mut Vec<Action<P>>) {
-        let wrong = state.panic.is_some() || state.monitors.violation().is_some();
-        if wrong || self.seen.stopped() {
+        if state.is_wrong() || self.seen.stopped() {
             return;
         }
         self.successors(state, &mut |step, next| actions.push(Action { step, next }));
@@ -495,10 +495,12 @@ impl<P: Process, O: Observer> World<'_, P, O> {
 
     fn sort_messages(&mut self) {
         if self.model.options.channels == Channels::Unordered {
-            self.state.messages.sort_by(|one, other| {
-                let place = one.channel().cmp(&other.channel());
-                place.then_with(|| one.message.cmp(&other.message)).then(one.tags.cmp(&other.tags))
-            });
+            let messages = &mut self.state.messages;
+            // They are few, and nearly in order: each goes to its place among those before it.
+            for at in 1..messages.len() {
+                let place = messages[..at].partition_point(|other| !messages[at].is_before(other));
+                messages[place..=at].rotate_right(1);
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The launcher follows the journals of the participants, as it does for a screen, and hands every event to a
 //! [`Feed`], which a [`Server`] shows to browsers on this machine. When the run has ended and was judged, the page gets what only the
-//! launcher knows: who died, and how the run ended. It stays until Ctrl-C, for somebody looks at it.
+//! launcher knows: which processes died, and how the run ended. The page stays until Ctrl-C.
 
 pub mod feed;
 pub mod open;
@@ -66,7 +66,7 @@ impl Live {
         Ok(Self { feed, server: Rc::new(server), told: Rc::new(RefCell::new(told)) })
     }
 
-    /// An event of a run in progress. That a process stops is told once it is known how the run ended.
+    /// Shows an event of a run in progress. The stop of a process is shown later, when the end of the run is known.
     pub(super) fn on_event(&self, event: &TraceEvent) {
         if !matches!(event.what, What::Stop(_)) {
             self.tell(event);

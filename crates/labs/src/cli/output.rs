@@ -1,8 +1,8 @@
 //! What goes to standard output.
 //!
-//! Writing there can fail in two ways that are not alike. Whoever reads has read enough (`| head`): then nothing
-//! is wrong, and nothing is said. Or it cannot be written, as on a disk that is full: then what was asked for is
-//! not there, and whoever asked must be told. `println!` panics in both.
+//! Writing there can fail in two ways. The reader may have read enough (`| head`): that is no error, and nothing
+//! is said. Or the disk is full: then the output is missing, and the user must be told. `println!` panics in both
+//! cases.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use crate::text::Paint;
 
-/// Writes to standard output. That nobody reads it any more is no error.
+/// Writes to standard output. A reader that is gone is no error.
 ///
 /// # Errors
 ///

@@ -15,6 +15,7 @@ pub struct Progress {
 
 impl Progress {
     /// From now on, with nothing to say yet.
+    #[expect(clippy::new_without_default, reason = "it begins at a moment, and a default has none")]
     pub fn new() -> Self {
         Self { started: now(), on_terminal: std::io::stderr().is_terminal(), shown: false }
     }

@@ -21,6 +21,7 @@ use super::progress::Progress;
 use super::simulate::{TraceTo, simulated};
 use super::{COULD_NOT_RUN, Command, Typed, VERBS, command, print, trace_file};
 use crate::check::panics::quietly;
+use crate::files;
 use crate::lab::{Place, Verb, World};
 use crate::planned::{Course, Planned};
 use crate::replay::{Luck, Replayed, Step};
@@ -282,8 +283,8 @@ impl StatesFile {
         let to: Box<dyn Write> = match path == Path::new(STANDARD_OUTPUT) {
             true => Box::new(WhileRead(io::stdout())),
             false => {
-                crate::report::check_regular(path).with_context(failed)?;
-                crate::report::check_other(path, trace).with_context(failed)?;
+                files::check_regular(path).with_context(failed)?;
+                files::check_other(path, trace).with_context(failed)?;
                 Box::new(File::create(path).with_context(failed)?)
             }
         };

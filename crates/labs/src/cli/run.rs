@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use netkit::files;
 use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 
@@ -203,7 +204,8 @@ impl Machines {
             push: self.push,
             identity: self.identity.as_deref().map(key).transpose()?,
             accept_new: self.accept_new,
-            known_hosts: self.known_hosts.as_deref().map(absolute).transpose()?,
+            // Daemons work in another folder, and in a chain this path travels to them.
+            known_hosts: self.known_hosts.as_deref().map(files::absolute).transpose()?,
             ..LaunchOptions::default()
         })
     }
@@ -268,11 +270,6 @@ impl Ran<'_> {
             ..Report::of(identity)
         }
     }
-}
-
-/// Daemons work in another folder, and in a chain these paths travel to them.
-fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("there is no such path: {}", path.display()))
 }
 
 /// What the launcher has to say beside its report, on standard error: warnings, unless `RUST_LOG` asks

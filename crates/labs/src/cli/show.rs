@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn who_runs_where_is_told_in_either_form() {
+    fn the_place_of_a_process_is_told_in_either_form() {
         let participant = Participant { host: "me@lab02".to_owned(), pid: 17, log: String::new() };
         let line = |form| line_of_start(form, ProcessId(3), &participant);
         assert_eq!(line(Form::Text).unwrap(), "p3 runs on me@lab02, process 17");

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::report::check_regular;
+use crate::files;
 use crate::trace::format::Reader;
 
 /// Opens a trace.
@@ -15,8 +15,7 @@ use crate::trace::format::Reader;
 ///
 /// If it is no ordinary file, or cannot be opened. The error names it.
 pub fn open(path: &Path) -> anyhow::Result<BufReader<File>> {
-    check_regular(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let file = files::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     Ok(BufReader::new(file))
 }
 

@@ -17,12 +17,12 @@ use crate::verdict::{End, Property, StreamJudge};
 
 /// What `labs verify` hands on to the lab's program.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct VerifyArguments {
+pub struct VerifyArguments {
     /// A file that a lab wrote with --trace
-    pub(crate) trace: PathBuf,
+    pub trace: PathBuf,
     /// Print the report as one JSON object
     #[arg(long)]
-    pub(crate) json: bool,
+    pub json: bool,
 }
 
 /// Judges a trace of this lab.
@@ -45,7 +45,7 @@ pub(super) fn verify(arguments: &VerifyArguments, lab: &dyn Course) -> anyhow::R
 /// # Errors
 ///
 /// If it cannot be read, or is not the trace of any run.
-pub(crate) fn judged(
+pub fn judged(
     path: &Path,
     properties: impl FnOnce(&Header) -> anyhow::Result<Vec<Property>>,
 ) -> anyhow::Result<Report> {

@@ -21,7 +21,7 @@ pub(super) struct Mermaid {
     meaning: Meaning,
     /// What is under way, and to whom.
     under_way: BTreeMap<MessageId, (ProcessId, String)>,
-    /// Who is in a critical section: Mermaid refuses to end what has not begun.
+    /// Which processes are in a critical section: Mermaid refuses to end what has not begun.
     inside: Vec<bool>,
 }
 

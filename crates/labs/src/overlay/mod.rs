@@ -1,4 +1,4 @@
-//! Overlays: who is connected to whom.
+//! Overlays: which processes are connected.
 //!
 //! Before a run starts, each process is given the addresses that its overlay grants it, connects to
 //! them, and waits for those who shall connect to it ([`Links`]). What an overlay still lacks then, it
@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use self::ring::Closing;
 use crate::process::ProcessId;
 
-/// Who is connected to whom.
+/// Which processes are connected.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Overlay {
     /// A chain of processes, each launched after its parent, that closes into a ring.
@@ -66,7 +66,7 @@ impl Overlay {
         }
     }
 
-    /// Whom `me` starts if each process starts those below it: in a ring the next, in a star and a
+    /// The processes that `me` starts if each process starts those below it: in a ring the next, in a star and a
     /// complete graph p0 all, in two levels p0 starts p1 and each of them its half.
     pub fn below(self, me: ProcessId, processes: u32) -> impl Iterator<Item = ProcessId> {
         let is_below = move |other: &ProcessId| match self {
@@ -92,7 +92,7 @@ fn above(process: ProcessId) -> Option<ProcessId> {
 /// To an algorithm the address is a word that it passes on. In the simulator it is empty.
 #[derive(Clone, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Contact {
-    /// Who.
+    /// The process at the other end.
     pub process: ProcessId,
     /// Where: `10.0.0.7:40123`.
     pub address: String,

@@ -4,6 +4,7 @@
 use std::io::Read;
 use std::net::SocketAddr;
 
+use netkit::files::read_whole;
 use netkit::hosts::Hosts;
 use netkit::launch::LaunchOptions;
 use netkit::membership::Secret;
@@ -83,10 +84,7 @@ impl Config {
 
     /// Reads a configuration to its end.
     pub(crate) fn read(from: impl Read) -> anyhow::Result<Self> {
-        let mut text = Vec::new();
-        from.take(CONFIG_MAX + 1).read_to_end(&mut text)?;
-        anyhow::ensure!(text.len() as u64 <= CONFIG_MAX, "it is longer than {CONFIG_MAX} bytes");
-        let config: Self = serde_json::from_slice(&text)?;
+        let config: Self = serde_json::from_slice(&read_whole(from, CONFIG_MAX)?)?;
         anyhow::ensure!(
             config.rank < config.processes,
             "rank {} of {}",

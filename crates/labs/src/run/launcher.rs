@@ -29,10 +29,10 @@ use netkit::membership::{Membership, Secret};
 use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Signal, TimerId};
 
 use self::collecting::JournalPart;
-use self::joining::{participant_config, start_launching};
 pub(super) use self::member::{Hello, Loss, Member};
 use super::FOLDER;
 use super::config::Config;
+use super::launching::{Report, launch, participant_config};
 use super::note::RunNote;
 use super::participant::WATCH_INTERVAL;
 use super::plan::{Audience, Finished, Plan, host_label};
@@ -65,6 +65,7 @@ pub fn run(
     watch: impl FnMut(&TraceEvent),
     audience: &mut dyn Audience,
 ) -> anyhow::Result<Finished> {
+    let plan = Arc::new(plan);
     let folder = RunFolder::create(FOLDER, &plan.run)?;
     RunNote::of(&plan).write(&folder)?;
     let mut net = Net::new(netkit::Limits { max_frame: plan.max_frame, ..Default::default() })?;
@@ -106,7 +107,7 @@ pub fn run(
         last_message: String::new(),
         plan: &plan,
     };
-    start_launching(&plan, placement, &conductor.config, report);
+    launch(&plan, placement, &conductor.config, report);
     net.run(&mut conductor)?;
     let remains = conductor.clean_up();
     // Nothing is left any more; judging a long trace takes its time, and Ctrl-C shall end that.
@@ -115,9 +116,6 @@ pub fn run(
     }
     conductor.conclude(remains, watch)
 }
-
-/// Tells the conductor how launching goes, from any thread.
-type Report = Arc<dyn Fn(LaunchEvent) + Send + Sync>;
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -137,7 +135,7 @@ pub(super) enum Stage {
 
 /// Conducts a run.
 pub(super) struct Conductor<'a> {
-    pub(super) plan: &'a Plan,
+    pub(super) plan: &'a Arc<Plan>,
     pub(super) folder: &'a RunFolder,
     pub(super) members: Vec<Member>,
     pub(super) connections: BTreeMap<ConnectionId, ProcessId>,
@@ -331,9 +329,7 @@ impl Service for Conductor<'_> {
             }
         };
         match word {
-            ToLauncher::Hello { host, pid, address, log } => {
-                self.on_hello(net, process, Hello { host, pid, address, log });
-            }
+            ToLauncher::Hello(hello) => self.on_hello(net, process, hello),
             ToLauncher::Launched { rank, result } => {
                 if let Err(error) = &result {
                     let next = ProcessId(rank);

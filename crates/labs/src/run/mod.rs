@@ -1,26 +1,33 @@
 //! Real processes on real machines: the world in which a lab is more than a model.
 //!
 //! The command in the foreground is the launcher and takes no part in the algorithm. It starts N
-//! daemons, here or over SSH, and each connects back to it (`launcher`). A daemon runs one process of
-//! the algorithm and carries out what it asks for (`participant`); both speak in frames of netkit
-//! (`wire`). At the end the launcher collects what the participants wrote down (`journal`), puts
-//! it in an order that respects causality, and has it judged (`collect`).
+//! daemons, here or over SSH, and each connects back to it (`launcher`). A daemon takes part in the run
+//! (`participant`) with one process of the algorithm (`algorithm`), of whose types only `hosted` knows;
+//! `runner` carries out what both ask for, in frames of netkit (`wire`). At the end the launcher collects
+//! what the participants wrote down (`journal`), puts it in an order that respects causality, and has it
+//! judged (`collect`).
 //!
 //! A process can also be a program of its own, which people start by hand, without a launcher: see
 //! [`solo`].
 //!
 //! Beside this module only `cli` names netkit, for options of a run and for the tool `labs`: all else is pure.
 
+mod algorithm;
 mod collect;
 mod conclude;
 mod config;
+mod hosted;
 mod journal;
 mod key;
 mod launcher;
+mod launching;
+mod links;
+mod log_tail;
 pub mod note;
 mod participant;
 mod plan;
 mod routes;
+mod runner;
 pub mod solo;
 mod strikes;
 #[cfg(test)]
@@ -30,18 +37,18 @@ mod wire;
 
 use std::io;
 
-use netkit::launch::{Job, Program};
 use netkit::logs::{LogName, RunFolder};
 use netkit::run_id::RunId;
 use netkit::{CloseReason, ConnectionId, Net, Peer, Service};
 
 use self::config::Config;
+use self::hosted::Build;
 use self::journal::Journal;
 pub use self::key::{Key, KeyError};
 pub use self::launcher::run;
 pub use self::plan::{Audience, Finished, Plan, host_label};
-use crate::lab::{Lab, Place};
-use crate::mutant::Mutant;
+use self::runner::participant::{Start, participate};
+use crate::lab::Lab;
 use crate::process::{Choices, ProcessId};
 
 /// The folder of all runs of a user: `/tmp/labs-<user>`.
@@ -76,20 +83,6 @@ pub(crate) fn choices(seed: u64, process: ProcessId) -> Choices {
     Choices::Random(seed ^ (u64::from(process.0) << 32))
 }
 
-/// What starts the participant of `config`.
-fn participant_job(config: &Config, program: Program) -> Job {
-    let level = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
-    Job {
-        program,
-        // The run stands on the command line so that `ps` shows it and whoever cleans up finds it.
-        arguments: [PARTICIPANT, "--run", config.run.as_str(), "--rank", &config.rank.to_string()]
-            .map(str::to_owned)
-            .to_vec(),
-        environment: vec![("RUST_LOG".to_owned(), level)],
-        stdin: config.to_bytes(),
-    }
-}
-
 /// The participant's program: reads its configuration from standard input, becomes a daemon, and takes
 /// part until the run ends.
 ///
@@ -97,39 +90,44 @@ fn participant_job(config: &Config, program: Program) -> Job {
 ///
 /// If it could not take part; who started it is told why.
 pub fn participant<L: Lab>() -> anyhow::Result<()> {
-    let config = Config::read(io::stdin().lock())
-        .map_err(|error| anyhow::anyhow!("this command is for the launcher to use ({error})"))?;
-    let lab: L = serde_json::from_value(config.options.clone())?;
-    let mistake: Option<L::Mistake> =
-        config.broken.clone().map(serde_json::from_value).transpose()?;
-    let ready = netkit::daemon::detach()?;
-    let (host, log_path, journal) = match set_up::<L>(&config) {
-        Ok(all) => all,
-        Err(error) => ready.fail(&format!("{error:#}")),
-    };
-    let built = lab.clone();
-    let build = move |place: &Place| {
-        let process = (built.deployment().restore)(&built, place, built.process(place))?;
-        Ok(Mutant::new(process, mistake))
-    };
-    participant::participate::<L, Mutant<L::Process, L::Mistake>>(
-        config, lab, host, log_path, journal, ready, build,
-    )
-    .inspect_err(|error| log::error!("{error:#}"))
+    play(L::NAME, hosted::build::<L>)
 }
 
-fn set_up<L: Lab>(config: &Config) -> anyhow::Result<(String, String, Journal)> {
-    let host = host_name();
-    let folder = RunFolder::create(FOLDER, &config.run)?;
-    let name = LogName { lab: L::NAME, rank: config.rank, host: &host, pid: std::process::id() };
-    let name = name.to_string();
-    let level = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
-    netkit::logs::init(folder.file(&name)?, config.rank, &level)?;
-    let journal = match config.trace {
-        true => Journal::File(participant::trace_file(&folder, config)?),
-        false => Journal::in_memory(),
+/// The same, for the lab of this name, whose process `build` makes.
+fn play(lab: &str, build: fn(&Config) -> serde_json::Result<Build>) -> anyhow::Result<()> {
+    let config = Config::read(io::stdin().lock())
+        .map_err(|error| anyhow::anyhow!("this command is for the launcher to use ({error})"))?;
+    let build = build(&config)?;
+    take_part(lab, config, build)
+}
+
+/// Becomes a daemon and takes part with the process that `build` makes.
+fn take_part(lab: &str, config: Config, build: Build) -> anyhow::Result<()> {
+    let ready = netkit::daemon::detach()?;
+    let set_up = || -> anyhow::Result<_> {
+        let (host, pid) = (host_name(), std::process::id());
+        let folder = RunFolder::create(FOLDER, &config.run)?;
+        let name = LogName { lab, rank: config.rank, host: &host, pid }.to_string();
+        netkit::logs::init(folder.file(&name)?, config.rank, &log_level())?;
+        let journal = match config.trace {
+            true => Journal::open(&folder, &config)?,
+            false => Journal::in_memory(),
+        };
+        Ok((host, folder.path().join(name).display().to_string(), journal))
     };
-    Ok((host, folder.path().join(name).display().to_string(), journal))
+    match set_up() {
+        Err(error) => ready.fail(&format!("{error:#}")),
+        Ok((host, log_path, journal)) => {
+            let start =
+                Start { host, log_path, process: Some((build, journal)), ready: Some(ready) };
+            participate(config, start).inspect_err(|error| log::error!("{error:#}"))
+        }
+    }
+}
+
+/// How much is logged: what was said in the environment, or what one wants to know of any run.
+fn log_level() -> String {
+    std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned())
 }
 
 /// Catches what says that somebody wants this program to end: Ctrl-C, a plain `kill`, a terminal that is
@@ -174,7 +172,7 @@ impl Service for EndsAtSignal {
     }
 }
 
-/// The name of this machine, as it calls itself: what [`Place`] says of a process here. `localhost` if it has
+/// The name of this machine, as it calls itself: what [`Place`](crate::lab::Place) says of a process here. `localhost` if it has
 /// none.
 pub fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

@@ -5,10 +5,11 @@
 //! all in that folder. That it is there says nothing about whether the run still goes on; the launcher's
 //! number and its start do.
 
-use std::io::{Read, Write};
+use std::io::Write;
 
 use anyhow::Context as _;
 use netkit::census;
+use netkit::files::read_whole;
 use netkit::hosts::Hosts;
 use netkit::launch::LaunchOptions;
 use netkit::logs::RunFolder;
@@ -77,9 +78,8 @@ impl RunNote {
             return Ok(None);
         }
         let place = folder.path().join(NAME);
-        let mut text = Vec::new();
-        folder.read(NAME)?.take(NOTE_MAX).read_to_end(&mut text)?;
-        let note = serde_json::from_slice(&text);
+        let note = read_whole(folder.read(NAME)?, NOTE_MAX).map_err(anyhow::Error::from);
+        let note = note.and_then(|text| Ok(serde_json::from_slice(&text)?));
         note.map(Some).with_context(|| format!("{} cannot be read", place.display()))
     }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::collect::{Collected, judge};
 use super::config::Config;
-use super::journal::{Entry, Events, JOURNAL_MAX, Journal};
+use super::journal::{Entry, Events, Happened, JOURNAL_MAX, Journal, Part, Passage};
 use super::launcher::{Hello, Member};
 use super::wire::{PeerFrame, ToLauncher, ToParticipant};
 use crate::process::ProcessId;
@@ -19,40 +19,40 @@ fn note(kind: &str) -> Note {
     Note { kind: kind.to_owned(), text: kind.to_owned() }
 }
 
+fn indication(kind: &str) -> Entry {
+    Happened::Indication.with(note(kind))
+}
+
+fn write(journal: &mut Journal, stamper: &mut Stamper, at_us: u64, entries: Vec<Entry>) {
+    for entry in entries {
+        stamper.tick();
+        journal.append(stamper, at_us, entry).unwrap();
+    }
+}
+
 /// What p0 writes down: it starts, enters and leaves, and passes the token to p1.
 fn write_p0(journal: &mut Journal, stamper: &mut Stamper) {
-    let (entered, left, token) = (note("Entered"), note("Left"), note("TOKEN"));
-    for entry in [
-        Entry::Init,
-        Entry::Indication(&entered),
-        Entry::Indication(&left),
-        Entry::Send { to: P1, message: &token, bytes: 12 },
-    ] {
-        stamper.tick();
-        journal.append(stamper, 7, &entry).unwrap();
-    }
+    let token = Happened::Send(Passage { peer: P1, n: 4, bytes: 12 }).with(note("TOKEN"));
+    let entries = vec![Happened::Init.into(), indication("Entered"), indication("Left"), token];
+    write(journal, stamper, 7, entries);
 }
 
 /// What p1 writes down: it starts, receives the token as p0's `n`-th event, enters and leaves.
 fn write_p1(journal: &mut Journal, stamper: &mut Stamper, n: u64) {
-    let (entered, left, token) = (note("Entered"), note("Left"), note("TOKEN"));
-    stamper.tick();
-    journal.append(stamper, 1, &Entry::Init).unwrap();
+    write(journal, stamper, 1, vec![Happened::Init.into()]);
     stamper.receive(n, None);
-    let receipt = Entry::Receive { from: P0, n, message: &token, bytes: 12 };
-    journal.append(stamper, 8, &receipt).unwrap();
-    for entry in [Entry::Indication(&entered), Entry::Indication(&left), Entry::Stop] {
-        stamper.tick();
-        journal.append(stamper, 9, &entry).unwrap();
-    }
+    let token = Happened::Receive(Passage { peer: P0, n, bytes: 12 }).with(note("TOKEN"));
+    journal.append(stamper, 8, token).unwrap();
+    let entries = vec![indication("Entered"), indication("Left"), Happened::Stop.into()];
+    write(journal, stamper, 9, entries);
 }
 
 fn whole(journal: &mut Journal) -> Vec<u8> {
     let mut all = Vec::new();
     loop {
-        let (part, is_last, truncated) = journal.part(all.len() as u64).unwrap();
+        let Part { bytes, is_last, truncated } = journal.part(all.len() as u64).unwrap();
         assert!(!truncated);
-        all.extend(part);
+        all.extend(bytes);
         if is_last {
             return all;
         }
@@ -94,12 +94,11 @@ fn a_journal_in_memory_has_a_limit() {
     let long = Note { kind: "Long".to_owned(), text: "x".repeat(1 << 20) };
     for _ in 0..64 {
         stamper.tick();
-        journal.append(&stamper, 0, &Entry::Indication(&long)).unwrap();
+        journal.append(&stamper, 0, Happened::Indication.with(long.clone())).unwrap();
     }
     let Journal::Memory { bytes, .. } = &journal else { unreachable!() };
     assert!(bytes.len() < JOURNAL_MAX + (2 << 20), "{} bytes", bytes.len());
-    let (_, _, truncated) = journal.part(0).unwrap();
-    assert!(truncated);
+    assert!(journal.part(0).unwrap().truncated);
 }
 
 fn collected(bytes: &[u8]) -> (tempfile::NamedTempFile, Collected) {
@@ -208,7 +207,7 @@ proptest! {
     /// Whatever arrives in a frame, on standard input or in a file is an error at worst.
     #[test]
     fn no_bytes_make_a_decoder_panic(bytes: Vec<u8>) {
-        let _ = netkit::codec::decode::<PeerFrame<Vec<String>>>(&bytes);
+        let _ = PeerFrame::read(&bytes);
         let _ = netkit::codec::decode::<ToLauncher>(&bytes);
         let _ = netkit::codec::decode::<ToParticipant>(&bytes);
         let _ = Config::read(bytes.as_slice());

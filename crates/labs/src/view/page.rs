@@ -44,7 +44,7 @@ pub struct Page {
     pub meaning: Meaning,
     /// How far the run has come, and what became of its properties.
     pub status: Status,
-    /// The events.
+    /// The events of the trace, in columns.
     pub chunks: Vec<Chunk>,
     /// Whether the page asks the server that it came from for the events.
     pub live: bool,

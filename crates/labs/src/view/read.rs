@@ -46,7 +46,7 @@ impl<R: BufRead> Trace<R> {
         Ok(Self { from, header, line: 1, buffer: Vec::new() })
     }
 
-    /// The header.
+    /// The header, which was read first.
     pub fn header(&self) -> &Header {
         &self.header
     }

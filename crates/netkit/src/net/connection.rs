@@ -44,7 +44,11 @@ pub(super) enum State {
     /// The system is making the connection. Then a handshake may follow, with this hello.
     Connecting(Option<Box<Handshake>>, Vec<u8>),
     /// The handshake is under way.
-    Greeting(Box<Handshake>),
+    Greeting {
+        handshake: Box<Handshake>,
+        /// The first frame may also be anything else, and needs no handshake then.
+        is_anybody_welcome: bool,
+    },
     Open,
     /// Our program has closed it: the queue is written, what comes in is thrown away.
     Closing {

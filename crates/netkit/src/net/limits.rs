@@ -21,7 +21,8 @@ pub struct Limits {
     /// off, for it reads slower than we write and would fill memory. Default: 16 MiB, sixteen of
     /// the largest frames.
     pub max_queue: usize,
-    /// The most connections that have not yet proved their membership. One more, and the oldest of
+    /// The most connections that have not yet proved their membership, or, where anybody is welcome,
+    /// said anything. One more, and the oldest of
     /// them makes room: an honest peer needs a few milliseconds, so that it gets through however
     /// many others just sit there. Default: 256, far more than the processes that start at the same
     /// moment.
@@ -31,7 +32,8 @@ pub struct Limits {
     /// How long an outgoing connection may take to be made. Default: 5 s; the kernel alone would
     /// try for two minutes.
     pub connect_deadline: Duration,
-    /// How long the handshake may take, once connected. Default: 3 s: two packets each way, and a
+    /// How long the handshake may take, or the first frame where anybody is welcome, once connected.
+    /// Default: 3 s: two packets each way, and a
     /// busy machine.
     pub handshake_deadline: Duration,
     /// How long [`close_when_sent`](crate::Net::close_when_sent) waits for the peer to take what is

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::hosts::Host;
-use crate::launch::{Job, LaunchError, LaunchOptions, Stage};
+use crate::launch::job::{Job, LaunchError, LaunchOptions, Stage};
 
 pub use hash::program_hash;
 pub use output::{MAX_RUN_OUTPUT, Output};

@@ -21,7 +21,7 @@ use ssh2::{Agent, ErrorCode, PublicKey, Session};
 
 use super::key_file::KeyFile;
 use super::target::Target;
-use crate::launch::{LaunchError, LaunchOptions, Stage};
+use crate::launch::job::{LaunchError, LaunchOptions, Stage};
 use crate::text::one_line;
 
 /// The files that are tried if nothing names another, as `ssh` does.

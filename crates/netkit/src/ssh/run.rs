@@ -9,7 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ssh2::{BlockDirections, Channel};
 
 use super::{Begin, MAX_RUN_OUTPUT, Output, Remote, command};
-use crate::launch::{LaunchError, Stage};
+use crate::launch::job::{LaunchError, Stage};
 use crate::text::one_line;
 
 impl Remote {

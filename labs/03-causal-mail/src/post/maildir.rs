@@ -6,7 +6,7 @@
 //! whole mails only, without locks.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -143,12 +143,5 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 ///
 /// If it cannot be read, is too large, or is no UTF-8.
 pub fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(FILE_MAX + 1).read_to_string(&mut text)?;
-    match text.len() as u64 {
-        0..=FILE_MAX => Ok(text),
-        _ => {
-            Err(io::Error::new(io::ErrorKind::InvalidData, format!("longer than {FILE_MAX} bytes")))
-        }
-    }
+    files::read_text(path, FILE_MAX)
 }

@@ -1,7 +1,7 @@
 //! What has happened so far in a run in progress, for whoever looks at it.
 //!
-//! One writer appends events, readers take what is new to them and wait for more. Everybody gets the
-//! same chunks from the first on, so that a browser which comes late, or was cut off, sees the whole run.
+//! One writer appends events. Readers take what is new to them, and wait for more. Every reader gets all chunks
+//! from the first on, so a browser that comes late, or was cut off, sees the whole run.
 //!
 //! The events of a run that goes on may come from several machines, and a receipt before its sending.
 //! The feed holds such an event, and what follows it at its process, until the sending has come: what
@@ -174,7 +174,7 @@ impl Feed {
         News { chunks, status, ended: state.ended }
     }
 
-    /// Whoever panicked left whole events.
+    /// A thread that panicked has left whole events behind.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_late_sees_everything() {
+    fn a_late_reader_sees_everything() {
         let feed = feed();
         for n in 1..=3 {
             feed.push(event(0, n, r#""event":"init""#), 2).unwrap();

@@ -58,7 +58,7 @@ impl Server {
                 let place = Seat::take(&count);
                 let feed = feed.clone();
                 let work = move || {
-                    // That a browser goes away is its good right.
+                    // A browser may go away at any time.
                     let _ = answer(stream, &feed, address.port(), place.is_some());
                     drop(place);
                 };
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn who_sends_a_byte_now_and_then_is_not_waited_for() {
+    fn a_slow_request_is_not_waited_for() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, _) = listener.accept().unwrap();

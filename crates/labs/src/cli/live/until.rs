@@ -7,7 +7,7 @@ use crate::cli::progress::now;
 
 /// Reads from a socket until a point in time.
 pub struct Until<'a, S> {
-    /// The socket.
+    /// What is read from.
     pub stream: &'a S,
     /// How its time-out is set.
     pub set_timeout: fn(&S, Option<Duration>) -> io::Result<()>,

@@ -5,18 +5,16 @@
 //! algorithm started. Its neighbours are told where it is now. Nobody waits for it: some of them may be dead.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use log::debug;
 use netkit::Net;
-use netkit::launch::{LaunchEvent, Program};
 
-use super::joining::job;
 use super::{Conductor, Loss, Member, Stage};
 use crate::faults::{Action, Timed};
 use crate::process::ProcessId;
 use crate::run::config::Config;
+use crate::run::launching::launch_again;
 use crate::run::strikes::{Answer, Order, signal_of};
 use crate::run::wire::ToParticipant;
 
@@ -95,18 +93,8 @@ impl Conductor<'_> {
              {now_at:.3} s, as the plan of faults says"
         ));
         let config = Config { again: true, spent, ..self.config.clone() };
-        let (launch, report) = (self.plan.launch.clone(), Arc::clone(&self.report));
-        let is_advertised = self.plan.advertise.is_some();
-        let Some(machine) = self.plan.hosts.get(host).cloned() else { return };
-        let rank = process.0;
-        thread::spawn(move || {
-            let program = Program::Here(launch.program.clone());
-            let job = |seen| job(&config, rank, seen, is_advertised, program);
-            report(match netkit::launch::launch_one(&machine, &launch, job) {
-                Ok(pid) => LaunchEvent::Started { rank, host, pid },
-                Err(error) => LaunchEvent::Failed { ranks: vec![rank], host, error },
-            });
-        });
+        let config = Config { rank: process.0, ..config };
+        launch_again(self.plan, config, host, Arc::clone(&self.report));
     }
 
     /// Whoever could not be started again is dead for good.

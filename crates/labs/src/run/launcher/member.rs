@@ -13,7 +13,8 @@ use netkit::ConnectionId;
 use super::now;
 use crate::faults::Toll;
 use crate::process::ProcessId;
-use crate::run::participant::trace_name;
+use crate::run::journal::trace_name;
+pub(in crate::run) use crate::run::wire::Hello;
 
 /// What the launcher knows of one participant.
 pub(in crate::run) struct Member {
@@ -57,13 +58,6 @@ pub(in crate::run) struct Member {
     pub(super) half_line: Vec<u8>,
     pub(in crate::run) is_collected: bool,
     pub(in crate::run) truncated: bool,
-}
-
-pub(in crate::run) struct Hello {
-    pub(in crate::run) host: String,
-    pub(in crate::run) pid: u32,
-    pub(in crate::run) address: String,
-    pub(in crate::run) log: String,
 }
 
 /// How a participant is gone; the later explains more.

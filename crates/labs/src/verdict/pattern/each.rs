@@ -37,9 +37,9 @@ impl Watch<dyn Noted + '_> for Each {
         if *said < demanded {
             *said += 1;
         } else if let Times::Exactly(times) = self.times {
-            let (process, says) = (at.process, &*self.says);
+            let (process, says) = (at.process, self.says.to_lowercase());
             let times = counted(times, "time");
-            return Violation::check(format!("{process} says {says} more than {times}"), [at]);
+            return Violation::check(format!("{process} {says} more than {times}"), [at]);
         }
         Ok(())
     }
@@ -57,8 +57,8 @@ impl Watch<dyn Noted + '_> for Each {
             0 => String::new(),
             others => format!(", and {} fell short", counted_more(others)),
         };
-        let (process, says) = (ProcessId(rank), &*self.says);
-        Judgement::not_yet(end, format!("{process} said {says} {said} of {demanded}{others}"))
+        let (process, says) = (ProcessId(rank), self.says.to_lowercase());
+        Judgement::not_yet(end, format!("{process} {says} {said} of {demanded}{others}"))
     }
 
     fn is_put_to_the_test(&self) -> bool {

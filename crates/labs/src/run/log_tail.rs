@@ -3,10 +3,11 @@
 //! The file is the buffer: nothing is kept in memory, and a reader that is slow loses nothing.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 
 use log::debug;
+use netkit::files::read_part;
 
 /// How much is handed over at once, in bytes: it shares the connection with the journal.
 const PART: u64 = 64 << 10;
@@ -38,9 +39,7 @@ impl LogTail {
 
     fn read(&mut self) -> io::Result<String> {
         let Some(file) = &mut self.file else { return Ok(String::new()) };
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(self.offset))?;
-        file.take(PART).read_to_end(&mut bytes)?;
+        let mut bytes = read_part(file, self.offset, PART)?;
         match bytes.iter().rposition(|&byte| byte == b'\n') {
             Some(end) => bytes.truncate(end + 1),
             // A longer line comes in pieces.
