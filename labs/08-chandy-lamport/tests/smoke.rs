@@ -6,12 +6,12 @@ use std::path::Path;
 
 use chandy_lamport::bank::{Account, Transfer};
 use chandy_lamport::checkpoint::Checkpoint;
+use chandy_lamport::wave::Wave;
 use chandy_lamport::work::{Message, State};
 use common::{CHANNELS, CUT, PROGRAM, TOTAL};
 use labs::files::LocalDisk;
 use labs::process::ProcessId;
-use labs::snapshot::Wave;
-use labs::testing::{assert_nothing_left, judged_again, wait_until};
+use labs::testing::{assert_nothing_left, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -169,7 +169,8 @@ fn a_real_run_is_judged_again_from_its_trace() {
         (&files["name"], &files["holds"]),
         (&json!("a file a process and wave, whole"), &json!(true))
     );
-    assert_eq!(serde_json::to_value(judged_again(&path)).unwrap(), Value::Array(verdicts));
+    let again = serde_json::to_value(PROGRAM.verified(&path)).unwrap();
+    assert_eq!(again, Value::Array(verdicts));
 }
 
 #[test]
