@@ -8,6 +8,8 @@
 //! The three worlds know one type of process: a [`Mutant`], which makes one mistake or none. Without a
 //! mistake it costs one comparison a step.
 
+use std::fmt::{self, Debug};
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +44,7 @@ impl<P: Process> Mistake<P> for NoMistake {
 }
 
 /// A process that makes a mistake, or none.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Mutant<P, M> {
     process: P,
     mistake: Option<M>,
@@ -57,6 +59,17 @@ impl<P, M> Mutant<P, M> {
     /// The process itself.
     pub fn process(&self) -> &P {
         &self.process
+    }
+}
+
+/// A process that makes no mistake looks like itself, where states are shown.
+impl<P: Debug, M: Debug> Debug for Mutant<P, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { process, mistake } = self;
+        match mistake {
+            None => process.fmt(f),
+            Some(mistake) => f.debug_tuple(&format!("{mistake:?}")).field(process).finish(),
+        }
     }
 }
 
