@@ -31,6 +31,32 @@ pub struct Correspondence {
     pub mails: Vec<Planned>,
 }
 
+/// How a plan is drawn.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Traffic {
+    /// See [`Correspondence::triangle`].
+    Triangle,
+    /// See [`Correspondence::random`].
+    Random {
+        /// How many mails each user writes of its own accord.
+        mails: u32,
+        /// How many answers follow each of these.
+        answers: u32,
+    },
+}
+
+impl Traffic {
+    /// A plan for so many servers and users.
+    pub fn plan(self, servers: u32, users: u32, seed: u64) -> Correspondence {
+        match self {
+            Self::Triangle => Correspondence::triangle(servers, users),
+            Self::Random { mails, answers } => {
+                Correspondence::random(servers, users, mails, answers, seed)
+            }
+        }
+    }
+}
+
 /// How many recipients a random mail has at the most.
 const RECIPIENTS_MAX: u64 = 3;
 

@@ -8,6 +8,8 @@
 //! **Cost.** Two messages a mail, if nothing is lost. **Source.** Bartlett, Scantlebury and Wilkinson 1969; the
 //! same as TCP does, but across crashes.
 
+mod mistake;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -130,25 +132,5 @@ impl<Mail: Clone> Courier<Mail> {
             (outgoing.sent, outgoing.silences) = (0, 0);
         }
         stable
-    }
-
-    /// Forgets what was to be handed over: a mistake, which the tests make.
-    pub(crate) fn forget_kept(&mut self) {
-        for outgoing in self.outgoing.values_mut() {
-            (outgoing.sent, outgoing.queue) = (0, VecDeque::new());
-        }
-    }
-
-    /// Forgets having taken this mail: a mistake, which the tests make.
-    pub(crate) fn forget_taking(&mut self, from: ProcessId, number: u64) {
-        if number > 0 && self.last_taken(from) >= number {
-            self.taken.insert(from, number - 1);
-        }
-    }
-
-    /// Undoes [`forget_taking`](Self::forget_taking), but for what was taken meanwhile.
-    pub(crate) fn remember_taking(&mut self, from: ProcessId, number: u64) {
-        let taken = self.taken.entry(from).or_default();
-        *taken = number.max(*taken);
     }
 }

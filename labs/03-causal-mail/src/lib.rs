@@ -9,13 +9,13 @@
 
 #![forbid(unsafe_code)]
 
-pub mod broken;
 pub mod causal_mail;
 pub mod correspondence;
 pub mod courier;
 pub mod lab;
 pub mod ordering;
 pub mod post;
+pub mod properties;
 pub mod short_clocks;
 pub mod study;
 pub mod tools;

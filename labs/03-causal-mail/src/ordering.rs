@@ -23,6 +23,8 @@
 //! information for causal message ordering*, Distributed Computing 11, 1998) also leave out entries that
 //! other entries imply.
 
+mod mistake;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -147,9 +149,6 @@ pub struct Knowledge<Name: Ord> {
     clock: SparseMatrix<Name>,
     read: BTreeMap<Name, Numbers>,
     told: Option<Told<Name>>,
-    /// A mistake: see [`Broken`](crate::broken::Broken).
-    #[serde(skip)]
-    learns_nothing: bool,
 }
 
 /// What incremental stamps need: when each entry changed, and when each recipient was last written to.
@@ -173,7 +172,7 @@ impl<Name: Clone + Ord> Knowledge<Name> {
                 Some(Told { mails: 0, changed: BTreeMap::new(), written_to: BTreeMap::new() })
             }
         };
-        Self { me, clock: SparseMatrix::new(), read: BTreeMap::new(), told, learns_nothing: false }
+        Self { me, clock: SparseMatrix::new(), read: BTreeMap::new(), told }
     }
 
     /// The matrix.
@@ -196,9 +195,7 @@ impl<Name: Clone + Ord> Knowledge<Name> {
         }
         let number = envelope.number(&self.me);
         self.read.entry(envelope.from.clone()).or_default().insert(number);
-        if !self.learns_nothing {
-            self.know(envelope);
-        }
+        self.know(envelope);
         true
     }
 
@@ -268,23 +265,6 @@ impl<Name: Clone + Ord> Knowledge<Name> {
         }
         stamp
     }
-
-    /// From now on learns nothing from what it reads: a mistake, which the tests make.
-    pub(crate) fn learn_nothing(&mut self) {
-        self.learns_nothing = true;
-    }
-
-    /// Forgets that a mail was read: a mistake, which the tests make.
-    pub(crate) fn forget_reading(&mut self, envelope: &Envelope<Name>) {
-        let number = envelope.number(&self.me);
-        if let Some(read) = self.read.get_mut(&envelope.from) {
-            read.beyond.remove(&number);
-            if number <= read.up_to {
-                read.beyond.extend(number + 1..=read.up_to);
-                read.up_to = number - 1;
-            }
-        }
-    }
 }
 
 /// A mail, whatever it says.
@@ -305,11 +285,6 @@ impl<Mail> Inbox<Mail> {
     /// An empty one.
     pub fn new(order: Order) -> Self {
         Self { order, waiting: Vec::new() }
-    }
-
-    /// In which order mails are read from now on.
-    pub fn set_order(&mut self, order: Order) {
-        self.order = order;
     }
 
     /// What has arrived and is not read, in the order of arrival.

@@ -16,10 +16,9 @@
 //! For broadcast the vector is enough (Birman, Schiper and Stephenson 1991): there, every mail is for everyone,
 //! and "two mails of Alice" does mean two mails that Carol must have read.
 
-use std::convert::Infallible;
-
 use labs::clocks::{Lamport, Vector};
-use labs::process::{Context, Kind, Process, ProcessId};
+use labs::process::{Context, Never, Process, ProcessId};
+use serde::{Deserialize, Serialize};
 
 use crate::causal_mail::{Indication, Mail};
 use crate::correspondence::{Correspondence, Planned};
@@ -85,7 +84,7 @@ pub struct ShortClock {
 }
 
 /// A mail with all three clocks.
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub struct Letter {
     lamport: u64,
     /// With this mail counted.
@@ -163,17 +162,13 @@ impl ShortClock {
 }
 
 impl Process for ShortClock {
-    type Request = Infallible;
+    type Request = Never;
     type Indication = Indication;
     type Message = Letter;
-    type Timer = Infallible;
+    type Timer = Never;
 
     fn on_init(&mut self, ctx: &mut Context<Self>) {
         self.write(ctx, None);
-    }
-
-    fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
-        match request {}
     }
 
     fn on_message(&mut self, ctx: &mut Context<Self>, _: ProcessId, letter: Letter) {
@@ -195,14 +190,11 @@ impl Process for ShortClock {
             self.read(ctx, &letter);
         }
     }
-
-    fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
-        match timer {}
-    }
 }
 
-impl Kind for Letter {
-    fn kind(&self) -> &'static str {
+/// Its kind.
+impl From<&Letter> for &'static str {
+    fn from(_: &Letter) -> Self {
         "LETTER"
     }
 }

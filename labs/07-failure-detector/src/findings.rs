@@ -5,15 +5,12 @@ use std::collections::BTreeMap;
 
 use labs::lab::{Findings, Summary};
 use labs::process::ProcessId;
-use labs::trace::Noted;
 use serde_json::{Value, json};
 
 use crate::lists::List;
 use crate::quality::{Measures, Quality, seconds};
-use crate::screen::name_of;
 use crate::theory;
-use crate::told::Told;
-use crate::two_levels::{DETECTORS, Settings, watcher};
+use crate::two_levels::{DETECTORS, Indication, Listed, Settings, watcher};
 
 /// How many deaths are told one by one.
 const DEATHS_MAX: usize = 10;
@@ -69,14 +66,8 @@ impl DetectorFindings {
         self.quality.measure()
     }
 
-    fn listed(
-        &mut self,
-        detector: ProcessId,
-        process: ProcessId,
-        by: ProcessId,
-        list: List,
-        at_us: u64,
-    ) {
+    fn listed(&mut self, detector: ProcessId, list: List, listed: &Listed, at_us: u64) {
+        let Listed { process, by, .. } = *listed;
         let Some(view) = self.views.get_mut(detector.index()) else { return };
         if let Some(place) = view.get_mut(process.index()) {
             place.put(list, at_us);
@@ -132,22 +123,16 @@ impl Death {
     }
 }
 
-impl Findings for DetectorFindings {
-    fn on_indication(&mut self, process: ProcessId, indication: &dyn Noted, at_us: u64) {
-        match Told::read(indication) {
-            Some(Told::Listed { process: other, by, on }) => {
-                self.listed(process, other, by, on, at_us);
+impl Findings<Indication> for DetectorFindings {
+    fn on_indication(&mut self, process: ProcessId, indication: &Indication, at_us: u64) {
+        if let Some((list, listed)) = indication.change() {
+            self.listed(process, list, listed, at_us);
+        }
+        if let Indication::Round { round, answered, .. } = indication {
+            self.quality.on_round(process, answered.keys().copied(), at_us);
+            if let Some(rounds) = self.rounds.get_mut(process.index()) {
+                *rounds = (*round, answered.clone());
             }
-            Some(Told::Round { round, answered }) => {
-                // The text of a round may be cut off, and name only some of those that are watched.
-                let everyone = (0..self.views[0].len() as u32).map(ProcessId);
-                let watched = everyone.filter(|&other| watcher(other) == process);
-                self.quality.on_round(process, watched, at_us);
-                if let Some(rounds) = self.rounds.get_mut(process.index()) {
-                    *rounds = (round, answered);
-                }
-            }
-            Some(Told::Finished) | None => {}
         }
     }
 
@@ -185,7 +170,7 @@ impl Findings for DetectorFindings {
             match self.quality.died_us(detector) {
                 _ if detector == process => Value::Null,
                 Some(_) => Value::Null,
-                None => name_of(list).into(),
+                None => list.name().into(),
             }
         };
         let own = watcher(process).index();
@@ -257,7 +242,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::two_levels::{Indication, Listed};
 
     #[test]
     fn deaths_are_told_with_who_knew_and_when() {

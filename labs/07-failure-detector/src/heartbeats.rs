@@ -62,13 +62,6 @@ impl Heartbeats {
     pub fn silent(&self) -> impl Iterator<Item = ProcessId> + '_ {
         self.answered.keys().copied().filter(|&process| self.is_silent(process))
     }
-
-    /// The same heartbeats with another threshold.
-    #[must_use]
-    pub fn with_threshold(mut self, threshold: u32) -> Self {
-        self.threshold = threshold;
-        self
-    }
 }
 
 #[cfg(test)]

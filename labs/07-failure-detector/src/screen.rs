@@ -6,17 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use labs::lab::Screen;
+use labs::lab::{Participant, Screen};
 use labs::process::ProcessId;
-use labs::run::Participant;
 use labs::trace::{TraceEvent, What};
 use serde_json::Value;
 
 use crate::lists::List;
 use crate::live::{self, News, Standing};
 use crate::quality::seconds;
-use crate::told::Told;
-use crate::two_levels::{DETECTORS, Settings, watcher};
+use crate::two_levels::{DETECTORS, Indication, Listed, Settings, watcher};
 
 /// What is known of a run from what its detectors said.
 #[derive(Clone, Debug)]
@@ -83,26 +81,24 @@ impl Table {
                 Some(News::Died(event.process))
             }
             What::Indication(note) => {
-                let told = Told::read(note)?;
-                self.note(event.process, told.clone(), event.at_us);
-                Some(News::Said(event.process, told))
+                let said = note.data.get().ok()?;
+                self.note(event.process, &said, event.at_us);
+                Some(News::Said(event.process, said))
             }
             _ => None,
         }
     }
 
-    fn note(&mut self, detector: ProcessId, told: Told, at_us: u64) {
+    fn note(&mut self, detector: ProcessId, said: &Indication, at_us: u64) {
         let Some(view) = self.views.get_mut(detector.index()) else { return };
-        match told {
-            Told::Round { round, answered } => {
-                view.round = round;
-                view.answered = answered;
-            }
-            Told::Listed { process, on, .. } if process.index() < view.on.len() => {
-                view.on[process.index()] = on;
-                view.since_us[process.index()] = at_us;
-            }
-            Told::Listed { .. } | Told::Finished => {}
+        if let Indication::Round { round, answered, .. } = said {
+            (view.round, view.answered) = (*round, answered.clone());
+        }
+        if let Some((list, listed)) = said.change()
+            && let Some(on) = view.on.get_mut(listed.process.index())
+        {
+            *on = list;
+            view.since_us[listed.process.index()] = at_us;
         }
     }
 
@@ -183,7 +179,7 @@ impl Row {
         let by = watcher(*process).to_string();
         let gap = answered.map(|answered| sent.saturating_sub(answered));
         let [answered, gap] = [*answered, gap].map(|n| n.map_or("-".to_owned(), |n| n.to_string()));
-        let [first, second] = on.map(|on| on.map_or("-", name_of));
+        let [first, second] = on.map(|on| on.map_or("-", List::name));
         let died = if *died { "  died" } else { "" };
         format!(
             "{name:<8}{by:<4}{place:<16}{sent:>6}{answered:>9}{gap:>5}  {first:<8}{second:<8}{:>6.1} s{died}",
@@ -200,7 +196,7 @@ impl Screen for Table {
     fn on_event(&mut self, event: &TraceEvent) -> Option<String> {
         let line = match self.heed(event)? {
             News::Died(process) => format!("{process} died"),
-            News::Said(detector, told) => line_of(detector, &told)?,
+            News::Said(detector, said) => line_of(detector, &said)?,
         };
         Some(format!("{:8.3} s  {line}", seconds(event.at_us)))
     }
@@ -230,21 +226,19 @@ impl Screen for Table {
 }
 
 /// What is said of a change in a pipe; nothing of a round that only goes on.
-fn line_of(detector: ProcessId, told: &Told) -> Option<String> {
-    match told {
-        Told::Listed { process, by, on } => {
-            let told = if by == &detector { String::new() } else { format!(", says {by}") };
-            let what = match on {
-                List::Alive => "lives",
-                List::Dead => "is suspected",
-                List::Unknown => "is unknown: its detector is suspected",
-            };
-            Some(format!("{detector}: {process} {what}{told}"))
-        }
-        // Watched processes are finished as soon as they begin: only the detectors' end is news.
-        Told::Finished if DETECTORS.contains(&detector) => Some(format!("{detector}: finished")),
-        Told::Finished | Told::Round { .. } => None,
+fn line_of(detector: ProcessId, said: &Indication) -> Option<String> {
+    // Watched processes are finished as soon as they begin: only the detectors' end is news.
+    if *said == Indication::Finished && DETECTORS.contains(&detector) {
+        return Some(format!("{detector}: finished"));
     }
+    let (list, Listed { process, by, .. }) = said.change()?;
+    let told = if *by == detector { String::new() } else { format!(", says {by}") };
+    let what = match list {
+        List::Alive => "lives",
+        List::Dead => "is suspected",
+        List::Unknown => "is unknown: its detector is suspected",
+    };
+    Some(format!("{detector}: {process} {what}{told}"))
 }
 
 /// `host/pid` in fifteen letters. The pid is what one needs; of a long host, its beginning.
@@ -258,15 +252,6 @@ fn place_of(host: &str, pid: u32) -> String {
 /// The longest name of a place in the table: `localhost/12345` fits.
 const PLACE_MAX: usize = 15;
 
-/// As the table and the report name a list.
-pub fn name_of(list: List) -> &'static str {
-    match list {
-        List::Alive => "alive",
-        List::Dead => "dead",
-        List::Unknown => "unknown",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -274,7 +259,6 @@ mod tests {
     use labs::trace::Note;
 
     use super::*;
-    use crate::two_levels::{Indication, Listed};
 
     const TERMINAL: (usize, usize) = (80, 24);
 

@@ -10,27 +10,22 @@ use std::time::Duration;
 use labs::lab::{Findings, Lab, Place, Study};
 use labs::plot::{Axis, Curve, Mark, Plot, Point, Scale};
 use labs::process::{ProcessId, split_mix};
+use labs::record::Recorder;
 use labs::simulate::{Chance, Limits, Network, Simulation};
 use labs::text::{self, Column};
-use labs::trace::Recorder;
 use labs::verdict::{Judge, Tally};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::findings::DetectorFindings;
-use crate::lab::{FailureDetectorLab, Options};
+use crate::lab::FailureDetectorLab;
 use crate::quality::Measures;
 use crate::theory::{self, Link, Predicted};
 use crate::two_levels::Settings;
 
 /// What is tried.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Sweep {
-    /// Interval and rounds of each run.
-    pub settings: Settings,
-    /// After how many rounds a change must be known to the other detector.
-    pub settle: u32,
-    /// How many processes each detector watches.
-    pub watched: u32,
     /// The thresholds.
     pub thresholds: Vec<u32>,
     /// The shares of messages that are lost.
@@ -65,7 +60,12 @@ pub struct Row {
 /// # Errors
 ///
 /// If a network is none, or the plot cannot be written; that is known before the runs.
-pub fn sweep(sweep: &Sweep, seed: u64, network: &Network) -> io::Result<Study> {
+pub fn sweep(
+    lab: &FailureDetectorLab,
+    sweep: &Sweep,
+    seed: u64,
+    network: &Network,
+) -> io::Result<Study> {
     Plot::check(&sweep.plot)?;
     let mut seeds = seed;
     let mut tally = Tally::default();
@@ -73,38 +73,35 @@ pub fn sweep(sweep: &Sweep, seed: u64, network: &Network) -> io::Result<Study> {
     for &delay in &sweep.delays {
         for &loss in &sweep.losses {
             for &threshold in &sweep.thresholds {
-                let settings = Settings { threshold, ..sweep.settings };
+                let lab = lab.with_threshold(threshold);
                 let latency = shortest(delay)..=delay;
                 let network = Network { latency, loss, ..network.clone() };
                 let mut measures = Measures::default();
                 for _ in 0..sweep.runs {
                     let seed = split_mix(&mut seeds);
-                    measures.add(run(&mut tally, sweep, settings, seed, &network)?);
+                    measures.add(run(&mut tally, &lab, seed, &network)?);
                 }
-                rows.push(row(settings, loss, delay, measures));
+                rows.push(row(lab.settings(), loss, delay, measures));
             }
         }
     }
     drawing(sweep, &rows).write(&sweep.plot)?;
     let plot = sweep.plot.display();
-    let mut lines = table(sweep, &rows);
+    let settings = lab.settings();
+    let mut lines = table(settings, sweep.runs, &rows);
     lines.push(format!("plot: {plot}"));
     Ok(Study {
-        processes: processes(sweep),
+        processes: lab.processes(),
         lines,
         result: json!({
             "runs": sweep.runs,
-            "rounds": sweep.settings.rounds,
-            "interval_s": sweep.settings.interval.as_secs_f64(),
+            "rounds": settings.rounds,
+            "interval_s": settings.interval.as_secs_f64(),
             "plot": plot.to_string(),
             "rows": rows.iter().map(Row::to_json).collect::<Vec<_>>(),
         }),
         verdicts: tally.into_verdicts(),
     })
-}
-
-fn processes(sweep: &Sweep) -> u32 {
-    2 + 2 * sweep.watched
 }
 
 /// The shortest time of a message whose longest is `delay`: a fifth, as in the network that is simulated by
@@ -116,15 +113,13 @@ fn shortest(delay: Duration) -> Duration {
 /// One run, judged. Returns how good the detectors were.
 fn run(
     tally: &mut Tally,
-    sweep: &Sweep,
-    settings: Settings,
+    lab: &FailureDetectorLab,
     seed: u64,
     network: &Network,
 ) -> io::Result<Measures> {
-    let n = processes(sweep);
-    let options = Options::new(settings, sweep.settle);
-    let process = |rank| FailureDetectorLab::process(&options, &Place::simulated(rank, n));
-    let judge = Judge::new(&FailureDetectorLab::properties(&options, n), n);
+    let (n, settings) = (lab.processes(), lab.settings());
+    let process = |rank| lab.process(&Place::simulated(rank, n));
+    let judge = Judge::new(&lab.properties(), n);
     let all = (0..n).map(process).collect();
     let mut simulation = Simulation::new(seed, network.clone(), all, Recorder::new(n, judge))
         .map_err(|error| io::Error::other(error.to_string()))?;
@@ -230,11 +225,10 @@ impl Row {
     }
 }
 
-fn table(sweep: &Sweep, rows: &[Row]) -> Vec<String> {
-    let Settings { interval, rounds, .. } = sweep.settings;
+fn table(settings: Settings, runs: u32, rows: &[Row]) -> Vec<String> {
+    let Settings { interval, rounds, .. } = settings;
     let title = format!(
-        "{} runs of {rounds} heartbeats for each threshold K, one every {interval:?}; times in seconds:",
-        sweep.runs
+        "{runs} runs of {rounds} heartbeats for each threshold K, one every {interval:?}; times in seconds:"
     );
     let columns = [5, 7, 4, 7, 9, 7, 10, 9, 9, 7, 8, 9, 9].map(Column::Right);
     let head = [
@@ -290,10 +284,8 @@ mod tests {
     #[test]
     fn a_plot_that_cannot_be_written_is_said_before_the_runs() {
         let settings = Settings { interval: Duration::from_millis(100), threshold: 3, rounds: 10 };
+        let lab = FailureDetectorLab::new(4, settings);
         let mut tried = Sweep {
-            settings,
-            settle: 10,
-            watched: 1,
             thresholds: vec![3],
             losses: vec![Chance::NEVER],
             delays: vec![Duration::from_millis(5)],
@@ -301,7 +293,7 @@ mod tests {
             plot: "/dev/null".into(),
         };
         let none = Network { reordering: Chance::percent(10), ..Network::default() };
-        let why = |tried: &Sweep| sweep(tried, 1, &none).unwrap_err().to_string();
+        let why = |tried: &Sweep| sweep(&lab, tried, 1, &none).unwrap_err().to_string();
         assert!(why(&tried).contains("cannot write the plot to /dev/null"), "{}", why(&tried));
         let folder = tempfile::tempdir().unwrap();
         tried.plot = folder.path().join("plot.svg");

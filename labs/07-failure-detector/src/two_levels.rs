@@ -39,13 +39,15 @@
 //! them a new one, lab 06). Timeouts that adapt to the delays that were measured (Chen et al., section 6; Hayashibara
 //! et al., *The φ accrual failure detector*, 2004).
 
+mod mistake;
+
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::time::Duration;
 
-use labs::process::{Context, Kind, Process, ProcessId};
+use labs::process::{Context, Kind, Never, Process, ProcessId};
 use serde::{Deserialize, Serialize};
 
+pub use self::mistake::Mistake;
 use crate::changes::{Change, Heard, Told};
 use crate::heartbeats::Heartbeats;
 use crate::lists::{List, Lists};
@@ -93,7 +95,8 @@ pub struct Detector {
 }
 
 /// What processes send to each other.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Message {
     /// Do you live? The heartbeat of this number.
     Heartbeat(u32),
@@ -108,7 +111,7 @@ pub enum Message {
 }
 
 /// What a process tells its application. Each change of the lists says where the process stands after it.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 pub enum Indication {
     /// A process is now held for dead.
     Suspect(Listed),
@@ -133,8 +136,20 @@ pub enum Indication {
     Finished,
 }
 
+impl Indication {
+    /// If it is a change: the list on which a process now is, and what is said of it.
+    pub fn change(&self) -> Option<(List, &Listed)> {
+        match self {
+            Self::Suspect(listed) => Some((List::Dead, listed)),
+            Self::Restore(listed) => Some((List::Alive, listed)),
+            Self::Doubt(listed) => Some((List::Unknown, listed)),
+            Self::Round { .. } | Self::Finished => None,
+        }
+    }
+}
+
 /// Where a process stands.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub struct Listed {
     /// The process.
     pub process: ProcessId,
@@ -168,14 +183,6 @@ impl TwoLevels {
             Self::Watched => None,
         }
     }
-
-    /// As [`detector`](Self::detector), to put a mistake into it.
-    pub fn detector_mut(&mut self) -> Option<&mut Detector> {
-        match self {
-            Self::Detector(detector) => Some(detector),
-            Self::Watched => None,
-        }
-    }
 }
 
 impl Detector {
@@ -196,16 +203,6 @@ impl Detector {
     /// Its lists.
     pub fn lists(&self) -> &Lists {
         &self.lists
-    }
-
-    /// Its lists, to put a mistake into them.
-    pub fn lists_mut(&mut self) -> &mut Lists {
-        &mut self.lists
-    }
-
-    /// Sets another threshold.
-    pub fn set_threshold(&mut self, threshold: u32) {
-        self.heartbeats = self.heartbeats.clone().with_threshold(threshold);
     }
 
     /// The other one.
@@ -348,7 +345,7 @@ impl Detector {
 }
 
 impl Process for TwoLevels {
-    type Request = Infallible;
+    type Request = Never;
     type Indication = Indication;
     type Message = Message;
     type Timer = Timer;
@@ -361,10 +358,6 @@ impl Process for TwoLevels {
             // It has nothing to do but to answer, as long as it is asked.
             Self::Watched => ctx.indicate(Indication::Finished),
         }
-    }
-
-    fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
-        match request {}
     }
 
     fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, message: Message) {
@@ -392,33 +385,9 @@ impl Process for TwoLevels {
     }
 }
 
-impl Kind for Message {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Heartbeat(_) => "HEARTBEAT",
-            Self::Alive(_) => "ALIVE",
-            Self::Suspect(_) => "SUSPECT",
-            Self::Restore(_) => "RESTORE",
-            Self::Noted(_) => "NOTED",
-        }
-    }
-}
-
-impl Kind for Indication {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Suspect(_) => "Suspect",
-            Self::Restore(_) => "Restore",
-            Self::Doubt(_) => "Doubt",
-            Self::Round { .. } => "Round",
-            Self::Finished => "Finished",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use labs::process::{Choices, Effect, Env, Event, step};
+    use labs::process::{Choices, Effect, EffectOf, Env, Event, EventOf, step};
 
     use super::*;
 
@@ -427,12 +396,12 @@ mod tests {
         TwoLevels::new(DETECTORS[0], 6, settings)
     }
 
-    fn take(process: &mut TwoLevels, event: Event<TwoLevels>) -> Vec<Effect<TwoLevels>> {
+    fn take(process: &mut TwoLevels, event: EventOf<TwoLevels>) -> Vec<EffectOf<TwoLevels>> {
         let env = Env { me: DETECTORS[0], processes: 6, now: None };
         step(process, env, &mut Choices::default(), event)
     }
 
-    fn receive(process: &mut TwoLevels, from: u32, message: Message) -> Vec<Effect<TwoLevels>> {
+    fn receive(process: &mut TwoLevels, from: u32, message: Message) -> Vec<EffectOf<TwoLevels>> {
         take(process, Event::Message { from: ProcessId(from), message })
     }
 

@@ -3,7 +3,7 @@
 mod common;
 
 use common::PROGRAM;
-use labs::testing::{Ran, Running, assert_nothing_left, judged_again, wait_until};
+use labs::testing::{Ran, Running, assert_nothing_left, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -262,7 +262,7 @@ fn halves_that_were_cut_apart_agree_again() {
     // Each suspected the other, and p1 learned of p4 when they were together again.
     assert!(ran.report["result"]["quality"]["mistakes"].as_u64().unwrap() >= 2, "{}", ran.report);
     assert_eq!(lists(&ran)[4], ["dead", "dead"]);
-    let verdicts = serde_json::to_value(judged_again(trace.path())).unwrap();
+    let verdicts = serde_json::to_value(PROGRAM.verified(trace.path())).unwrap();
     assert_eq!(verdicts, ran.report["properties"]);
 }
 
