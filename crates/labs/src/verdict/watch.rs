@@ -53,6 +53,13 @@ pub trait Watch<I: ?Sized> {
         Ok(())
     }
 
+    /// Whether the monitor looks at indications of this kind. Where it does, one that was too large for a
+    /// file leaves the property unjudged.
+    fn reads(&self, kind: &str) -> bool {
+        let _ = kind;
+        true
+    }
+
     /// Something else happened to a process: it started, died, was asked, a timer ran out.
     fn on_other(&mut self, at: Witness, happening: Happening<'_>) -> Check {
         let _ = (at, happening);
@@ -169,6 +176,9 @@ impl<W: Watch<I>, I: Kind> Watch<dyn Noted + '_> for OfLab<W, I> {
     }
 
     fn on_indication(&mut self, at: Witness, indication: &(dyn Noted + '_)) -> Check {
+        if !self.watch.reads(&indication.kind()) {
+            return Ok(());
+        }
         match indication.get::<I>() {
             Ok(indication) => self.watch.on_indication(at, &indication),
             Err(_) => {

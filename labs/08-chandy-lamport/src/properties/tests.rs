@@ -254,4 +254,6 @@ fn what_cannot_be_read_is_not_judged() {
         assert_eq!(cut_off.holds(), None, "{cut_off:?}");
         assert!(cut_off.detail().contains("cannot be read"), "{cut_off:?}");
     }
+    let cuts_alone = cuts(2).cut(0, "1@p0").says(0, "Recorded").cut(1, "1@p0");
+    assert_eq!(cuts_alone.holds(), Some(true), "it needs no recordings");
 }
