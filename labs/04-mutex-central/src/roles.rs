@@ -3,10 +3,11 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use labs::files;
 use labs::lab::{Application, Place, Tool};
 use labs::process::ProcessId;
 use labs::run::Key;
@@ -104,7 +105,7 @@ impl Tool for Role {
 
 fn coordinator(arguments: &CoordinatorArguments) -> anyhow::Result<()> {
     let key = Key::read_or_create(&arguments.secret.secret)?;
-    let state = arguments.state.as_deref().map(absolute).transpose()?;
+    let state = arguments.state.as_deref().map(files::absolute).transpose()?;
     let times = Times { lease: Duration::from_millis(arguments.lease), ..Times::default() };
     let mut coordinator = Coordinator::new(times);
     if let Some(path) = &state {
@@ -157,9 +158,9 @@ fn client(arguments: &ClientArguments) -> anyhow::Result<()> {
         pid: std::process::id(),
         address: String::new(),
     };
-    let file = arguments.file.as_deref().map(absolute).transpose()?;
+    let file = arguments.file.as_deref().map(files::absolute).transpose()?;
     if let Some(file) = &file {
-        labs::report::check_regular(file)
+        files::check_regular(file)
             .with_context(|| format!("cannot use --file {}", file.display()))?;
     }
     let count = Count { file: SharedFile::open(file.as_deref(), &place)?, entries: 0 };
@@ -240,9 +241,6 @@ fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("there is no such path: {}", path.display()))
-}
 
 /// A number that no other client has, most likely: of a thousand, two have the same once in four thousand times.
 fn random_number() -> u32 {

@@ -14,7 +14,7 @@ pub const AMOUNT_MAX: u64 = 10;
 pub const MONEY_MAX: u64 = 1_000_000_000_000;
 
 /// One branch of the bank.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Bank {
     /// When it sends.
     pub pace: Pace,

@@ -54,7 +54,7 @@ const PROCESSES_MAX: u32 = 1_024;
 /// nor the sum of a wave overflows.
 const WORTH_MAX: u64 = MONEY_MAX * PROCESSES_MAX as u64;
 
-/// No process counts so far, and who goes on from there still can.
+/// No process counts so far, and one that goes on from there still can.
 const COUNT_MAX: u64 = 1 << 62;
 
 /// How many waves that are discarded are told of one by one.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::pace::Pace;
 
 /// One process that counts.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Counter {
     /// When it counts.
     pub pace: Pace,

@@ -142,9 +142,9 @@ impl Findings<Indication<Work>> for SnapshotFindings {
                     process.blocked_since.get_or_insert(at_us);
                 }
             }
-            Indication::Recorded(recording) => {
-                *process.in_transit.get_or_insert(0) += recording.in_transit();
-                if let Some(cut) = process.cuts.remove(&recording.wave) {
+            Indication::Recorded(part) => {
+                *process.in_transit.get_or_insert(0) += part.recorded.in_transit();
+                if let Some(cut) = process.cuts.remove(&part.recorded.wave) {
                     process.recording.add(at_us.saturating_sub(cut));
                 }
                 process.writing_since = Some(at_us);

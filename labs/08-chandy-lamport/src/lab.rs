@@ -100,11 +100,11 @@ pub enum Application {
 /// is told when it starts.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Restored {
-    /// The folder.
+    /// The folder with its files.
     pub from: PathBuf,
     /// Whether the run goes on in this folder.
     pub in_place: bool,
-    /// The wave.
+    /// The last that was complete.
     pub wave: Wave,
     /// Which execution recorded it.
     pub execution: String,

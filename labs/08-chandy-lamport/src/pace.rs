@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use labs::process::{Context, Process, ProcessId};
-use serde::{Deserialize, Serialize};
 
 /// A process waits for a while, sends a message to one of the others at random, and waits again.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Pace {
     /// How long it waits.
     pub tick: Duration,

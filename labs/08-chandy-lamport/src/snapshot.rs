@@ -6,8 +6,8 @@
 //!
 //! **The algorithm** ([`Protocol::ChandyLamport`]). After Chandy and Lamport, *Distributed snapshots:
 //! determining global states of distributed systems*, ACM Transactions on Computer Systems 3(1), 1985. The
-//! initiator records its state and sends a marker on each of its channels, before any other message. Who
-//! receives its first marker does the same, and the channel that brought it is recorded as empty. On each
+//! initiator records its state and sends a marker on each of its channels, before any other message. A
+//! process that receives its first marker does the same, and the channel that brought it is recorded as empty. On each
 //! other channel it records what arrives until that channel's marker does. When all markers are there, its
 //! part is complete. Meanwhile the application goes on.
 //!
@@ -19,8 +19,8 @@
 //!
 //! **Blocking** ([`Protocol::Blocking`]). The coordinated checkpoint that stops the application, as in
 //! Tamir and Séquin, *Error recovery in multicomputers using global checkpoints*, ICPP 1984; Koo and Toueg,
-//! *Checkpointing and rollback-recovery for distributed systems*, IEEE TSE 13(1), 1987, stop only those who
-//! depend on each other. Between its cut and its last marker a process sends no message of its application:
+//! *Checkpointing and rollback-recovery for distributed systems*, IEEE TSE 13(1), 1987, stop only processes
+//! that depend on each other. Between its cut and its last marker a process sends no message of its application:
 //! what this wants to send is held back, and leaves when the part of the process is complete and stored.
 //! What arrives meanwhile was sent before the sender's cut, so it is in transit and recorded, as above.
 //! Nothing here needs the blocking for consistency, the markers see to that; what it buys is a system that
@@ -30,8 +30,8 @@
 //! blocked process holds back are part of its state: in its application's past, and not yet on a channel.
 //!
 //! **The end.** Each process knows how many waves there will be. When its part of the last is complete, it
-//! sends nothing for its application any more, and says so on each channel (CLOSE). Channels being FIFO, who
-//! has that from all others has received everything that was sent to it.
+//! sends nothing for its application any more, and says so on each channel (CLOSE). Channels being FIFO,
+//! a process that has that from all others has received everything that was sent to it.
 //!
 //! **Going on from a wave** ([`Snapshot::resuming`]). The process is given its recorded state. First it sends
 //! what it held back, which is older than anything it will send; then it receives, in order, what was
@@ -39,7 +39,7 @@
 //! that is newer than what was recorded of their channels.
 //!
 //! **Assumptions.** Channels are FIFO and reliable and deliver once, between each two processes; nobody
-//! crashes while a wave is recorded (who does takes the wave with it, and the one before remains).
+//! crashes while a wave is recorded (a process that does takes the wave with it, and the one before remains).
 //!
 //! **Cost.** N(N−1) markers a wave, whoever and however many initiate. Time: two hops. CLOSE: N(N−1), once.
 //!
@@ -54,16 +54,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use labs::process::{Context, Effect, Kind, Process, ProcessId};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use self::mistake::{Mistake, Slip};
-pub use self::recording::Recording;
+pub use self::recording::{Part, Recorded, Recording};
 use crate::wave::Wave;
 
-/// An application that can be recorded: any process that can be written down. It may say what of it is
-/// conserved.
-pub trait Worth: Process + Serialize + DeserializeOwned {
+/// An application that can be recorded: any process. It may say what of it is conserved.
+pub trait Worth: Process {
     /// What of its state is conserved.
     fn worth(&self) -> u64 {
         0
@@ -94,7 +92,7 @@ pub struct Snapshot<A: Worth> {
     held: Vec<(ProcessId, A::Message)>,
     /// Whether the last wave is over.
     is_closed: bool,
-    /// Who said that it sends nothing more.
+    /// The processes that said that they send nothing more.
     closed: BTreeSet<ProcessId>,
     /// What was recorded on each channel in the wave from which this process goes on.
     restored: Option<BTreeMap<ProcessId, Vec<A::Message>>>,
@@ -157,7 +155,7 @@ pub enum Indication<A: Worth> {
     /// A wave cuts the process here: its state is recorded.
     Cut(Wave),
     /// Its part of a wave is complete. It is to be stored before the process goes on.
-    Recorded(Recording<A>),
+    Recorded(Part<A>),
     /// Its part of the wave is stored: what comes after waited for it.
     Stored(Wave),
     /// It was blocked, and the messages that were held back leave now.
@@ -281,7 +279,7 @@ impl<A: Worth> Snapshot<A> {
         }
         let Some(recording) = self.recordings.remove(&wave) else { return };
         self.complete.insert(wave);
-        ctx.indicate(Indication::Recorded(recording));
+        ctx.indicate(Indication::Recorded(recording.into()));
         ctx.indicate(Indication::Stored(wave));
         if self.recordings.is_empty() {
             self.resume(ctx);

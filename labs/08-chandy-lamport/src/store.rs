@@ -14,7 +14,7 @@ use crate::wave::Wave;
 /// Where a run keeps its checkpoints.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Store {
-    /// The folder.
+    /// The folder; each file in it is of one process and one wave.
     pub dir: PathBuf,
     /// Which execution writes there, and up to which number it names its waves.
     pub owner: Owner,

@@ -11,7 +11,7 @@ use crate::pace::{Pace, Timer, somebody_else};
 use crate::snapshot::Worth;
 
 /// An application.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Work {
     /// Money is sent about.
     Bank(Bank),

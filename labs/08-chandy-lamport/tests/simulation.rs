@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chandy_lamport::checkpoint::Checkpoint;
-use chandy_lamport::snapshot::Indication;
+use chandy_lamport::snapshot::{Indication, Part};
 use chandy_lamport::wave::Wave;
 use chandy_lamport::work::Work;
 use common::{CHANNELS, CUT, EVERY_WAVE, Recording, TOTAL, at_rest, hold, of, resumed};
@@ -93,7 +93,7 @@ fn recorded(seed: u64, all: Vec<impl Recorded>) -> Vec<Checkpoint> {
     assert_eq!(simulation.run(Limits::default()), Ended::Quiet);
     let mut waves: BTreeMap<Wave, BTreeMap<ProcessId, Checkpoint>> = BTreeMap::new();
     for (process, indication) in simulation.indications() {
-        if let Indication::Recorded(recording) = indication {
+        if let Indication::Recorded(Part { recording: Some(recording), .. }) = indication {
             let of = Checkpoint::new(&recording, process, processes, "test".to_owned());
             waves.entry(of.wave).or_default().insert(process, of);
         }

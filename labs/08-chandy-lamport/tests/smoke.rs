@@ -79,6 +79,36 @@ fn the_time_that_an_application_stands_still_is_that_of_the_markers() {
     }
 }
 
+/// Nothing is recorded where no marker arrives: there are no figures then.
+#[test]
+fn what_was_not_measured_is_no_zero() {
+    let arguments = ["simulate", "-n", "2", "--loss", "100%"];
+    let report = PROGRAM.ran(&arguments).report;
+    let (result, nothing) = (&report["result"], json!({"mean": null, "max": null}));
+    assert_eq!(result["in_transit"], Value::Null, "{result}");
+    for times in ["recording_ms", "writing_ms", "still_ms"] {
+        assert_eq!(result[times], nothing, "{result}");
+    }
+    let text = String::from_utf8(PROGRAM.output(&arguments).stdout).unwrap();
+    assert!(text.contains("messages in transit: -\n"), "{text}");
+    assert!(text.contains("stands still for - a wave, - at most"), "{text}");
+}
+
+/// Far more is in transit than a trace keeps of any value, and what it keeps is enough.
+#[test]
+fn thousands_of_messages_in_transit_are_judged_from_a_file_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace.jsonl");
+    let arguments = "simulate -n 3 --waves 1 --tick 1 --latency 2000 --messages 2000 --trace";
+    let mut arguments: Vec<_> = arguments.split(' ').collect();
+    arguments.push(path.to_str().unwrap());
+    let ran = PROGRAM.ran(&arguments);
+    assert!(ran.holds(), "{}", ran.report);
+    assert!(ran.report["result"]["in_transit"].as_u64() > Some(3_000), "{}", ran.report);
+    let again = serde_json::to_value(PROGRAM.verified(&path)).unwrap();
+    assert_eq!(again, ran.report["properties"]);
+}
+
 #[test]
 fn counters_and_several_initiators() {
     let (_keep, dir) = folder();

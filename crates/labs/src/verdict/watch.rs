@@ -176,6 +176,9 @@ impl<W: Watch<I>, I: Kind> Watch<dyn Noted + '_> for OfLab<W, I> {
     }
 
     fn on_indication(&mut self, at: Witness, indication: &(dyn Noted + '_)) -> Check {
+        if !self.watch.reads(&indication.kind()) {
+            return Ok(());
+        }
         match indication.get::<I>() {
             Ok(indication) => self.watch.on_indication(at, &indication),
             Err(_) => {

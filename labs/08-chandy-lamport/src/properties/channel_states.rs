@@ -3,7 +3,7 @@
 //! In transit across a cut are the messages of the application that were sent before the sender's cut and
 //! received after the receiver's. The monitor numbers messages as they are sent, and messages carry their
 //! number, so that it knows this set by itself, whichever of the two processes is cut first. What a
-//! process recorded is counted from its own cut on, see [`Recording::channels`], and must be the same
+//! process recorded is counted from its own cut on, see [`Recorded::channels`], and must be the same
 //! messages in the order of their sending: none is missing, none is there that was not in transit, none
 //! twice.
 //!
@@ -17,7 +17,7 @@ use labs::trace::Noted;
 use labs::verdict::{Check, End, Judgement, TagsUnderWay, Violation, Watch, Witness, counted};
 
 use super::is_of_application;
-use crate::snapshot::{Indication, Recording, Worth};
+use crate::snapshot::{Indication, Recorded, Worth};
 use crate::wave::Wave;
 
 /// Watches that what is recorded of each channel is what was in transit.
@@ -127,8 +127,8 @@ impl ChannelStates {
         }
     }
 
-    fn record<A: Worth>(&mut self, recording: &Recording<A>, at: Witness) -> Check {
-        let (me, wave) = (at.process, recording.wave);
+    fn record(&mut self, recorded: &Recorded, at: Witness) -> Check {
+        let (me, wave) = (at.process, recorded.wave);
         let progress = self.waves.entry(wave).or_default();
         if !progress.cut.contains(&me) {
             let what = format!("{me} says what it recorded in wave {wave}, and was not cut by it");
@@ -137,13 +137,14 @@ impl ChannelStates {
         if !progress.recorded.insert(me) {
             return Ok(()); // That it says so once is another property's matter.
         }
-        for (&from, messages) in &recording.channels {
+        for (&from, runs) in &recorded.channels {
             let transit = progress.channels.get_mut(&(from, me));
-            let message = |&(place, _): &(u64, _)| {
+            let message = |place: u64| {
                 let place = usize::try_from(place).ok()?.checked_sub(1)?;
                 transit.as_ref()?.arrived.get(place).copied()
             };
-            let messages = messages.iter().map(message).collect::<Option<Vec<_>>>();
+            let places = runs.iter().flat_map(|&(first, last)| first..=last);
+            let messages = places.map(message).collect::<Option<Vec<_>>>();
             match (messages, transit) {
                 (Some(messages), Some(transit)) => transit.recorded = messages,
                 (Some(_), None) => {}
@@ -247,7 +248,7 @@ impl<A: Worth> Watch<Indication<A>> for ChannelStates {
     fn on_indication(&mut self, at: Witness, indication: &Indication<A>) -> Check {
         match indication {
             Indication::Cut(wave) => self.cut(*wave, at),
-            Indication::Recorded(recording) => self.record(recording, at),
+            Indication::Recorded(part) => self.record(&part.recorded, at),
             _ => Ok(()),
         }
     }

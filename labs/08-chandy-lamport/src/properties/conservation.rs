@@ -37,11 +37,11 @@ impl Conservation {
 
 impl<A: Worth> Watch<Indication<A>> for Conservation {
     fn on_indication(&mut self, at: Witness, indication: &Indication<A>) -> Check {
-        let Indication::Recorded(recording) = indication else { return Ok(()) };
-        let wave = recording.wave;
+        let Indication::Recorded(part) = indication else { return Ok(()) };
+        let wave = part.recorded.wave;
         let sum = self.waves.entry(wave).or_default();
         sum.processes += 1;
-        sum.worth = sum.worth.saturating_add(recording.worth());
+        sum.worth = sum.worth.saturating_add(part.recorded.worth);
         if sum.processes < self.processes {
             return Ok(());
         }

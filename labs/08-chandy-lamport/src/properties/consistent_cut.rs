@@ -96,6 +96,10 @@ impl<A: Worth> Watch<Indication<A>> for ConsistentCut {
         Ok(())
     }
 
+    fn reads(&self, kind: &str) -> bool {
+        kind == "Cut"
+    }
+
     fn at_end(&self, _: &End) -> Judgement {
         let incomplete = match self.passed.len() {
             0 => String::new(),

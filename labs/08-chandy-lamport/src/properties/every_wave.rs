@@ -27,8 +27,8 @@ impl EveryWave {
 
 impl<A: Worth> Watch<Indication<A>> for EveryWave {
     fn on_indication(&mut self, at: Witness, indication: &Indication<A>) -> Check {
-        let Indication::Recorded(recording) = indication else { return Ok(()) };
-        let (process, wave) = (at.process, recording.wave);
+        let Indication::Recorded(part) = indication else { return Ok(()) };
+        let (process, wave) = (at.process, part.recorded.wave);
         let by = self.open.entry(wave).or_default();
         if !by.insert(process) {
             return Violation::check(format!("{process} records wave {wave} a second time"), [at]);

@@ -129,6 +129,10 @@ impl<A: Worth> Watch<Indication<A>> for Markers {
         Ok(())
     }
 
+    fn reads(&self, kind: &str) -> bool {
+        ["Cut", "Marked"].contains(&kind)
+    }
+
     fn at_end(&self, end: &End) -> Judgement {
         let processes = self.sent.len();
         let all = || (0..).map(ProcessId).take(processes);

@@ -1,18 +1,18 @@
 //! Each property on runs that keep it, and on each way to break it.
 
+use std::collections::BTreeMap;
+
 use labs::process::ProcessId;
 use labs::testing::Story;
 use labs::verdict::{End, Property};
 
 use super::*;
-use crate::bank::{Account, Transfer};
-use crate::pace::Pace;
-use crate::snapshot::Recording;
+use crate::snapshot::{Part, Recorded};
 use crate::wave::Wave;
-use crate::work::{Message, State, Work};
+use crate::work::Work;
 
 /// Processes that are cut, record and hear of markers, and send each other `M`.
-trait Recorded: Sized {
+trait Telling: Sized {
     fn told(self, process: u32, indication: &Indication<Work>) -> Self;
 
     fn cut(self, process: u32, wave: &str) -> Self {
@@ -25,20 +25,22 @@ trait Recorded: Sized {
 
     /// It recorded a state of this worth, and nothing in transit.
     fn recorded(self, process: u32, wave: &str, worth: u64) -> Self {
-        self.told(process, &Indication::Recorded(recording(wave, worth)))
+        self.completed(process, Recorded { wave: named(wave), worth, channels: BTreeMap::new() })
     }
 
     /// It recorded that messages were in transit to it, at these places of one channel.
     fn recorded_from(self, process: u32, wave: &str, from: u32, places: &[u64]) -> Self {
-        let mut recording = recording(wave, 0);
-        let message = Message::Transfer(Transfer { count: 1, amount: 0 });
-        let messages = places.iter().map(|&place| (place, message)).collect();
-        recording.channels.insert(ProcessId(from), messages);
-        self.told(process, &Indication::Recorded(recording))
+        let runs = places.iter().map(|&place| (place, place)).collect();
+        let channels = BTreeMap::from([(ProcessId(from), runs)]);
+        self.completed(process, Recorded { wave: named(wave), worth: 0, channels })
+    }
+
+    fn completed(self, process: u32, recorded: Recorded) -> Self {
+        self.told(process, &Indication::Recorded(Part { recorded, recording: None }))
     }
 }
 
-impl Recorded for Story {
+impl Telling for Story {
     fn told(self, process: u32, indication: &Indication<Work>) -> Self {
         self.tells(process, indication)
     }
@@ -46,12 +48,6 @@ impl Recorded for Story {
 
 fn named(wave: &str) -> Wave {
     wave.parse().unwrap()
-}
-
-fn recording(wave: &str, money: u64) -> Recording<Work> {
-    let pace = Pace { tick: std::time::Duration::ZERO, left: None };
-    let work = Work::new(State::Bank(Account { count: 0, money }), pace);
-    Recording::new(named(wave), work, Vec::new(), std::iter::empty())
 }
 
 /// A run that is judged by the property of this name, of two waves with the total 10.
@@ -258,4 +254,6 @@ fn what_cannot_be_read_is_not_judged() {
         assert_eq!(cut_off.holds(), None, "{cut_off:?}");
         assert!(cut_off.detail().contains("cannot be read"), "{cut_off:?}");
     }
+    let cuts_alone = cuts(2).cut(0, "1@p0").says(0, "Recorded").cut(1, "1@p0");
+    assert_eq!(cuts_alone.holds(), Some(true), "it needs no recordings");
 }

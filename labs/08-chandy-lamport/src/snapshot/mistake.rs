@@ -11,7 +11,7 @@ use labs::mutant;
 use labs::process::{Context, Effect, Event, EventOf, Process, ProcessId};
 use serde::{Deserialize, Serialize};
 
-use super::{Indication, Message, Snapshot, Worth};
+use super::{Indication, Message, Part, Snapshot, Worth};
 use crate::wave::Wave;
 
 /// The mistakes.
@@ -166,11 +166,11 @@ impl Mistake {
                 Effect::StopTimer { timer } => ctx.stop_timer(timer),
                 // Which markers reach it is told right, and when they do, whatever is made of them.
                 Effect::Indicate(Indication::Marked(_)) => {}
-                Effect::Indicate(Indication::Recorded(mut recording)) => {
-                    if self.slip == Slip::ChannelForgotten {
-                        recording.channels.pop_first();
-                    }
-                    ctx.indicate(Indication::Recorded(recording));
+                Effect::Indicate(Indication::Recorded(Part {
+                    recording: Some(mut all), ..
+                })) if self.slip == Slip::ChannelForgotten => {
+                    all.channels.pop_first();
+                    ctx.indicate(Indication::Recorded(all.into()));
                 }
                 Effect::Indicate(indication) => ctx.indicate(indication),
             }
