@@ -168,14 +168,9 @@ impl CausalMailLab {
     }
 
     /// The same lab with a plan that is drawn from this seed.
-    pub(crate) fn drawn(&self, traffic: Traffic, seed: u64) -> Self {
+    fn drawn(&self, traffic: Traffic, seed: u64) -> Self {
         let Correspondence { servers, users, .. } = self.plan;
         Self { plan: traffic.plan(servers, users, seed), ..*self }
-    }
-
-    /// How many processes are servers: the first.
-    pub(crate) fn servers(&self) -> u32 {
-        self.plan.servers
     }
 }
 
@@ -250,6 +245,7 @@ impl Lab for CausalMailLab {
 
     fn study(&self) -> Option<Runs> {
         let (lab, runs) = (self.clone(), self.runs?);
+        let lab = move |traffic, seed| lab.drawn(traffic, seed);
         Some(Box::new(move |seed, network| Ok(study::study(runs, seed, network, &lab))))
     }
 }

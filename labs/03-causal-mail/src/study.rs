@@ -18,9 +18,8 @@ use labs::verdict::{Judge, Judgement, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::causal_mail::Mistake;
+use crate::causal_mail::Mailer;
 use crate::correspondence::Traffic;
-use crate::lab::CausalMailLab;
 
 /// How many runs there are, and how often a server crashes in each.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -57,16 +56,17 @@ pub struct World {
 /// # Panics
 ///
 /// If the world is impossible.
-pub fn run_in(
+pub fn run_in<L: Lab<Process = Mailer>>(
     world: &World,
     seed: u64,
-    lab: &CausalMailLab,
-    mistake: Option<Mistake>,
+    lab: &L,
+    mistake: Option<L::Mistake>,
 ) -> (Vec<Verdict>, Judge) {
     let n = lab.processes();
-    let process = |rank| Mutant::new(lab.process(&Place::simulated(rank, n)), mistake);
     let recorder = Recorder::new(n, Judge::new(&lab.properties(), n));
-    let all = (0..n).map(process).collect();
+    let all: Vec<_> = (0..n).map(|rank| lab.process(&Place::simulated(rank, n))).collect();
+    let servers = all.iter().filter(|mailer| matches!(mailer, Mailer::Server(_))).count() as u64;
+    let all = all.into_iter().map(|mailer| Mutant::new(mailer, mistake.clone())).collect();
     let simulation = Simulation::new(seed, world.network.clone(), all, recorder)
         .and_then(|simulation| simulation.with_faults(&world.faults, seed));
     let mut simulation = simulation.expect("the world is possible");
@@ -75,14 +75,14 @@ pub fn run_in(
     let mut which = seed ^ 0x5e12_7e12_0000;
     let mut moment = Duration::ZERO;
     for _ in 0..world.crashes {
-        let server = ProcessId((split_mix(&mut which) % u64::from(lab.servers())) as u32);
+        let server = ProcessId((split_mix(&mut which) % servers) as u32);
         moment += pause();
         run_until(&mut simulation, moment);
         simulation.crash(server);
         // As it is at the crash: nothing reaches the disk of a machine that is off.
         let kept = simulation.process(server).process().stable();
         moment += pause();
-        simulation.recover_at(moment, server, Mutant::new(kept, mistake));
+        simulation.recover_at(moment, server, Mutant::new(kept, mistake.clone()));
         run_until(&mut simulation, moment);
     }
     let ended = simulation.run(Limits { events: EVENTS_MAX, ..Limits::default() });
@@ -94,15 +94,23 @@ fn run_until<P: Process>(simulation: &mut Simulation<P, Recorder>, time: Duratio
     simulation.run(Limits { time, ..Limits::default() });
 }
 
-/// Runs with the seeds from `seed` on, each with a plan of its own, and what they showed together. After the
-/// greatest seed comes 0.
-pub fn study(runs: ManyRuns, seed: u64, network: &Network, lab: &CausalMailLab) -> Study {
+/// Runs with the seeds from `seed` on, and what they showed together. After the greatest seed comes 0. `lab`
+/// is the lab with a plan that is drawn from such traffic and such a seed.
+pub fn study<L: Lab<Process = Mailer>>(
+    runs: ManyRuns,
+    seed: u64,
+    network: &Network,
+    lab: impl Fn(Traffic, u64) -> L,
+) -> Study {
     let ManyRuns { runs, crashes, traffic } = runs;
+    let mut processes = 0;
     let world = World { network: network.clone(), faults: faults::Plan::default(), crashes };
     let mut tallies: Vec<Tally> = Vec::new();
     let mut messages = 0;
     for seed in (0..u64::from(runs)).map(|run| seed.wrapping_add(run)) {
-        let (verdicts, judge) = run_in(&world, seed, &lab.drawn(traffic, seed), None);
+        let lab = lab(traffic, seed);
+        processes = lab.processes();
+        let (verdicts, judge) = run_in(&world, seed, &lab, None);
         messages += judge.messages().values().sum::<u64>();
         if tallies.is_empty() {
             tallies = verdicts.iter().map(Tally::new).collect();
@@ -112,7 +120,7 @@ pub fn study(runs: ManyRuns, seed: u64, network: &Network, lab: &CausalMailLab) 
         }
     }
     Study {
-        processes: lab.processes(),
+        processes,
         lines: vec![format!(
             "{runs} runs, {crashes} crashes of servers in each, {messages} messages in all"
         )],

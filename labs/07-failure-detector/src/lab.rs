@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::findings::DetectorFindings;
 use crate::properties::{EventualAccuracy, ListsAgree, OneList, StrongCompleteness};
-use crate::screen::Table;
 use crate::sweep::{self, Sweep};
+use crate::table::Table;
 use crate::two_levels::{Indication, Mistake, Settings, TwoLevels};
 
 /// Lab 07: what its options come to.
@@ -194,17 +194,6 @@ impl FailureDetectorLab {
     pub fn new(processes: u32, settings: Settings) -> Self {
         Self { processes, settings, settle: SETTLE_ROUNDS, sweep: None }
     }
-
-    /// How the detectors are set.
-    pub fn settings(&self) -> Settings {
-        self.settings
-    }
-
-    /// The same lab with another threshold.
-    pub(crate) fn with_threshold(&self, threshold: u32) -> Self {
-        let settings = Settings { threshold, ..self.settings };
-        Self { settings, sweep: None, ..*self }
-    }
 }
 
 impl Lab for FailureDetectorLab {
@@ -281,8 +270,11 @@ impl Lab for FailureDetectorLab {
     }
 
     fn study(&self) -> Option<Runs> {
-        let (lab, sweep) = (self.clone(), self.sweep.clone()?);
-        Some(Box::new(move |seed, network| sweep::sweep(&lab, &sweep, seed, network)))
+        let Self { processes, settings, settle, .. } = *self;
+        let sweep = self.sweep.clone()?;
+        let lab = move |settings| Self { processes, settings, settle, sweep: None };
+        let sweep = move |seed, network: &_| sweep::sweep(&sweep, settings, lab, seed, network);
+        Some(Box::new(sweep))
     }
 
     fn deployment(&self) -> Deployment<Self> {

@@ -17,5 +17,6 @@ pub mod properties;
 pub mod quality;
 pub mod screen;
 pub mod sweep;
+pub mod table;
 pub mod theory;
 pub mod two_levels;

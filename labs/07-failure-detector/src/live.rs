@@ -2,37 +2,11 @@
 //!
 //! They say what the table of [`screen`](crate::screen) shows. Times are in seconds since the start.
 
-use labs::process::{Kind, ProcessId};
-use serde::Serialize;
+use labs::process::Kind;
 use serde_json::{Value, json};
 
-use crate::lists::List;
-use crate::screen::Table;
+use crate::table::{News, Table};
 use crate::two_levels::{DETECTORS, Indication};
-
-/// What an event of a run says of it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum News {
-    /// A process died.
-    Died(ProcessId),
-    /// A process said something: mostly a detector.
-    Said(ProcessId, Indication),
-}
-
-/// A process, as one detector has it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Standing {
-    /// Which process.
-    pub process: ProcessId,
-    /// The last heartbeat that was sent to it by the detector that watches it, as of that one's last round.
-    pub sent: u32,
-    /// The last one that it answered, as of then; nothing before the first round.
-    pub answered: Option<u32>,
-    /// The list that it is on.
-    pub state: List,
-    /// Since when, in seconds.
-    pub since_s: f64,
-}
 
 /// The event for programs, of a table that has taken note of it; nothing if it is none that they need.
 pub fn to_json(table: &Table, news: &News, at_s: f64) -> Option<Value> {
@@ -75,9 +49,11 @@ mod tests {
     use std::time::Duration;
 
     use labs::lab::Screen;
+    use labs::process::ProcessId;
     use labs::trace::{Note, TraceEvent, What};
 
     use super::*;
+    use crate::lists::List;
     use crate::two_levels::{Listed, Settings};
 
     fn event(process: u32, at_us: u64, what: What) -> TraceEvent {

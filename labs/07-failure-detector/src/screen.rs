@@ -4,40 +4,16 @@
 //! The table has a row for each process. Those that are not well stand first, then those that changed last; what
 //! does not fit is counted in the last line. Everything in it comes from what the detectors say.
 
-use std::collections::BTreeMap;
-
 use labs::lab::{Participant, Screen};
 use labs::process::ProcessId;
-use labs::trace::{TraceEvent, What};
+use labs::trace::TraceEvent;
 use serde_json::Value;
 
 use crate::lists::List;
-use crate::live::{self, News, Standing};
+use crate::live;
 use crate::quality::seconds;
+use crate::table::{News, Table};
 use crate::two_levels::{DETECTORS, Indication, Listed, Settings, watcher};
-
-/// What is known of a run from what its detectors said.
-#[derive(Clone, Debug)]
-pub struct Table {
-    settings: Settings,
-    /// What each detector says of each process, by rank.
-    views: [View; 2],
-    /// Who died.
-    died: Vec<bool>,
-    /// Where each process is: `host/pid`, to send signals to. Empty before the start.
-    places: Vec<String>,
-    /// The time of the last event, in microseconds.
-    now_us: u64,
-}
-
-#[derive(Clone, Debug)]
-struct View {
-    round: u32,
-    on: Vec<List>,
-    /// Since when, in microseconds.
-    since_us: Vec<u64>,
-    answered: BTreeMap<ProcessId, u32>,
-}
 
 /// One process, as the table shows it.
 struct Row {
@@ -54,67 +30,6 @@ struct Row {
 }
 
 impl Table {
-    /// Before a run of so many processes: all live.
-    pub fn new(settings: Settings, processes: u32) -> Self {
-        let n = processes as usize;
-        let view = || View {
-            round: 0,
-            on: vec![List::Alive; n],
-            since_us: vec![0; n],
-            answered: BTreeMap::new(),
-        };
-        Self {
-            settings,
-            views: [view(), view()],
-            died: vec![false; n],
-            places: Vec::new(),
-            now_us: 0,
-        }
-    }
-
-    /// Takes note of an event, and says what it was; nothing if it says nothing of this run.
-    fn heed(&mut self, event: &TraceEvent) -> Option<News> {
-        self.now_us = event.at_us.max(self.now_us);
-        match &event.what {
-            What::Crash => {
-                *self.died.get_mut(event.process.index())? = true;
-                Some(News::Died(event.process))
-            }
-            What::Indication(note) => {
-                let said = note.data.get().ok()?;
-                self.note(event.process, &said, event.at_us);
-                Some(News::Said(event.process, said))
-            }
-            _ => None,
-        }
-    }
-
-    fn note(&mut self, detector: ProcessId, said: &Indication, at_us: u64) {
-        let Some(view) = self.views.get_mut(detector.index()) else { return };
-        if let Indication::Round { round, answered, .. } = said {
-            (view.round, view.answered) = (*round, answered.clone());
-        }
-        if let Some((list, listed)) = said.change()
-            && let Some(on) = view.on.get_mut(listed.process.index())
-        {
-            *on = list;
-            view.since_us[listed.process.index()] = at_us;
-        }
-    }
-
-    /// Where a process stands according to a detector; nothing if that is none, or there is no such process.
-    pub fn standing(&self, detector: ProcessId, process: ProcessId) -> Option<Standing> {
-        let view = self.views.get(detector.index())?;
-        let own = &self.views[watcher(process).index()];
-        Some(Standing {
-            process,
-            sent: own.round,
-            answered: own.answered.get(&process).copied(),
-            state: *view.on.get(process.index())?,
-            since_s: seconds(*view.since_us.get(process.index())?),
-        })
-    }
-
     fn row(&self, process: ProcessId) -> Row {
         let own = &self.views[watcher(process).index()];
         let on = DETECTORS.map(|detector| {
@@ -256,7 +171,7 @@ const PLACE_MAX: usize = 15;
 mod tests {
     use std::time::Duration;
 
-    use labs::trace::Note;
+    use labs::trace::{Note, What};
 
     use super::*;
 

@@ -18,10 +18,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::findings::DetectorFindings;
-use crate::lab::FailureDetectorLab;
 use crate::quality::Measures;
 use crate::theory::{self, Link, Predicted};
-use crate::two_levels::Settings;
+use crate::two_levels::{Settings, TwoLevels};
 
 /// What is tried.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -55,14 +54,15 @@ pub struct Row {
     pub predicted: Option<Predicted>,
 }
 
-/// Runs, writes the plot, and says what came of it.
+/// Runs, writes the plot, and says what came of it. `lab` is the lab with settings like these.
 ///
 /// # Errors
 ///
 /// If a network is none, or the plot cannot be written; that is known before the runs.
-pub fn sweep(
-    lab: &FailureDetectorLab,
+pub fn sweep<L: Lab<Process = TwoLevels>>(
     sweep: &Sweep,
+    settings: Settings,
+    lab: impl Fn(Settings) -> L,
     seed: u64,
     network: &Network,
 ) -> io::Result<Study> {
@@ -73,25 +73,25 @@ pub fn sweep(
     for &delay in &sweep.delays {
         for &loss in &sweep.losses {
             for &threshold in &sweep.thresholds {
-                let lab = lab.with_threshold(threshold);
+                let settings = Settings { threshold, ..settings };
+                let lab = lab(settings);
                 let latency = shortest(delay)..=delay;
                 let network = Network { latency, loss, ..network.clone() };
                 let mut measures = Measures::default();
                 for _ in 0..sweep.runs {
                     let seed = split_mix(&mut seeds);
-                    measures.add(run(&mut tally, &lab, seed, &network)?);
+                    measures.add(run(&mut tally, &lab, settings, seed, &network)?);
                 }
-                rows.push(row(lab.settings(), loss, delay, measures));
+                rows.push(row(settings, loss, delay, measures));
             }
         }
     }
     drawing(sweep, &rows).write(&sweep.plot)?;
     let plot = sweep.plot.display();
-    let settings = lab.settings();
     let mut lines = table(settings, sweep.runs, &rows);
     lines.push(format!("plot: {plot}"));
     Ok(Study {
-        processes: lab.processes(),
+        processes: lab(settings).processes(),
         lines,
         result: json!({
             "runs": sweep.runs,
@@ -113,11 +113,12 @@ fn shortest(delay: Duration) -> Duration {
 /// One run, judged. Returns how good the detectors were.
 fn run(
     tally: &mut Tally,
-    lab: &FailureDetectorLab,
+    lab: &impl Lab<Process = TwoLevels>,
+    settings: Settings,
     seed: u64,
     network: &Network,
 ) -> io::Result<Measures> {
-    let (n, settings) = (lab.processes(), lab.settings());
+    let n = lab.processes();
     let process = |rank| lab.process(&Place::simulated(rank, n));
     let judge = Judge::new(&lab.properties(), n);
     let all = (0..n).map(process).collect();
@@ -279,12 +280,13 @@ fn drawing(sweep: &Sweep, rows: &[Row]) -> Plot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::FailureDetectorLab;
 
     /// With this network the first run would fail.
     #[test]
     fn a_plot_that_cannot_be_written_is_said_before_the_runs() {
         let settings = Settings { interval: Duration::from_millis(100), threshold: 3, rounds: 10 };
-        let lab = FailureDetectorLab::new(4, settings);
+        let lab = |settings| FailureDetectorLab::new(4, settings);
         let mut tried = Sweep {
             thresholds: vec![3],
             losses: vec![Chance::NEVER],
@@ -293,7 +295,7 @@ mod tests {
             plot: "/dev/null".into(),
         };
         let none = Network { reordering: Chance::percent(10), ..Network::default() };
-        let why = |tried: &Sweep| sweep(&lab, tried, 1, &none).unwrap_err().to_string();
+        let why = |tried: &Sweep| sweep(tried, settings, lab, 1, &none).unwrap_err().to_string();
         assert!(why(&tried).contains("cannot write the plot to /dev/null"), "{}", why(&tried));
         let folder = tempfile::tempdir().unwrap();
         tried.plot = folder.path().join("plot.svg");

@@ -16,8 +16,8 @@ const KNOWN: [(&str, [&str; 2]); 8] = [
     ("netkit", ["launch", "ssh"]),
     ("udp-tcp", ["cli", "tcp_server"]),
     ("fingerd", ["cli", "server"]),
-    ("failure-detector", ["lab", "sweep"]),
-    ("failure-detector", ["live", "screen"]),
+    ("mutex-central", ["coordinator", "mutex"]),
+    ("chang-roberts", ["lab", "sweep"]),
     ("chandy-lamport", ["lab", "tools"]),
 ];
 
