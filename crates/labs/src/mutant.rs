@@ -8,6 +8,8 @@
 //! The three worlds know one type of process: a [`Mutant`], which makes one mistake or none. Without a
 //! mistake it costs one comparison a step.
 
+use std::fmt::{self, Debug};
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -42,10 +44,18 @@ impl<P: Process> Mistake<P> for NoMistake {
 }
 
 /// A process that makes a mistake, or none.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Mutant<P, M> {
     process: P,
     mistake: Option<M>,
+}
+
+/// As the process alone, which is what people want to see of a state; and the mistake, if there is one.
+impl<P: Debug, M: Debug> Debug for Mutant<P, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.process.fmt(f)?;
+        self.mistake.as_ref().map_or(Ok(()), |mistake| write!(f, " with {mistake:?}"))
+    }
 }
 
 impl<P, M> Mutant<P, M> {
@@ -205,6 +215,14 @@ mod tests {
         let mut again = mutant.recovered().expect("a counter keeps half of what it counted");
         step(&mut again, ENV, choices, Event::Request(Word::Count(0)));
         assert_eq!(again.process(), &Counter(5));
+    }
+
+    #[test]
+    fn a_state_is_shown_as_that_of_the_process() {
+        let shown = format!("{:?}", Mutant::new(Counter(1), None::<NoMistake>));
+        assert_eq!(shown, "Counter(1)");
+        let shown = format!("{:?}", Mutant::new(Counter(1), Some(Mistakes::CountsTwice)));
+        assert_eq!(shown, "Counter(1) with CountsTwice");
     }
 
     #[test]
