@@ -50,14 +50,6 @@ pub struct Mutant<P, M> {
     mistake: Option<M>,
 }
 
-/// As the process alone, which is what people want to see of a state; and the mistake, if there is one.
-impl<P: Debug, M: Debug> Debug for Mutant<P, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.process.fmt(f)?;
-        self.mistake.as_ref().map_or(Ok(()), |mistake| write!(f, " with {mistake:?}"))
-    }
-}
-
 impl<P, M> Mutant<P, M> {
     /// A process that follows its algorithm, but for this mistake.
     pub fn new(process: P, mistake: Option<M>) -> Self {
@@ -67,6 +59,17 @@ impl<P, M> Mutant<P, M> {
     /// The process itself.
     pub fn process(&self) -> &P {
         &self.process
+    }
+}
+
+/// A process that makes no mistake looks like itself, where states are shown.
+impl<P: Debug, M: Debug> Debug for Mutant<P, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { process, mistake } = self;
+        match mistake {
+            None => process.fmt(f),
+            Some(mistake) => f.debug_tuple(&format!("{mistake:?}")).field(process).finish(),
+        }
     }
 }
 
@@ -222,7 +225,7 @@ mod tests {
         let shown = format!("{:?}", Mutant::new(Counter(1), None::<NoMistake>));
         assert_eq!(shown, "Counter(1)");
         let shown = format!("{:?}", Mutant::new(Counter(1), Some(Mistakes::CountsTwice)));
-        assert_eq!(shown, "Counter(1) with CountsTwice");
+        assert_eq!(shown, "CountsTwice(Counter(1))");
     }
 
     #[test]
