@@ -8,15 +8,14 @@ use super::journal::{Entry, Events, Happened, JOURNAL_MAX, Journal, Part, Passag
 use super::launcher::{Hello, Member};
 use super::wire::{PeerFrame, ToLauncher, ToParticipant};
 use crate::process::ProcessId;
-use crate::trace::event::FORMAT;
-use crate::trace::{Header, Note, Stamper, TraceEvent, What, Whereabouts};
-use crate::verdict::{End, Spec};
+use crate::trace::{Header, Identity, Meaning, Note, Stamper, TraceEvent, What, Whereabouts};
+use crate::verdict::{End, Property, Times};
 
 const P0: ProcessId = ProcessId(0);
 const P1: ProcessId = ProcessId(1);
 
 fn note(kind: &str) -> Note {
-    Note { kind: kind.to_owned(), text: kind.to_owned() }
+    Note { kind: kind.to_owned(), text: kind.to_owned(), ..Note::default() }
 }
 
 fn indication(kind: &str) -> Entry {
@@ -91,7 +90,7 @@ fn a_journal_on_disk_is_read_back_up_to_the_line_that_was_cut_off() {
 fn a_journal_in_memory_has_a_limit() {
     let mut journal = Journal::in_memory();
     let mut stamper = Stamper::new(P0, 1, false);
-    let long = Note { kind: "Long".to_owned(), text: "x".repeat(1 << 20) };
+    let long = Note { kind: "Long".to_owned(), text: "x".repeat(1 << 20), ..Note::default() };
     for _ in 0..64 {
         stamper.tick();
         journal.append(&stamper, 0, Happened::Indication.with(long.clone())).unwrap();
@@ -109,20 +108,19 @@ fn collected(bytes: &[u8]) -> (tempfile::NamedTempFile, Collected) {
 }
 
 fn header() -> Header {
-    Header {
-        trace: FORMAT,
+    let identity = Identity {
         lab: "any".to_owned(),
         verb: "run".to_owned(),
         run: "r".to_owned(),
         processes: 2,
         seed: 0,
-        arguments: Vec::new(),
-        clocks: false,
-        properties: vec![
-            Spec::MutualExclusion { enter: "Entered".to_owned(), exit: "Left".to_owned() },
-            Spec::Entries { enter: "Entered".to_owned(), times: 1 },
-        ],
-    }
+    };
+    let properties = vec![
+        Property::pairwise_ordered("mutual exclusion", "Entered", "Left"),
+        Property::each("everyone enters", "Entered", Times::Exactly(1)),
+    ];
+    let header = Header::new(identity, Vec::new(), properties, Meaning::default());
+    Header { clocks: false, ..header }
 }
 
 fn two_journals(n: u64) -> [Vec<u8>; 2] {
@@ -141,7 +139,7 @@ fn journals_are_merged_in_an_order_that_respects_causality() {
         order.push(event.to_string());
     })
     .unwrap();
-    assert!(judged.verdicts.iter().all(|verdict| verdict.holds == Some(true)));
+    assert!(judged.verdicts.iter().all(|verdict| verdict.holds() == Some(true)));
     let place = |what: &str| order.iter().position(|event| event == what).unwrap();
     assert!(place("p0 ! Left") < place("p1 ! Entered"), "{order:?}");
 }
@@ -153,7 +151,11 @@ fn what_a_lost_journal_leaves_open_is_open() {
     let lost = Collected { journal: None, truncated: false, died: Some(0) };
     let end = End::CutShort("p0 died".to_owned());
     let judged = judge(&header(), &[lost, other], &end, None, false, |_| ()).unwrap();
-    assert!(judged.verdicts.iter().all(|verdict| verdict.holds.is_none()), "{:?}", judged.verdicts);
+    assert!(
+        judged.verdicts.iter().all(|verdict| verdict.holds().is_none()),
+        "{:?}",
+        judged.verdicts
+    );
     assert!(judged.gaps[0].contains("the events of p0 are lost"), "{:?}", judged.gaps);
 }
 

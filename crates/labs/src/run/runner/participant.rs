@@ -217,7 +217,6 @@ impl Attendant {
                 net.stop();
             }
             Act::End => {
-                info!("the run is over for this process");
                 net.stop();
             }
         }
