@@ -3,8 +3,8 @@
 //! Its life, as the launcher conducts it:
 //!
 //! 1. *Join*: connect to the launcher and say hello. With `--launch chain`, start the next one.
-//! 2. *Connect*: the launcher releases everyone with the addresses that the overlay grants; connect to
-//!    them, wait for those that connect here, and say ready.
+//! 2. *Connect*: the launcher releases everyone with the addresses that the overlay grants; connect
+//!    to them, wait for those that connect here, and say ready.
 //! 3. *Run*: on the launcher's word the algorithm starts.
 //! 4. *Hand over*: the algorithm is stopped, and the launcher collects the journal.
 //! 5. *End*, on the launcher's word.
@@ -12,17 +12,18 @@
 //! Whenever the connection to the launcher ends, or the launcher is silent for too long, the
 //! participant ends too: nothing is left behind by a launcher that was killed.
 //!
-//! Like every [`Process`] this one does no I/O and reads no clock. Connections are opened, journals read and
-//! algorithms stepped by its runner ([`super::runner`]), which is told so by [`Act`]s. Silence is counted in
-//! questions that were not answered. So the simulator and the checker can run it.
+//! Like every [`Process`] this one does no I/O and reads no clock. Connections are opened, journals
+//! read and algorithms stepped by its runner ([`super::runner`]), which is told so by [`Act`]s.
+//! Silence is counted in questions that were not answered. So the simulator and the checker run it
+//! (`tests`).
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::wire::{Hello, Line, ToLauncher, ToParticipant};
+use super::wire::{Hello, Line, ToLauncher, ToParticipant, kinds};
 use crate::overlay::Contact;
-use crate::process::{Context, Kind, Process, ProcessId};
+use crate::process::{Context, Process, ProcessId};
 
 /// How often neighbours and the launcher are asked whether they are there.
 pub(super) const WATCH_INTERVAL: Duration = Duration::from_millis(500);
@@ -30,8 +31,8 @@ pub(super) const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// How long someone may be silent before being taken for gone: [`QUESTIONS_MAX`] questions.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(3);
 
-/// How many questions in a row may stay unanswered. A machine that compiles on all its cores has been seen to
-/// leave one open.
+/// How many questions in a row may stay unanswered. A machine that compiles on all its cores has
+/// been seen to leave one open.
 pub(super) const QUESTIONS_MAX: u32 = 6;
 
 /// How long after the end of the launcher the others of this run on this machine get to end by
@@ -119,38 +120,10 @@ pub(super) enum Timer {
     Grace,
 }
 
-impl Kind for News {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Joined(_) => "Joined",
-            Self::Failed(_) => "Failed",
-            Self::Signalled(_) => "Signalled",
-            Self::Met(_) => "Met",
-            Self::Finished => "Finished",
-            Self::Launched { .. } => "Launched",
-        }
-    }
-}
-
-impl Kind for Act {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Join => "Join",
-            Self::Connect { .. } => "Connect",
-            Self::Disconnect(_) => "Disconnect",
-            Self::Start => "Start",
-            Self::Resume { .. } => "Resume",
-            Self::Follow(_) => "Follow",
-            Self::Close => "Close",
-            Self::HandOver(_) => "HandOver",
-            Self::Lost(_) => "Lost",
-            Self::Fail(_) => "Fail",
-            Self::Orphan(_) => "Orphan",
-            Self::Reap => "Reap",
-            Self::End => "End",
-        }
-    }
-}
+kinds!(News: Joined Failed Signalled Met Finished Launched);
+kinds!(Act:
+    Join Connect Disconnect Start Resume Follow Close HandOver Lost Fail Orphan Reap End
+);
 
 /// What a participant knows of another one.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -303,7 +276,8 @@ impl Participant {
 
     fn on_neighbour_gone(&mut self, ctx: &mut Context<Self>, process: ProcessId, why: String) {
         let Some(neighbour) = self.neighbours.get_mut(&process) else { return };
-        if neighbour.way == Way::Opening && neighbour.tries < CONNECT_TRIES {
+        let may_come = self.phase < Phase::HandingOver && neighbour.tries < CONNECT_TRIES;
+        if neighbour.way == Way::Opening && may_come {
             neighbour.way = Way::None;
             ctx.start_timer(Timer::Retry(process), CONNECT_PAUSE * neighbour.tries);
         } else {
@@ -331,8 +305,8 @@ impl Participant {
         self.tell(ctx, ToLauncher::Failed { why });
     }
 
-    /// The launcher is gone. Others of this run on this machine may be stopped and cannot notice: after
-    /// a while they are killed.
+    /// The launcher is gone. Others of this run on this machine may be stopped and cannot notice:
+    /// after a while they are killed.
     fn orphan(&mut self, ctx: &mut Context<Self>, why: String) {
         if self.phase == Phase::Orphaned {
             return;

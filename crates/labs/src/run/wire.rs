@@ -1,8 +1,8 @@
 //! What participants and the launcher say to each other, as it stands in netkit's frames.
 //!
-//! Between participants there are algorithm messages ([`PeerFrame::Message`]) and, where a lab wants its
-//! neighbours watched, pings. Between a participant and the launcher there is the life of the run, in
-//! the order of [`ToLauncher`] and [`ToParticipant`].
+//! Between participants there are algorithm messages ([`PeerFrame::Message`]) and, where a lab
+//! wants its neighbours watched, pings. Between a participant and the launcher there is the life of
+//! the run, in the order of [`ToLauncher`] and [`ToParticipant`].
 
 use netkit::codec::{self, CodecError};
 use serde::{Deserialize, Serialize};
@@ -89,9 +89,7 @@ fn header_length(bytes: &[u8]) -> usize {
 /// What stands before every message of an algorithm.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct MessageHeader {
-    /// Who sent it.
     pub(super) from: ProcessId,
-    /// To whom.
     pub(super) to: ProcessId,
     /// The number of the sending among the sender's events: with `from`, the message's id.
     pub(super) n: u64,
@@ -121,15 +119,32 @@ pub(super) enum Line {
 impl Kind for Line {
     fn kind(&self) -> &'static str {
         match self {
-            Self::Opened => "Opened",
-            Self::Accepted => "Accepted",
             Self::Up(word) => word.kind(),
             Self::Down(word) => word.kind(),
+            Self::Opened => "Opened",
+            Self::Accepted => "Accepted",
             Self::Ping => "Ping",
             Self::Closed(_) => "Closed",
         }
     }
 }
+
+/// The kind of a value is the name of its variant.
+macro_rules! kinds {
+    ($type:ty: $($variant:ident)*) => {
+        impl $crate::process::Kind for $type {
+            fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => stringify!($variant),)*
+                }
+            }
+        }
+    };
+}
+pub(super) use kinds;
+
+kinds!(ToLauncher: Hello Launched Ready Finished PeerLost Failed Pong Toll Journal Log);
+kinds!(ToParticipant: Release Go Follow Ping Collect Stop Resume Moved);
 
 /// What a participant says of itself when it joins.
 #[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -141,6 +156,17 @@ pub(super) struct Hello {
     pub(super) address: String,
     /// Its log file.
     pub(super) log: String,
+}
+
+/// A part of a journal.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub(super) struct Part {
+    /// The place of its first byte.
+    pub(super) offset: u64,
+    pub(super) bytes: Vec<u8>,
+    pub(super) is_last: bool,
+    /// Events at the end are missing.
+    pub(super) truncated: bool,
 }
 
 /// What a participant tells the launcher.
@@ -160,29 +186,14 @@ pub(super) enum ToLauncher {
     Failed { why: String },
     /// Still alive.
     Pong,
-    /// How many times the rules of the plan of faults struck there: before the last part of its journal.
+    /// How many times the rules of the plan of faults struck there: before the last part of its
+    /// journal.
     Toll(Toll),
-    /// A part of its journal, from a byte on: the answer to `Collect`, and after `Follow` from time to time.
-    Journal { offset: u64, bytes: Vec<u8>, is_last: bool, truncated: bool },
+    /// A part of its journal, from a byte on: the answer to `Collect`, and after `Follow` from time
+    /// to time.
+    Journal(Part),
     /// Whole lines of its log that were not handed over yet, if somebody shows them.
     Log(String),
-}
-
-impl ToLauncher {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Hello(_) => "Hello",
-            Self::Launched { .. } => "Launched",
-            Self::Ready => "Ready",
-            Self::Finished => "Finished",
-            Self::PeerLost { .. } => "PeerLost",
-            Self::Failed { .. } => "Failed",
-            Self::Pong => "Pong",
-            Self::Toll(_) => "Toll",
-            Self::Journal { .. } => "Journal",
-            Self::Log(_) => "Log",
-        }
-    }
 }
 
 /// What the launcher tells a participant.
@@ -200,26 +211,11 @@ pub(super) enum ToParticipant {
     Collect { offset: u64 },
     /// End.
     Stop,
-    /// Start again, so many microseconds after the others started. If the run is followed: hand over the
-    /// journal as it grows, from this byte on.
+    /// Start again, so many microseconds after the others started. If the run is followed: hand
+    /// over the journal as it grows, from this byte on.
     Resume { at_us: u64, follow: Option<u64> },
     /// A participant started again, and is there now.
     Moved(Contact),
-}
-
-impl ToParticipant {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Release { .. } => "Release",
-            Self::Go => "Go",
-            Self::Follow => "Follow",
-            Self::Ping => "Ping",
-            Self::Collect { .. } => "Collect",
-            Self::Stop => "Stop",
-            Self::Resume { .. } => "Resume",
-            Self::Moved(_) => "Moved",
-        }
-    }
 }
 
 #[cfg(test)]
