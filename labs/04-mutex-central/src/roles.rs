@@ -241,7 +241,6 @@ fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-
 /// A number that no other client has, most likely: of a thousand, two have the same once in four thousand times.
 fn random_number() -> u32 {
     let random = RandomState::new().build_hasher().finish();

@@ -1,13 +1,15 @@
+//! Journals: written, read back, merged and judged. And what is read from a network or a file.
+
 use std::io::{BufReader, Write};
 
 use proptest::prelude::*;
 
-use super::collect::{Collected, judge};
-use super::config::Config;
-use super::journal::{Entry, Events, Happened, JOURNAL_MAX, Journal, Part, Passage};
-use super::launcher::{Hello, Member};
-use super::wire::{PeerFrame, ToLauncher, ToParticipant};
 use crate::process::ProcessId;
+use crate::run::collect::{Collected, judge};
+use crate::run::conductor::{Member, Phase};
+use crate::run::config::Config;
+use crate::run::journal::{Entry, Events, Happened, JOURNAL_MAX, Journal, Passage};
+use crate::run::wire::{Hello, Part, PeerFrame, ToLauncher, ToParticipant};
 use crate::trace::{Header, Identity, Meaning, Note, Stamper, TraceEvent, What, Whereabouts};
 use crate::verdict::{End, Property, Times};
 
@@ -49,7 +51,7 @@ fn write_p1(journal: &mut Journal, stamper: &mut Stamper, n: u64) {
 fn whole(journal: &mut Journal) -> Vec<u8> {
     let mut all = Vec::new();
     loop {
-        let Part { bytes, is_last, truncated } = journal.part(all.len() as u64).unwrap();
+        let Part { bytes, is_last, truncated, .. } = journal.part(all.len() as u64).unwrap();
         assert!(!truncated);
         all.extend(bytes);
         if is_last {
@@ -201,7 +203,7 @@ fn who_could_not_be_started_again_is_known_from_before() {
     assert_eq!((participant.pid, &*participant.log), (17, "/tmp/labs-me/r/lab-0.log"));
     let Whereabouts { host, pid, address } = member.whereabouts();
     assert_eq!((&*host, pid, &*address), ("lab01.room", 17, "10.0.0.1:4711"));
-    member.started = Some(18);
+    member.phase = Phase::Launched(18);
     assert_eq!(member.participant("lab01".to_owned()).pid, 18);
 }
 

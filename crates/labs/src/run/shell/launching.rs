@@ -1,7 +1,7 @@
 //! How participants are started: by the launcher, or by each other in a chain or a tree.
 //!
-//! Starting over SSH blocks, and so happens in threads. In a star the launcher starts all; in a chain or a tree
-//! it starts the first, which is told whom to start.
+//! Starting over SSH blocks, and so happens in threads. In a star the launcher starts all; in a
+//! chain or a tree it starts the first, which is told which ones to start.
 
 use std::net::IpAddr;
 use std::sync::{Arc, mpsc};
@@ -11,18 +11,18 @@ use netkit::Waker;
 use netkit::launch::{Job, LaunchEvent, LaunchOptions, Program};
 use netkit::membership::Secret;
 
-use super::config::{Config, Relay};
-use super::plan::Plan;
-use super::routes::launcher_addresses;
-use super::{PARTICIPANT, log_level};
 use crate::lab::Launch;
 use crate::process::ProcessId;
+use crate::run::config::{Config, Relay};
+use crate::run::plan::Plan;
+use crate::run::routes::launcher_addresses;
+use crate::run::{PARTICIPANT, log_level};
 
 /// Tells the conductor how launching goes, from any thread.
-pub(super) type Report = Arc<dyn Fn(LaunchEvent) + Send + Sync>;
+pub(in crate::run) type Report = Arc<dyn Fn(LaunchEvent) + Send + Sync>;
 
 /// What all participants must know, p0 as far as they differ.
-pub(super) fn participant_config(
+pub(in crate::run) fn participant_config(
     plan: &Plan,
     placement: &[usize],
     secret: Secret,
@@ -52,7 +52,7 @@ pub(super) fn participant_config(
 fn participant_job(config: &Config, program: Program) -> Job {
     Job {
         program,
-        // The run stands on the command line so that `ps` shows it and whoever cleans up finds it.
+        // The run stands on the command line so that `ps` and cleaning up find it.
         arguments: [PARTICIPANT, "--run", config.run.as_str(), "--rank", &config.rank.to_string()]
             .map(str::to_owned)
             .to_vec(),
@@ -75,7 +75,12 @@ fn job(plan: &Plan, config: &Config, rank: u32, seen: Option<IpAddr>) -> Job {
 }
 
 /// Starts the threads that launch all.
-pub(super) fn launch(plan: &Arc<Plan>, placement: Vec<usize>, config: &Config, report: Report) {
+pub(in crate::run) fn launch(
+    plan: &Arc<Plan>,
+    placement: Vec<usize>,
+    config: &Config,
+    report: Report,
+) {
     let (plan, config) = (Arc::clone(plan), config.clone());
     thread::spawn(move || {
         if plan.mode == Launch::Star {
@@ -97,7 +102,7 @@ pub(super) fn launch(plan: &Arc<Plan>, placement: Vec<usize>, config: &Config, r
 }
 
 /// Starts a thread that launches one participant on a machine of the list, again.
-pub(super) fn launch_again(plan: &Arc<Plan>, config: Config, host: usize, report: Report) {
+pub(in crate::run) fn launch_again(plan: &Arc<Plan>, config: Config, host: usize, report: Report) {
     let plan = Arc::clone(plan);
     thread::spawn(move || launch_one(&plan, &config, host, true, &report));
 }
@@ -113,7 +118,7 @@ fn launch_one(plan: &Plan, config: &Config, host: usize, is_seen: bool, report: 
 }
 
 /// Those that a participant starts.
-pub(super) struct Below {
+pub(in crate::run) struct Below {
     report: mpsc::Sender<(u32, Result<u32, String>)>,
     reports: mpsc::Receiver<(u32, Result<u32, String>)>,
     waker: Waker,
@@ -121,19 +126,19 @@ pub(super) struct Below {
 
 impl Below {
     /// Nobody yet. When it is known what has become of somebody, `waker` is used.
-    pub(super) fn new(waker: Waker) -> Self {
+    pub(in crate::run) fn new(waker: Waker) -> Self {
         let (report, reports) = mpsc::channel();
         Self { report, reports, waker }
     }
 
-    /// What has become of those that were started, by their ranks: the number of each process, or why there is
-    /// none.
-    pub(super) fn results(&self) -> Vec<(u32, Result<u32, String>)> {
+    /// What has become of those that were started, by their ranks: the number of each process, or
+    /// why there is none.
+    pub(in crate::run) fn results(&self) -> Vec<(u32, Result<u32, String>)> {
         self.reports.try_iter().collect()
     }
 
     /// Starts the participants below this one, in a thread.
-    pub(super) fn launch(&self, config: &Config) {
+    pub(in crate::run) fn launch(&self, config: &Config) {
         let Some(relay) = config.relay.clone() else { return };
         let below = relay.below(config.rank);
         if below.is_empty() {
@@ -177,7 +182,7 @@ fn launch_below(
 }
 
 /// Those of these ranks, as a person reads them.
-pub(super) fn names(ranks: impl IntoIterator<Item = u32>) -> String {
+pub(in crate::run) fn names(ranks: impl IntoIterator<Item = u32>) -> String {
     let names: Vec<_> = ranks.into_iter().map(|rank| ProcessId(rank).to_string()).collect();
     names.join(", ")
 }
