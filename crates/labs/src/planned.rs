@@ -129,7 +129,9 @@ impl<L: Lab> Course for CourseOf<L> {
                     .value_parser(clap::value_parser!(L::Mistake)),
             ),
         };
-        L::Options::augment_args(verb)
+        // What is said of the options in the source is not what the verb is about.
+        let about = verb.get_about().cloned().unwrap_or_default();
+        L::Options::augment_args(verb).about(about)
     }
 
     fn plan(&self, matches: &ArgMatches, world: &World) -> anyhow::Result<Box<dyn Planned>> {

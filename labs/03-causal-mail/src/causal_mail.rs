@@ -1,15 +1,18 @@
 //! Mail servers and their users as processes: the path of a mail, without sockets and disks.
 //!
 //! **The path.** A user hands a mail to its own server (SUBMIT), which keeps a copy for every other server in
-//! charge of a recipient, forwards it in order (FORWARD) and hands it to its own users (HAND). Each of these
-//! is answered (ACK) when the mail is in stable storage, and repeated until then: see [`courier`](crate::courier).
-//! A user orders what it is handed, by the matrix clock on it: see [`ordering`](crate::ordering).
+//! charge of a recipient, forwards it in order (FORWARD) and hands it to its own users (HAND). Each
+//! of these is answered (ACK) when the mail is in stable storage, and repeated until then: see
+//! [`courier`](crate::courier). A user orders what it is handed, by the matrix clock on it: see
+//! [`ordering`](crate::ordering).
 //!
 //! **Why FIFO is not enough.** Alice writes to Carol and then to Bob, who answers to Carol. Alice's mail to
-//! Carol takes the path A→C, Bob's the path A→B→C. No path overtakes itself, but the second may be faster.
+//! Carol takes the path A→C, Bob's the path A→B→C. No path overtakes itself, but the second may be
+//! faster.
 //!
 //! **Crashes.** A server may crash and come back with what was in stable storage, which is all but its notes on
-//! what was sent lately ([`Mailer::stable`]). What is sent to it meanwhile is lost. Users do not crash.
+//! what was sent lately ([`Mailer::stable`]). What is sent to it meanwhile is lost. Users do not
+//! crash.
 //!
 //! **Cost.** SUBMIT, one FORWARD for each other domain, one HAND for each recipient, and an ACK for each of
 //! these.
@@ -268,7 +271,8 @@ impl User {
         is_any
     }
 
-    /// Reads what may be read now that this mail is here. Returns whether anything was written on it.
+    /// Reads what may be read now that this mail is here. Returns whether anything was written on
+    /// it.
     fn take(&mut self, ctx: &mut Context<Mailer>, mail: Mail) -> bool {
         let number = mail.number;
         if !self.inbox.arrive(mail, &self.knowledge) {

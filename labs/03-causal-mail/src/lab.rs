@@ -31,7 +31,8 @@ pub struct CausalMailLab {
 /// The lab's own options.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// How many servers there are, each in charge of one domain [default: 3; without --users fewer, if --processes is below 6]
+    /// How many servers there are, each in charge of one domain [default: 3; without --users fewer,
+    /// if --processes is below 6]
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=SERVERS_MAX))]
     servers: Option<u32>,
     /// How many users each server has [default: 1; without --servers too, what --processes leaves]
@@ -72,8 +73,8 @@ enum Way {
     Random,
 }
 
-/// How many mails each user writes of its own accord in random traffic, and how many answers follow each,
-/// unless told otherwise: enough for chains that cross each other.
+/// How many mails each user writes of its own accord in random traffic, and how many answers follow
+/// each, unless told otherwise: enough for chains that cross each other.
 const MAILS: u32 = 2;
 const ANSWERS: u32 = 2;
 
@@ -154,7 +155,8 @@ impl Options {
     }
 }
 
-/// How many of so many processes are servers, and how many users: as many users as servers at least.
+/// How many of so many processes are servers, and how many users: as many users as servers at
+/// least.
 fn shape_of(processes: u32) -> (u32, u32) {
     let servers = (processes / 2).clamp(1, SERVERS);
     (servers, processes.saturating_sub(servers))

@@ -1,10 +1,12 @@
 //! Many simulated runs with servers that crash and come back.
 //!
-//! A crash takes all that a server has not in stable storage, and what is sent to it until it is back. It
-//! comes at a random moment; another follows, of any server, until there were as many as asked for.
+//! A crash takes all that a server has not in stable storage, and what is sent to it until it is
+//! back. It comes at a random moment; another follows, of any server, until there were as many as
+//! asked for.
 //!
-//! A run over a network that loses too much does not come to rest: it is cut short after [`EVENTS_MAX`]
-//! events. What it did until then is judged; whether all mails would have been read, nobody can say.
+//! A run over a network that loses too much does not come to rest: it is cut short after
+//! [`EVENTS_MAX`] events. What it did until then is judged; whether all mails would have been read,
+//! nobody can say.
 
 use std::time::Duration;
 
@@ -32,8 +34,8 @@ pub struct ManyRuns {
     pub traffic: Traffic,
 }
 
-/// The longest time between two crashes, and the longest time that a server is down: some ten times what a
-/// mail is under way, so that crashes strike in all phases.
+/// The longest time between two crashes, and the longest time that a server is down: some ten times
+/// what a mail is under way, so that crashes strike in all phases.
 const PAUSE_MAX_US: u64 = 40_000;
 
 /// After so many events a run is taken for one without end: some ten times what a large one has.
@@ -50,8 +52,9 @@ pub struct World {
     pub crashes: u32,
 }
 
-/// One run of all processes of a lab, with a mistake or without, of which servers crash. A run that has not
-/// come to rest after [`EVENTS_MAX`] events ends there, and is judged as one that was cut short.
+/// One run of all processes of a lab, with a mistake or without, of which servers crash. A run that
+/// has not come to rest after [`EVENTS_MAX`] events ends there, and is judged as one that was cut
+/// short.
 ///
 /// # Panics
 ///
@@ -94,8 +97,8 @@ fn run_until<P: Process>(simulation: &mut Simulation<P, Recorder>, time: Duratio
     simulation.run(Limits { time, ..Limits::default() });
 }
 
-/// Runs with the seeds from `seed` on, and what they showed together. After the greatest seed comes 0. `lab`
-/// is the lab with a plan that is drawn from such traffic and such a seed.
+/// Runs with the seeds from `seed` on, and what they showed together. After the greatest seed comes
+/// 0. `lab` is the lab with a plan that is drawn from such traffic and such a seed.
 pub fn study<L: Lab<Process = Mailer>>(
     runs: ManyRuns,
     seed: u64,

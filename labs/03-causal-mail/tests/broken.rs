@@ -20,7 +20,8 @@ const MISTAKES: [(Mistake, &str, usize); 6] = [
     (Mistake::AcksTooEarly, ONCE, 10),
 ];
 
-/// A world in which the mistake can show: the ways round the four servers are slow in one direction.
+/// A world in which the mistake can show: the ways round the four servers are slow in one
+/// direction.
 fn world(mistake: Mistake) -> World {
     let slow = "delay 0->1 90ms; delay 1->2 90ms; delay 2->3 90ms; delay 3->0 90ms";
     let mut world = World { faults: slow.parse().unwrap(), ..World::default() };
@@ -53,7 +54,8 @@ fn checked() {
         match mistake {
             Mistake::TakesTwice => search.duplicates = 1,
             Mistake::AcksTooEarly => {
-                // What the network has taken is not lost with the power, but what it loses is sent again.
+                // What the network has taken is not lost with the power, but what it loses is sent
+                // again.
                 search.losses = 1;
                 requests[0].push(Request::Restart);
             }

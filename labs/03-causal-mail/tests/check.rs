@@ -37,7 +37,8 @@ fn every_order_holds() {
     }
 }
 
-/// Without the clock eight deliveries are enough to read the answer first, and FIFO order does not help.
+/// Without the clock eight deliveries are enough to read the answer first, and FIFO order does not
+/// help.
 #[test]
 fn without_the_clock_an_answer_overtakes() {
     for order in ["none", "fifo"] {
@@ -61,8 +62,8 @@ fn question_and_answer() -> System<CausalMailLab> {
     System::new(CausalMailLab::new(Correspondence { servers: 2, users: 2, mails }))
 }
 
-/// Any one message is lost, whenever that may be. Where the time-outs are used up and a timer still runs, nothing
-/// is decided; nothing is broken either.
+/// Any one message is lost, whenever that may be. Where the time-outs are used up and a timer still
+/// runs, nothing is decided; nothing is broken either.
 #[test]
 fn one_lost_message_harms_nothing() {
     let search = Search { losses: 1, timeouts: 1, ..Search::default() };

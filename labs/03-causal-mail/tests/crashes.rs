@@ -1,5 +1,5 @@
-//! Servers are killed with -9 at random moments under load, and started again: every acknowledged mail is read
-//! exactly once, in causal order.
+//! Servers are killed with -9 at random moments under load, and started again: every acknowledged
+//! mail is read exactly once, in causal order.
 //!
 //! 20 times, which takes seconds; as often as `CAUSAL_MAIL_KILLS` says.
 
@@ -70,8 +70,8 @@ impl Users {
         self.judge.lock().unwrap().on_event(at, Happening::Indication(&indication));
     }
 
-    /// Writes and reads until it is over and all is read. Now and then opens the box anew, and forgets
-    /// all that the server does not know.
+    /// Writes and reads until it is over and all is read. Now and then opens the box anew, and
+    /// forgets all that the server does not know.
     fn live(&self, user: usize, options: Options) {
         let all = SERVERS * USERS.len();
         let mut mine = (0..MAILS_MAX).filter(|&mail| writer(mail) == user).peekable();

@@ -1,5 +1,5 @@
-//! Golden runs, told step by step: `tests/scripts` for the algorithm, `tests/counterexamples` for clocks that
-//! are too short.
+//! Golden runs, told step by step: `tests/scripts` for the algorithm, `tests/counterexamples` for
+//! clocks that are too short.
 
 use causal_mail::causal_mail::Request;
 use causal_mail::lab::CausalMailLab;
@@ -16,8 +16,8 @@ fn scripts() {
     run_scripts::<CausalMailLab>(&format!("{HERE}/tests/scripts"), "", &[Request::Restart]);
 }
 
-/// Alice is p0, Bob p1, Carol p2, Dave p3. `first=carol` or `first=dave` says for whom Alice's first mail is;
-/// with `first=both` she writes two mails to Carol, and nothing else happens.
+/// Alice is p0, Bob p1, Carol p2, Dave p3. `first=carol` or `first=dave` says for whom Alice's
+/// first mail is; with `first=both` she writes two mails to Carol, and nothing else happens.
 #[test]
 fn clocks_that_are_too_short() {
     run_dir::<ShortClock>(format!("{HERE}/tests/counterexamples"), &[], |opening| {

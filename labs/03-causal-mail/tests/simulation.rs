@@ -1,4 +1,5 @@
-//! Many seeds of the right algorithm, with crashes, losses and delays, and what becomes of it without the clock.
+//! Many seeds of the right algorithm, with crashes, losses and delays, and what becomes of it
+//! without the clock.
 
 mod common;
 
@@ -24,8 +25,8 @@ fn world(seed: u64) -> World {
     }
 }
 
-/// 10 servers with 10 users each; every seed has its own correspondence, delays, and crashes of servers, which
-/// come back with what their disks kept.
+/// 10 servers with 10 users each; every seed has its own correspondence, delays, and crashes of
+/// servers, which come back with what their disks kept.
 #[test]
 fn a_thousand_seeds_of_ten_servers_with_ten_users_each() {
     let mut held = 0;
@@ -39,7 +40,8 @@ fn a_thousand_seeds_of_ten_servers_with_ten_users_each() {
     assert!(held > 200, "in {held} runs something had to wait: that is what they are for");
 }
 
-/// Mails are repeated until they are acknowledged, and taken once, so that no channel need be reliable.
+/// Mails are repeated until they are acknowledged, and taken once, so that no channel need be
+/// reliable.
 #[test]
 fn a_network_that_loses_doubles_and_reorders_is_good_enough() {
     let network = Network {
@@ -69,7 +71,8 @@ fn the_number_of_messages_is_predicted() {
     }
 }
 
-/// How many of a hundred seeds break the causal order, where the way from the first server to the third is slow.
+/// How many of a hundred seeds break the causal order, where the way from the first server to the
+/// third is slow.
 fn anomalies(order: &str) -> usize {
     let system = triangle(&format!("--order {order}")).suffering("delay 0->2 100ms");
     let broken = |seed: &u64| {
@@ -82,14 +85,16 @@ fn anomalies(order: &str) -> usize {
     (0..100).filter(broken).count()
 }
 
-/// Channels are FIFO, servers forward in order; without the clock it is not enough, and neither with FIFO order.
+/// Channels are FIFO, servers forward in order; without the clock it is not enough, and neither
+/// with FIFO order.
 #[test]
 fn without_the_clock_an_answer_overtakes() {
     let anomalies = ["causal", "none", "fifo"].map(anomalies);
     assert_eq!(anomalies, [0, 100, 100]);
 }
 
-/// A server that crashes and does not come back takes its users' mail with it, and nothing else goes wrong.
+/// A server that crashes and does not come back takes its users' mail with it, and nothing else
+/// goes wrong.
 #[test]
 fn a_server_that_stays_down_delays_and_breaks_no_order() {
     let limits = Limits { time: Duration::from_secs(600), ..Limits::default() };

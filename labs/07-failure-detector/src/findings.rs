@@ -1,5 +1,5 @@
-//! The result of a run: who died and how soon that was known, and how good the detectors were, beside what
-//! interval and threshold imply.
+//! The result of a run: who died and how soon that was known, and how good the detectors were,
+//! beside what interval and threshold imply.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,8 @@ pub struct DetectorFindings {
     quality: Quality,
     /// By detector: where each process stands.
     views: [Vec<Place>; 2],
-    /// By detector: its last heartbeat, and of each process that it watches the last that it answered.
+    /// By detector: its last heartbeat, and of each process that it watches the last that it
+    /// answered.
     rounds: [(u32, BTreeMap<ProcessId, u32>); 2],
 }
 
@@ -32,8 +33,8 @@ struct Place {
     list: List,
     /// Since when it is on this list, in microseconds.
     since_us: u64,
-    /// Since when it is on the list of the dead, in microseconds. While it cannot be told, that is not taken
-    /// back.
+    /// Since when it is on the list of the dead, in microseconds. While it cannot be told, that is
+    /// not taken back.
     dead_since_us: Option<u64>,
 }
 
@@ -79,7 +80,8 @@ impl DetectorFindings {
         }
     }
 
-    /// Who died, when, and how long after that each detector had it on the list of the dead, if it has.
+    /// Who died, when, and how long after that each detector had it on the list of the dead, if it
+    /// has.
     fn deaths(&self) -> Vec<Death> {
         let processes = (0..self.views[0].len() as u32).map(ProcessId);
         let death = |process: ProcessId| {

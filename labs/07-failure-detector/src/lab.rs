@@ -38,22 +38,23 @@ pub struct Options {
     /// From one heartbeat to the next: `250ms`, `1s`
     #[arg(long, value_name = "TIME", default_value = "250ms", value_parser = time)]
     interval: Duration,
-    /// By how many heartbeats a process may be behind before it is suspected [default: 3, in `check` 1]
+    /// By how many heartbeats a process may be behind before it is suspected [default: 3, in
+    /// `check` 1]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=THRESHOLD_MAX))]
     threshold: Option<u32>,
-    /// How long the detectors work, in whole intervals [default: 10s, in `check` 2 intervals, with --sweep
-    /// 300]
+    /// How long the detectors work, in whole intervals [default: 10s, in `check` 2 intervals, with
+    /// --sweep 300]
     #[arg(long, value_name = "TIME", value_parser = time)]
     duration: Option<Duration>,
-    /// Many runs instead of one, for each of these thresholds: measures how good the detectors are, and plots
-    /// it. In `simulate` only
+    /// Many runs instead of one, for each of these thresholds: measures how good the detectors are,
+    /// and plots it. In `simulate` only
     #[arg(long, value_name = "K,K,...", value_delimiter = ',', conflicts_with = "threshold")]
     sweep: Vec<u32>,
     /// The shares of messages that --sweep loses [default: 10%,20%,30%]
     #[arg(long, value_name = "P,P,...", value_delimiter = ',', requires = "sweep")]
     sweep_losses: Vec<String>,
-    /// How long messages take in --sweep, in milliseconds, from almost nothing up to this: each with each
-    /// loss [default: 5]
+    /// How long messages take in --sweep, in milliseconds, from almost nothing up to this: each
+    /// with each loss [default: 5]
     #[arg(long, value_name = "MS,MS,...", value_delimiter = ',', requires = "sweep")]
     sweep_delays: Vec<u32>,
     /// How many runs --sweep makes for each threshold, loss and delay [default: 20]
@@ -79,17 +80,19 @@ const ROUNDS_MAX: u32 = 2_500_000;
 /// By how many heartbeats a process may be behind unless told otherwise.
 const THRESHOLD: u32 = 3;
 
-/// A threshold and a number of rounds at which `check` ends in seconds, and at which processes are suspected.
+/// A threshold and a number of rounds at which `check` ends in seconds, and at which processes are
+/// suspected.
 const CHECK: (u32, u32) = (1, 2);
 
 /// How many rounds a run of a sweep has: enough for some mistakes of each process.
 const SWEEP_ROUNDS: u32 = 300;
 
-/// After so many rounds a change must be known to the other detector. It is told once in each: if three in ten
-/// messages are lost, all of them are in one of 170,000 cases.
+/// After so many rounds a change must be known to the other detector. It is told once in each: if
+/// three in ten messages are lost, all of them are in one of 170,000 cases.
 const SETTLE_ROUNDS: u32 = 10;
 
-/// The largest threshold in a sweep, the most runs of each, and the longest delay in milliseconds: minutes of work.
+/// The largest threshold in a sweep, the most runs of each, and the longest delay in milliseconds:
+/// minutes of work.
 const SWEEP_MAX: u32 = 100;
 
 /// As [`SWEEP_MAX`].
@@ -98,7 +101,8 @@ const RUNS_MAX: u32 = 10_000;
 /// As [`SWEEP_MAX`].
 const DELAY_MAX: u32 = 60_000;
 
-/// How many runs a sweep makes unless told otherwise, with messages that take at most so many milliseconds.
+/// How many runs a sweep makes unless told otherwise, with messages that take at most so many
+/// milliseconds.
 const RUNS: u32 = 20;
 
 /// As [`RUNS`].
@@ -190,7 +194,8 @@ fn time(text: &str) -> Result<Duration, String> {
 }
 
 impl FailureDetectorLab {
-    /// So many processes, of which detectors set like this tell each other within [`SETTLE_ROUNDS`].
+    /// So many processes, of which detectors set like this tell each other within
+    /// [`SETTLE_ROUNDS`].
     pub fn new(processes: u32, settings: Settings) -> Self {
         Self { processes, settings, settle: SETTLE_ROUNDS, sweep: None }
     }
@@ -254,8 +259,8 @@ impl Lab for FailureDetectorLab {
         ]
     }
 
-    /// If nobody dies or is suspected: in each round one heartbeat to each process, and its answer. (Each
-    /// detector gets one from the other.)
+    /// If nobody dies or is suspected: in each round one heartbeat to each process, and its answer.
+    /// (Each detector gets one from the other.)
     fn predicted(&self) -> Predictions {
         let beats = u64::from(self.settings.rounds) * u64::from(self.processes);
         exactly([("HEARTBEAT", beats), ("ALIVE", beats)])

@@ -1,9 +1,9 @@
 //! Lab 07: heartbeats in a two-level system, and how good they are.
 //!
-//! The algorithm is in [`two_levels`]: two detectors, each with its [`heartbeats`], its [`lists`] and the
-//! [`changes`] that it tells the other. [`properties`] is what is demanded of it, [`theory`] how good a
-//! detector is that loses messages, [`quality`] how good it was. [`sweep`] measures many runs and draws them.
-//! [`screen`] shows a run while it goes on.
+//! The algorithm is in [`two_levels`]: two detectors, each with its [`heartbeats`], its [`lists`]
+//! and the [`changes`] that it tells the other. [`properties`] is what is demanded of it,
+//! [`theory`] how good a detector is that loses messages, [`quality`] how good it was. [`sweep`]
+//! measures many runs and draws them. [`screen`] shows a run while it goes on.
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,8 @@
-//! A run while it goes on, for programs: a JSON object for each change, and one for each round of a detector.
+//! A run while it goes on, for programs: a JSON object for each change, and one for each round of a
+//! detector.
 //!
-//! They say what the table of [`screen`](crate::screen) shows. Times are in seconds since the start.
+//! They say what the table of [`screen`](crate::screen) shows. Times are in seconds since the
+//! start.
 
 use labs::process::Kind;
 use serde_json::{Value, json};
@@ -8,7 +10,8 @@ use serde_json::{Value, json};
 use crate::table::{News, Table};
 use crate::two_levels::{DETECTORS, Indication};
 
-/// The event for programs, of a table that has taken note of it; nothing if it is none that they need.
+/// The event for programs, of a table that has taken note of it; nothing if it is none that they
+/// need.
 pub fn to_json(table: &Table, news: &News, at_s: f64) -> Option<Value> {
     let (detector, said) = match news {
         News::Died(process) => {

@@ -1,8 +1,9 @@
-//! A run while it goes on: a table on a terminal, a line for each change in a pipe. For programs see
-//! [`live`].
+//! A run while it goes on: a table on a terminal, a line for each change in a pipe. For programs
+//! see [`live`].
 //!
-//! The table has a row for each process. Those that are not well stand first, then those that changed last; what
-//! does not fit is counted in the last line. Everything in it comes from what the detectors say.
+//! The table has a row for each process. Those that are not well stand first, then those that
+//! changed last; what does not fit is counted in the last line. Everything in it comes from what
+//! the detectors say.
 
 use labs::lab::{Participant, Screen};
 use labs::process::ProcessId;

@@ -1,4 +1,5 @@
-//! Many simulated runs for each threshold, loss and delay: how good the detectors are, beside theory.
+//! Many simulated runs for each threshold, loss and delay: how good the detectors are, beside
+//! theory.
 //!
 //! In each run one process dies at a random moment of the last third, and the others make the
 //! detectors err. Each run is judged like any other.
@@ -104,8 +105,8 @@ pub fn sweep<L: Lab<Process = TwoLevels>>(
     })
 }
 
-/// The shortest time of a message whose longest is `delay`: a fifth, as in the network that is simulated by
-/// default.
+/// The shortest time of a message whose longest is `delay`: a fifth, as in the network that is
+/// simulated by default.
 fn shortest(delay: Duration) -> Duration {
     delay / 5
 }
@@ -229,7 +230,8 @@ impl Row {
 fn table(settings: Settings, runs: u32, rows: &[Row]) -> Vec<String> {
     let Settings { interval, rounds, .. } = settings;
     let title = format!(
-        "{runs} runs of {rounds} heartbeats for each threshold K, one every {interval:?}; times in seconds:"
+        "{runs} runs of {rounds} heartbeats for each threshold K, one every {interval:?}; times in \
+         seconds:"
     );
     let columns = [5, 7, 4, 7, 9, 7, 10, 9, 9, 7, 8, 9, 9].map(Column::Right);
     let head = [

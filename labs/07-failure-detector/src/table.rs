@@ -48,7 +48,8 @@ pub enum News {
 pub struct Standing {
     /// Which process.
     pub process: ProcessId,
-    /// The last heartbeat that was sent to it by the detector that watches it, as of that one's last round.
+    /// The last heartbeat that was sent to it by the detector that watches it, as of that one's
+    /// last round.
     pub sent: u32,
     /// The last one that it answered, as of then; nothing before the first round.
     pub answered: Option<u32>,
@@ -107,7 +108,8 @@ impl Table {
         }
     }
 
-    /// Where a process stands according to a detector; nothing if that is none, or there is no such process.
+    /// Where a process stands according to a detector; nothing if that is none, or there is no such
+    /// process.
     pub fn standing(&self, detector: ProcessId, process: ProcessId) -> Option<Standing> {
         let view = self.views.get(detector.index())?;
         let own = &self.views[watcher(process).index()];

@@ -9,8 +9,8 @@ use failure_detector::two_levels::Mistake;
 use labs::check::Options as Search;
 use labs::testing::violated;
 
-/// Each mistake, a property that names it in every simulated run, and the length of the shortest run of four
-/// processes that breaks this property alone.
+/// Each mistake, a property that names it in every simulated run, and the length of the shortest
+/// run of four processes that breaks this property alone.
 const MISTAKES: [(Mistake, &str, usize); 5] = [
     (Mistake::NeverSuspects, STRONG_COMPLETENESS, 2),
     (Mistake::SuspectsForEver, EVENTUAL_ACCURACY, 7),

@@ -17,8 +17,8 @@ fn states(system: &System<FailureDetectorLab>, search: Search) -> usize {
     outcome.states
 }
 
-/// The count is pinned: the algorithm has no other behaviour than it had. In two rounds a process comes to be
-/// suspected that is only slow, and is restored.
+/// The count is pinned: the algorithm has no other behaviour than it had. In two rounds a process
+/// comes to be suspected that is only slow, and is restored.
 #[test]
 fn every_order_holds() {
     assert_eq!(states(&checked(4, 1, 2), Search::default()), 28_588);
@@ -31,8 +31,9 @@ fn every_death_at_every_moment_holds() {
     assert_eq!(states(&checked(4, 1, 2), search), 115_352);
 }
 
-/// Messages in any order, one of them lost and one that comes twice: however the detectors err then, neither has
-/// a process on both lists or on none. Three processes, for there are many orders.
+/// Messages in any order, one of them lost and one that comes twice: however the detectors err
+/// then, neither has a process on both lists or on none. Three processes, for there are many
+/// orders.
 #[test]
 fn no_assumption_on_channels_is_needed_to_keep_the_lists() {
     let search =
@@ -40,8 +41,8 @@ fn no_assumption_on_channels_is_needed_to_keep_the_lists() {
     assert_eq!(states(&checked(3, 1, 2).judged_by(ONE_LIST), search), 164_563);
 }
 
-/// Agreement within no time at all is too much to ask of channels that lose: what is told again, is told in
-/// the next round, and there is none.
+/// Agreement within no time at all is too much to ask of channels that lose: what is told again, is
+/// told in the next round, and there is none.
 #[test]
 fn a_lost_message_takes_another_round() {
     let search = Search { losses: 1, timeouts: 2, ..Search::default() };

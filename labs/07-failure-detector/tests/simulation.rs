@@ -1,4 +1,5 @@
-//! Many seeds of the right detectors, with every fault that they are there for, and how good they are.
+//! Many seeds of the right detectors, with every fault that they are there for, and how good they
+//! are.
 
 mod common;
 
@@ -27,7 +28,8 @@ fn lists_of(run: &Run, process: u32) -> [Vec<List>; 2] {
     [0, 1].map(|detector| list_of(run, detector, process))
 }
 
-/// A plan in which each fault happens in some of the seeds, and all are over after 4 of 8 seconds: a death lasts.
+/// A plan in which each fault happens in some of the seeds, and all are over after 4 of 8 seconds:
+/// a death lasts.
 fn faults(seed: u64, processes: u32) -> String {
     let mut stream = seed;
     let mut draw = |bound: u32| (split_mix(&mut stream) % u64::from(bound)) as u32;
@@ -147,7 +149,8 @@ fn a_process_that_flaps_is_restored_each_time() {
     assert_eq!(lists_of(&run, 3), [[List::Alive], [List::Alive]]);
 }
 
-/// Delays beyond the threshold: a detector that is complete cannot be accurate. It is again, once they are over.
+/// Delays beyond the threshold: a detector that is complete cannot be accurate. It is again, once
+/// they are over.
 #[test]
 fn accuracy_needs_delays_below_the_bound() {
     let latency = |ms: u64| Duration::from_millis(ms)..=Duration::from_millis(ms);

@@ -28,9 +28,11 @@ pub enum Mistake {
     IgnoresClock,
     /// Users learn nothing from the stamps of what they read.
     LearnsNothing,
-    /// Users take what the stamp says of mails to others for mails to themselves, and wait for them.
+    /// Users take what the stamp says of mails to others for mails to themselves, and wait for
+    /// them.
     WaitsForOthers,
-    /// Everyone takes a mail that was sent again for a new one. It shows where messages are lost or doubled.
+    /// Everyone takes a mail that was sent again for a new one. It shows where messages are lost or
+    /// doubled.
     TakesTwice,
     /// Servers acknowledge what is not in stable storage. It shows where servers restart.
     AcksTooEarly,

@@ -1,8 +1,9 @@
-//! Causal delivery: nobody reads a mail before another one to the same reader that happened before it.
+//! Causal delivery: nobody reads a mail before another one to the same reader that happened before
+//! it.
 //!
-//! This is the causal order of Birman and Joseph (1987) for messages from one process to some others, as
-//! Raynal, Schiper and Toueg (1991) state it. Happened-before is followed among writing and reading
-//! themselves, and by no clock of the algorithm's: see `mails`.
+//! This is the causal order of Birman and Joseph (1987) for messages from one process to some
+//! others, as Raynal, Schiper and Toueg (1991) state it. Happened-before is followed among writing
+//! and reading themselves, and by no clock of the algorithm's: see `mails`.
 
 use labs::verdict::{Check, End, Judgement, Violation, Watch, Witness, counted};
 

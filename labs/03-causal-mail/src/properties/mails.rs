@@ -1,10 +1,11 @@
 //! What happened before what, among mails: what the monitors of causal delivery share.
 //!
-//! A mail has a number, and those it is addressed to are known before the run. A mail happened before another
-//! if its writer wrote it before the other, or if it was read, by somebody who then wrote, directly or through
-//! others. So each process has a past, a set of mails: writing a mail keeps the writer's past with it, and
-//! reading it adds that past to the reader's. This is happened-before by its definition, among writing and
-//! reading and nothing else: it knows no clock, and so can judge one.
+//! A mail has a number, and those it is addressed to are known before the run. A mail happened
+//! before another if its writer wrote it before the other, or if it was read, by somebody who then
+//! wrote, directly or through others. So each process has a past, a set of mails: writing a mail
+//! keeps the writer's past with it, and reading it adds that past to the reader's. This is
+//! happened-before by its definition, among writing and reading and nothing else: it knows no
+//! clock, and so can judge one.
 //!
 //! Cost: a bit for each pair of mails.
 
@@ -18,8 +19,8 @@ use crate::causal_mail::Indication;
 /// The most mails of one run: their pasts then take 32 MiB at the most.
 pub const MAILS_MAX: u32 = 16_384;
 
-/// Whom each mail is addressed to, by its number. All monitors of one search share it, so it is no part of
-/// a hash.
+/// Whom each mail is addressed to, by its number. All monitors of one search share it, so it is no
+/// part of a hash.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Addressees(Arc<[Vec<ProcessId>]>);
 
@@ -37,8 +38,8 @@ impl Addressees {
         self.of(mail).contains(&process)
     }
 
-    /// Whether an indication tells of a mail that does not exist. What stands in a file may do so, and is not
-    /// judged.
+    /// Whether an indication tells of a mail that does not exist. What stands in a file may do so,
+    /// and is not judged.
     pub(super) fn is_stray(&self, indication: &Indication) -> bool {
         match *indication {
             Indication::Wrote(mail) | Indication::Arrived(mail) | Indication::Read(mail) => {

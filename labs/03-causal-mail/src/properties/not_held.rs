@@ -1,5 +1,5 @@
-//! Nothing is held without need: a mail that has arrived is read in the same step in which the last mail
-//! before it is read, or in which it arrives itself.
+//! Nothing is held without need: a mail that has arrived is read in the same step in which the last
+//! mail before it is read, or in which it arrives itself.
 //!
 //! Without this, holding everything for ever would be a correct way to keep the causal order.
 

@@ -1,8 +1,8 @@
 //! What two failure detectors did and said: the book that their monitors keep.
 //!
-//! The monitors do not believe the algorithm's own counters. A heartbeat carries the number of its round as
-//! its tag; whoever receives it lets its answer carry the same. So it is known of each process which heartbeat
-//! it answered, and that the answer arrived: from happened-before alone.
+//! The monitors do not believe the algorithm's own counters. A heartbeat carries the number of its
+//! round as its tag; whoever receives it lets its answer carry the same. So it is known of each
+//! process which heartbeat it answered, and that the answer arrived: from happened-before alone.
 
 use labs::process::ProcessId;
 use labs::trace::{Happening, Noted};
@@ -128,7 +128,8 @@ impl Book {
         self.view(detector).on[process.index()]
     }
 
-    /// Whether a detector has a process where it is for so many rounds that the other one must know.
+    /// Whether a detector has a process where it is for so many rounds that the other one must
+    /// know.
     pub(super) fn is_settled(&self, detector: ProcessId, process: ProcessId) -> bool {
         self.view(detector).age[process.index()] >= self.age_max
     }

@@ -1,8 +1,9 @@
-//! Eventual accuracy of two failure detectors: in the end no detector suspects a process that answers it.
+//! Eventual accuracy of two failure detectors: in the end no detector suspects a process that
+//! answers it.
 //!
 //! *Answers* means that an answer to one of the last heartbeats has arrived: to one within the threshold. A
-//! process that is stopped, cut off, or too slow is suspected rightly, though it did not die: no detector
-//! could know better.
+//! process that is stopped, cut off, or too slow is suspected rightly, though it did not die: no
+//! detector could know better.
 
 use labs::process::ProcessId;
 use labs::trace::{Happening, Noted};

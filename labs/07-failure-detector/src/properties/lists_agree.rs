@@ -1,9 +1,9 @@
-//! The lists of two failure detectors agree when quiet: what one has found out, the other knows too, once it had
-//! the time to be told.
+//! The lists of two failure detectors agree when quiet: what one has found out, the other knows
+//! too, once it had the time to be told.
 //!
 //! *Quiet* means: both live, neither suspects the other, and the last change of a process is some rounds
-//! ago. A suspicion of the last moment need not have arrived. While one detector suspects the other, its lists
-//! say "unknown" of the other's processes, and are not compared.
+//! ago. A suspicion of the last moment need not have arrived. While one detector suspects the
+//! other, its lists say "unknown" of the other's processes, and are not compared.
 
 use labs::process::ProcessId;
 use labs::trace::Happening;
@@ -19,8 +19,8 @@ pub struct ListsAgree {
 }
 
 impl ListsAgree {
-    /// Watches lists on which so many processes stand as living. `settle`: after how many rounds the other
-    /// detector must know.
+    /// Watches lists on which so many processes stand as living. `settle`: after how many rounds
+    /// the other detector must know.
     pub fn new(processes: u32, settle: u32) -> Self {
         Self { seen: Book::new(processes, settle) }
     }
@@ -45,8 +45,8 @@ impl ListsAgree {
     }
 }
 
-/// No event breaks it: who does not know yet may be told. Messages do not matter: what was told must have
-/// arrived.
+/// No event breaks it: who does not know yet may be told. Messages do not matter: what was told
+/// must have arrived.
 impl Watch<Indication> for ListsAgree {
     fn on_indication(&mut self, at: Witness, indication: &Indication) -> Check {
         self.seen.on_indication(at.process, indication);

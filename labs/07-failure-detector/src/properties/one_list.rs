@@ -1,8 +1,8 @@
 //! Every process is on exactly one list of each failure detector, at every moment.
 //!
-//! Each change says on which lists the process stands after it, and each round how many stand on each list:
-//! the sums must be those of the changes, and together all processes. So a list that changed in silence shows
-//! too.
+//! Each change says on which lists the process stands after it, and each round how many stand on
+//! each list: the sums must be those of the changes, and together all processes. So a list that
+//! changed in silence shows too.
 
 use labs::process::ProcessId;
 use labs::trace::Noted;

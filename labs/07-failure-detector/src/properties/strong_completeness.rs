@@ -1,12 +1,13 @@
-//! Strong completeness of two failure detectors: in the end every process that died is suspected by every
-//! detector that lives.
+//! Strong completeness of two failure detectors: in the end every process that died is suspected by
+//! every detector that lives.
 //!
-//! A detector cannot tell a process that died from one that is silent, so more is demanded, and in every round:
-//! a process that is behind by more than the threshold is suspected by the detector that watches it,
-//! whatever became of it. That makes the bound on the time of detection a property of every run.
+//! A detector cannot tell a process that died from one that is silent, so more is demanded, and in
+//! every round: a process that is behind by more than the threshold is suspected by the detector
+//! that watches it, whatever became of it. That makes the bound on the time of detection a property
+//! of every run.
 //!
-//! At the end, the other detector must know too, unless there was no time to tell it. The processes of a detector
-//! that is suspected itself may be unknown instead: nobody watches them.
+//! At the end, the other detector must know too, unless there was no time to tell it. The processes
+//! of a detector that is suspected itself may be unknown instead: nobody watches them.
 
 use labs::process::ProcessId;
 use labs::trace::{Happening, Noted};
@@ -23,8 +24,8 @@ pub struct StrongCompleteness {
 }
 
 impl StrongCompleteness {
-    /// Watches so many processes, which may be behind by `threshold` heartbeats. `settle`: after how many
-    /// rounds the other detector must know.
+    /// Watches so many processes, which may be behind by `threshold` heartbeats. `settle`: after
+    /// how many rounds the other detector must know.
     pub fn new(processes: u32, threshold: u32, settle: u32) -> Self {
         Self { seen: Book::new(processes, settle), threshold: threshold.into() }
     }
@@ -37,7 +38,8 @@ impl StrongCompleteness {
         let Some(process) = seen.watched_by(detector).find(is_missed) else { return Ok(()) };
         let behind = seen.behind(detector, process);
         let what = format!(
-            "{detector} does not suspect {process}, which is {behind} heartbeats behind; the threshold is {}",
+            "{detector} does not suspect {process}, which is {behind} heartbeats behind; the \
+             threshold is {}",
             self.threshold
         );
         Violation::check(what, [at])

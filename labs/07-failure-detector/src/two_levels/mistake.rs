@@ -1,6 +1,7 @@
 //! Detectors that are wrong, one mistake each: what the properties must notice.
 //!
-//! Both detectors make the mistake. Watched processes only answer, and there is little to do wrong in that.
+//! Both detectors make the mistake. Watched processes only answer, and there is little to do wrong
+//! in that.
 
 use labs::mutant;
 use labs::process::{Context, Effect, Event, EventOf};
