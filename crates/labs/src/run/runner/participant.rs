@@ -216,9 +216,7 @@ impl Attendant {
                 }
                 net.stop();
             }
-            Act::End => {
-                net.stop();
-            }
+            Act::End => net.stop(),
         }
     }
 
