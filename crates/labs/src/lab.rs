@@ -208,7 +208,7 @@ pub struct Deployment<L: Lab> {
     pub application: fn(&L, &Place) -> io::Result<BoxedApplication<L>>,
     /// Puts into a process what stable storage kept of it, if it was there before: called on its machine,
     /// whenever it starts. An error says in one line what is wrong with what was kept, and what to do.
-    pub restore: fn(&L, &Place, L::Process) -> Result<L::Process, String>,
+    pub restore: Restore<L, L::Process>,
     /// A process to connect to, if the indication says so.
     pub contact: fn(&IndicationOf<L>) -> Option<&Contact>,
     /// Whether the indication says that the process has done all it has to do: unless told otherwise, one
@@ -242,6 +242,9 @@ impl<L: Lab> Deployment<L> {
         }
     }
 }
+
+/// Puts into the process of a lab what stable storage kept of it.
+pub type Restore<L, P> = fn(&L, &Place, P) -> Result<P, String>;
 
 /// How a real run ended, for what it left behind.
 #[derive(Clone, Copy, Debug)]

@@ -257,8 +257,7 @@ impl<L: Lab> Planned for PlannedLab<L> {
 
     fn check(&self, options: &check::Options, progress: &mut dyn FnMut(usize)) -> Checked {
         let properties = self.lab.properties();
-        let outcome =
-            check::check(self.all(), self.requests(), &properties, options, |n| progress(n));
+        let outcome = check::check(self.all(), self.requests(), &properties, options, progress);
         Checked {
             states: outcome.states,
             max_depth: outcome.max_depth,

@@ -217,9 +217,7 @@ impl Attendant {
                 }
                 net.stop();
             }
-            Act::End => {
-                net.stop();
-            }
+            Act::End => net.stop(),
         }
     }
 
