@@ -21,7 +21,12 @@ pub struct EarlierFirst {
 }
 
 impl Watch<Indication> for EarlierFirst {
-    fn on_send(&mut self, at: Witness, to: ProcessId, message: &dyn Noted) -> Result<u64, Violation> {
+    fn on_send(
+        &mut self,
+        at: Witness,
+        to: ProcessId,
+        message: &dyn Noted,
+    ) -> Result<u64, Violation> {
         let (me, own) = (at.process, self.own.get(&at.process));
         match message.get::<Message>().as_deref() {
             Ok(Message::Ask { at }) => _ = self.own.insert(me, (*at, me)),
