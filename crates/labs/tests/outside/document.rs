@@ -1,7 +1,7 @@
 //! A document that holds the files of a project, and commands with what they print.
 //!
-//! A block below a line such as "`src/main.rs`:" is a file. A block of `sh` holds commands; a block of
-//! `text` right after it is what they print.
+//! A block below a line such as "`src/main.rs`:" is a file. A block of `sh` holds commands; a
+//! block of `text` right after it is what they print.
 
 use std::collections::BTreeMap;
 
@@ -49,8 +49,8 @@ impl Document {
     }
 }
 
-/// What a report prints, without what differs from run to run: times, seeds, names, pids, paths. Columns
-/// may be wider.
+/// What a report prints, without what differs from run to run: times, seeds, names, pids, paths.
+/// Columns may be wider.
 pub(crate) fn masked(printed: &str) -> Vec<String> {
     printed.lines().map(masked_line).filter(|line| !line.is_empty()).collect()
 }
@@ -72,8 +72,9 @@ fn masked_line(line: &str) -> String {
 
 #[test]
 fn files_and_commands_are_found() {
-    let text = "a\n\n`b`:\n\n```rust\nc\n\nd\n```\n\n```rust\ne\n```\n```sh\nf\ng\n```\n\n```text\nh\n```\n";
-    let Document { files, commands } = Document::cut(text);
+    let file = "a\n\n`b`:\n\n```rust\nc\n\nd\n```\n\n```rust\ne\n```\n";
+    let commands = "```sh\nf\ng\n```\n\n```text\nh\n```\n";
+    let Document { files, commands } = Document::cut(&format!("{file}{commands}"));
     assert_eq!(files, BTreeMap::from([("b".to_owned(), "c\n\nd\n".to_owned())]));
     let printed = Some("h\n".to_owned());
     assert_eq!(commands, [("f".to_owned(), None), ("g".to_owned(), printed)]);

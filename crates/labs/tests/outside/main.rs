@@ -1,4 +1,5 @@
-//! Labs in repositories of their own, which depend on this crate by its path: nothing here knows them.
+//! Labs in repositories of their own, which depend on this crate by its path: nothing here knows
+//! them.
 
 mod document;
 mod project;

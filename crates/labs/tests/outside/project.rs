@@ -1,8 +1,8 @@
 //! A cargo project in a temporary folder, far from this workspace.
 //!
-//! It has a lock file of its own, a copy of the workspace's, and the profiles of the workspace. So all
-//! libraries that the workspace was built with are used again, from the same target folder; only the two
-//! crates of the workspace are built once more.
+//! It has a lock file of its own, a copy of the workspace's, and the profiles of the workspace. So
+//! all libraries that the workspace was built with are used again, from the same target folder;
+//! only the two crates of the workspace are built once more.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,8 +12,8 @@ use std::process::Command;
 use labs::testing::Program;
 use tempfile::TempDir;
 
-/// The features that the tests of a lab need. Its program is built with them too, and thus from the same
-/// library.
+/// The features that the tests of a lab need. Its program is built with them too, and thus from
+/// the same library.
 const FEATURES: &str = "--features labs/script,labs/testing";
 
 /// A project whose package, library and program have one name.
@@ -23,8 +23,8 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// A project of these files, in which the library that the workspace has at `library` is found where it
-    /// is.
+    /// A project of these files, in which the library that the workspace has at `library` is found
+    /// where it is.
     pub(crate) fn new(
         name: &'static str,
         library: &str,
@@ -61,8 +61,8 @@ impl Project {
         self.folder.path().join(path).to_str().unwrap().to_owned()
     }
 
-    /// Runs a line of a shell in the folder, and returns what it prints. It fails if the program says
-    /// something else by its exit status than `violated`.
+    /// Runs a line of a shell in the folder, and returns what it prints. It fails if the program
+    /// says something else by its exit status than `violated`.
     pub(crate) fn run(&self, line: &str, violated: bool) -> String {
         let line = line.replace("cargo run", &format!("cargo run {FEATURES}"));
         let mut command = Command::new("sh");

@@ -8,8 +8,8 @@ use labs::verdict::{Check, End, Judgement, Violation, Watch, Witness};
 
 use crate::ricart_agrawala::{Indication, Message};
 
-/// Nobody agrees to a later request: a process agrees only if it does not wait, and is not inside, with
-/// an earlier request of its own.
+/// Nobody agrees to a later request: a process agrees only if it does not wait, and is not inside,
+/// with an earlier request of its own.
 ///
 /// All of it happens at one process, so no clock is needed to see it.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
