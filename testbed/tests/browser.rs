@@ -666,9 +666,10 @@ fn no_text_of_a_trace_becomes_part_of_the_page() {
     let folder = TempDir::with_prefix("view-").expect("there is a folder for them");
     let mut file = File::create(folder.path().join("t.jsonl")).expect("it can be made");
     let header = json!({
-        "trace": 1, "lab": hostile, "verb": hostile, "run": hostile, "processes": 2, "seed": 1,
+        "trace": 2, "lab": hostile, "verb": hostile, "run": hostile, "processes": 2, "seed": 1,
         "arguments": [hostile], "clocks": false,
-        "properties": [{ "property": "one_token", "created": hostile, "message": hostile }],
+        "properties": [{ "name": hostile, "kind": "safety", "pattern": { "never": { "says": "Nothing" } } }],
+        "meaning": { "tokens": [[hostile, hostile]] },
     });
     let message = json!({ "id": "0-1", "kind": hostile, "text": hostile, "bytes": 1 });
     let note = json!({ "kind": hostile, "text": hostile });

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::process::{Command, Output};
 
-const HEADER: &str = r#"{"trace":1,"lab":"any","verb":"simulate","run":"r","processes":2,"seed":1,"arguments":[],
-"properties":[{"property":"mutual_exclusion","enter":"Entered","exit":"Left"},{"property":"entries","enter":"Entered","times":1}]}"#;
+const HEADER: &str = r#"{"trace":2,"lab":"any","verb":"simulate","run":"r","processes":2,"seed":1,"arguments":[],
+"properties":[{"name":"mutual exclusion","kind":"safety","pattern":{"pairwise_ordered":{"enter":"Entered","exit":"Left"}}},{"name":"every process enters","kind":"liveness","pattern":{"each":{"says":"Entered","times":{"exactly":1}}}}]}"#;
 
 fn event(process: u32, n: u32, rest: &str) -> String {
     format!(r#"{{"process":{process},"n":{n},"lamport":{n},"at_us":{n},{rest}}}"#)
@@ -95,7 +95,7 @@ fn a_header_that_nobody_can_judge_is_refused() {
     }
 }
 
-const FIFO: &str = r#"{"property":"fifo"},"#;
+const FIFO: &str = r#"{"name":"FIFO","kind":"safety","pattern":"fifo"},"#;
 
 #[test]
 fn what_no_run_can_do_is_named_with_its_line() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-const HEADER: &str = r#"{"trace":1,"lab":"any","verb":"simulate","run":"r","processes":2,"seed":1,"arguments":[],"properties":[{"property":"exactly_once"}]}"#;
+const HEADER: &str = r#"{"trace":2,"lab":"any","verb":"simulate","run":"r","processes":2,"seed":1,"arguments":[],"properties":[{"name":"exactly-once delivery","kind":"liveness","pattern":"exactly_once"}]}"#;
 const INIT: &str = r#"{"process":0,"n":1,"clock":[1,0],"lamport":1,"at_us":0,"event":"init"}"#;
 const SEND: &str = r#"{"process":0,"n":2,"clock":[2,0],"lamport":2,"at_us":1,"event":"send","peer":1,"message":{"id":"0-2","kind":"ASK","text":"Ask","bytes":4}}"#;
 const RECEIVE: &str = r#"{"process":1,"n":1,"clock":[2,1],"lamport":3,"at_us":2,"event":"receive","peer":0,"message":{"id":"0-2","kind":"ASK","text":"Ask","bytes":4}}"#;

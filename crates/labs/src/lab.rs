@@ -253,7 +253,7 @@ pub struct Remains {
 }
 
 /// Who starts whom.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, clap::ValueEnum)]
 pub enum Launch {
     /// The launcher starts all participants.
     #[default]

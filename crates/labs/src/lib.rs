@@ -28,7 +28,6 @@ pub mod said;
 pub mod script;
 pub mod shared_file;
 pub mod simulate;
-pub mod snapshot;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text;

@@ -129,11 +129,13 @@ impl<L: Lab> Course for CourseOf<L> {
                     .value_parser(clap::value_parser!(L::Mistake)),
             ),
         };
-        L::Options::augment_args(verb)
+        // What is said of the options in the source is not what the verb is about.
+        let about = verb.get_about().cloned().unwrap_or_default();
+        L::Options::augment_args(verb).about(about)
     }
 
     fn plan(&self, matches: &ArgMatches, world: &World) -> anyhow::Result<Box<dyn Planned>> {
-        let options = L::Options::from_arg_matches(matches)?;
+        let options = L::Options::from_arg_matches(matches).map_err(usage)?;
         let mistake = matches.try_get_one::<L::Mistake>(BROKEN).ok().flatten().cloned();
         let lab = L::plan(options, world).map_err(anyhow::Error::msg)?;
         Ok(Box::new(PlannedLab { lab, mistake }))
@@ -219,9 +221,8 @@ impl<L: Lab> Planned for PlannedLab<L> {
     }
 
     fn written(&self) -> serde_json::Result<(Value, Option<Value>)> {
-        let written = |value: String| serde_json::from_str(&value);
         let mistake = self.mistake.as_ref().map(serde_json::to_string).transpose()?;
-        Ok((written(serde_json::to_string(&self.lab)?)?, mistake.map(written).transpose()?))
+        Ok((parsed(serde_json::to_string(&self.lab)?)?, mistake.map(parsed).transpose()?))
     }
 
     fn deployed(&self) -> Deployed {
@@ -280,6 +281,15 @@ impl<L: Lab> Planned for PlannedLab<L> {
         let all = places.iter().map(|place| self.process(place)).collect();
         Box::new(Replay::<ProcessOf<L>>::new(all, luck, has_clock))
     }
+}
+
+fn parsed(json: String) -> serde_json::Result<Value> {
+    serde_json::from_str(&json)
+}
+
+/// A usage error, as what the command line reports.
+fn usage(error: clap::Error) -> anyhow::Error {
+    error.into()
 }
 
 /// Findings that are told of noted values.
@@ -415,7 +425,7 @@ impl<P: Process> Shortest for Counterexample<P> {
     }
 
     fn broken(&self) -> Vec<Assumption> {
-        Self::broken(self).into_iter().collect()
+        Self::broken(self)
     }
 
     fn save(&self, header: &Header, to: Box<dyn Write>) -> io::Result<()> {

@@ -465,3 +465,31 @@ pub fn split_mix(state: &mut u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+    enum Told {
+        RollCall(Vec<String>),
+        Entered,
+        Joined { at: u32 },
+    }
+
+    #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+    #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+    enum Message {
+        RollCall(Vec<String>),
+        #[strum(serialize = "HELLO")]
+        Greeting,
+    }
+
+    #[test]
+    fn a_kind_is_the_name_of_the_variant_and_never_its_fields() {
+        let names = [Told::RollCall(vec!["a".to_owned()]), Told::Entered, Told::Joined { at: 1 }];
+        assert_eq!(names.map(|told| told.kind()), ["RollCall", "Entered", "Joined"]);
+        let names = [Message::RollCall(Vec::new()), Message::Greeting];
+        assert_eq!(names.map(|message| message.kind()), ["ROLL_CALL", "HELLO"]);
+    }
+}

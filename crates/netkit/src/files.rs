@@ -97,8 +97,8 @@ pub fn into_text(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(wrong)
 }
 
-/// The same path from whatever folder it is looked at, as a daemon needs it. Links are not followed,
-/// and nothing has to be there.
+/// The same path from whatever folder it is looked at, as a daemon needs it. Links are not
+/// followed, and nothing has to be there.
 ///
 /// # Errors
 ///

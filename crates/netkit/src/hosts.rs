@@ -55,7 +55,7 @@ pub const MAX_NAME: usize = 255;
 /// One machine, as `hosts.txt` names it.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Host {
-    /// Who to log in as; without it `~/.ssh/config` decides, then the name of the user here.
+    /// The user to log in as; without it `~/.ssh/config` decides, then the name of the user here.
     pub user: Option<String>,
     /// The name or address to reach it at, without brackets; it may be an alias of `~/.ssh/config`.
     pub name: String,
@@ -206,7 +206,7 @@ pub enum HostsError {
     /// The file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
@@ -214,13 +214,13 @@ pub enum HostsError {
     /// The file is longer than [`MAX_FILE`].
     #[error("{} is longer than {MAX_FILE} bytes; is it a list of machines?", path.display())]
     TooLong {
-        /// The file.
+        /// The file that is too long.
         path: PathBuf,
     },
     /// What is in the file cannot be used.
     #[error("{}: {source}", path.display())]
     In {
-        /// The file.
+        /// The file that was read.
         path: PathBuf,
         /// What is wrong in it.
         source: Box<HostsError>,

@@ -87,14 +87,14 @@ pub enum LaunchEvent {
         ranks: Vec<u32>,
         /// On which machine, as the placement names it.
         host: usize,
-        /// Why.
+        /// The reason, with what to do about it.
         error: LaunchError,
     },
-    /// A step is done, which takes long enough to tell somebody who waits.
+    /// A step is done that takes long, so that a person who waits can be told.
     Progress {
         /// On which machine, as the placement names it.
         host: usize,
-        /// The step.
+        /// The step that is done.
         stage: Stage,
     },
 }
@@ -103,7 +103,7 @@ pub enum LaunchEvent {
 /// of the SSH connection to it, or 127.0.0.1.
 pub type JobFor<'a> = dyn Fn(u32, IpAddr) -> Job + Sync + 'a;
 
-/// Whom a launch reports to; called from several threads.
+/// The function that a launch reports to; it is called from several threads.
 pub type Report<'a> = dyn Fn(LaunchEvent) + Sync + 'a;
 
 /// Starts every rank: rank `r` on the machine of index `placement[r]`. Returns when each was

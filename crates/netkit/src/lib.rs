@@ -97,7 +97,7 @@
 //! connection to [`Outgoing::Member`] prove to each other that they know it, and which rank each
 //! has, before the service hears of the connection. Everybody else is closed within a deadline and
 //! logged, and takes up a bounded number of places, the oldest of which is given away first. With
-//! [`Admission::Either`] anybody may come in as well, who then has no rank.
+//! [`Admission::Either`] anybody else may come in as well, without a rank.
 //!
 //! ```
 //! # use netkit::{CloseReason, ConnectionId, Limits, Net, Peer, Service};

@@ -63,8 +63,8 @@ mod run;
 mod start;
 mod target;
 
-/// The address of a machine's SSH server, as the host file and the configuration name it. Nothing is sent
-/// to it.
+/// The address of a machine's SSH server, as the host file and the configuration name it. Nothing
+/// is sent to it.
 ///
 /// # Errors
 ///

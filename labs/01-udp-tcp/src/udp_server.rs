@@ -1,14 +1,14 @@
 //! A server that shows the datagrams it receives.
 //!
-//! It knows nothing of who sends: there is no connection, only an address on each datagram, which
-//! anybody may have written there. So there is nothing to accept and nothing to close, and one
-//! socket hears all the world.
+//! It does not know the sender: there is no connection, only an address on each datagram, and
+//! anybody may have written that address there. So there is nothing to accept and nothing to close,
+//! and one socket hears the whole world.
 //!
 //! A datagram is received whole or cut: what does not fit the buffer is gone, for the next call
 //! returns the *next* datagram. Most programs never notice. This one asks Linux for the true length
 //! (`MSG_TRUNC`, recv(2)) and says how much was lost.
 //!
-//! What it cannot see are the datagrams that never reached it: lost on the way, or dropped because its
+//! It cannot see datagrams that never reached it: they were lost on the way, or dropped because its
 //! receive buffer was full (`ss -lunm` counts the latter, after `d`).
 
 use std::io::{IoSliceMut, Write};
@@ -66,7 +66,8 @@ pub fn serve(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
     let mut served = Served::default();
     let mut drained = true;
     loop {
-        // Readiness is told once; what was not read then must be asked for without waiting.
+        // The system reports readiness once. If not everything was read then, ask again without
+        // waiting.
         let timeout = (!drained).then_some(std::time::Duration::ZERO);
         if let Err(error) = poll.poll(&mut events, timeout)
             && error.kind() != std::io::ErrorKind::Interrupted

@@ -7,16 +7,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use labs::cli::Tool;
 use labs::files;
-use labs::lab::{Application, Place};
+use labs::lab::{Application, Place, Tool};
 use labs::process::ProcessId;
 use labs::run::Key;
 use labs::run::solo::{self, Role as Solo};
 
 use crate::client::Client;
 use crate::coordinator::Coordinator;
-use crate::mutex::{COORDINATOR, Indication, Mutex, Request, Times};
+use crate::messages::{COORDINATOR, Indication, Request, Times};
+use crate::mutex::Mutex;
 use crate::shared_file::SharedFile;
 use crate::state_file::{self, StateFile};
 
@@ -105,14 +105,19 @@ impl Tool for Role {
 
 fn coordinator(arguments: &CoordinatorArguments) -> anyhow::Result<()> {
     let key = Key::read_or_create(&arguments.secret.secret)?;
-    let times = Times { lease: Duration::from_millis(arguments.lease), ..Times::default() };
     let state = arguments.state.as_deref().map(files::absolute).transpose()?;
-    let mut coordinator = Coordinator::new(times, state.is_some());
-    if let Some(path) = &state
-        && let Some(book) = state_file::load(path).map_err(anyhow::Error::msg)?
-    {
-        say(&format!("goes on after token {}, with {} in the line", book.token, book.line.len()));
-        coordinator = coordinator.with_book(book);
+    let times = Times { lease: Duration::from_millis(arguments.lease), ..Times::default() };
+    let mut coordinator = Coordinator::new(times);
+    if let Some(path) = &state {
+        let stored = state_file::load(path).map_err(anyhow::Error::msg)?;
+        if let Some(book) = &stored {
+            say(&format!(
+                "goes on after token {}, with {} in the line",
+                book.token,
+                book.line.len()
+            ));
+        }
+        coordinator = coordinator.with_book(stored.unwrap_or_default());
     }
     let role = Solo {
         group: GROUP.to_owned(),

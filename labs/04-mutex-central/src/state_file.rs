@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use labs::files::{self, LocalDisk};
 use labs::lab::Application;
 
-use crate::coordinator::Book;
-use crate::mutex::{Indication, Request};
+use crate::book::Book;
+use crate::messages::{Indication, Request};
 
 /// The largest file that is read, in bytes: the wishes of a hundred thousand clients.
 const BOOK_MAX: u64 = 8 << 20;
@@ -72,7 +72,7 @@ mod tests {
     use labs::process::ProcessId;
 
     use super::*;
-    use crate::coordinator::Wish;
+    use crate::book::Wish;
 
     #[test]
     fn what_was_stored_is_loaded() {

@@ -14,7 +14,7 @@
 //!
 //! A file is there whole or not at all ([`labs::files`]), so a file that is not whole was damaged later, and
 //! nothing goes on from it. A wave is *complete* when the files of all its processes are there. No process
-//! knows that, and none needs to: who looks at the folder sees it, and how many there must be stands in each
+//! knows that, and none needs to: the folder shows it, and how many there must be stands in each
 //! name. What belongs to a wave that is not complete is discarded when processes go on from an earlier one.
 //!
 //! **One execution a wave.** A process that goes on from wave 2 may come to a wave 3 again, and in the folder
@@ -29,13 +29,13 @@ use std::path::{Path, PathBuf};
 
 use labs::files::{self, Disk, LocalDisk, UNFINISHED};
 use labs::process::ProcessId;
-use labs::snapshot::Wave;
 use labs::text::counted;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::bank::MONEY_MAX;
-use crate::snapshot::Recording;
+use crate::snapshot::{Recording, Worth as _};
+use crate::wave::Wave;
 use crate::work::{Message, State, Work};
 
 /// The version of the format.
@@ -54,7 +54,7 @@ const PROCESSES_MAX: u32 = 1_024;
 /// nor the sum of a wave overflows.
 const WORTH_MAX: u64 = MONEY_MAX * PROCESSES_MAX as u64;
 
-/// No process counts so far, and who goes on from there still can.
+/// No process counts so far, and one that goes on from there still can.
 const COUNT_MAX: u64 = 1 << 62;
 
 /// How many waves that are discarded are told of one by one.
@@ -126,7 +126,11 @@ impl Checkpoint {
         processes: u32,
         execution: String,
     ) -> Self {
-        let messages = |messages: &[(u64, Message)]| messages.iter().map(|(_, m)| *m).collect();
+        let others = (0..processes).map(ProcessId).filter(|&other| other != process);
+        let of_channel = |from: ProcessId| {
+            let messages = recording.channels.get(&from).into_iter().flatten();
+            (from, messages.map(|(_, message)| *message).collect())
+        };
         Self {
             wave: recording.wave,
             process,
@@ -134,11 +138,7 @@ impl Checkpoint {
             execution,
             state: recording.state.state(),
             held: recording.held.clone(),
-            channels: recording
-                .channels
-                .iter()
-                .map(|(&from, channel)| (from, messages(&channel.messages)))
-                .collect(),
+            channels: others.map(of_channel).collect(),
         }
     }
 
@@ -151,7 +151,7 @@ impl Checkpoint {
     pub fn messages_worth(&self) -> u64 {
         let held = self.held.iter().map(|(_, message)| message);
         let all = held.chain(self.channels.values().flatten());
-        all.map(<Work as crate::snapshot::Worth>::worth_of).fold(0, u64::saturating_add)
+        all.map(Work::worth_of).fold(0, u64::saturating_add)
     }
 
     /// The name of its file.

@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use labs::files::{self, LocalDisk};
 use labs::process::ProcessId;
+use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Folder;
 
@@ -170,7 +171,7 @@ impl Drop for Held {
 }
 
 /// Which execution writes into a folder.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Owner {
     /// Its name: a random word.
     pub execution: String,

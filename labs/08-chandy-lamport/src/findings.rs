@@ -6,19 +6,19 @@
 
 use std::collections::BTreeMap;
 
-use labs::lab::{Findings, Summary};
+use labs::lab::{Findings, Lab as _, Summary};
 use labs::process::ProcessId;
-use labs::snapshot::{Recorded, Wave};
-use labs::trace::Noted;
 use serde_json::json;
 
-use crate::lab::Options;
-use crate::snapshot::Protocol;
+use crate::lab::ChandyLamportLab;
+use crate::snapshot::{Indication, Protocol};
+use crate::wave::Wave;
+use crate::work::Work;
 
 /// What the result is made from.
 #[derive(Debug)]
 pub struct SnapshotFindings {
-    options: Options,
+    lab: ChandyLamportLab,
     processes: Vec<OfProcess>,
 }
 
@@ -34,10 +34,10 @@ struct OfProcess {
     recording: Times,
     writing: Times,
     blocked: Times,
-    /// How many messages it recorded as in transit.
-    in_transit: u64,
+    /// How many messages it recorded as in transit; nothing before it has recorded any wave.
+    in_transit: Option<u64>,
     /// How many recorded messages it received when it went on.
-    received_again: u64,
+    received_again: Option<u64>,
 }
 
 /// Some spans of time, in microseconds.
@@ -63,23 +63,48 @@ impl Times {
         }
     }
 
-    fn mean_ms(self) -> f64 {
-        if self.spans == 0 { 0.0 } else { self.sum as f64 / self.spans as f64 / 1_000.0 }
+    /// The mean and the longest, in milliseconds, if there is any.
+    fn ms(self) -> Option<(f64, f64)> {
+        let mean = self.sum as f64 / self.spans as f64 / 1_000.0;
+        (self.spans > 0).then_some((mean, self.longest as f64 / 1_000.0))
     }
 
-    fn longest_ms(self) -> f64 {
-        self.longest as f64 / 1_000.0
+    fn words(self) -> (String, String) {
+        match self.ms() {
+            Some((mean, longest)) => (format!("{mean:.3} ms"), format!("{longest:.3}")),
+            None => (NOT_MEASURED.to_owned(), NOT_MEASURED.to_owned()),
+        }
     }
 
     fn json(self) -> serde_json::Value {
-        json!({ "mean": self.mean_ms(), "max": self.longest_ms() })
+        let (mean, longest) = self.ms().unzip();
+        json!({ "mean": mean, "max": longest })
+    }
+}
+
+/// Stands in lines for people for a figure of which nothing is known.
+const NOT_MEASURED: &str = "-";
+
+/// A number, as it stands in lines for people.
+fn or_dash(number: Option<u64>) -> String {
+    number.map_or_else(|| NOT_MEASURED.to_owned(), |number| number.to_string())
+}
+
+impl OfProcess {
+    /// How long the application stood still for waves.
+    fn still(&self, protocol: Protocol) -> Times {
+        match protocol {
+            Protocol::ChandyLamport => self.writing,
+            Protocol::Blocking => self.blocked,
+        }
     }
 }
 
 impl SnapshotFindings {
-    /// Before a run with these options.
-    pub fn new(options: Options, processes: u32) -> Self {
-        Self { options, processes: vec![OfProcess::default(); processes as usize] }
+    /// Before a run of this lab.
+    pub fn new(lab: ChandyLamportLab) -> Self {
+        let processes = vec![OfProcess::default(); lab.processes() as usize];
+        Self { lab, processes }
     }
 
     fn over_all(&self, of: impl Fn(&OfProcess) -> Times) -> Times {
@@ -88,107 +113,101 @@ impl SnapshotFindings {
 
     /// How long the application of one process stood still for one wave.
     fn still(&self) -> Times {
-        match self.options.protocol {
-            Protocol::ChandyLamport => self.over_all(|process| process.writing),
-            Protocol::Blocking => self.over_all(|process| process.blocked),
-        }
+        self.over_all(|process| process.still(self.lab.protocol))
     }
 
-    fn in_transit(&self) -> u64 {
-        self.processes.iter().map(|process| process.in_transit).sum()
+    /// The sum over all processes of which something is known; nothing if there are none.
+    fn sum(&self, of: impl Fn(&OfProcess) -> Option<u64>) -> Option<u64> {
+        self.processes.iter().filter_map(of).reduce(u64::saturating_add)
+    }
+
+    fn in_transit(&self) -> Option<u64> {
+        self.sum(|process| process.in_transit)
+    }
+
+    fn received_again(&self) -> Option<u64> {
+        self.sum(|process| process.received_again)
     }
 }
 
-impl Findings for SnapshotFindings {
-    fn on_indication(&mut self, process: ProcessId, indication: &dyn Noted, at_us: u64) {
-        let blocks = self.options.protocol == Protocol::Blocking;
+impl Findings<Indication<Work>> for SnapshotFindings {
+    fn on_indication(&mut self, process: ProcessId, indication: &Indication<Work>, at_us: u64) {
+        let blocks = self.lab.protocol == Protocol::Blocking;
         let process = &mut self.processes[process.index()];
-        match &*indication.kind() {
-            "Restored" => process.received_again = indication.number().unwrap_or(0),
-            "Cut" => {
-                if let Some(wave) = inside(&indication.text(), "Cut") {
-                    process.cuts.insert(wave, at_us);
-                }
+        match indication {
+            Indication::Restored(messages) => process.received_again = Some(*messages),
+            Indication::Cut(wave) => {
+                process.cuts.insert(*wave, at_us);
                 if blocks {
                     process.blocked_since.get_or_insert(at_us);
                 }
             }
-            "Recorded" => {
-                let recorded = inside::<Recorded>(&indication.text(), "Recorded");
-                if let Some(Recorded { wave, channels, .. }) = recorded {
-                    process.in_transit += channels.values().map(|c| c.len() as u64).sum::<u64>();
-                    if let Some(cut) = process.cuts.remove(&wave) {
-                        process.recording.add(at_us.saturating_sub(cut));
-                    }
+            Indication::Recorded(part) => {
+                *process.in_transit.get_or_insert(0) += part.recorded.in_transit();
+                if let Some(cut) = process.cuts.remove(&part.recorded.wave) {
+                    process.recording.add(at_us.saturating_sub(cut));
                 }
                 process.writing_since = Some(at_us);
             }
-            "Stored" => {
+            Indication::Stored(_) => {
                 if let Some(since) = process.writing_since.take() {
                     process.writing.add(at_us.saturating_sub(since));
                 }
             }
-            "Resumed" => {
+            Indication::Resumed => {
                 if let Some(since) = process.blocked_since.take() {
                     process.blocked.add(at_us.saturating_sub(since));
                 }
             }
-            _ => {}
+            Indication::Marked(_) | Indication::Finished => {}
+            Indication::Application(never) => match *never {},
         }
     }
 
     fn lines(&self, summary: &Summary) -> Vec<String> {
-        let recording = self.over_all(|process| process.recording);
-        let still = self.still();
-        let protocol = match self.options.protocol {
+        let lab = &self.lab;
+        let protocol = match lab.protocol {
             Protocol::ChandyLamport => "recorded while the application goes on",
             Protocol::Blocking => "blocking",
         };
         let time = if summary.is_virtual { " of virtual time" } else { "" };
         let mut lines = Vec::new();
-        if let Some(restored) = &self.options.restored {
-            let again: u64 = self.processes.iter().map(|process| process.received_again).sum();
+        if let Some(restored) = &lab.restored {
             lines.extend(restored.discarded.iter().cloned());
             lines.push(format!(
-                "gone on from wave {} in {}; messages in transit received again: {again}",
+                "gone on from wave {} in {}; messages in transit received again: {}",
                 restored.wave,
-                restored.from.display()
+                restored.from.display(),
+                or_dash(self.received_again())
             ));
         }
+        let in_transit = or_dash(self.in_transit());
+        let waves = lab.waves_in_all();
+        lines.push(format!("waves: {waves}, {protocol}; messages in transit: {in_transit}"));
+        let (mean, longest) = self.over_all(|process| process.recording).words();
         lines.push(format!(
-            "waves: {}, {protocol}; messages in transit: {}",
-            self.options.waves_in_all(),
-            self.in_transit()
+            "a process takes {mean} from its cut to its last marker, {longest} at most{time}"
         ));
-        lines.push(format!(
-            "a process takes {:.3} ms from its cut to its last marker, {:.3} at most{time}",
-            recording.mean_ms(),
-            recording.longest_ms()
-        ));
-        lines.push(format!(
-            "its application stands still for {:.3} ms a wave, {:.3} at most",
-            still.mean_ms(),
-            still.longest_ms()
-        ));
-        lines.extend(self.options.dir.iter().map(|dir| format!("checkpoints: {}", dir.display())));
+        let (mean, longest) = self.still().words();
+        lines.push(format!("its application stands still for {mean} a wave, {longest} at most"));
+        lines.extend(lab.store.iter().map(|store| format!("checkpoints: {}", store.dir.display())));
         lines
     }
 
     fn json(&self, _: &Summary) -> serde_json::Value {
-        let restored = self.options.restored.as_ref();
+        let lab = &self.lab;
         json!({
-            "protocol": self.options.protocol,
-            "waves": self.options.waves_in_all(),
+            "protocol": lab.protocol,
+            "waves": lab.waves_in_all(),
             "in_transit": self.in_transit(),
             "recording_ms": self.over_all(|process| process.recording).json(),
             "writing_ms": self.over_all(|process| process.writing).json(),
             "still_ms": self.still().json(),
-            "dir": self.options.dir,
-            "restored": restored.map(|restored| json!({
+            "dir": lab.store.as_ref().map(|store| &store.dir),
+            "restored": lab.restored.as_ref().map(|restored| json!({
                 "from": restored.from,
                 "wave": restored.wave,
-                "received_again":
-                    self.processes.iter().map(|process| process.received_again).sum::<u64>(),
+                "received_again": self.received_again(),
                 "discarded": restored.discarded,
             })),
         })
@@ -196,19 +215,12 @@ impl Findings for SnapshotFindings {
 
     fn of_process(&self, process: ProcessId) -> Vec<(&'static str, serde_json::Value)> {
         let process = &self.processes[process.index()];
-        let still = match self.options.protocol {
-            Protocol::ChandyLamport => process.writing,
-            Protocol::Blocking => process.blocked,
-        };
+        let still = process.still(self.lab.protocol);
+        let still_ms = (still.spans > 0).then_some(still.sum as f64 / 1_000.0);
         vec![
             ("recorded", process.recording.spans.into()),
             ("in transit", process.in_transit.into()),
-            ("still ms", json!((still.sum as f64) / 1_000.0)),
+            ("still ms", still_ms.into()),
         ]
     }
-}
-
-/// What stands between the parentheses of a text.
-fn inside<T: std::str::FromStr>(text: &str, kind: &str) -> Option<T> {
-    text.strip_prefix(kind)?.strip_prefix('(')?.strip_suffix(')')?.parse().ok()
 }

@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use labs::cli::{RunArguments, Tool, print};
+use labs::cli::{RunArguments, print};
+use labs::lab::Tool;
 use labs::process::ProcessId;
-use labs::snapshot::Wave;
 use serde_json::json;
 
 use crate::checkpoint::{Checkpoint, CheckpointError, Folder};
 use crate::claim::{Claim, Owner};
-use crate::lab::{Application, ChandyLamportLab, Restored, absolute};
+use crate::lab::{Application, ChandyLamportLab, Restored};
+use crate::store::absolute;
+use crate::wave::Wave;
 use crate::work::State;
 
 /// Subcommands beside the three verbs.
@@ -69,9 +71,12 @@ impl Restart {
             anyhow::bail!("--application: the checkpoints are of the other one; leave it out");
         }
         anyhow::ensure!(options.money.is_none(), "--money: the money is that of the checkpoints");
-        (options.application, options.restored) = (Some(application), Some(restored));
-        options.claim = claim;
-        labs::cli::run::<ChandyLamportLab>(self.run)
+        options.application = Some(application);
+        labs::cli::run(self.run, |options, world| {
+            let (restored, claim) = (Some(restored.clone()), claim.clone());
+            let lab = ChandyLamportLab::planned(options, restored, claim, world);
+            lab.map_err(anyhow::Error::msg)
+        })
     }
 }
 

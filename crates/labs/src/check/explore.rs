@@ -55,7 +55,7 @@ pub fn explore<P: Process>(
     // Stateright panics where it cannot listen, so somebody tries before.
     TcpListener::bind(address).map_err(|error| ExploreError::Listen { address, error })?;
     ready();
-    let model = Model::new(processes, requests, properties.to_vec(), options.clone());
+    let model = Model::new(processes, requests, properties, Arc::new(options.clone()));
     serve(Explored(Arc::new(model)), options.threads, address);
     Ok(())
 }

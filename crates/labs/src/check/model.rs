@@ -7,7 +7,6 @@
 //! Stateright asks for the actions of a state and then for the state each leads to. Here a handler may
 //! have several outcomes, and only running it tells how many, so an [`Action`] brings its successor along.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -31,7 +30,7 @@ pub(crate) struct Model<P: Process> {
     requests: Vec<Vec<P::Request>>,
     /// The monitors before any process has started.
     monitors: Monitors,
-    options: Options,
+    options: Arc<Options>,
     /// What the search has seen so far.
     pub(crate) seen: Arc<Seen>,
 }
@@ -53,6 +52,28 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// Nothing yet, of so many properties.
+    fn before(properties: usize) -> Self {
+        let undecided = (0..properties).map(|_| AtomicU64::new(0)).collect();
+        Self {
+            visited: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+            ends: AtomicU64::new(0),
+            undecided,
+            tested: (0..properties).map(|_| AtomicBool::new(false)).collect(),
+            all_tested: AtomicBool::new(false),
+        }
+    }
+
+    /// Counts an end, and at which of its verdicts nothing is decided. Returns whether all is well there.
+    fn ends_well(&self, verdicts: &[Verdict]) -> bool {
+        self.ends.fetch_add(1, Ordering::Relaxed);
+        for (verdict, undecided) in verdicts.iter().zip(&self.undecided) {
+            undecided.fetch_add(u64::from(verdict.holds().is_none()), Ordering::Relaxed);
+        }
+        !verdicts.iter().any(Verdict::is_violated)
+    }
+
     pub(crate) fn visited(&self) -> usize {
         self.visited.load(Ordering::Relaxed)
     }
@@ -114,19 +135,11 @@ impl<P: Process> Model<P> {
     pub(crate) fn new(
         processes: Vec<P>,
         requests: Vec<Vec<P::Request>>,
-        properties: Vec<Property>,
-        options: Options,
+        properties: &[Property],
+        options: Arc<Options>,
     ) -> Self {
-        let undecided = properties.iter().map(|_| AtomicU64::new(0)).collect();
-        let seen = Seen {
-            visited: AtomicUsize::new(0),
-            stop: AtomicBool::new(false),
-            ends: AtomicU64::new(0),
-            undecided,
-            tested: properties.iter().map(|_| AtomicBool::new(false)).collect(),
-            all_tested: AtomicBool::new(false),
-        };
-        let monitors = Monitors::new(&properties, processes.len() as u32);
+        let seen = Seen::before(properties.len());
+        let monitors = Monitors::new(properties, processes.len() as u32);
         Self { processes, requests, monitors, options, seen: Arc::new(seen) }
     }
 
@@ -170,7 +183,7 @@ impl<P: Process> Model<P> {
     }
 
     /// All steps from a state, with where they lead.
-    pub(super) fn successors(&self, state: &State<P>, found: &mut impl FnMut(Step<P>, State<P>)) {
+    pub(super) fn successors(&self, state: &State<P>, found: &mut dyn FnMut(Step<P>, State<P>)) {
         let mut channel = None;
         for (index, envelope) in state.messages.iter().enumerate() {
             let repeated = index > 0 && state.messages[index - 1] == *envelope;
@@ -222,7 +235,7 @@ impl<P: Process> Model<P> {
     }
 
     /// Takes one step in each way in which its handler can choose.
-    fn take(&self, state: &State<P>, step: &Step<P>, found: &mut impl FnMut(Step<P>, State<P>)) {
+    fn take(&self, state: &State<P>, step: &Step<P>, found: &mut dyn FnMut(Step<P>, State<P>)) {
         let mut choices = Choices::default();
         loop {
             let mut next = state.clone();
@@ -288,16 +301,7 @@ impl<P: Process> Model<P> {
         if state.is_wrong() {
             return false;
         }
-        !self.is_end(state) || self.ends_well(state)
-    }
-
-    fn ends_well(&self, state: &State<P>) -> bool {
-        self.seen.ends.fetch_add(1, Ordering::Relaxed);
-        let verdicts = state.monitors.verdicts(&self.end_of(state));
-        for (verdict, undecided) in verdicts.iter().zip(&self.seen.undecided) {
-            undecided.fetch_add(u64::from(verdict.holds().is_none()), Ordering::Relaxed);
-        }
-        !verdicts.iter().any(Verdict::is_violated)
+        !self.is_end(state) || seen.ends_well(&state.monitors.verdicts(&self.end_of(state)))
     }
 }
 
@@ -343,20 +347,15 @@ impl<P: Process, O: Observer> World<'_, P, O> {
         match step {
             Step::Start { process, .. } => {
                 self.note(*process, Happening::Init);
-                self.run(*process, Event::Init, choices, |_| ())
+                self.run(*process, Event::Init, choices)
             }
             Step::Request { process, request, .. } => {
                 self.note(*process, Happening::Request(request));
-                let event = Event::Request(request.clone());
-                self.run(*process, event, choices, |site| site.requests += 1)
+                self.run(*process, Event::Request(request.clone()), choices)
             }
             Step::Timeout { process, timer, .. } => {
                 self.note(*process, Happening::Timeout(&TimerName(timer)));
-                let event = Event::Timeout(timer.clone());
-                self.run(*process, event, choices, |site| {
-                    site.timers.retain(|running| running != timer);
-                    site.timeouts += 1;
-                })
+                self.run(*process, Event::Timeout(timer.clone()), choices)
             }
             Step::Deliver { index, .. } => {
                 let envelope = self.state.messages.remove(*index as usize);
@@ -393,7 +392,7 @@ impl<P: Process, O: Observer> World<'_, P, O> {
         let Envelope { from, to, message, tags, carried } = envelope;
         self.state.monitors.on_receive(from, uncounted(to), &message, tags);
         self.observer.on_receive(passing(self.at_us, from, to, &message), &carried);
-        self.run(to, Event::Message { from, message }, choices, |_| ())
+        self.run(to, Event::Message { from, message }, choices)
     }
 
     fn lose(&mut self, envelope: &Envelope<P::Message, O::Carried>) {
@@ -422,22 +421,23 @@ impl<P: Process, O: Observer> World<'_, P, O> {
     }
 
     /// One step of one process, and what it wants done.
-    fn run(
-        &mut self,
-        me: ProcessId,
-        event: EventOf<P>,
-        choices: &mut Choices,
-        account: impl FnOnce(&mut Site<P>),
-    ) -> bool {
+    fn run(&mut self, me: ProcessId, event: EventOf<P>, choices: &mut Choices) -> bool {
         let mut site = Site::clone(&self.state.sites[me.index()]);
-        account(&mut site);
+        match &event {
+            Event::Request(_) => site.requests += 1,
+            Event::Timeout(timer) => {
+                site.timers.retain(|running| running != timer);
+                site.timeouts += 1;
+            }
+            Event::Init | Event::Message { .. } => {}
+        }
         let processes = self.state.sites.len() as u32;
         let env = Env { me, processes, now: None };
         let run = || step_into(&mut site.process, env, choices, event, Vec::new());
         let effects = match panics::quietly(|| catch_unwind(AssertUnwindSafe(run))) {
             Ok(effects) => effects,
             Err(panic) => {
-                self.state.panic = Some(format!("{me}: {}", text(&*panic)).into());
+                self.state.panic = Some(format!("{me}: {}", panics::text(&*panic)).into());
                 return false;
             }
         };
@@ -521,13 +521,4 @@ fn chosen(choices: &Choices) -> Vec<usize> {
         Choices::Script { choices, .. } => choices.iter().map(|&(choice, _)| choice).collect(),
         Choices::Random(_) => Vec::new(),
     }
-}
-
-/// What a panic says.
-fn text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
 }

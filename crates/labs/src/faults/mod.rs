@@ -95,7 +95,7 @@ pub enum Fault {
 }
 
 /// What happens to a process.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub enum Action {
     /// It stands still.
     Stop,

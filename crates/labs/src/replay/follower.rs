@@ -1,11 +1,10 @@
 //! One process of a replayed run, and what it owes: what it did here and the trace has yet to tell.
 
-use std::any::Any;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Luck, Parting};
-use crate::check::panics::quietly;
+use crate::check::panics::{quietly, text};
 use crate::process::{
     Choices, Effect, EffectOf, Env, EventOf, Kind, Process, ProcessId, step_into,
 };
@@ -20,7 +19,8 @@ const CHOICES_MAX: usize = 4_096;
 /// One process, as far as it is followed.
 pub(super) struct Follower<P: Process> {
     pub(super) process: P,
-    timers: BTreeSet<P::Timer>,
+    /// The timers that run.
+    timers: Vec<P::Timer>,
     /// Messages and indications that the trace must tell next, in this order.
     owed: VecDeque<EffectOf<P>>,
     /// From which of its events on it is not followed, and why.
@@ -33,7 +33,7 @@ pub(super) struct Follower<P: Process> {
 
 impl<P: Process> Follower<P> {
     pub(super) fn new(process: P) -> Self {
-        let (timers, owed) = (BTreeSet::new(), VecDeque::new());
+        let (timers, owed) = (Vec::new(), VecDeque::new());
         Self { process, timers, owed, lost: None, panic: None, died_within_step: false }
     }
 
@@ -52,8 +52,9 @@ impl<P: Process> Follower<P> {
 
     /// A running timer that reads so; it runs no more.
     pub(super) fn take_timer(&mut self, note: &Note) -> Option<P::Timer> {
-        let timer = self.timers.iter().find(|timer| TimerName(*timer).text() == note.text)?.clone();
-        self.timers.take(&timer)
+        let is_it = |timer: &P::Timer| TimerName(timer).text() == note.text;
+        let place = self.timers.iter().position(is_it)?;
+        Some(self.timers.swap_remove(place))
     }
 
     /// Makes one step. It fails if nobody can know what it chose then.
@@ -116,8 +117,11 @@ impl<P: Process> Follower<P> {
     fn carry_out(&mut self, effect: EffectOf<P>) {
         match effect {
             Effect::Send { .. } | Effect::Indicate(_) => self.owed.push_back(effect),
-            Effect::StartTimer { timer, .. } => _ = self.timers.insert(timer),
-            Effect::StopTimer { timer } => _ = self.timers.remove(&timer),
+            Effect::StartTimer { timer, .. } if !self.timers.contains(&timer) => {
+                self.timers.push(timer);
+            }
+            Effect::StartTimer { .. } => {}
+            Effect::StopTimer { timer } => self.timers.retain(|running| *running != timer),
         }
     }
 
@@ -200,18 +204,12 @@ fn attempt<P: Process>(
     event: EventOf<P>,
 ) -> Result<Vec<EffectOf<P>>, String> {
     let step = || step_into(process, env, choices, event, Vec::new());
-    quietly(|| catch_unwind(AssertUnwindSafe(step))).map_err(|panic| text(&*panic))
+    quietly(|| catch_unwind(AssertUnwindSafe(step))).map_err(|panic| text(&*panic).to_owned())
 }
 
 /// Whether a value is the one that a trace tells of.
 fn is_same(value: &impl Noted, note: &Note) -> bool {
     value.kind() == note.kind && value.text() == note.text
-}
-
-/// What a panic says.
-fn text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
 fn random_state(choices: &Choices) -> Option<u64> {

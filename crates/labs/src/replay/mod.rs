@@ -53,9 +53,25 @@ pub struct Replay<P: Process> {
     followers: Vec<Follower<P>>,
     luck: Luck,
     has_clock: bool,
-    /// What was sent here, and to whom.
-    sent: BTreeMap<MessageId, (ProcessId, P::Message)>,
+    sent: Sent,
+    /// The messages of it.
+    messages: Vec<P::Message>,
     followed: u64,
+}
+
+/// What was sent here, to whom, and its place among all messages.
+#[derive(Default)]
+struct Sent(BTreeMap<MessageId, (ProcessId, usize)>);
+
+impl Sent {
+    fn add(&mut self, id: MessageId, to: ProcessId, place: usize) {
+        self.0.insert(id, (to, place));
+    }
+
+    /// The place of a message that was sent to this process.
+    fn place(&self, id: MessageId, to: ProcessId) -> Option<usize> {
+        self.0.get(&id).filter(|(receiver, _)| *receiver == to).map(|(_, place)| *place)
+    }
 }
 
 /// Where the replay and the trace say different things.
@@ -165,7 +181,7 @@ impl<P: Process> Replayed for Replay<P> {
         if me.index() >= all {
             return Err(ReplayError::NoSuchProcess(me, all));
         }
-        if self.sent.len() > MESSAGES_MAX {
+        if self.messages.len() > MESSAGES_MAX {
             return Err(ReplayError::TooManyMessages);
         }
         let follower = &mut self.followers[me.index()];
@@ -217,7 +233,14 @@ impl<P: Process> Replay<P> {
     /// time.
     pub fn new(processes: Vec<P>, luck: Luck, has_clock: bool) -> Self {
         let followers = processes.into_iter().map(Follower::new).collect();
-        Self { followers, luck, has_clock, sent: BTreeMap::new(), followed: 0 }
+        Self {
+            followers,
+            luck,
+            has_clock,
+            sent: Sent::default(),
+            messages: Vec::new(),
+            followed: 0,
+        }
     }
 
     /// A process starts again, from what it kept where it died.
@@ -277,9 +300,9 @@ impl<P: Process> Replay<P> {
 
     /// The value of a message that arrives, if it was sent here.
     fn message(&self, to: ProcessId, from: ProcessId, note: &MessageNote) -> Option<P::Message> {
-        let (receiver, message) = self.sent.get(&note.id)?;
-        let is_it = *receiver == to && note.id.process == from;
-        (is_it && debug_text(message) == note.text).then(|| message.clone())
+        let message = &self.messages[self.sent.place(note.id, to)?];
+        let is_it = note.id.process == from && debug_text(message) == note.text;
+        is_it.then(|| message.clone())
     }
 
     fn expect_send(
@@ -291,7 +314,8 @@ impl<P: Process> Replay<P> {
         match self.followers[event.process.index()].expect_send(event, to, note) {
             Ok(message) => {
                 let id = MessageId { process: event.process, n: event.n };
-                self.sent.insert(id, (to, message));
+                self.sent.add(id, to, self.messages.len());
+                self.messages.push(message);
                 None
             }
             Err(parting) => Some(parting),

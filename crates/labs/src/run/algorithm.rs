@@ -1,9 +1,9 @@
-//! The algorithm of one process: each event is one step, and what it asks for is written down first and
-//! carried out then.
+//! The algorithm of one process: each event is one step, and what it asks for is written down first
+//! and carried out then.
 //!
-//! What is to be carried out are [`Deed`]s: frames to send, timers to start. A runner takes them out after
-//! each step ([`Algorithm::deed`]), over whatever network it has. What the plan of faults does to messages and
-//! to this process is decided here.
+//! What is to be carried out are [`Deed`]s: frames to send, timers to start. A runner takes them
+//! out after each step ([`Algorithm::deed`]), over whatever network it has. What the plan of faults
+//! does to messages and to this process is decided here.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -13,16 +13,17 @@ use netkit::Signal;
 use netkit::codec::CodecError;
 
 use super::hosted::{Hosted, Offer, Wish};
-use super::journal::{Entry, Happened, Journal, Part, Passage};
+use super::journal::{Entry, Happened, Journal, Passage};
 use super::runner::now;
-use super::strikes::signal_of;
-use super::wire::{MessageHeader, PeerFrame, kind_field};
+use super::shell::hands::signal_of;
+use super::wire::{MessageHeader, Part, PeerFrame, kind_field};
 use crate::faults::{Fate, Injector, Toll, Triggers};
 use crate::overlay::Contact;
 use crate::process::{Choices, Env, ProcessId};
 use crate::trace::{Note, Stamper};
 
-/// How many messages may arrive before the start: each neighbour that starts earlier may send a few.
+/// How many messages may arrive before the start: each neighbour that starts earlier may send a
+/// few.
 const EARLY_MAX: usize = 10_000;
 
 /// What the runner of an algorithm has to do.
@@ -65,8 +66,8 @@ impl Books {
         Self { stamper, journal, started_at: now(), shows_lamport }
     }
 
-    /// Stamps and writes an event that is not a receipt. Returns when it happened: what a handler reads as the
-    /// time is what stands in the journal, so that a replay can tell it the same.
+    /// Stamps and writes an event that is not a receipt. Returns when it happened: what a handler
+    /// reads as the time is what stands in the journal, so that a replay can tell it the same.
     fn record(&mut self, entry: impl Into<Entry>) -> Result<Duration, String> {
         self.stamper.tick();
         self.write(entry.into())
@@ -85,8 +86,8 @@ impl Books {
         self.started_at.elapsed()
     }
 
-    /// Goes on behind the last event of a process that died, so long after the others started. Returns the
-    /// number of that event.
+    /// Goes on behind the last event of a process that died, so long after the others started.
+    /// Returns the number of that event.
     fn resume(&mut self, me: ProcessId, at_us: u64) -> Result<u64, String> {
         let last = self.journal.resume().map_err(|error| unreadable(&error))?;
         let last = last.ok_or_else(|| "nothing is left of the journal".to_owned())?;
@@ -284,7 +285,8 @@ impl Algorithm {
         self.hosted.ask_to_stop()
     }
 
-    /// A message that the process has not received yet: one to itself, or one that came before the start.
+    /// A message that the process has not received yet: one to itself, or one that came before the
+    /// start.
     pub(super) fn next_message(&mut self) -> Option<(MessageHeader, Vec<u8>)> {
         self.waiting.pop_front_if(|_| self.course == Course::Running)
     }

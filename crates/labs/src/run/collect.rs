@@ -1,8 +1,8 @@
 //! From the journals of all participants to a trace and its verdicts.
 //!
-//! Each journal is in the order of its process. Sorted by Lamport time, all together are in an order
-//! that respects causality, for a receipt is later than its sending; so a merge of sorted lists is
-//! all that it takes.
+//! Each journal is in the order of its process. Sorted by Lamport time, all together are in an
+//! order that respects causality, for a receipt is later than its sending; so a merge of sorted
+//! lists is all that it takes.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -24,8 +24,8 @@ pub(super) struct Collected {
     pub(super) journal: Option<PathBuf>,
     /// Events at its end are missing.
     pub(super) truncated: bool,
-    /// The process was killed, so many microseconds after the start as far as is known: its last event is
-    /// its crash.
+    /// The process was killed, so many microseconds after the start as far as is known: its last
+    /// event is its crash.
     pub(super) died: Option<u64>,
 }
 
@@ -69,8 +69,8 @@ impl<'a> TraceFile<'a> {
     }
 }
 
-/// Merges the journals, which were kept on disk or in memory, has them judged, shows every event to `watch`,
-/// and writes the trace if asked, with how the processes were made.
+/// Merges the journals, which were kept on disk or in memory, has them judged, shows every event to
+/// `watch`, and writes the trace if asked, with how the processes were made.
 pub(super) fn judge(
     header: &Header,
     journals: &[Collected],

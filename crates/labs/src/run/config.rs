@@ -1,5 +1,5 @@
-//! What a participant must know, handed to it on its standard input: the run's secret is part of it,
-//! and must not stand on a command line, in an environment variable or in a file.
+//! What a participant must know, handed to it on its standard input: the run's secret is part of
+//! it, and must not stand on a command line, in an environment variable or in a file.
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -24,9 +24,7 @@ pub(crate) struct Config {
     pub(crate) run: RunId,
     /// What its members prove to each other that they know.
     pub(crate) secret: Secret,
-    /// Which participant this is.
     pub(crate) rank: u32,
-    /// Of how many.
     pub(crate) processes: u32,
     /// Where each participant finds the launcher.
     pub(crate) launcher: Vec<SocketAddr>,
@@ -48,7 +46,7 @@ pub(crate) struct Config {
     pub(crate) relay: Option<Relay>,
     /// What goes wrong, as the text of a plan.
     pub(crate) faults: String,
-    /// Whether it starts again, where one of this rank has died.
+    /// Whether it starts again where one of this rank has died.
     pub(crate) again: bool,
     /// Rules of the plan that have struck this process before, and do so no more.
     pub(crate) spent: Vec<usize>,
@@ -61,12 +59,12 @@ pub(crate) struct Relay {
     /// The machine of each participant, an index into `hosts`.
     pub(crate) placement: Vec<usize>,
     pub(crate) launch: LaunchOptions,
-    /// Who starts whom; in a chain each the next.
+    /// The overlay in which each participant starts those below it. In a chain each starts the next.
     pub(crate) tree: Option<Overlay>,
 }
 
 impl Relay {
-    /// Those whom `rank` starts.
+    /// Those that `rank` starts.
     pub(crate) fn below(&self, rank: u32) -> Vec<u32> {
         let processes = self.placement.len() as u32;
         match self.tree {

@@ -1,9 +1,9 @@
 //! The seam between a real run and a lab: one process of any algorithm, behind one trait object.
 //!
-//! A run carries messages, writes down events and starts timers, and for none of that must it know what an
-//! algorithm is made of. Here that knowledge ends: messages become bytes, timers numbers, and values what a
-//! journal keeps of them. This file alone names the types of a lab, and [`Host`] is all that is compiled
-//! once for each; the rest of [`crate::run`] is compiled once.
+//! A run carries messages, writes down events and starts timers, and for none of that must it know
+//! what an algorithm is made of. Here that knowledge ends: messages become bytes, timers numbers,
+//! and values what a journal keeps of them. This file alone names the types of a lab, and [`Host`]
+//! is all that is compiled once for each; the rest of [`crate::run`] is compiled once.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -57,11 +57,11 @@ pub(super) enum Wish {
 
 /// One process of an algorithm, with its application.
 ///
-/// An event happens in two steps: it is offered, so that it can be written down, and then taken. What it
-/// leads to is taken out wish by wish.
+/// An event happens in two steps: it is offered, so that it can be written down, and then taken.
+/// What it leads to is taken out wish by wish.
 pub(super) trait Hosted {
-    /// Makes an event the next one. Returns what a journal keeps of it; nothing if there is no such request or
-    /// timer.
+    /// Makes an event the next one. Returns what a journal keeps of it; nothing if there is no such
+    /// request or timer.
     fn offer(&mut self, offer: Offer<'_>) -> Result<Option<Note>, CodecError>;
 
     /// Lets the event that was offered last happen.

@@ -14,6 +14,7 @@ use netkit::logs::RunFolder;
 use serde::{Deserialize, Serialize};
 
 use super::config::Config;
+use super::wire::Part;
 use crate::process::ProcessId;
 use crate::trace::{MessageId, MessageNote, Note, Stamper, TraceEvent, What, format};
 
@@ -124,22 +125,14 @@ pub(super) enum Journal {
     File(File),
 }
 
-/// A part of a journal.
-pub(super) struct Part {
-    pub(super) bytes: Vec<u8>,
-    pub(super) is_last: bool,
-    /// Events at the end are missing.
-    pub(super) truncated: bool,
-}
-
 impl Journal {
     /// A journal in memory.
     pub(super) fn in_memory() -> Self {
         Self::Memory { bytes: Vec::new(), truncated: false }
     }
 
-    /// Opens the file of a traced journal, in `folder`. A participant that starts again goes on with the one
-    /// that is there.
+    /// Opens the file of a traced journal, in `folder`. A participant that starts again goes on
+    /// with the one that is there.
     pub(super) fn open(folder: &RunFolder, config: &Config) -> anyhow::Result<Self> {
         let name = trace_name(config.rank);
         if !config.again {
@@ -175,8 +168,8 @@ impl Journal {
         }
     }
 
-    /// Goes on where a process that died left off: returns its last whole event, and cuts off what a
-    /// `kill -9` left of the next. Only a journal on disk is left of it.
+    /// Goes on where a process that died left off: returns its last whole event, and cuts off what
+    /// a `kill -9` left of the next. Only a journal on disk is left of it.
     pub(super) fn resume(&mut self) -> io::Result<Option<TraceEvent>> {
         let Self::File(file) = self else { return Ok(None) };
         let end = file.seek(SeekFrom::End(0))?;
@@ -193,19 +186,22 @@ impl Journal {
     /// The part from `offset` on.
     pub(super) fn part(&mut self, offset: u64) -> io::Result<Part> {
         match self {
-            Self::Nowhere => Ok(Part { bytes: Vec::new(), is_last: true, truncated: false }),
+            Self::Nowhere => {
+                Ok(Part { offset, bytes: Vec::new(), is_last: true, truncated: false })
+            }
             Self::Memory { bytes, truncated } => {
                 let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
                 let end = (start + PART_MAX).min(bytes.len());
                 let is_last = end == bytes.len();
-                Ok(Part { bytes: bytes[start..end].to_vec(), is_last, truncated: *truncated })
+                let (bytes, truncated) = (bytes[start..end].to_vec(), *truncated);
+                Ok(Part { offset, bytes, is_last, truncated })
             }
             Self::File(file) => {
                 file.seek(SeekFrom::Start(offset))?;
                 let mut bytes = Vec::new();
                 Read::by_ref(file).take(PART_MAX as u64).read_to_end(&mut bytes)?;
                 let is_last = bytes.len() < PART_MAX;
-                Ok(Part { bytes, is_last, truncated: false })
+                Ok(Part { offset, bytes, is_last, truncated: false })
             }
         }
     }

@@ -1,8 +1,9 @@
 //! The secret of a group of stand-alone processes, in a file.
 //!
-//! A run has a secret of its own, which lives no longer than the run and stands in no file. Programs that people
-//! start one by one need one that they can hand on: a file for its owner alone, made by the first that needs it, and
-//! copied to the other machines by whoever may log in there.
+//! A run has a secret of its own, which lives no longer than the run and stands in no file.
+//! Programs that people start one by one need one that they can hand on: a file for its owner
+//! alone, made by the first that needs it, and copied to the other machines by whoever may log in
+//! there.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};

@@ -1,7 +1,8 @@
 //! Frames that the plan of faults keeps back: late ones, and ones that wait to be overtaken.
 //!
-//! A real network is not asked to misbehave: frames are kept back here, before they are handed to it, so
-//! that a plan needs no privileges and does to one run what it does to the next. Time is an input.
+//! A real network is not asked to misbehave: frames are kept back here, before they are handed to
+//! it, so that a plan needs no privileges and does to one run what it does to the next. Time is an
+//! input.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,7 +18,8 @@ pub(super) struct Link {
     held: Option<Held>,
 }
 
-/// A frame that is held back until the next on its channel has overtaken it; if it was doubled too, twice.
+/// A frame that is held back until the next on its channel has overtaken it; if it was doubled too,
+/// twice.
 struct Held {
     /// It goes on alone then.
     until: Duration,
@@ -56,7 +58,8 @@ impl Link {
         let times = 1 + usize::from(fate.is_doubled);
         if let Some(rule) = fate.overtaken_by {
             let held = Held { until: now + OVERTAKEN_MAX, due, rule, frame, times };
-            // If the message between the two was lost, nothing has overtaken the first: it goes on alone.
+            // If the message between the two was lost, nothing has overtaken the first: it goes on
+            // alone.
             if let Some(alone) = self.held.replace(held) {
                 self.append_held(alone);
             }

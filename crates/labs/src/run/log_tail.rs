@@ -1,4 +1,5 @@
-//! A participant's own log, read back: who shows the run as it goes on shows the lines with its events.
+//! A participant's own log, read back: who shows the run as it goes on shows the lines with its
+//! events.
 //!
 //! The file is the buffer: nothing is kept in memory, and a reader that is slow loses nothing.
 
@@ -28,7 +29,8 @@ impl LogTail {
         Self { file: file.ok(), offset: 0 }
     }
 
-    /// Whole lines that were not read before, as many as are handed over at once; nothing if there are none.
+    /// Whole lines that were not read before, as many as are handed over at once; nothing if there
+    /// are none.
     pub(super) fn more(&mut self) -> String {
         self.read().unwrap_or_else(|error| {
             debug!("the log is shown no further: {error}");

@@ -1,26 +1,26 @@
 //! Real processes on real machines: the world in which a lab is more than a model.
 //!
 //! The command in the foreground is the launcher and takes no part in the algorithm. It starts N
-//! daemons, here or over SSH, and each connects back to it (`launcher`). A daemon takes part in the run
-//! (`participant`) with one process of the algorithm (`algorithm`), of whose types only `hosted` knows;
-//! `runner` carries out what both ask for, in frames of netkit (`wire`). At the end the launcher collects
-//! what the participants wrote down (`journal`), puts it in an order that respects causality, and has it
-//! judged (`collect`).
+//! daemons, here or over SSH, and each connects back to it (`conductor`). A daemon takes part in
+//! the run (`participant`) with one process of the algorithm (`algorithm`), of whose types only
+//! `hosted` knows; `runner` carries out what both ask for, in frames of netkit (`wire`). At the end
+//! the launcher collects what the participants wrote down (`journal`), puts it in an order that
+//! respects causality, and has it judged (`collect`).
 //!
 //! A process can also be a program of its own, which people start by hand, without a launcher: see
 //! [`solo`].
 //!
-//! Beside this module only `cli` names netkit, for options of a run and for the tool `labs`: all else is pure.
+//! Beside this module only `cli` names netkit, for options of a run and for the tool `labs`: all
+//! else is pure.
 
 mod algorithm;
 mod collect;
 mod conclude;
+mod conductor;
 mod config;
 mod hosted;
 mod journal;
 mod key;
-mod launcher;
-mod launching;
 mod links;
 mod log_tail;
 pub mod note;
@@ -28,11 +28,10 @@ mod participant;
 mod plan;
 mod routes;
 mod runner;
+mod shell;
 pub mod solo;
-mod strikes;
 #[cfg(test)]
 mod tests;
-mod visit;
 mod wire;
 
 use std::io;
@@ -45,8 +44,8 @@ use self::config::Config;
 use self::hosted::Build;
 use self::journal::Journal;
 pub use self::key::{Key, KeyError};
-pub use self::launcher::run;
 pub use self::plan::{Audience, Finished, Plan, host_label};
+pub use self::runner::conductor::run;
 use self::runner::participant::{Start, participate};
 use crate::lab::Lab;
 use crate::process::{Choices, ProcessId};
@@ -77,14 +76,14 @@ pub fn new_run_id() -> RunId {
     RunId::new()
 }
 
-/// What a process of a real run with this seed chooses: each from a stream of its own, for nobody knows in
-/// which order they run.
+/// What a process of a real run with this seed chooses: each from a stream of its own, for nobody
+/// knows in which order they run.
 pub(crate) fn choices(seed: u64, process: ProcessId) -> Choices {
     Choices::Random(seed ^ (u64::from(process.0) << 32))
 }
 
-/// The participant's program: reads its configuration from standard input, becomes a daemon, and takes
-/// part until the run ends.
+/// The participant's program: reads its configuration from standard input, becomes a daemon, and
+/// takes part until the run ends.
 ///
 /// # Errors
 ///
@@ -130,9 +129,10 @@ fn log_level() -> String {
     std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned())
 }
 
-/// Catches what says that somebody wants this program to end: Ctrl-C, a plain `kill`, a terminal that is
-/// closed. From when it is made on, such a signal does not end the program by itself. It must be made before
-/// a run that [catches signals](Plan::catches_signals): the handlers of one that was let go stay away.
+/// Catches what says that somebody wants this program to end: Ctrl-C, a plain `kill`, a terminal
+/// that is closed. From when it is made on, such a signal does not end the program by itself. It
+/// must be made before a run that [catches signals](Plan::catches_signals): the handlers of one
+/// that was let go stay away.
 pub(crate) struct UntilSignal(Net);
 
 impl UntilSignal {
@@ -143,7 +143,7 @@ impl UntilSignal {
     /// If the system refuses.
     pub(crate) fn new() -> anyhow::Result<Self> {
         let mut net = Net::new(netkit::Limits::default())?;
-        net.watch_signals(&launcher::SIGNALS)?;
+        net.watch_signals(&runner::conductor::SIGNALS)?;
         Ok(Self(net))
     }
 
@@ -172,8 +172,8 @@ impl Service for EndsAtSignal {
     }
 }
 
-/// The name of this machine, as it calls itself: what [`Place`](crate::lab::Place) says of a process here. `localhost` if it has
-/// none.
+/// The name of this machine, as it calls itself: what [`Place`](crate::lab::Place) says of a
+/// process here. `localhost` if it has none.
 pub fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     match name.trim() {
@@ -192,8 +192,8 @@ pub fn reap(run: &str) -> anyhow::Result<Vec<u32>> {
     Ok(netkit::reap::reap(&run, netkit::Signal::SIGKILL))
 }
 
-/// Sends a signal, `SIGSTOP` and the like, to one process of a run on this machine. Returns whether it is
-/// there.
+/// Sends a signal, `SIGSTOP` and the like, to one process of a run on this machine. Returns whether
+/// it is there.
 ///
 /// # Errors
 ///

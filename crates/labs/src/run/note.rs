@@ -1,9 +1,9 @@
-//! What a launcher leaves in the folder of its run, so that `labs ps`, `labs stop` and `labs logs` find it and
-//! its machines: `run.json`.
+//! What a launcher leaves in the folder of its run, so that `labs ps`, `labs stop` and `labs logs`
+//! find it and its machines: `run.json`.
 //!
-//! It holds no secret: the run's own is in no file, and of keys only the paths. It is for the user alone, as
-//! all in that folder. That it is there says nothing about whether the run still goes on; the launcher's
-//! number and its start do.
+//! It holds no secret: the run's own is in no file, and of keys only the paths. It is for the user
+//! alone, as all in that folder. That it is there says nothing about whether the run still goes on;
+//! the launcher's number and its start do.
 
 use std::io::Write;
 

@@ -3,8 +3,8 @@
 //! Its life, as the launcher conducts it:
 //!
 //! 1. *Join*: connect to the launcher and say hello. With `--launch chain`, start the next one.
-//! 2. *Connect*: the launcher releases everyone with the addresses that the overlay grants; connect to
-//!    them, wait for those that connect here, and say ready.
+//! 2. *Connect*: the launcher releases everyone with the addresses that the overlay grants; connect
+//!    to them, wait for those that connect here, and say ready.
 //! 3. *Run*: on the launcher's word the algorithm starts.
 //! 4. *Hand over*: the algorithm is stopped, and the launcher collects the journal.
 //! 5. *End*, on the launcher's word.
@@ -12,9 +12,10 @@
 //! Whenever the connection to the launcher ends, or the launcher is silent for too long, the
 //! participant ends too: nothing is left behind by a launcher that was killed.
 //!
-//! Like every [`Process`] this one does no I/O and reads no clock. Connections are opened, journals read and
-//! algorithms stepped by its runner ([`super::runner`]), which is told so by [`Act`]s. Silence is counted in
-//! questions that were not answered. So the simulator and the checker can run it.
+//! Like every [`Process`] this one does no I/O and reads no clock. Connections are opened, journals
+//! read and algorithms stepped by its runner ([`super::runner`]), which is told so by [`Act`]s.
+//! Silence is counted in questions that were not answered. So the simulator and the checker run it
+//! (`tests`).
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -32,8 +33,8 @@ pub(super) const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// How long someone may be silent before being taken for gone: [`QUESTIONS_MAX`] questions.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(3);
 
-/// How many questions in a row may stay unanswered. A machine that compiles on all its cores has been seen to
-/// leave one open.
+/// How many questions in a row may stay unanswered. A machine that compiles on all its cores has
+/// been seen to leave one open.
 pub(super) const QUESTIONS_MAX: u32 = 6;
 
 /// How long after the end of the launcher the others of this run on this machine get to end by
@@ -219,7 +220,10 @@ impl Participant {
                 }
                 ctx.indicate(Act::HandOver(offset));
             }
-            ToParticipant::Stop => ctx.indicate(Act::End),
+            ToParticipant::Stop => {
+                log::info!("stopped by the launcher");
+                ctx.indicate(Act::End);
+            }
             ToParticipant::Resume { at_us, follow } => {
                 self.phase = Phase::Running;
                 ctx.indicate(Act::Resume { at_us, follow });
@@ -272,7 +276,8 @@ impl Participant {
 
     fn on_neighbour_gone(&mut self, ctx: &mut Context<Self>, process: ProcessId, why: String) {
         let Some(neighbour) = self.neighbours.get_mut(&process) else { return };
-        if neighbour.way == Way::Opening && neighbour.tries < CONNECT_TRIES {
+        let may_come = self.phase < Phase::HandingOver && neighbour.tries < CONNECT_TRIES;
+        if neighbour.way == Way::Opening && may_come {
             neighbour.way = Way::None;
             ctx.start_timer(Timer::Retry(process), CONNECT_PAUSE * neighbour.tries);
         } else {
@@ -300,8 +305,8 @@ impl Participant {
         self.tell(ctx, ToLauncher::Failed { why });
     }
 
-    /// The launcher is gone. Others of this run on this machine may be stopped and cannot notice: after
-    /// a while they are killed.
+    /// The launcher is gone. Others of this run on this machine may be stopped and cannot notice:
+    /// after a while they are killed.
     fn orphan(&mut self, ctx: &mut Context<Self>, why: String) {
         if self.phase == Phase::Orphaned {
             return;

@@ -17,19 +17,19 @@ use crate::verdict::Property;
 
 /// Everything that a run needs to know.
 pub struct Plan {
-    /// Which lab.
+    /// The name of the lab.
     pub lab: &'static str,
     /// The name of the run.
     pub run: RunId,
-    /// How many participants.
+    /// How many participants it has.
     pub processes: u32,
     /// What random choices are drawn from.
     pub seed: u64,
-    /// The machines.
+    /// The machines that it takes place on.
     pub hosts: Hosts,
     /// How to reach them.
     pub launch: LaunchOptions,
-    /// Who starts whom.
+    /// How the participants are started.
     pub mode: Launch,
     /// The address at which participants find the launcher, if it is not to be found out.
     pub advertise: Option<IpAddr>,
@@ -59,10 +59,10 @@ pub struct Plan {
     pub follow_logs: bool,
     /// Whether the program goes on after the run, until a signal that it catches itself.
     pub catches_signals: bool,
-    /// What goes wrong.
+    /// The plan of what goes wrong.
     pub faults: faults::Plan,
-    /// Whether the others go on when a participant dies or falls silent. Then nobody watches his
-    /// neighbours.
+    /// Whether the others go on when a participant dies or falls silent. Then neighbours do not watch
+    /// each other.
     pub survives_crashes: bool,
 }
 
@@ -86,9 +86,9 @@ pub struct Finished {
     pub elapsed: Duration,
     /// Why it did not come to its end, if it did not.
     pub problems: Vec<String>,
-    /// The judge, with its counts.
+    /// The judge, for its counts of messages.
     pub judge: crate::verdict::Judge,
-    /// The verdicts.
+    /// What became of each property.
     pub verdicts: Vec<crate::verdict::Verdict>,
     /// Whether the algorithm began at all.
     pub began: bool,
@@ -98,11 +98,11 @@ pub struct Finished {
     pub killed: Vec<String>,
     /// How many times each rule of the plan of faults struck.
     pub toll: faults::Toll,
-    /// Who died, where the others go on without.
+    /// A line for each participant that died while the others went on.
     pub deaths: Vec<String>,
 }
 
-/// Who hears of a run while it goes on.
+/// What a run is shown to while it goes on.
 pub trait Audience {
     /// What the launcher is doing, in a few words.
     fn progress(&mut self, message: &str);
@@ -122,7 +122,8 @@ pub trait Audience {
         let _ = event;
     }
 
-    /// A participant logged these lines. Only called if the plan says [`follow_logs`](Plan::follow_logs).
+    /// A participant logged these lines. Only called if the plan says
+    /// [`follow_logs`](Plan::follow_logs).
     fn on_log(&mut self, process: ProcessId, lines: &str) {
         let _ = (process, lines);
     }

@@ -21,9 +21,9 @@ pub(super) fn listen_address(plan: &Plan) -> SocketAddr {
     }
 }
 
-/// Where each participant finds the launcher, as far as that can be known before anybody is reached:
-/// the address of this machine on the way to it. A participant on this machine is given an address that
-/// the others can reach, for they will reach it under the same.
+/// Where each participant finds the launcher, as far as that can be known before anybody is
+/// reached: the address of this machine on the way to it. A participant on this machine is given an
+/// address that the others can reach, for they will reach it under the same.
 pub(super) fn launcher_addresses(plan: &Plan, placement: &[usize], port: u16) -> Vec<SocketAddr> {
     let routes: BTreeMap<usize, IpAddr> = placement
         .iter()

@@ -1,13 +1,14 @@
 //! One process of an algorithm as a program of its own, without a launcher.
 //!
-//! A [`Role`] is what a person starts by hand: a server that listens for as long as it lives, a client that
-//! connects to it. The process inside is the same as in a run, and so are the frames; what is missing is the
-//! launcher, and with it the journal and the verdict. Of the barrier at the start this is left: the process starts
-//! when all those are connected whom it was told to connect to.
+//! A [`Role`] is what a person starts by hand: a server that listens for as long as it lives, a
+//! client that connects to it. The process inside is the same as in a run, and so are the frames;
+//! what is missing is the launcher, and with it the journal and the verdict. Of the barrier at the
+//! start this is left: the process starts when it has been connected with all to which it was told
+//! to connect.
 //!
-//! **Connections come and go.** Who is not connected hears nothing: a message to it is lost, as on a wire that was cut. A
-//! role connects again by itself to those whom it was told to connect to, at first at once and then after longer
-//! and longer pauses. An algorithm that is run so must bear that.
+//! **Connections come and go.** A message to a member that is not connected is lost, as on a wire
+//! that was cut. A role connects again by itself, first at once and then after longer and longer
+//! pauses. An algorithm that is run so must bear that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -47,11 +48,11 @@ pub struct Role<P: Process> {
     pub group: String,
     /// What all members know.
     pub key: Key,
-    /// Who it is in the group.
+    /// Its rank in the group.
     pub me: ProcessId,
     /// Where it listens, if it does; port 0 lets the system choose.
     pub listen: Option<SocketAddr>,
-    /// To whom it connects, and stays connected.
+    /// The members to which it connects, and stays connected.
     pub connect: Vec<(ProcessId, SocketAddr)>,
     /// What random choices are drawn from.
     pub seed: u64,
@@ -99,7 +100,7 @@ where
         stop: role.stop,
     };
     let host = Host::new(role.process, bonds, Texts::KindOnly);
-    // Who takes part is not known beforehand.
+    // How many take part is not known beforehand.
     let env = Env { me: role.me, processes: u32::MAX, now: None };
     let books = Books::new(Stamper::new(role.me, 0, false), Journal::Nowhere);
     let algorithm = Algorithm::new(Box::new(host), env, Choices::Random(role.seed), books);

@@ -1,8 +1,8 @@
 //! What participants and the launcher say to each other, as it stands in netkit's frames.
 //!
-//! Between participants there are algorithm messages ([`PeerFrame::Message`]) and, where a lab wants its
-//! neighbours watched, pings. Between a participant and the launcher there is the life of the run, in
-//! the order of [`ToLauncher`] and [`ToParticipant`].
+//! Between participants there are algorithm messages ([`PeerFrame::Message`]) and, where a lab
+//! wants its neighbours watched, pings. Between a participant and the launcher there is the life of
+//! the run, in the order of [`ToLauncher`] and [`ToParticipant`].
 
 use netkit::codec::{self, CodecError};
 use serde::{Deserialize, Serialize};
@@ -89,9 +89,7 @@ fn header_length(bytes: &[u8]) -> usize {
 /// What stands before every message of an algorithm.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct MessageHeader {
-    /// Who sent it.
     pub(super) from: ProcessId,
-    /// To whom.
     pub(super) to: ProcessId,
     /// The number of the sending among the sender's events: with `from`, the message's id.
     pub(super) n: u64,
@@ -132,6 +130,17 @@ pub(super) struct Hello {
     pub(super) log: String,
 }
 
+/// A part of a journal.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub(super) struct Part {
+    /// The place of its first byte.
+    pub(super) offset: u64,
+    pub(super) bytes: Vec<u8>,
+    pub(super) is_last: bool,
+    /// Events at the end are missing.
+    pub(super) truncated: bool,
+}
+
 /// What a participant tells the launcher.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 pub(super) enum ToLauncher {
@@ -149,10 +158,12 @@ pub(super) enum ToLauncher {
     Failed { why: String },
     /// Still alive.
     Pong,
-    /// How many times the rules of the plan of faults struck there: before the last part of its journal.
+    /// How many times the rules of the plan of faults struck there: before the last part of its
+    /// journal.
     Toll(Toll),
-    /// A part of its journal, from a byte on: the answer to `Collect`, and after `Follow` from time to time.
-    Journal { offset: u64, bytes: Vec<u8>, is_last: bool, truncated: bool },
+    /// A part of its journal, from a byte on: the answer to `Collect`, and after `Follow` from time
+    /// to time.
+    Journal(Part),
     /// Whole lines of its log that were not handed over yet, if somebody shows them.
     Log(String),
 }
@@ -172,8 +183,8 @@ pub(super) enum ToParticipant {
     Collect { offset: u64 },
     /// End.
     Stop,
-    /// Start again, so many microseconds after the others started. If the run is followed: hand over the
-    /// journal as it grows, from this byte on.
+    /// Start again, so many microseconds after the others started. If the run is followed: hand
+    /// over the journal as it grows, from this byte on.
     Resume { at_us: u64, follow: Option<u64> },
     /// A participant started again, and is there now.
     Moved(Contact),

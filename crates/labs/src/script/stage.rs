@@ -24,7 +24,7 @@ impl<P: Process> Stage<P> {
     /// Starts the processes.
     pub(super) fn new(processes: Vec<P>, properties: &[Property]) -> Self {
         let n = processes.len() as u32;
-        let model = Model::new(processes, Vec::new(), Vec::new(), Options::default());
+        let model = Model::new(processes, Vec::new(), &[], Options::default().into());
         let log = Log { judge: Judge::new(properties, n), sent: 0, lines: Vec::new() };
         let mut stage = Self { state: model.before(), model, log, choices: Vec::new() };
         for rank in 0..n {

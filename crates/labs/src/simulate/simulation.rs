@@ -13,13 +13,13 @@ use std::collections::VecDeque;
 use std::mem;
 use std::time::Duration;
 
-use self::faults::Faults;
+use self::faults::{Blows, Faults};
 pub use self::limits::{Ended, Limits};
 use self::random::Random;
 pub(crate) use self::random::choices;
 use super::network::{Mishaps, Network, NetworkError};
 use super::wheel::{Key, Wheel};
-use crate::faults::{Action, Fate, PlanError};
+use crate::faults::{Fate, PlanError};
 use crate::peers::Peers;
 use crate::process::{
     Choices, Effect, EffectOf, Env, Event, EventOf, Kind, Process, ProcessId, step_into,
@@ -182,7 +182,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             events: 0,
             started: false,
             queue: Wheel::new(),
-            arrivals: vec![Peers::default(); n],
+            arrivals: std::iter::repeat_with(Peers::default).take(n).collect(),
             mishaps: Mishaps::default(),
             timers: Vec::new(),
             crashed: vec![false; n],
@@ -326,14 +326,10 @@ impl<P: Process, O: Observer> Simulation<P, O> {
     /// Whether nothing will happen any more: what is left is at most what the plan of faults does to
     /// processes that have nothing to do.
     fn is_quiet(&self) -> bool {
-        let to_come = self.faults.as_ref().map_or(0, |faults| faults.to_come);
-        let restarts = |faults: &Faults<P, O::Carried>| {
-            let left = &faults.timed[faults.timed.len() - faults.to_come..];
-            left.iter().any(|timed| timed.action == Action::Restart)
-        };
-        self.queue.len() == to_come
+        let blows = self.faults.as_ref().map(|faults| &faults.blows);
+        self.queue.len() == blows.map_or(0, |blows| blows.to_come)
             && self.waiting() == 0
-            && !self.faults.as_ref().is_some_and(|faults| restarts(faults))
+            && !blows.is_some_and(Blows::restarts)
     }
 
     /// Virtual time since the start.
@@ -486,7 +482,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             }
         }
         self.observer.on_happening(self.now, process, Happening::Crash);
-        let waited = self.faults.as_mut().and_then(|faults| faults.waiting.remove(&process));
+        let waited = self.faults.as_mut().and_then(|faults| faults.go_on(process));
         for scheduled in waited.into_iter().flatten() {
             if let Scheduled::Message { .. } = &scheduled {
                 self.happen_scheduled(scheduled);
@@ -501,7 +497,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             return false;
         }
         if let Some(faults) = &mut self.faults {
-            faults.start_again(process);
+            faults.blows.start_again(process);
         }
         self.processes[process.index()] = state;
         self.observer.on_happening(self.now, process, Happening::Recover);
@@ -546,7 +542,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         let carried = self.observer.on_send(passing);
         let now = Duration::from_micros(self.now);
         let fate = match &mut self.faults {
-            Some(faults) => faults.injector.fate(now, from, to, message.kind()),
+            Some(faults) => faults.blows.injector.fate(now, from, to, message.kind()),
             None => Fate::default(),
         };
         // A lost message has its latency too, so that losing it does not change that of the next.

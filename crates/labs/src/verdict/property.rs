@@ -1,5 +1,7 @@
 //! What a lab demands of its runs.
 
+mod general;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -56,7 +58,7 @@ impl Property {
     }
 
     /// A general property, under the name that it has in this lab.
-    pub(super) fn general(name: impl Into<String>, kind: PropertyKind, pattern: Pattern) -> Self {
+    fn general(name: impl Into<String>, kind: PropertyKind, pattern: Pattern) -> Self {
         Self { name: name.into(), kind, pattern: Some(pattern), own: None }
     }
 

@@ -53,6 +53,13 @@ pub trait Watch<I: ?Sized> {
         Ok(())
     }
 
+    /// Whether the monitor makes anything of indications of this kind. That a trace has cut others does
+    /// not keep it from judging.
+    fn reads(&self, kind: &str) -> bool {
+        let _ = kind;
+        true
+    }
+
     /// Something else happened to a process: it started, died, was asked, a timer ran out.
     fn on_other(&mut self, at: Witness, happening: Happening<'_>) -> Check {
         let _ = (at, happening);
@@ -119,7 +126,7 @@ impl<T: for<'a> Watch<dyn Noted + 'a> + State> Monitor for T {
 #[derive(Debug)]
 pub(super) struct OfLab<W, I> {
     watch: W,
-    /// How many indications were cut, or could not be read.
+    /// How many indications that it would read were cut, or could not be read.
     unreadable: u64,
     indication: PhantomData<fn(&I)>,
 }
@@ -169,10 +176,13 @@ impl<W: Watch<I>, I: Kind> Watch<dyn Noted + '_> for OfLab<W, I> {
     }
 
     fn on_indication(&mut self, at: Witness, indication: &(dyn Noted + '_)) -> Check {
+        if !self.watch.reads(&indication.kind()) {
+            return Ok(());
+        }
         match indication.get::<I>() {
             Ok(indication) => self.watch.on_indication(at, &indication),
             Err(_) => {
-                self.unreadable += 1;
+                self.unreadable += u64::from(self.watch.reads(&indication.kind()));
                 Ok(())
             }
         }

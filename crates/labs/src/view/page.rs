@@ -137,7 +137,7 @@ mod tests {
 
     fn page() -> String {
         let header = serde_json::json!({
-            "trace": 1, "lab": HOSTILE, "verb": HOSTILE, "run": HOSTILE, "processes": 1, "seed": 1,
+            "trace": 2, "lab": HOSTILE, "verb": HOSTILE, "run": HOSTILE, "processes": 1, "seed": 1,
             "arguments": [HOSTILE],
         });
         let event = serde_json::json!({

@@ -3,6 +3,7 @@
 
 mod circles;
 mod invariants;
+mod properties;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,13 +1,14 @@
 //! How a file comes to its place whole or not at all.
 //!
-//! A process may be killed, and a machine lose its power, between any two instructions. So a file is written
-//! under another name, brought to the disk, and only then given its own name, which file systems do at
-//! once; then the folder, where names are kept, is brought to the disk too. Whoever looks finds the file as it
-//! was or as it shall be, and never a part of it. What a kill leaves is a file with a name that nobody reads, and
-//! the next attempt removes it. The cost is two waits for the disk.
+//! A process may be killed, and a machine lose its power, between any two instructions. So a file
+//! is written under another name, brought to the disk, and only then given its own name, which file
+//! systems do at once; then the folder, where names are kept, is brought to the disk too. A reader
+//! finds the old file or the new one, and never a part of it. A process that is killed may leave a
+//! file with a name that nobody reads; the next attempt removes it. The cost is two waits for the
+//! disk.
 //!
-//! The steps are a trait, so that a test can die at each of them, and so that files may be for their owner alone:
-//! each disk says how it makes a file, and does the rest as the system does.
+//! The steps are a trait, so that a test can die at each of them, and so that files may be for
+//! their owner alone: each disk says how it makes a file, and does the rest as the system does.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -51,7 +52,7 @@ pub trait Disk {
     }
 }
 
-/// A disk of this machine. Who may read its files is for the process to say, with its umask.
+/// A disk of this machine. The umask of the process decides which users may read its files.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalDisk;
 
@@ -59,7 +60,7 @@ pub struct LocalDisk;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PrivateDisk;
 
-/// A file of mode 0666 can be read and written by all whom the umask does not exclude.
+/// A file of mode 0666 can be read and written by all users that the umask does not exclude.
 const FOR_ALL: u32 = 0o666;
 
 /// A file of mode 0600 can be read and written by its owner alone.
@@ -89,20 +90,22 @@ impl Disk for PrivateDisk {
 /// The end of the name that a file has until it is whole.
 pub const UNFINISHED: &str = ".new";
 
-/// Puts a file in the place of another, or of none: whenever this is interrupted, the old one is there or the new
-/// one, whole. When this returns the new one is on the disk. One process at a time may do that with a file.
+/// Puts a file in the place of another, or of none: whenever this is interrupted, the old one is
+/// there or the new one, whole. When this returns the new one is on the disk. One process at a time
+/// may do that with a file.
 ///
 /// # Errors
 ///
-/// If a step fails. Then the old file is there, or the new one, which is perhaps not on the disk yet.
+/// If a step fails. Then the old file is there, or the new one, which is perhaps not on the disk
+/// yet.
 pub fn replace(disk: &mut impl Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(UNFINISHED);
     replace_by_way_of(disk, Path::new(&unfinished), path, bytes)
 }
 
-/// The same, where several processes may write the same file, or its folder is for whole files only: each has a
-/// name of its own on the same file system until it is whole.
+/// The same, where several processes may write the same file, or its folder is for whole files
+/// only: each has a name of its own on the same file system until it is whole.
 ///
 /// # Errors
 ///

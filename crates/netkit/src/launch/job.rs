@@ -14,7 +14,7 @@ pub const MAX_STDIN: usize = 1 << 20;
 /// What is to be started.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Job {
-    /// Which program.
+    /// The program to run.
     pub program: Program,
     /// Its arguments, without the program itself. They reach it as they are, whatever is in them,
     /// but for NUL and line breaks, which are refused.
@@ -135,7 +135,7 @@ pub enum Stage {
     Connect,
     /// Making sure that it is the right machine.
     HostKey,
-    /// Proving who we are.
+    /// Logging in.
     Authenticate,
     /// Copying files there or from there.
     Copy,

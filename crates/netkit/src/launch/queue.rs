@@ -25,7 +25,7 @@ pub(super) enum Place {
     At(Box<Target>),
 }
 
-/// What may only be used by a number of tasks at once.
+/// A resource that only a limited number of tasks may use at once.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Gate {
     Here,
@@ -82,7 +82,7 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct QueueState {
     waiting: VecDeque<Task>,
-    /// Tasks taken that may be put back.
+    /// How many tasks were taken and may be put back.
     resolving: usize,
     inside: HashMap<Gate, usize>,
 }

@@ -17,15 +17,15 @@ use super::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Slot, Sour
 use crate::frame::FrameError;
 use crate::membership::{Handshake, MAX_HANDSHAKE_FRAME};
 
-/// How many connections are taken from one listener in one turn: whoever connects in a loop delays
-/// the others by this.
+/// How many connections are taken from one listener in one turn. A program that connects in a loop
+/// delays the others by this much and no more.
 const ACCEPTS_AT_ONCE: usize = 64;
 
 /// How long a listener waits when the process or the machine has no file descriptors left. It must
 /// come back by itself, for the system speaks of waiting connections only once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What somebody reads who sends text.
+/// The answer to somebody that sends text.
 const HINT: &[u8] =
     b"This port speaks netkit frames (u32 length in network order, then the body), not text.\n";
 

@@ -30,7 +30,8 @@ pub(super) struct Connection {
     pub(super) is_dirty: bool,
     /// The system said that the peer will send no more: read until the end of the stream.
     pub(super) ended: bool,
-    /// Writing failed. What has come in is still read; then the connection ends with this.
+    /// Writing failed. Bytes that have already come in are still read; then the connection ends
+    /// with this error.
     pub(super) failed: Option<io::Error>,
     /// The system took no more bytes; an event will say when it does.
     blocked: bool,

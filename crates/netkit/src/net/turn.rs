@@ -92,22 +92,24 @@ impl<S: Service + ?Sized> Turn<'_, S> {
         self.settle();
 
         let wait = match (timeout, self.net.deadlines.wait()) {
-            _ if !self.net.ready.is_empty() => Some(Duration::ZERO),
+            _ if !self.net.agenda.ready.is_empty() => Some(Duration::ZERO),
             (Some(timeout), Some(wait)) => Some(timeout.min(wait)),
             (timeout, wait) => timeout.or(wait),
         };
         let events = self.net.poll(wait)?;
         // What becomes ready in this turn is served in the next.
-        let mut ready =
-            std::mem::replace(&mut self.net.ready, std::mem::take(&mut self.net.ready_spare));
+        let mut ready = std::mem::replace(
+            &mut self.net.agenda.ready,
+            std::mem::take(&mut self.net.agenda.ready_spare),
+        );
         for event in &events {
             self.on_event(event);
         }
-        self.net.events = events;
+        self.net.system.events = events;
         for key in ready.drain(..) {
             self.serve_again(key);
         }
-        self.net.ready_spare = ready;
+        self.net.agenda.ready_spare = ready;
         self.serve_deadlines();
         self.service.on_turn_end(self.net);
         self.settle();
@@ -213,7 +215,7 @@ impl<S: Service + ?Sized> Turn<'_, S> {
 
     /// Reads once, and hands over what came.
     fn read(&mut self, key: Key) {
-        let mut buffer = std::mem::take(&mut self.net.read_buffer);
+        let mut buffer = std::mem::take(&mut self.net.buffers.read);
         if let Some(connection) = self.net.connection(key) {
             match read(connection, &mut buffer) {
                 Ok(0) => self.on_end(key),
@@ -229,7 +231,7 @@ impl<S: Service + ?Sized> Turn<'_, S> {
                 Err(error) => self.lose(key, CloseReason::Broken(error)),
             }
         }
-        self.net.read_buffer = buffer;
+        self.net.buffers.read = buffer;
     }
 
     /// The end of the stream has been read. Half-closed counts as closed.
@@ -308,9 +310,9 @@ impl<S: Service + ?Sized> Turn<'_, S> {
     }
 
     fn receive(&mut self, key: Key) {
-        let mut buffer = std::mem::take(&mut self.net.read_buffer);
+        let mut buffer = std::mem::take(&mut self.net.buffers.read);
         self.receive_into(key, &mut buffer);
-        self.net.read_buffer = buffer;
+        self.net.buffers.read = buffer;
     }
 
     fn receive_into(&mut self, key: Key, buffer: &mut [u8]) {
@@ -332,7 +334,7 @@ impl<S: Service + ?Sized> Turn<'_, S> {
     }
 
     fn serve_signals(&mut self) {
-        let Some(signals) = &mut self.net.signals else { return };
+        let Some(signals) = &mut self.net.system.signals else { return };
         let pending: Vec<i32> = signals.pending().collect();
         for signal in pending {
             self.service.on_signal(self.net, signal);
@@ -364,9 +366,9 @@ impl<S: Service + ?Sized> Turn<'_, S> {
     /// Carries out what the handlers have asked for. Telling them of an end may make them ask for
     /// more.
     fn settle(&mut self) {
-        while !self.net.dirty.is_empty() || !self.net.doomed.is_empty() {
+        while !self.net.agenda.dirty.is_empty() || !self.net.agenda.doomed.is_empty() {
             self.net.write_dirty();
-            for (key, reason) in std::mem::take(&mut self.net.doomed) {
+            for (key, reason) in std::mem::take(&mut self.net.agenda.doomed) {
                 self.lose(key, reason);
             }
         }
@@ -376,13 +378,13 @@ impl<S: Service + ?Sized> Turn<'_, S> {
 impl Net {
     /// Waits for events. They are put back after the turn, so that their memory is used again.
     fn poll(&mut self, wait: Option<Duration>) -> io::Result<Events> {
-        let mut events = std::mem::replace(&mut self.events, Events::with_capacity(0));
-        match self.poll.poll(&mut events, wait) {
+        let mut events = std::mem::replace(&mut self.system.events, Events::with_capacity(0));
+        match self.system.poll.poll(&mut events, wait) {
             Ok(()) => {}
             // A signal came. If it is watched, its event comes in the next turn.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
             Err(error) => {
-                self.events = events;
+                self.system.events = events;
                 return Err(error);
             }
         }
@@ -398,7 +400,7 @@ impl Net {
     }
 
     fn write_dirty(&mut self) {
-        let mut dirty = std::mem::take(&mut self.dirty);
+        let mut dirty = std::mem::take(&mut self.agenda.dirty);
         for key in dirty.drain(..) {
             if let Some(connection) = self.connection(key) {
                 connection.is_dirty = false;
@@ -406,7 +408,7 @@ impl Net {
                 self.after_write(key);
             }
         }
-        self.dirty = dirty;
+        self.agenda.dirty = dirty;
     }
 
     /// Writing has failed, or has finished what had to be sent before closing.
@@ -433,45 +435,46 @@ impl Net {
     /// ends the wait: somebody is impatient.
     fn finish_closing(&mut self) -> io::Result<()> {
         let until = Instant::now() + self.limits.close_deadline;
-        let mut others = Vec::new();
-        let (mut is_woken, mut is_signalled) = (false, false);
-        while self.closing > 0 && !is_signalled {
+        let mut missed = Missed::default();
+        while self.closing > 0 && !missed.is_signalled {
             let Some(left) = until.checked_duration_since(Instant::now()) else { break };
-            let wait = if self.ready.is_empty() { left } else { Duration::ZERO };
+            let wait = if self.agenda.ready.is_empty() { left } else { Duration::ZERO };
             let events = self.poll(Some(wait))?;
             for event in &events {
                 match event.token() {
-                    WAKER => is_woken = true,
-                    SIGNALS => is_signalled = true,
+                    WAKER => missed.is_woken = true,
+                    SIGNALS => missed.is_signalled = true,
                     token => {
                         let Some(key) = self.slots.key_of(token) else { continue };
-                        self.finish_one(key, Readiness::of(event), &mut others);
+                        self.finish_one(key, Readiness::of(event), &mut missed.sources);
                     }
                 }
             }
-            self.events = events;
-            for key in std::mem::take(&mut self.ready) {
+            self.system.events = events;
+            for key in std::mem::take(&mut self.agenda.ready) {
                 if let Some(slot) = self.slots.find(key) {
                     slot.is_ready = false;
                     let again = Readiness { is_readable: true, ..Readiness::default() };
-                    self.finish_one(key, again, &mut others);
+                    self.finish_one(key, again, &mut missed.sources);
                 }
             }
         }
-        self.remember(others, is_woken, is_signalled)
+        self.remember(missed)
     }
 
     /// What the system has spoken of once is served when the loop runs again.
-    fn remember(&mut self, others: Vec<Key>, is_woken: bool, is_signalled: bool) -> io::Result<()> {
-        for key in others {
+    fn remember(&mut self, missed: Missed) -> io::Result<()> {
+        for key in missed.sources {
             self.again(key);
         }
         self.slots.end_turn();
-        if is_woken {
-            self.waker.wake()?;
+        if missed.is_woken {
+            self.system.waker.wake()?;
         }
-        if is_signalled && let Some(signals) = &mut self.signals {
-            self.poll.registry().reregister(signals, SIGNALS, Interest::READABLE)?;
+        if missed.is_signalled
+            && let Some(signals) = &mut self.system.signals
+        {
+            self.system.poll.registry().reregister(signals, SIGNALS, Interest::READABLE)?;
         }
         Ok(())
     }
@@ -496,6 +499,14 @@ fn read(connection: &mut Connection, buffer: &mut [u8]) -> io::Result<usize> {
             result => return result,
         }
     }
+}
+
+/// What happened while connections were closing, and nobody was told of.
+#[derive(Default)]
+struct Missed {
+    sources: Vec<Key>,
+    is_woken: bool,
+    is_signalled: bool,
 }
 
 /// Serves connections of which no service is told anything any more.

@@ -1,8 +1,8 @@
 //! No SSH: this netkit was built without its feature `ssh`, and reaches no machine but this one.
 //!
-//! Everything that [`launch`](crate::launch) and others name is here with the same signatures. A session
-//! cannot be had, so that there is none on which anything could be done: the compiler knows it
-//! ([`Infallible`]).
+//! Everything that [`launch`](crate::launch) and others name is here with the same signatures. A
+//! session cannot be had, so that there is none on which anything could be done: the compiler knows
+//! it ([`Infallible`]).
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};

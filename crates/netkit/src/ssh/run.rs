@@ -17,8 +17,8 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// If it cannot be run, is not done in time, or the connection fails. That it ends with a
-    /// status other than 0 is no error.
+    /// If it cannot be run, is not done in time, or the connection fails. A status other than 0 is
+    /// no error.
     pub fn run(
         &mut self,
         words: &[&str],

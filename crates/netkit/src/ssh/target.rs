@@ -1,4 +1,4 @@
-//! Which machine a line of the host file means: its address, its port, whom to log in as, with
+//! Which machine a line of the host file means: its address, its port, the user to log in as, with
 //! which keys. What the line leaves open, `~/.ssh/config` says, then the defaults.
 
 use std::fs;

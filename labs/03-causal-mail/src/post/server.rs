@@ -1,13 +1,15 @@
 //! A mail server: one event loop over one listening socket, and a [`Store`].
 //!
-//! **Strangers.** Servers prove that they know the secret, and clients know a password; both come to the same
-//! socket ([`Admission::Either`]). A connection that has not said what it is within [`GREETING_MAX`] is closed,
-//! and at most [`STRANGERS_MAX`] are granted the time, the oldest giving way. Passwords are compared in a thread
-//! of their own, for that takes long on purpose; nobody else waits.
+//! **Strangers.** Servers prove that they know the secret, and clients know a password; both come
+//! to the same socket ([`Admission::Either`]). A connection that has not said what it is within
+//! [`GREETING_MAX`] is closed, and at most [`STRANGERS_MAX`] are granted the time, the oldest
+//! giving way. Passwords are compared in a thread of their own, for that takes long on purpose;
+//! nobody else waits.
 //!
-//! **Forwarding.** The queue to each domain leaves in order, a few mails ahead of what is acknowledged.
-//! While the other server is down it is tried again, after twice as long each time up to [`BACK_OFF_MAX`]. When
-//! a connection breaks, all that was not acknowledged is sent again; the other server recognises it.
+//! **Forwarding.** The queue to each domain leaves in order, a few mails ahead of what is
+//! acknowledged. While the other server is down it is tried again, after twice as long each time up
+//! to [`BACK_OFF_MAX`]. When a connection breaks, all that was not acknowledged is sent again; the
+//! other server recognises it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -50,10 +52,12 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// The longest pause: a server that is back is noticed within this time.
 pub const BACK_OFF_MAX: Duration = Duration::from_secs(5);
 
-/// How long another server may take to acknowledge a mail. It forces one to disk; a stopped one never does.
+/// How long another server may take to acknowledge a mail. It forces one to disk; a stopped one
+/// never does.
 const ACKNOWLEDGE_MAX: Duration = Duration::from_secs(20);
 
-/// The longest text of a mail that a server may be told to accept: with its clock it must fit into a frame.
+/// The longest text of a mail that a server may be told to accept: with its clock it must fit into
+/// a frame.
 pub const MESSAGE_LIMIT: usize = 512 << 10;
 
 /// What a server is told on its command line.
@@ -171,7 +175,7 @@ struct Server {
     store: Store,
     /// The other servers, by their domains.
     peers: BTreeMap<String, Neighbour>,
-    /// Who is at the other end of each connection.
+    /// The other end of each connection.
     parties: BTreeMap<ConnectionId, Party>,
     timers: BTreeMap<TimerId, TimerUse>,
     attempts: SyncSender<Attempt>,
@@ -180,7 +184,7 @@ struct Server {
     failure: Option<StoreError>,
 }
 
-/// Who is at the other end of a connection.
+/// The other end of a connection.
 enum Party {
     /// No server: it is to open a box.
     Guest,
@@ -232,7 +236,7 @@ struct Attempt {
     hash: String,
 }
 
-/// What came of it.
+/// The result of an attempt.
 struct Checked {
     connection: ConnectionId,
     name: String,
@@ -395,7 +399,7 @@ impl Server {
         Ok(id)
     }
 
-    /// Tells whoever has this box open that something has come.
+    /// Tells the client that has this box open that something has come.
     fn notify(&mut self, net: &mut Net, name: &str) {
         let client = self.parties.iter().find(|(_, party)| is_client(party, name));
         if let Some((&connection, _)) = client {
@@ -457,7 +461,7 @@ impl Server {
         self.pump(net, domain);
     }
 
-    /// Tells the sender of the first mail of a queue who did not get it.
+    /// Tells the sender of the first mail of a queue which recipients did not get it.
     fn return_to_sender(
         &mut self,
         net: &mut Net,

@@ -241,7 +241,7 @@ mod tests {
     use super::*;
     use crate::trace::format::parse;
 
-    const HEADER: &str = r#"{"trace":1,"lab":"any","verb":"run","run":"r","processes":2,"seed":1,"arguments":[],"properties":[{"property":"exactly_once"}]}"#;
+    const HEADER: &str = r#"{"trace":2,"lab":"any","verb":"run","run":"r","processes":2,"seed":1,"arguments":[],"properties":[{"name":"exactly-once delivery","kind":"liveness","pattern":"exactly_once"}]}"#;
 
     fn feed() -> Feed {
         Feed::new(serde_json::from_str(HEADER).unwrap()).unwrap()

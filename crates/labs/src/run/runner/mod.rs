@@ -1,9 +1,10 @@
 //! What carries out, over netkit, what the processes of this module ask for.
 //!
-//! A [participant](super::participant) is a process, and so is what it runs; neither knows of sockets. It has a
-//! runner: a service on netkit's event loop, which tells its process what has happened and does what that wants
-//! done.
+//! The [conductor](super::conductor) and each [participant](super::participant) are processes, and
+//! so is what participants run; none of them knows of sockets. Each has a runner: a service on
+//! netkit's event loop, which tells its process what has happened, and does what that wants done.
 
+pub(super) mod conductor;
 pub(super) mod participant;
 mod telling;
 pub(super) mod ways;

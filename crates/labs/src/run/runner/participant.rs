@@ -1,7 +1,8 @@
 //! A daemon that takes part in a run: the runner of a [`Participant`] and of its algorithm.
 //!
-//! All that happens goes one way, in [`Attendant::go_on`]: what the participant is told comes first, then what
-//! the algorithm wants done, then its messages to itself, then the requests of its application.
+//! All that happens goes one way, in [`Attendant::go_on`]: what the participant is told comes
+//! first, then what the algorithm wants done, then its messages to itself, then the requests of its
+//! application.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -24,9 +25,9 @@ use crate::run::algorithm::{Algorithm, Books, Deed, Misfortune};
 use crate::run::config::Config;
 use crate::run::hosted::{Build, Hosted};
 use crate::run::journal::Journal;
-use crate::run::launching::Below;
 use crate::run::log_tail::LogTail;
 use crate::run::participant::{Act, News, Participant, SILENCE_MAX, Timer};
+use crate::run::shell::launching::Below;
 use crate::run::wire::{Hello, LAUNCHER, Line, MessageHeader, PeerFrame};
 use crate::trace::{Stamper, event::CLOCKS_MAX_PROCESSES};
 
@@ -45,7 +46,7 @@ pub(in crate::run) struct Start {
     pub(in crate::run) log_path: String,
     /// The process, once its place is known, and where its journal goes.
     pub(in crate::run) process: Option<(Build, Journal)>,
-    /// Tells whoever started this daemon what has become of it.
+    /// Tells the launch what has become of this daemon.
     pub(in crate::run) ready: Option<Ready>,
 }
 
@@ -217,7 +218,6 @@ impl Attendant {
                 net.stop();
             }
             Act::End => {
-                info!("the run is over for this process");
                 net.stop();
             }
         }
@@ -523,8 +523,8 @@ impl Service for Attendant {
     }
 }
 
-/// Does what SIGTSTP asks for. The system itself ignores it in a daemon, whose process group has nobody that
-/// could continue it from a terminal; a person that sends it to one by hand means it.
+/// Does what SIGTSTP asks for. The system itself ignores it in a daemon, whose process group has
+/// nobody that could continue it from a terminal; a person that sends it to one by hand means it.
 fn stand_still() {
     if let Err(error) = netkit::reap::raise(Signal::SIGSTOP) {
         warn!("SIGTSTP came, and the system does not let this process stop: {error}");

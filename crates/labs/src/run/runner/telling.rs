@@ -6,14 +6,14 @@ use log::debug;
 use netkit::Net;
 
 use super::participant::{Attendant, Use};
-use crate::run::journal::Part;
 use crate::run::participant::News;
-use crate::run::wire::ToLauncher;
+use crate::run::wire::{Part, ToLauncher};
 
 /// How often the launcher is told what happened, if it follows the run: fast enough for the eye.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How many parts of the log are handed over at the end of the run: a megabyte. More is in the file.
+/// How many parts of the log are handed over at the end of the run: a megabyte. More is in the
+/// file.
 const LOG_PARTS_AT_END: u32 = 16;
 
 impl Attendant {
@@ -27,9 +27,7 @@ impl Attendant {
     pub(super) fn hand_over(&mut self, net: &mut Net, offset: u64) {
         let Some(algorithm) = &mut self.algorithm else { return };
         match algorithm.part(offset) {
-            Ok(Part { bytes, is_last, truncated }) => {
-                self.tell(net, &ToLauncher::Journal { offset, bytes, is_last, truncated });
-            }
+            Ok(part) => self.tell(net, &ToLauncher::Journal(part)),
             Err(why) => self.hear(News::Failed(why)),
         }
     }
@@ -39,9 +37,9 @@ impl Attendant {
         let Some(offset) = self.followed.offset.filter(|_| self.is_running()) else { return };
         self.show_log(net);
         match self.algorithm.as_mut().map(|algorithm| algorithm.part(offset)) {
-            Some(Ok(Part { bytes, truncated, .. })) if !bytes.is_empty() => {
-                self.followed.offset = Some(offset + bytes.len() as u64);
-                self.tell(net, &ToLauncher::Journal { offset, bytes, is_last: false, truncated });
+            Some(Ok(part)) if !part.bytes.is_empty() => {
+                self.followed.offset = Some(offset + part.bytes.len() as u64);
+                self.tell(net, &ToLauncher::Journal(Part { is_last: false, ..part }));
             }
             Some(Err(why)) => return self.hear(News::Failed(why)),
             _ => {}

@@ -1,7 +1,7 @@
 //! The connections to other processes, and the frames that wait for them.
 //!
-//! Two processes may have connected to each other. Messages from here to one process always go the same way, or
-//! they could overtake each other; what the other one sends may come on either.
+//! Two processes may have connected to each other. Messages from here to one process always go the
+//! same way, or they could overtake each other; what the other one sends may come on either.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -87,8 +87,8 @@ impl Ways {
         }
     }
 
-    /// A connection with a process is open. Returns whether messages to it go this way: then those that waited
-    /// are sent.
+    /// A connection with a process is open. Returns whether messages to it go this way: then those
+    /// that waited are sent.
     pub(in crate::run) fn open(
         &mut self,
         net: &mut Net,

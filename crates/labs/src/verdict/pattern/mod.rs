@@ -8,18 +8,18 @@
 //!
 //! | pattern | says |
 //! |---|---|
-//! | [`Property::fifo`] | no message overtakes another on its channel |
-//! | [`Property::exactly_once`] | every message arrives, once |
-//! | [`Property::never`] | no process says this (absence) |
-//! | [`Property::between`] | a process says this only between these two (universality between) |
-//! | [`Property::precedes`] | this happened before each of that (precedence) |
-//! | [`Property::responds`] | after each of this, the process says that in the end (response) |
-//! | [`Property::each`] | each process says this so many times (bounded existence) |
-//! | [`Property::one`] | one process at most says this |
-//! | [`Property::agree`] | all that say this say the same value |
-//! | [`Property::pairwise_ordered`] | of any two such intervals, one ended before the other began |
-//! | [`Property::one_ring`] | the processes form one ring, seen from this message |
-//! | [`Property::counted`] | so many messages of this kind are sent |
+//! | [`Property::fifo`](crate::verdict::Property::fifo) | no message overtakes another on its channel |
+//! | [`Property::exactly_once`](crate::verdict::Property::exactly_once) | every message arrives, once |
+//! | [`Property::never`](crate::verdict::Property::never) | no process says this (absence) |
+//! | [`Property::between`](crate::verdict::Property::between) | a process says this only between these two (universality between) |
+//! | [`Property::precedes`](crate::verdict::Property::precedes) | this happened before each of that (precedence) |
+//! | [`Property::responds`](crate::verdict::Property::responds) | after each of this, the process says that in the end (response) |
+//! | [`Property::each`](crate::verdict::Property::each) | each process says this so many times (bounded existence) |
+//! | [`Property::one`](crate::verdict::Property::one) | one process at most says this |
+//! | [`Property::agree`](crate::verdict::Property::agree) | all that say this say the same value |
+//! | [`Property::pairwise_ordered`](crate::verdict::Property::pairwise_ordered) | of any two such intervals, one ended before the other began |
+//! | [`Property::one_ring`](crate::verdict::Property::one_ring) | the processes form one ring, seen from this message |
+//! | [`Property::counted`](crate::verdict::Property::counted) | so many messages of this kind are sent |
 
 mod between;
 mod counted;
@@ -46,23 +46,22 @@ use self::one_value::{Agree, One};
 use self::pairwise_ordered::PairwiseOrdered;
 use self::precedes::Precedes;
 use self::responds::Responds;
-use super::property::{Property, PropertyKind};
 use super::watch::Monitor;
 
 /// A general property, as data. Strings are kinds: of messages for `message`, else of indications.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pattern {
-    /// See [`Property::fifo`].
+    /// See [`Property::fifo`](crate::verdict::Property::fifo).
     Fifo,
-    /// See [`Property::exactly_once`].
+    /// See [`Property::exactly_once`](crate::verdict::Property::exactly_once).
     ExactlyOnce,
-    /// See [`Property::never`].
+    /// See [`Property::never`](crate::verdict::Property::never).
     Never {
         /// What no process says.
         says: String,
     },
-    /// See [`Property::between`].
+    /// See [`Property::between`](crate::verdict::Property::between).
     Between {
         /// What a process says only then.
         says: String,
@@ -71,50 +70,50 @@ pub enum Pattern {
         /// What it has not said since.
         until: String,
     },
-    /// See [`Property::precedes`].
+    /// See [`Property::precedes`](crate::verdict::Property::precedes).
     Precedes {
         /// What happened before.
         first: String,
         /// What it happened before.
         then: String,
     },
-    /// See [`Property::responds`].
+    /// See [`Property::responds`](crate::verdict::Property::responds).
     Responds {
         /// What asks for something.
         asked: String,
         /// What grants it.
         served: String,
     },
-    /// See [`Property::each`].
+    /// See [`Property::each`](crate::verdict::Property::each).
     Each {
         /// What each process says.
         says: String,
         /// How many times.
         times: Times,
     },
-    /// See [`Property::one`].
+    /// See [`Property::one`](crate::verdict::Property::one).
     One {
         /// What one process says.
         says: String,
     },
-    /// See [`Property::agree`].
+    /// See [`Property::agree`](crate::verdict::Property::agree).
     Agree {
         /// What carries the value.
         says: String,
     },
-    /// See [`Property::pairwise_ordered`].
+    /// See [`Property::pairwise_ordered`](crate::verdict::Property::pairwise_ordered).
     PairwiseOrdered {
         /// What begins an interval.
         enter: String,
         /// What ends it.
         exit: String,
     },
-    /// See [`Property::one_ring`].
+    /// See [`Property::one_ring`](crate::verdict::Property::one_ring).
     OneRing {
         /// The message that goes once round.
         message: String,
     },
-    /// See [`Property::counted`].
+    /// See [`Property::counted`](crate::verdict::Property::counted).
     Counted {
         /// The kind of message.
         message: String,
@@ -157,76 +156,5 @@ impl Pattern {
             Self::OneRing { message } => Box::new(OneRing::new(name(message), processes)),
             Self::Counted { message, times } => Box::new(Counted::new(name(message), *times)),
         }
-    }
-}
-
-use PropertyKind::{Liveness, Safety};
-
-impl Property {
-    /// FIFO: no message overtakes another on its channel.
-    pub fn fifo() -> Self {
-        Self::general("FIFO", Safety, Pattern::Fifo)
-    }
-
-    /// Every message that is sent arrives, and none arrives twice.
-    pub fn exactly_once() -> Self {
-        Self::general("exactly-once delivery", Liveness, Pattern::ExactlyOnce)
-    }
-
-    /// No process says this.
-    pub fn never(name: &str, says: &str) -> Self {
-        Self::general(name, Safety, Pattern::Never { says: says.into() })
-    }
-
-    /// A process says this only after it said `after`, and before it said `until`.
-    pub fn between(name: &str, says: &str, after: &str, until: &str) -> Self {
-        let (after, until) = (after.into(), until.into());
-        Self::general(name, Safety, Pattern::Between { says: says.into(), after, until })
-    }
-
-    /// Whenever a process says `then`, some process had said `first`, and that happened before.
-    pub fn precedes(name: &str, first: &str, then: &str) -> Self {
-        let (first, then) = (first.into(), then.into());
-        Self::general(name, Safety, Pattern::Precedes { first, then })
-    }
-
-    /// A process that says `asked` says `served` in the end, unless it dies.
-    pub fn responds(name: &str, asked: &str, served: &str) -> Self {
-        let (asked, served) = (asked.into(), served.into());
-        Self::general(name, Liveness, Pattern::Responds { asked, served })
-    }
-
-    /// Each process says this so many times.
-    pub fn each(name: &str, says: &str, times: Times) -> Self {
-        Self::general(name, Liveness, Pattern::Each { says: says.into(), times })
-    }
-
-    /// One process at most says this.
-    pub fn one(name: &str, says: &str) -> Self {
-        Self::general(name, Safety, Pattern::One { says: says.into() })
-    }
-
-    /// All processes that say this say the same value with it.
-    pub fn agree(name: &str, says: &str) -> Self {
-        Self::general(name, Safety, Pattern::Agree { says: says.into() })
-    }
-
-    /// Of any two intervals of any processes, each from an indication `enter` to the `exit` after it, one
-    /// ended before the other began. For critical sections that is mutual exclusion.
-    pub fn pairwise_ordered(name: &str, enter: &str, exit: &str) -> Self {
-        let (enter, exit) = (enter.into(), exit.into());
-        Self::general(name, Safety, Pattern::PairwiseOrdered { enter, exit })
-    }
-
-    /// The processes form one ring, in which each has two neighbours: this message goes once round it.
-    pub fn one_ring(message: &str) -> Self {
-        let pattern = Pattern::OneRing { message: message.into() };
-        Self::general("one ring, two neighbours each", Safety, pattern)
-    }
-
-    /// So many messages of this kind are sent, as theory predicts.
-    pub fn counted(message: &str, times: u64) -> Self {
-        let name = format!("{message} messages as predicted");
-        Self::general(name, Safety, Pattern::Counted { message: message.into(), times })
     }
 }

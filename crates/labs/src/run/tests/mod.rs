@@ -1,0 +1,9 @@
+//! Tests of a run: of its journals, and of the launcher and its participants as one system of
+//! processes.
+
+mod check;
+mod journals;
+#[cfg(feature = "script")]
+mod scripts;
+mod simulate;
+mod world;
