@@ -11,6 +11,7 @@ use std::path::Path;
 use document::{Document, masked};
 use labs::testing::{Program, Ran};
 use project::Project;
+use serde_json::Value;
 
 /// The most lines of code of the smallest `lab.rs`.
 const LAB_LINES_MAX: usize = 30;
@@ -33,6 +34,18 @@ fn the_document_is_a_lab() {
     }
     for (path, text) in files.iter().filter(|(path, _)| path.starts_with("tests/scripts/")) {
         assert_eq!(project.read(path), *text, "{path}");
+    }
+    the_smallest_lab_runs_in_all_worlds(project.program());
+}
+
+fn the_smallest_lab_runs_in_all_worlds(program: Program) {
+    for verb in ["run", "simulate", "check"] {
+        let ran = program.ran(&[verb, "--timeout", "20"]);
+        assert!(ran.holds(), "{}", ran.report);
+        let ran = program.ran(&[verb, "--timeout", "1", "--broken", "does-not-listen"]);
+        // A real run waits in vain for p1.
+        let (status, holds) = if verb == "run" { (2, Value::Null) } else { (1, false.into()) };
+        assert_eq!((ran.status, ran.verdict("everyone hears once")), (status, &holds), "{verb}");
     }
 }
 
