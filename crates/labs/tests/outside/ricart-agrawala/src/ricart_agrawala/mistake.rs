@@ -2,11 +2,10 @@
 
 use clap::ValueEnum;
 use labs::process::{Context, Event, EventOf};
-use serde::{Deserialize, Serialize};
 
 use super::{Message, RicartAgrawala};
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, ValueEnum)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, ValueEnum)]
 pub enum Mistake {
     /// A process agrees with everybody at once, even if it asked earlier
     AlwaysAgrees,
