@@ -12,9 +12,9 @@ use std::process::Command;
 use labs::testing::Program;
 use tempfile::TempDir;
 
-/// The features that the tests of a lab need. Its program is built with them too, and thus from
-/// the same library.
-const FEATURES: &str = "--features labs/script,labs/testing";
+/// The feature that the tests of a lab need. Its program is built with it too, and thus from the
+/// same library.
+const FEATURES: &str = "--features labs/testing";
 
 /// A project whose package, library and program have one name.
 pub(crate) struct Project {
