@@ -192,13 +192,13 @@ fn program(lab: &dyn Course, participant: &dyn Fn() -> anyhow::Result<()>) -> Ex
 fn command(lab: &dyn Course) -> clap::Command {
     let about = lab.about();
     let command = clap::Command::new(about.name)
-        .about(about.about)
         .version(env!("CARGO_PKG_VERSION"))
         .max_term_width(100)
         .after_help(AFTER_HELP)
         .subcommand_required(true)
         .arg_required_else_help(true);
-    let command = Command::augment_subcommands(command);
+    // The subcommands bring a sentence of their own on what the program is: the lab's comes after it.
+    let command = Command::augment_subcommands(command).about(about.about);
     let with_options = |command: clap::Command, verb: Verb| {
         command.mut_subcommand(verb.name(), |verb| lab.arguments(verb))
     };

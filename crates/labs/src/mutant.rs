@@ -10,31 +10,17 @@
 
 use std::fmt::{self, Debug};
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-
 use crate::process::{Context, Event, EventOf, Process, ProcessId, Value};
 
-/// A mistake in an algorithm, which a property must notice.
-pub trait Mistake<P: Process>: Value + clap::ValueEnum + Serialize + DeserializeOwned {
+/// A mistake in an algorithm, which a property must notice. Its name is that of its variant: so it is
+/// typed, and so it stands in a trace.
+pub trait Mistake<P: Process>: Value + clap::ValueEnum {
     /// Lets an event happen to a process as one would that makes the mistake.
     fn happen(&mut self, process: &mut P, ctx: &mut Context<P>, event: EventOf<P>);
 }
 
 /// The mistakes of an algorithm that has none.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Eq,
-    Hash,
-    Ord,
-    PartialEq,
-    PartialOrd,
-    Deserialize,
-    Serialize,
-    clap::ValueEnum,
-)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, clap::ValueEnum)]
 pub enum NoMistake {}
 
 impl<P: Process> Mistake<P> for NoMistake {

@@ -169,8 +169,8 @@ impl<L: Lab> PlannedLab<L> {
     /// What [`Planned::written`] wrote. By way of text: that is how values of traces are read, too, and so
     /// nothing is compiled for another way.
     pub(crate) fn read(lab: &Value, mistake: Option<&Value>) -> serde_json::Result<Self> {
-        let mistake = mistake.map(|mistake| serde_json::from_str(&mistake.to_string()));
-        Ok(Self { lab: serde_json::from_str(&lab.to_string())?, mistake: mistake.transpose()? })
+        let mistake = mistake.map(mistake_named).transpose()?;
+        Ok(Self { lab: serde_json::from_str(&lab.to_string())?, mistake })
     }
 
     fn process(&self, place: &Place) -> ProcessOf<L> {
@@ -221,8 +221,9 @@ impl<L: Lab> Planned for PlannedLab<L> {
     }
 
     fn written(&self) -> serde_json::Result<(Value, Option<Value>)> {
-        let mistake = self.mistake.as_ref().map(serde_json::to_string).transpose()?;
-        Ok((parsed(serde_json::to_string(&self.lab)?)?, mistake.map(parsed).transpose()?))
+        let mistake = self.mistake.as_ref().and_then(L::Mistake::to_possible_value);
+        let mistake = mistake.map(|mistake| mistake.get_name().into());
+        Ok((parsed(serde_json::to_string(&self.lab)?)?, mistake))
     }
 
     fn deployed(&self) -> Deployed {
@@ -280,6 +281,12 @@ impl<L: Lab> Planned for PlannedLab<L> {
         let all = places.iter().map(|place| self.process(place)).collect();
         Box::new(Replay::<ProcessOf<L>>::new(all, luck, has_clock))
     }
+}
+
+/// The mistake of this name, which is the one that is typed.
+fn mistake_named<M: ValueEnum>(name: &Value) -> serde_json::Result<M> {
+    let mistake = M::from_str(name.as_str().unwrap_or_default(), false);
+    mistake.map_err(|_| serde::de::Error::custom(format!("there is no mistake {name}")))
 }
 
 fn parsed(json: String) -> serde_json::Result<Value> {

@@ -8,8 +8,8 @@ use labs::verdict::{Check, End, Judgement, Violation, Watch, Witness};
 
 use crate::ricart_agrawala::{Indication, Message};
 
-/// Nobody agrees to a later request: a process agrees only if it does not wait, and is not inside, with
-/// an earlier request of its own.
+/// Nobody agrees to a later request: a process agrees only if it does not wait, and is not inside,
+/// with an earlier request of its own.
 ///
 /// All of it happens at one process, so no clock is needed to see it.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
@@ -21,7 +21,12 @@ pub struct EarlierFirst {
 }
 
 impl Watch<Indication> for EarlierFirst {
-    fn on_send(&mut self, at: Witness, to: ProcessId, message: &dyn Noted) -> Result<u64, Violation> {
+    fn on_send(
+        &mut self,
+        at: Witness,
+        to: ProcessId,
+        message: &dyn Noted,
+    ) -> Result<u64, Violation> {
         let (me, own) = (at.process, self.own.get(&at.process));
         match message.get::<Message>().as_deref() {
             Ok(Message::Ask { at }) => _ = self.own.insert(me, (*at, me)),

@@ -1,24 +1,25 @@
 //! Mutual exclusion by permission.
 //!
-//! After Ricart and Agrawala, *An optimal algorithm for mutual exclusion in computer networks*, CACM
-//! 24(1), 1981.
+//! After Ricart and Agrawala, *An optimal algorithm for mutual exclusion in computer networks*,
+//! CACM 24(1), 1981.
 //!
-//! **The algorithm.** A process that wants to enter its critical section asks all others (ASK), with the
-//! time of its logical clock, and enters when all have agreed (AGREE). A process agrees at once, unless
-//! it is in its own section or asked for it earlier: then it agrees when it leaves. Ranks decide between
-//! equal times.
+//! **The algorithm.** A process that wants to enter its critical section asks all others (ASK),
+//! with the time of its logical clock, and enters when all have agreed (AGREE). A process agrees
+//! at once, unless it is in its own section or asked for it earlier: then it agrees when it
+//! leaves. Ranks decide between equal times.
 //!
-//! **Why it is correct.** Of two processes that both ask, each hears of the other's request, and one of
-//! the requests is earlier. That process does not agree before it has left. So its exit happens before
-//! its AGREE, and its AGREE before the entry of the other. Nobody waits for ever: the earliest request
-//! of all waits for nobody but a process that is inside.
+//! **Why it is correct.** Of two processes that both ask, each hears of the other's request, and
+//! one of the requests is earlier. That process does not agree before it has left. So its exit
+//! happens before its AGREE, and its AGREE before the entry of the other. Nobody waits for ever:
+//! the earliest request of all waits for nobody but a process that is inside.
 //!
-//! **Assumptions.** Every message arrives, once; processes do not fail. Messages may overtake each other.
+//! **Assumptions.** Every message arrives, once; processes do not fail. Messages may overtake each
+//! other.
 //!
 //! **Cost.** 2(N−1) messages for each section, N−1 of each kind.
 //!
-//! **Left out.** A permission that is kept until somebody else asks for it (Carvalho and Roucairol, CACM
-//! 26(2), 1983): then a section costs 0 to 2(N−1) messages.
+//! **Left out.** A permission that is kept until somebody else asks for it (Carvalho and
+//! Roucairol, CACM 26(2), 1983): then a section costs 0 to 2(N−1) messages.
 
 mod mistake;
 

@@ -1,12 +1,11 @@
 //! Three mistakes, each caught by a property of its own.
 
+use clap::ValueEnum;
 use labs::process::{Context, Event, EventOf};
-use serde::{Deserialize, Serialize};
 
 use super::{Message, RicartAgrawala};
 
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[derive(Deserialize, Serialize, clap::ValueEnum)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, ValueEnum)]
 pub enum Mistake {
     /// A process agrees with everybody at once, even if it asked earlier
     AlwaysAgrees,
@@ -23,7 +22,7 @@ impl labs::mutant::Mistake<RicartAgrawala> for Mistake {
         ctx: &mut Context<RicartAgrawala>,
         event: EventOf<RicartAgrawala>,
     ) {
-        match (*self, &event) {
+        match (&*self, &event) {
             (Self::AlwaysAgrees, Event::Message { from, message: Message::Ask { .. } }) => {
                 return ctx.send(*from, Message::Agree);
             }
