@@ -23,6 +23,7 @@ use labs::trace::Header;
 use labs::view::{LOGS_MAX, Trace, draw, page};
 
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Arguments {
     /// A file that a lab wrote with --trace
     trace: PathBuf,

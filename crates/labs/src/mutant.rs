@@ -99,6 +99,8 @@ impl<P: Process, M: Mistake<P>> Process for Mutant<P, M> {
 
 #[cfg(test)]
 mod tests {
+    use serde::{Deserialize, Serialize};
+
     use super::*;
     use crate::process::{Choices, Effect, Env, Kind, Never, step};
 
@@ -142,19 +144,7 @@ mod tests {
     }
 
     /// Counts one too many.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        Eq,
-        Hash,
-        Ord,
-        PartialEq,
-        PartialOrd,
-        Deserialize,
-        Serialize,
-        clap::ValueEnum,
-    )]
+    #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, clap::ValueEnum)]
     enum Mistakes {
         CountsTwice,
     }

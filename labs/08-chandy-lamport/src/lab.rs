@@ -1,5 +1,7 @@
 //! What lab 08 demands of its protocols, what theory says they cost, and their options.
 
+pub mod tools;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
@@ -305,7 +307,7 @@ impl Lab for ChandyLamportLab {
     const NAME: &'static str = "chandy-lamport";
     const ABOUT: &'static str =
         "Distributed checkpoints, recorded while processes work or stand still";
-    const TOOLS: Tools = Tools::of::<crate::tools::Tools>();
+    const TOOLS: Tools = Tools::of::<tools::Tools>();
 
     type Options = Options;
     type Process = Snapshot<Work>;

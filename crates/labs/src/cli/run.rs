@@ -121,10 +121,7 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
     let lab = &*(lab.plan)(&World { verb: Verb::Run, processes: common.processes, seed })?;
     let faults = common.faults(lab.processes())?;
-    let hosts = match &machines.hosts {
-        Some(path) => Hosts::read(path)?,
-        None => Hosts::localhost(),
-    };
+    let hosts = machines.hosts()?;
     let deployed = lab.deployed();
     // Better to know now than after the run.
     let needed = machines.hosts.iter().chain(&deployed.files).cloned();
@@ -133,12 +130,8 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
         return Err(PlanError::keeps_nothing(process)).context("--faults");
     }
     let identity = identity(lab, Verb::Run, run.to_string(), seed);
-    let live = machines.view.map(|port| {
-        let arguments = arguments_after_verb();
-        let header = Header::new(identity.clone(), arguments, lab.properties(), lab.meaning());
-        Live::start(header, port)
-    });
-    let live = live.transpose()?;
+    let header = Header::new(identity, arguments_after_verb(), lab.properties(), lab.meaning());
+    let live = machines.view.map(|port| Live::start(header.clone(), port)).transpose()?;
     // One that ends the run ends the page too.
     let until_signal = live.as_ref().map(|_| UntilSignal::new()).transpose()?;
     let Deployed { overlay, launch, survives_crashes, screen, .. } = deployed;
@@ -154,11 +147,11 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
         mode: machines.launch.unwrap_or(launch),
         advertise: machines.advertise,
         overlay,
-        properties: lab.properties(),
-        meaning: lab.meaning(),
+        properties: header.properties.clone(),
+        meaning: header.meaning.clone(),
         options,
         broken,
-        arguments: arguments_after_verb(),
+        arguments: header.arguments.clone(),
         trace: common.trace.clone(),
         timeout: common.timeout(),
         stay: machines.stay,
@@ -186,7 +179,7 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     )?;
     drop(show);
     let ran = Ran { lab, faults: &faults, hosts: &hosts, finished };
-    let mut report = ran.report(identity, &*findings);
+    let mut report = ran.report(header.identity, &*findings);
     report.trace = common.trace.as_ref().map(|path| path.display().to_string());
     let status = finish(&report, common.json)?;
     if let (Some(live), Some(until_signal)) = (live, until_signal) {
@@ -198,6 +191,13 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
 }
 
 impl Machines {
+    fn hosts(&self) -> anyhow::Result<Hosts> {
+        match &self.hosts {
+            Some(path) => Ok(Hosts::read(path)?),
+            None => Ok(Hosts::localhost()),
+        }
+    }
+
     fn launch_options(&self) -> anyhow::Result<LaunchOptions> {
         Ok(LaunchOptions {
             program: std::env::current_exe().context("cannot find this program itself")?,

@@ -4,14 +4,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{assert_none, code, files, folders, is, names, package_name, read, root};
-
-/// Labs that are still to be written as values.
-const TO_PORT: [&str; 5] =
-    ["causal-mail", "mutex-central", "chang-roberts", "failure-detector", "chandy-lamport"];
+use super::{assert_none, code, files, folders, is, read, root};
 
 /// Patterns that fewer than two places use, until the labs come that want them.
-const WAITING: [&str; 7] = ["never", "between", "precedes", "responds", "one", "agree", "counted"];
+const WAITING: [&str; 5] = ["never", "between", "precedes", "one", "agree"];
 
 /// The code of a file above its tests, each line with its number.
 fn code_above_tests(text: &str) -> Vec<(usize, &str)> {
@@ -141,26 +137,6 @@ fn no_pattern_is_for_one_lab() {
             (false, false) => wrong.push(format!("{call}) is used in {users} places")),
             (true, true) => wrong.push(format!("{call}) is used: take it off the list")),
             _ => {}
-        }
-    }
-    assert_none(&wrong);
-}
-
-#[test]
-fn no_lab_names_what_is_gone() {
-    let mut wrong = Vec::new();
-    for lab in folders("labs") {
-        let name = package_name(&lab);
-        let mut lines = Vec::new();
-        for path in files(&lab.join("src")).into_iter().filter(|path| is(path, "rs")) {
-            let text = read(&path);
-            let found = code(&text, "//").filter(|(_, line)| names(line, "Spec"));
-            lines.extend(found.map(|(n, line)| format!("{}:{n}: {line}", path.display())));
-        }
-        match TO_PORT.contains(&name.as_str()) {
-            true if lines.is_empty() => wrong.push(format!("{name} is done: take it off the list")),
-            true => {}
-            false => wrong.extend(lines),
         }
     }
     assert_none(&wrong);

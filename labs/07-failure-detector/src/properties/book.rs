@@ -7,8 +7,9 @@
 use labs::process::ProcessId;
 use labs::trace::{Happening, Noted};
 
+use super::watcher;
 use crate::lists::List;
-use crate::two_levels::{DETECTORS, Indication, watcher};
+use crate::two_levels::{DETECTORS, Indication};
 
 /// The message that a detector sends to all it watches.
 const HEARTBEAT: &str = "HEARTBEAT";

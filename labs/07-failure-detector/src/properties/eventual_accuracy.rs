@@ -10,8 +10,9 @@ use labs::trace::{Happening, Noted};
 use labs::verdict::{Check, End, Judgement, TagsUnderWay, Violation, Watch, Witness, counted};
 
 use super::book::Book;
+use super::watcher;
 use crate::lists::List;
-use crate::two_levels::{Indication, watcher};
+use crate::two_levels::Indication;
 
 /// Who answers is not suspected in the end.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]

@@ -10,7 +10,8 @@ use labs::trace::Happening;
 use labs::verdict::{Check, End, Judgement, Watch, Witness, counted};
 
 use super::book::{Book, On, first_of};
-use crate::two_levels::{Indication, watcher};
+use super::watcher;
+use crate::two_levels::Indication;
 
 /// Both detectors say the same of every process.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]

@@ -14,7 +14,8 @@ use labs::trace::{Happening, Noted};
 use labs::verdict::{Check, End, Judgement, TagsUnderWay, Violation, Watch, Witness};
 
 use super::book::{Book, On, first_of};
-use crate::two_levels::{Indication, watcher};
+use super::watcher;
+use crate::two_levels::Indication;
 
 /// Who died is suspected by both detectors, and whoever is silent at once.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]

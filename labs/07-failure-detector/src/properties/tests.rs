@@ -6,9 +6,10 @@ use labs::process::ProcessId;
 use labs::testing::Story;
 use labs::verdict::{End, Property};
 
+use super::watcher;
 use super::*;
 use crate::lists::List::{self, Alive, Dead, Unknown};
-use crate::two_levels::{Indication, Listed, watcher};
+use crate::two_levels::{Indication, Listed};
 
 /// A run in the making of so many processes.
 #[derive(Clone)]

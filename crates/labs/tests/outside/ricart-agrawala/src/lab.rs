@@ -50,17 +50,24 @@ impl Lab for RicartAgrawalaLab {
             Property::safety("earlier requests come first", EarlierFirst::default()),
             Property::responds("every request is served", "Asked", "Entered"),
             Property::each("every process enters K times", "Entered", entries),
+            Property::counted("AGREE", self.questions()),
             Property::exactly_once(),
         ]
     }
 
     fn predicted(&self) -> Predictions {
-        let n = u64::from(self.processes);
-        let sections = n * u64::from(self.entries);
-        exactly([("ASK", sections * (n - 1)), ("AGREE", sections * (n - 1))])
+        exactly([("ASK", self.questions()), ("AGREE", self.questions())])
     }
 
     fn timeouts(&self) -> u32 {
         self.entries
+    }
+}
+
+impl RicartAgrawalaLab {
+    /// Each process asks each other one before each of its sections.
+    fn questions(&self) -> u64 {
+        let n = u64::from(self.processes);
+        n * (n - 1) * u64::from(self.entries)
     }
 }
