@@ -10,9 +10,10 @@ use std::mem;
 use std::time::Duration;
 
 use netkit::codec::{self, CodecError};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize as _, Serialize};
 
+use super::config::MadeOf;
 use crate::lab::{Application, Lab, Place};
 use crate::overlay::Contact;
 use crate::process::{Choices, Effect, Env, Event, Kind, Process, ProcessId, step_into};
@@ -248,18 +249,10 @@ impl<P: Process<Message: Serialize + DeserializeOwned>> Hosted for Host<P> {
 /// Makes the process, once its place is known.
 pub(super) type Build = Box<dyn FnOnce(&Place) -> Result<Box<dyn Hosted>, String>>;
 
-/// How the process of a lab is made, with these options and this mistake.
-///
-/// # Errors
-///
-/// If they are not the lab's.
-pub(super) fn build<L: Lab>(
-    options: serde_json::Value,
-    broken: Option<serde_json::Value>,
-    texts: Texts,
-) -> serde_json::Result<Build> {
-    let options: L::Options = serde_json::from_value(options)?;
-    let broken: Option<L::Broken> = broken.map(serde_json::from_value).transpose()?;
+/// How the process of a lab is made. Fails if the options or the mistake are not the lab's.
+pub(super) fn build<L: Lab>(made_of: &MadeOf, texts: Texts) -> serde_json::Result<Build> {
+    let options = L::Options::deserialize(&made_of.options)?;
+    let broken = made_of.broken.as_ref().map(L::Broken::deserialize).transpose()?;
     Ok(Box::new(move |place| {
         let application = L::application(&options, place).map_err(|error| error.to_string())?;
         let process = L::restore(&options, place, L::process(&options, place))?;

@@ -91,8 +91,8 @@ pub(crate) fn choices(seed: u64, process: ProcessId) -> Choices {
 pub fn participant<L: Lab>() -> anyhow::Result<()> {
     let config = Config::read(io::stdin().lock())
         .map_err(|error| anyhow::anyhow!("this command is for the launcher to use ({error})"))?;
-    let texts = if config.trace { Texts::Whole } else { Texts::KindOnly };
-    let build = hosted::build::<L>(config.options.clone(), config.broken.clone(), texts)?;
+    let texts = if config.duties.trace { Texts::Whole } else { Texts::KindOnly };
+    let build = hosted::build::<L>(&config.made_of, texts)?;
     take_part(L::NAME, config, build)
 }
 
@@ -104,7 +104,7 @@ fn take_part(lab: &str, config: Config, build: Build) -> anyhow::Result<()> {
         let folder = RunFolder::create(FOLDER, &config.run)?;
         let name = LogName { lab, rank: config.rank, host: &host, pid }.to_string();
         netkit::logs::init(folder.file(&name)?, config.rank, &log_level())?;
-        let journal = match config.trace {
+        let journal = match config.duties.trace {
             true => Journal::open(&folder, &config)?,
             false => Journal::in_memory(),
         };

@@ -223,7 +223,10 @@ impl Participant {
                 }
                 ctx.indicate(Act::HandOver(offset));
             }
-            ToParticipant::Stop => ctx.indicate(Act::End),
+            ToParticipant::Stop => {
+                log::info!("stopped by the launcher");
+                ctx.indicate(Act::End);
+            }
             ToParticipant::Resume { at_us, follow } => {
                 self.phase = Phase::Running;
                 ctx.indicate(Act::Resume { at_us, follow });

@@ -155,7 +155,7 @@ impl Launcher<'_> {
                 self.hear_answers();
             }
             Order::StartAgain { process, spent } => {
-                let config = Config { again: true, rank: process.0, spent, ..self.config.clone() };
+                let config = Config { again: Some(spent), rank: process.0, ..self.config.clone() };
                 let report = Arc::clone(&self.report);
                 launch_again(&self.plan, config, self.host_of(process), report);
             }
