@@ -91,7 +91,7 @@ impl Config {
     }
 
     /// Reads a configuration to its end.
-    pub(crate) fn read(from: impl Read) -> anyhow::Result<Self> {
+    pub(crate) fn read(from: &mut dyn Read) -> anyhow::Result<Self> {
         let mut text = Vec::new();
         from.take(CONFIG_MAX + 1).read_to_end(&mut text)?;
         anyhow::ensure!(text.len() as u64 <= CONFIG_MAX, "it is longer than {CONFIG_MAX} bytes");

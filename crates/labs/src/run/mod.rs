@@ -89,7 +89,7 @@ pub(crate) fn choices(seed: u64, process: ProcessId) -> Choices {
 ///
 /// If it could not take part; who started it is told why.
 pub fn participant<L: Lab>() -> anyhow::Result<()> {
-    let config = Config::read(io::stdin().lock())
+    let config = Config::read(&mut io::stdin().lock())
         .map_err(|error| anyhow::anyhow!("this command is for the launcher to use ({error})"))?;
     let texts = if config.duties.trace { Texts::Whole } else { Texts::KindOnly };
     let build = hosted::build::<L>(&config.made_of, texts)?;

@@ -40,7 +40,16 @@ pub(in crate::run) const SIGNALS: [i32; 3] =
 /// ended.
 pub fn run(
     plan: Plan,
-    watch: impl FnMut(&TraceEvent),
+    mut watch: impl FnMut(&TraceEvent),
+    audience: &mut dyn Audience,
+) -> anyhow::Result<Finished> {
+    // What follows is compiled once and not for each lab.
+    conduct(plan, &mut watch, audience)
+}
+
+fn conduct(
+    plan: Plan,
+    watch: &mut dyn FnMut(&TraceEvent),
     audience: &mut dyn Audience,
 ) -> anyhow::Result<Finished> {
     let plan = Arc::new(plan);
