@@ -87,14 +87,13 @@ impl Books {
     }
 
     /// Goes on behind the last event of a process that died, so long after the others started.
-    /// Returns the number of that event.
-    fn resume(&mut self, me: ProcessId, at_us: u64) -> Result<u64, String> {
+    fn resume(&mut self, me: ProcessId, at_us: u64) -> Result<(), String> {
         let last = self.journal.resume().map_err(|error| unreadable(&error))?;
         let last = last.ok_or_else(|| "nothing is left of the journal".to_owned())?;
         self.stamper = Stamper::resumed(me, last.n, last.lamport, last.clock);
         let before = Duration::from_micros(at_us);
         self.started_at = now().checked_sub(before).unwrap_or_else(now);
-        Ok(last.n)
+        Ok(())
     }
 }
 
@@ -197,7 +196,6 @@ impl Algorithm {
     pub(super) fn start(&mut self) {
         self.books.started_at = now();
         self.course = Course::Running;
-        info!("the algorithm starts");
         self.happen(Offer::Init, Happened::Init);
         self.hosted.ask();
     }
@@ -206,13 +204,9 @@ impl Algorithm {
     pub(super) fn resume(&mut self, at_us: u64) {
         self.course = Course::Running;
         let books = &mut self.books;
-        let resumed = books.resume(self.env.me, at_us).and_then(|last| {
-            books.record(Happened::Crash)?;
-            info!("starts again, after its event {last}");
-            Ok(())
-        });
+        let resumed = books.resume(self.env.me, at_us).and_then(|()| books.record(Happened::Crash));
         match resumed {
-            Ok(()) => drop(self.happen(Offer::Init, Happened::Recover)),
+            Ok(_) => drop(self.happen(Offer::Init, Happened::Recover)),
             Err(why) => self.fail(why),
         }
     }
@@ -323,7 +317,18 @@ impl Algorithm {
         // Only messages are bytes that may be malformed.
         let Ok(Some(note)) = self.hosted.offer(offer) else { return false };
         match self.books.record(what.with(note)) {
-            Ok(at) => self.step(at),
+            Ok(at) => {
+                match what {
+                    Happened::Init => info!("the algorithm starts"),
+                    Happened::Recover => {
+                        // Its end and its new start are two events.
+                        let last = self.books.stamper.n() - 2;
+                        info!("starts again, after its event {last}");
+                    }
+                    _ => {}
+                }
+                self.step(at);
+            }
             Err(why) => self.fail(why),
         }
         true

@@ -77,7 +77,7 @@ pub(super) fn judge(
     end: &End,
     trace: Option<(&Path, &Setup)>,
     on_disk: bool,
-    mut watch: impl FnMut(&TraceEvent),
+    watch: &mut dyn FnMut(&TraceEvent),
 ) -> anyhow::Result<Judged> {
     let mut writer = trace.map(|(path, setup)| TraceFile::create(path, header, setup));
     let gaps = gaps(journals);

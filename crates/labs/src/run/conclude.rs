@@ -22,7 +22,7 @@ impl Launcher<'_> {
     pub(super) fn conclude(
         mut self,
         remains: Remains,
-        watch: impl FnMut(&TraceEvent),
+        watch: &mut dyn FnMut(&TraceEvent),
     ) -> anyhow::Result<Finished> {
         let Remains { killed, fetched } = remains;
         self.hear_strikes();

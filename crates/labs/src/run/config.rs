@@ -30,26 +30,37 @@ pub(crate) struct Config {
     pub(crate) launcher: Vec<SocketAddr>,
     /// What random choices are drawn from.
     pub(crate) seed: u64,
-    /// Whether to write a trace.
-    pub(crate) trace: bool,
-    /// Whether to hand over the log, where the run is followed.
-    pub(crate) shows_log: bool,
-    /// Whether to watch the neighbours.
-    pub(crate) watch: bool,
+    pub(crate) duties: Duties,
     /// The largest body of a frame, in bytes.
     pub(crate) max_frame: usize,
-    /// The mistake to make, if any, as JSON.
-    pub(crate) broken: Option<serde_json::Value>,
-    /// The lab's options, as JSON.
-    pub(crate) options: serde_json::Value,
+    pub(crate) made_of: MadeOf,
     /// Unless the launcher starts all: how this participant starts those below it.
     pub(crate) relay: Option<Relay>,
     /// What goes wrong, as the text of a plan.
     pub(crate) faults: String,
-    /// Whether it starts again where one of this rank has died.
-    pub(crate) again: bool,
-    /// Rules of the plan that have struck this process before, and do so no more.
-    pub(crate) spent: Vec<usize>,
+    /// If it starts again where one of this rank has died: the rules of the plan that have struck
+    /// that one, and strike no more.
+    pub(crate) again: Option<Vec<usize>>,
+}
+
+/// What a participant does beside the algorithm.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Duties {
+    /// Write a trace.
+    pub(crate) trace: bool,
+    /// Hand over the log, where the run is followed.
+    pub(crate) show_log: bool,
+    /// Watch the neighbours.
+    pub(crate) watch: bool,
+}
+
+/// What the lab makes the process of.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct MadeOf {
+    /// The lab's options, as JSON.
+    pub(crate) options: serde_json::Value,
+    /// The mistake to make, if any, as JSON.
+    pub(crate) broken: Option<serde_json::Value>,
 }
 
 /// How a participant starts others.
@@ -81,7 +92,7 @@ impl Config {
     }
 
     /// Reads a configuration to its end.
-    pub(crate) fn read(from: impl Read) -> anyhow::Result<Self> {
+    pub(crate) fn read(from: &mut dyn Read) -> anyhow::Result<Self> {
         let config: Self = serde_json::from_slice(&read_whole(from, CONFIG_MAX)?)?;
         anyhow::ensure!(
             config.rank < config.processes,

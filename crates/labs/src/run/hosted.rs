@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use netkit::codec::{self, CodecError};
 
-use super::config::Config;
+use super::config::MadeOf;
 use crate::lab::{Application, Deployment, Lab, Place};
 use crate::mutant::Mutant;
 use crate::overlay::Contact;
@@ -254,10 +254,9 @@ pub(super) type Build = Box<dyn FnOnce(&Place) -> Result<Box<dyn Hosted>, String
 /// # Errors
 ///
 /// If they are not the lab's.
-pub(super) fn build<L: Lab>(config: &Config) -> serde_json::Result<Build> {
-    let PlannedLab::<L> { lab, mistake } =
-        PlannedLab::read(&config.options, config.broken.as_ref())?;
-    let texts = if config.trace { Texts::Whole } else { Texts::KindOnly };
+pub(super) fn build<L: Lab>(made_of: &MadeOf, texts: Texts) -> serde_json::Result<Build> {
+    let MadeOf { options, broken, .. } = made_of;
+    let PlannedLab::<L> { lab, mistake } = PlannedLab::read(options, broken.as_ref())?;
     Ok(Box::new(move |place| {
         let Deployment { application, restore, contact, is_finished, lost, .. } = lab.deployment();
         let application = application(&lab, place).map_err(|error| error.to_string())?;

@@ -135,7 +135,7 @@ impl Journal {
     /// with the one that is there.
     pub(super) fn open(folder: &RunFolder, config: &Config) -> anyhow::Result<Self> {
         let name = trace_name(config.rank);
-        if !config.again {
+        if config.again.is_none() {
             drop(folder.file(&name)?);
         }
         let path = folder.path().join(name);

@@ -40,8 +40,8 @@ use netkit::logs::{LogName, RunFolder};
 use netkit::run_id::RunId;
 use netkit::{CloseReason, ConnectionId, Net, Peer, Service};
 
-use self::config::Config;
-use self::hosted::Build;
+use self::config::{Config, MadeOf};
+use self::hosted::{Build, Texts};
 use self::journal::Journal;
 pub use self::key::{Key, KeyError};
 pub use self::plan::{Audience, Finished, Plan, host_label};
@@ -93,10 +93,11 @@ pub fn participant<L: Lab>() -> anyhow::Result<()> {
 }
 
 /// The same, for the lab of this name, whose process `build` makes.
-fn play(lab: &str, build: fn(&Config) -> serde_json::Result<Build>) -> anyhow::Result<()> {
-    let config = Config::read(io::stdin().lock())
+fn play(lab: &str, build: fn(&MadeOf, Texts) -> serde_json::Result<Build>) -> anyhow::Result<()> {
+    let config = Config::read(&mut io::stdin().lock())
         .map_err(|error| anyhow::anyhow!("this command is for the launcher to use ({error})"))?;
-    let build = build(&config)?;
+    let texts = if config.duties.trace { Texts::Whole } else { Texts::KindOnly };
+    let build = build(&config.made_of, texts)?;
     take_part(lab, config, build)
 }
 
@@ -108,7 +109,7 @@ fn take_part(lab: &str, config: Config, build: Build) -> anyhow::Result<()> {
         let folder = RunFolder::create(FOLDER, &config.run)?;
         let name = LogName { lab, rank: config.rank, host: &host, pid }.to_string();
         netkit::logs::init(folder.file(&name)?, config.rank, &log_level())?;
-        let journal = match config.trace {
+        let journal = match config.duties.trace {
             true => Journal::open(&folder, &config)?,
             false => Journal::in_memory(),
         };

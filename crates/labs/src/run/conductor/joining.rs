@@ -21,7 +21,9 @@ impl Conductor {
 
     pub(super) fn on_not_started(&mut self, rank: u32, how: Loss) {
         self.launches_left = self.launches_left.saturating_sub(1);
-        if let Some(member) = self.members.get_mut(rank as usize) {
+        if let Some(member) = self.members.get_mut(rank as usize)
+            && member.loss() <= Some(how)
+        {
             member.loss = Some((how, "could not be started".to_owned()));
         }
     }

@@ -40,7 +40,16 @@ pub(in crate::run) const SIGNALS: [i32; 3] =
 /// ended.
 pub fn run(
     plan: Plan,
-    watch: impl FnMut(&TraceEvent),
+    mut watch: impl FnMut(&TraceEvent),
+    audience: &mut dyn Audience,
+) -> anyhow::Result<Finished> {
+    // What follows is compiled once and not for each lab.
+    conduct(plan, &mut watch, audience)
+}
+
+fn conduct(
+    plan: Plan,
+    watch: &mut dyn FnMut(&TraceEvent),
     audience: &mut dyn Audience,
 ) -> anyhow::Result<Finished> {
     let plan = Arc::new(plan);
@@ -155,7 +164,7 @@ impl Launcher<'_> {
                 self.hear_answers();
             }
             Order::StartAgain { process, spent } => {
-                let config = Config { again: true, rank: process.0, spent, ..self.config.clone() };
+                let config = Config { again: Some(spent), rank: process.0, ..self.config.clone() };
                 let report = Arc::clone(&self.report);
                 launch_again(&self.plan, config, self.host_of(process), report);
             }

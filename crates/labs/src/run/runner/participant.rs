@@ -63,12 +63,12 @@ pub(in crate::run) fn participate(config: Config, start: Start) -> anyhow::Resul
     let launcher = config.launcher_address().context("nobody said where the launcher is")?;
     let to = Outgoing::Member { membership: membership.clone(), to: LAUNCHER };
     let control = net.connect(launcher, to)?;
-    let log_tail = match config.shows_log {
+    let log_tail = match config.duties.show_log {
         true => LogTail::open(Path::new(&start.log_path)),
         false => LogTail::default(),
     };
     let mut attendant = Attendant {
-        participant: Participant::new(TO_LAUNCHER, config.watch),
+        participant: Participant::new(TO_LAUNCHER, config.duties.watch),
         events: VecDeque::from([Event::Init]),
         start,
         algorithm: None,
@@ -248,12 +248,12 @@ impl Attendant {
         let (me, &Config { processes, seed, .. }) = (self.me(), &self.config);
         let plan = self.config.faults.parse::<crate::faults::Plan>();
         let plan = plan.map_err(|error| format!("the plan of faults: {error}"))?;
-        let clocks = self.config.trace && processes <= CLOCKS_MAX_PROCESSES;
+        let clocks = self.config.duties.trace && processes <= CLOCKS_MAX_PROCESSES;
         let books = Books::new(Stamper::new(me, processes, clocks), journal);
         let env = Env { me, processes, now: None };
         let mut algorithm = Algorithm::new(hosted, env, crate::run::choices(seed, me), books);
         // What struck the one that died does not strike the one that starts where it died.
-        let triggers = plan.triggers(me, &self.config.spent);
+        let triggers = plan.triggers(me, self.config.again.as_deref().unwrap_or_default());
         algorithm.misfortune = Misfortune::new(&plan, seed, triggers);
         Ok(algorithm)
     }
@@ -283,7 +283,6 @@ impl Attendant {
     /// Sends a frame as the plan of faults lets it.
     fn send(&mut self, net: &mut Net, to: ProcessId, frame: Vec<u8>, fate: Fate) {
         let at = self.ways.elapsed();
-        let me = self.me();
         let injector = self.algorithm.as_mut().and_then(|a| a.misfortune.injector.as_mut());
         let Some(injector) = injector else { return self.transmit(net, to, frame) };
         let link = self.ways.link(to);
@@ -294,7 +293,6 @@ impl Attendant {
         if let Some(rule) = link.keep(frame, fate, at) {
             injector.overtaken(rule);
         }
-        debug!("{me} keeps back {} frames to {to}", link.len());
         self.release(net, to);
     }
 

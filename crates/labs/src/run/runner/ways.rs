@@ -137,7 +137,7 @@ impl Ways {
         let open = self.ways.get(&to).filter(|way| way.is_open);
         let Some(connection) = open.and_then(|way| way.connection) else { return Some(frame) };
         if let Err(error) = net.send(connection, &frame) {
-            warn!("a frame to {to} was not sent: {error}");
+            warn!("a message to {to} was not sent: {error}");
         }
         None
     }

@@ -13,7 +13,7 @@ use netkit::membership::Secret;
 
 use crate::lab::Launch;
 use crate::process::ProcessId;
-use crate::run::config::{Config, Relay};
+use crate::run::config::{Config, Duties, MadeOf, Relay};
 use crate::run::plan::Plan;
 use crate::run::routes::launcher_addresses;
 use crate::run::{PARTICIPANT, log_level};
@@ -35,16 +35,16 @@ pub(in crate::run) fn participant_config(
         processes: plan.processes,
         launcher: launcher_addresses(plan, placement, port),
         seed: plan.seed,
-        trace: plan.journals_on_disk(),
-        shows_log: plan.follow_logs,
-        watch: plan.watches(),
+        duties: Duties {
+            trace: plan.journals_on_disk(),
+            show_log: plan.follow_logs,
+            watch: plan.watches(),
+        },
         max_frame: plan.max_frame,
-        broken: plan.broken.clone(),
-        options: plan.options.clone(),
+        made_of: MadeOf { options: plan.options.clone(), broken: plan.broken.clone() },
         relay: None,
         faults: plan.faults.to_string(),
-        again: false,
-        spent: Vec::new(),
+        again: None,
     }
 }
 
@@ -62,16 +62,20 @@ fn participant_job(config: &Config, program: Program) -> Job {
 }
 
 /// What starts the participant `rank`, on a machine that sees this one at the address `seen`.
-fn job(plan: &Plan, config: &Config, rank: u32, seen: Option<IpAddr>) -> Job {
+fn job(plan: &Plan, config: &Config, rank: u32, seen: IpAddr) -> Job {
     let mut config = Config { rank, ..config.clone() };
     // Where SSH came from is where the launcher is, unless somebody knows better.
     if let Some(route) = config.launcher.get_mut(rank as usize)
         && plan.advertise.is_none()
-        && let Some(seen) = seen.filter(|seen| !seen.is_loopback())
+        && !seen.is_loopback()
     {
         route.set_ip(seen);
     }
-    participant_job(&config, Program::Here(plan.launch.program.clone()))
+    participant_job(&config, program(plan))
+}
+
+fn program(plan: &Plan) -> Program {
+    Program::Here(plan.launch.program.clone())
 }
 
 /// Starts the threads that launch all.
@@ -84,7 +88,7 @@ pub(in crate::run) fn launch(
     let (plan, config) = (Arc::clone(plan), config.clone());
     thread::spawn(move || {
         if plan.mode == Launch::Star {
-            let job = |rank, seen| job(&plan, &config, rank, Some(seen));
+            let job = |rank, seen| job(&plan, &config, rank, seen);
             return netkit::launch::launch_all(
                 &plan.hosts,
                 &placement,
@@ -97,24 +101,26 @@ pub(in crate::run) fn launch(
         let tree = (plan.mode == Launch::Tree).then_some(plan.overlay);
         let (hosts, launch) = (plan.hosts.clone(), plan.launch.clone());
         let config = Config { relay: Some(Relay { hosts, placement, launch, tree }), ..config };
-        launch_one(&plan, &config, first, false, &report);
+        let job = participant_job(&config, program(&plan));
+        report(launch_one(&plan, 0, first, |_| job));
     });
 }
 
 /// Starts a thread that launches one participant on a machine of the list, again.
 pub(in crate::run) fn launch_again(plan: &Arc<Plan>, config: Config, host: usize, report: Report) {
     let plan = Arc::clone(plan);
-    thread::spawn(move || launch_one(&plan, &config, host, true, &report));
+    let rank = config.rank;
+    thread::spawn(move || {
+        report(launch_one(&plan, rank, host, |seen| job(&plan, &config, rank, seen)));
+    });
 }
 
-fn launch_one(plan: &Plan, config: &Config, host: usize, is_seen: bool, report: &Report) {
-    let Some(machine) = plan.hosts.get(host) else { return };
-    let rank = config.rank;
-    let job = |seen| job(plan, config, rank, Some(seen).filter(|_| is_seen));
-    report(match netkit::launch::launch_one(machine, &plan.launch, job) {
+fn launch_one(plan: &Plan, rank: u32, host: usize, job: impl FnOnce(IpAddr) -> Job) -> LaunchEvent {
+    let machine = plan.hosts.get(host).expect("the placement names machines of the list");
+    match netkit::launch::launch_one(machine, &plan.launch, job) {
         Ok(pid) => LaunchEvent::Started { rank, host, pid },
         Err(error) => LaunchEvent::Failed { ranks: vec![rank], host, error },
-    });
+    }
 }
 
 /// Those that a participant starts.

@@ -137,7 +137,7 @@ fn journals_are_merged_in_an_order_that_respects_causality() {
     let [one, other] = two_journals(4);
     let ((_one, one), (_other, other)) = (collected(&one), collected(&other));
     let mut order = Vec::new();
-    let judged = judge(&header(), &[one, other], &End::Complete, None, false, |event| {
+    let judged = judge(&header(), &[one, other], &End::Complete, None, false, &mut |event| {
         order.push(event.to_string());
     })
     .unwrap();
@@ -152,7 +152,7 @@ fn what_a_lost_journal_leaves_open_is_open() {
     let (_file, other) = collected(&other);
     let lost = Collected { journal: None, truncated: false, died: Some(0) };
     let end = End::CutShort("p0 died".to_owned());
-    let judged = judge(&header(), &[lost, other], &end, None, false, |_| ()).unwrap();
+    let judged = judge(&header(), &[lost, other], &end, None, false, &mut |_| ()).unwrap();
     assert!(
         judged.verdicts.iter().all(|verdict| verdict.holds().is_none()),
         "{:?}",
@@ -166,7 +166,8 @@ fn journals_that_contradict_each_other_are_refused() {
     // p1 says that it received what p0 sent as its second event, which was no sending.
     let [one, other] = two_journals(2);
     let ((_one, one), (_other, other)) = (collected(&one), collected(&other));
-    let error = judge(&header(), &[one, other], &End::Complete, None, false, |_| ()).err().unwrap();
+    let error =
+        judge(&header(), &[one, other], &End::Complete, None, false, &mut |_| ()).err().unwrap();
     assert!(error.to_string().contains("contradict"), "{error}");
 }
 
@@ -177,7 +178,7 @@ fn a_process_that_died_crashes_at_the_end_of_its_journal() {
     other.died = Some(0);
     let mut last = None;
     let end = End::CutShort("p1 died".to_owned());
-    judge(&header(), &[one, other], &end, None, false, |event| {
+    judge(&header(), &[one, other], &end, None, false, &mut |event| {
         if event.process == P1 {
             last = Some(event.clone());
         }
@@ -214,7 +215,7 @@ proptest! {
         let _ = PeerFrame::read(&bytes);
         let _ = netkit::codec::decode::<ToLauncher>(&bytes);
         let _ = netkit::codec::decode::<ToParticipant>(&bytes);
-        let _ = Config::read(bytes.as_slice());
+        let _ = Config::read(&mut bytes.as_slice());
         for is_trace in [false, true] {
             let _ = Events::new(P0, BufReader::new(bytes.as_slice()), is_trace).take(100).count();
         }

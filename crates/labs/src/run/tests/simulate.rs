@@ -59,7 +59,7 @@ fn a_quiet_run_comes_to_its_end_without_a_word() {
 }
 
 #[test]
-fn whoever_dies_and_whenever_nothing_is_left_behind() {
+fn whoever_dies_nothing_is_left_behind() {
     for seed in 0..300 {
         let mut random = seed;
         let participants = 2 + (split_mix(&mut random) % 8) as u32;
@@ -74,7 +74,7 @@ fn whoever_dies_and_whenever_nothing_is_left_behind() {
 
 /// As a machine whose cable is cut: no connection ends, and nobody answers.
 #[test]
-fn whoever_falls_silent_and_whenever_nothing_else_is_left_behind() {
+fn whoever_falls_silent_nothing_else_is_left_behind() {
     for seed in 0..300 {
         let mut random = seed;
         let participants = 2 + (split_mix(&mut random) % 8) as u32;
@@ -86,7 +86,7 @@ fn whoever_falls_silent_and_whenever_nothing_else_is_left_behind() {
 }
 
 #[test]
-fn a_person_may_press_ctrl_c_once_or_twice_at_any_moment() {
+fn a_person_may_press_ctrl_c_at_any_moment() {
     for seed in 0..300 {
         let mut random = seed;
         let participants = 2 + (split_mix(&mut random) % 8) as u32;
