@@ -18,7 +18,7 @@ use crate::lab::{Findings, Lab, Launch, Remains, Summary, Verb, World};
 use crate::planned::{Deployed, Planned, PlannedLab};
 use crate::process::ProcessId;
 use crate::report::{PlaceOf, Report, Struck};
-use crate::run::{Audience as _, Finished, Plan, UntilSignal, host_label};
+use crate::run::{Audience as _, Finished, MadeOf, Plan, Room, UntilSignal, Watched, host_label};
 use crate::said::say;
 use crate::trace::{Header, Identity, Noted, What};
 
@@ -138,29 +138,21 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     let mut show = Show::new(screen, live.clone(), common.json);
     let (options, broken) = lab.written()?;
     let plan = Plan {
-        lab: lab.about().name,
+        header: header.clone(),
         run: run.clone(),
-        processes: lab.processes(),
-        seed,
-        launch: machines.launch_options()?,
-        hosts: hosts.clone(),
-        mode: machines.launch.unwrap_or(launch),
-        advertise: machines.advertise,
+        made_of: MadeOf { options, broken },
+        room: machines.room(hosts.clone(), launch)?,
         overlay,
-        properties: header.properties.clone(),
-        meaning: header.meaning.clone(),
-        options,
-        broken,
-        arguments: header.arguments.clone(),
+        faults: faults.clone(),
+        survives_crashes,
+        watched: match show.follows() {
+            _ if live.is_some() => Watched::Page,
+            true => Watched::Terminal,
+            false => Watched::No,
+        },
         trace: common.trace.clone(),
         timeout: common.timeout(),
         stay: machines.stay,
-        max_frame: machines.max_frame,
-        follow: show.follows(),
-        follow_logs: live.is_some(),
-        catches_signals: live.is_some(),
-        faults: faults.clone(),
-        survives_crashes,
     };
     let mut findings = lab.findings();
     let finished = crate::run::run(
@@ -191,6 +183,17 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
 }
 
 impl Machines {
+    /// The machines, where the lab would start its participants as `launch` says.
+    fn room(&self, hosts: Hosts, launch: Launch) -> anyhow::Result<Room> {
+        Ok(Room {
+            hosts,
+            launch: self.launch_options()?,
+            mode: self.launch.unwrap_or(launch),
+            advertise: self.advertise,
+            max_frame: self.max_frame,
+        })
+    }
+
     fn hosts(&self) -> anyhow::Result<Hosts> {
         match &self.hosts {
             Some(path) => Ok(Hosts::read(path)?),

@@ -11,9 +11,9 @@ use super::runner::conductor::Launcher;
 use super::shell::cleaning::Remains;
 use super::wire::Hello;
 use crate::faults::Action;
-use crate::lab::{Participant, Verb};
+use crate::lab::Participant;
 use crate::process::ProcessId;
-use crate::trace::{Header, Identity, Setup, TraceEvent, Whereabouts};
+use crate::trace::{Header, Setup, TraceEvent, Whereabouts};
 use crate::verdict::End;
 use crate::verdict::{Judgement, NEVER_BEGAN};
 
@@ -89,17 +89,8 @@ impl Launcher<'_> {
     }
 
     fn header(&self) -> Header {
-        let plan = &self.plan;
-        let identity = Identity {
-            lab: plan.lab.to_owned(),
-            verb: Verb::Run.name().to_owned(),
-            run: plan.run.to_string(),
-            processes: plan.processes,
-            seed: plan.seed,
-        };
-        let (properties, meaning) = (plan.properties.clone(), plan.meaning.clone());
-        let header = Header::new(identity, plan.arguments.clone(), properties, meaning);
-        Header { clocks: header.clocks && plan.trace.is_some(), ..header }
+        let header = self.plan.header.clone();
+        Header { clocks: header.clocks && self.plan.trace.is_some(), ..header }
     }
 
     /// What is known of all, by rank.
@@ -111,8 +102,8 @@ impl Launcher<'_> {
     /// How the processes were made.
     fn setup(&self) -> Setup {
         Setup {
-            options: self.plan.options.clone(),
-            broken: self.plan.broken.clone(),
+            options: self.plan.made_of.options.clone(),
+            broken: self.plan.made_of.broken.clone(),
             places: self.conductor.members.iter().map(Member::whereabouts).collect(),
         }
     }

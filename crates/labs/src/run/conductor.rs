@@ -75,10 +75,10 @@ impl Rules {
         let rules = plan.faults.rules().iter().enumerate();
         Self {
             overlay: plan.overlay,
-            mode: plan.mode,
+            mode: plan.room.mode,
             timeout: plan.timeout,
             stays: plan.stay,
-            follows: plan.follow,
+            follows: plan.follows(),
             survives: plan.survives_crashes,
             timed: plan.faults.timed(),
             stops: rules

@@ -56,11 +56,11 @@ pub(crate) struct Duties {
 
 /// What the lab makes the process of.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct MadeOf {
+pub struct MadeOf {
     /// The lab's options, as JSON.
-    pub(crate) options: serde_json::Value,
+    pub options: serde_json::Value,
     /// The mistake to make, if any, as JSON.
-    pub(crate) broken: Option<serde_json::Value>,
+    pub broken: Option<serde_json::Value>,
 }
 
 /// How a participant starts others.

@@ -40,11 +40,12 @@ use netkit::logs::{LogName, RunFolder};
 use netkit::run_id::RunId;
 use netkit::{CloseReason, ConnectionId, Net, Peer, Service};
 
-use self::config::{Config, MadeOf};
+use self::config::Config;
+pub use self::config::MadeOf;
 use self::hosted::{Build, Texts};
 use self::journal::Journal;
 pub use self::key::{Key, KeyError};
-pub use self::plan::{Audience, Finished, Plan, host_label};
+pub use self::plan::{Audience, Finished, Plan, Room, Watched, host_label};
 pub use self::runner::conductor::run;
 use self::runner::participant::{Start, participate};
 use crate::lab::Lab;

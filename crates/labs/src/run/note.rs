@@ -50,14 +50,14 @@ impl RunNote {
     pub(super) fn of(plan: &Plan) -> Self {
         let launcher = std::process::id();
         Self {
-            lab: plan.lab.to_owned(),
+            lab: plan.header.identity.lab.clone(),
             run: plan.run.clone(),
-            processes: plan.processes,
-            arguments: plan.arguments.clone(),
+            processes: plan.processes(),
+            arguments: plan.header.arguments.clone(),
             launcher,
             launcher_started: census::started(launcher).unwrap_or_default(),
-            hosts: plan.hosts.clone(),
-            launch: plan.launch.clone(),
+            hosts: plan.room.hosts.clone(),
+            launch: plan.room.launch.clone(),
         }
     }
 

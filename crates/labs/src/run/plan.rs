@@ -8,23 +8,42 @@ use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 use netkit::run_id::RunId;
 
+use super::config::MadeOf;
 use crate::faults;
 use crate::lab::{Launch, Participant};
 use crate::overlay::Overlay;
 use crate::process::ProcessId;
-use crate::trace::{Meaning, TraceEvent};
-use crate::verdict::Property;
+use crate::trace::{Header, TraceEvent};
 
 /// Everything that a run needs to know.
 pub struct Plan {
-    /// The name of the lab.
-    pub lab: &'static str,
+    /// Which run of which lab it is, and what is demanded of it.
+    pub header: Header,
     /// The name of the run.
     pub run: RunId,
-    /// How many participants it has.
-    pub processes: u32,
-    /// What random choices are drawn from.
-    pub seed: u64,
+    /// What each participant is made of.
+    pub made_of: MadeOf,
+    /// Where the participants are.
+    pub room: Room,
+    /// How they are connected.
+    pub overlay: Overlay,
+    /// The plan of what goes wrong.
+    pub faults: faults::Plan,
+    /// Whether the others go on when a participant dies or falls silent. Then neighbours do not watch
+    /// each other.
+    pub survives_crashes: bool,
+    /// Who is shown the run.
+    pub watched: Watched,
+    /// Where to write the trace, if anywhere.
+    pub trace: Option<PathBuf>,
+    /// How long the run may take, launching apart.
+    pub timeout: Duration,
+    /// Whether to leave the participants there when they have finished, until a signal comes.
+    pub stay: bool,
+}
+
+/// The machines of a run, and the ways to them.
+pub struct Room {
     /// The machines that it takes place on.
     pub hosts: Hosts,
     /// How to reach them.
@@ -33,43 +52,41 @@ pub struct Plan {
     pub mode: Launch,
     /// The address at which participants find the launcher, if it is not to be found out.
     pub advertise: Option<IpAddr>,
-    /// How the participants are connected.
-    pub overlay: Overlay,
-    /// What is demanded of the run.
-    pub properties: Vec<Property>,
-    /// How its indications are drawn.
-    pub meaning: Meaning,
-    /// The lab's options as JSON.
-    pub options: serde_json::Value,
-    /// The mistake to make, as JSON.
-    pub broken: Option<serde_json::Value>,
-    /// The command line after the verb.
-    pub arguments: Vec<String>,
-    /// Where to write the trace, if anywhere.
-    pub trace: Option<PathBuf>,
-    /// How long the run may take, launching apart.
-    pub timeout: Duration,
-    /// Whether to leave the participants there when they have finished, until a signal comes.
-    pub stay: bool,
     /// The largest body of a frame, in bytes.
     pub max_frame: usize,
-    /// Whether somebody follows the events while the run goes on.
-    pub follow: bool,
-    /// Whether they are shown what is logged, too.
-    pub follow_logs: bool,
-    /// Whether the program goes on after the run, until a signal that it catches itself.
-    pub catches_signals: bool,
-    /// The plan of what goes wrong.
-    pub faults: faults::Plan,
-    /// Whether the others go on when a participant dies or falls silent. Then neighbours do not watch
-    /// each other.
-    pub survives_crashes: bool,
+}
+
+/// Who is shown a run while it goes on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Watched {
+    /// Nobody: its events are read when it has ended.
+    No,
+    /// The terminal follows its events.
+    Terminal,
+    /// A page follows its events and what is logged. The program goes on after the run, until a signal
+    /// that it catches itself.
+    Page,
 }
 
 impl Plan {
     /// Whether participants keep their journals on disk, so that they survive `kill -9`.
     pub(super) fn journals_on_disk(&self) -> bool {
-        self.trace.is_some() || self.survives_crashes || self.faults.kills() || self.follow
+        self.trace.is_some() || self.survives_crashes || self.faults.kills() || self.follows()
+    }
+
+    /// Whether somebody follows the events while the run goes on.
+    pub(super) fn follows(&self) -> bool {
+        self.watched != Watched::No
+    }
+
+    /// Whether there is a page, which shows what is logged, too, and stays after the run.
+    pub(super) fn has_page(&self) -> bool {
+        self.watched == Watched::Page
+    }
+
+    /// How many participants there are.
+    pub(super) fn processes(&self) -> u32 {
+        self.header.identity.processes
     }
 
     /// Whether neighbours watch each other: not where silence is expected.
@@ -122,8 +139,7 @@ pub trait Audience {
         let _ = event;
     }
 
-    /// A participant logged these lines. Only called if the plan says
-    /// [`follow_logs`](Plan::follow_logs).
+    /// A participant logged these lines. Only called if the run is [`Watched`] on a page.
     fn on_log(&mut self, process: ProcessId, lines: &str) {
         let _ = (process, lines);
     }

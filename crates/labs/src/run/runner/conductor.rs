@@ -55,12 +55,13 @@ fn conduct(
     let plan = Arc::new(plan);
     let folder = RunFolder::create(FOLDER, &plan.run)?;
     RunNote::of(&plan).write(&folder)?;
-    let mut net = Net::new(netkit::Limits { max_frame: plan.max_frame, ..Default::default() })?;
+    let mut net =
+        Net::new(netkit::Limits { max_frame: plan.room.max_frame, ..Default::default() })?;
     net.watch_signals(&SIGNALS)?;
     let secret = Secret::random()?;
     let membership = Membership { run: plan.run.to_string(), secret: secret.clone(), me: LAUNCHER };
     let (_, listening) = net.listen(listen_address(&plan), Admission::Members(membership))?;
-    let placement = plan.hosts.place(plan.processes);
+    let placement = plan.room.hosts.place(plan.processes());
     let (to_launcher, launches) = mpsc::channel();
     let waker = net.waker();
     let report: Report = Arc::new(move |event| {
@@ -88,7 +89,7 @@ fn conduct(
     net.run(&mut launcher)?;
     let remains = launcher.clean_up();
     // Nothing is left any more; judging a long trace takes its time, and Ctrl-C shall end that.
-    if !plan.catches_signals {
+    if !plan.has_page() {
         net.unwatch_signals(&SIGNALS)?;
     }
     launcher.conclude(remains, watch)
@@ -137,7 +138,7 @@ impl Launcher<'_> {
 
     fn step(&mut self, event: EventOf<Conductor>) -> Vec<EffectOf<Conductor>> {
         self.conductor.set_time(self.since.elapsed());
-        let env = Env { me: ProcessId(LAUNCHER), processes: self.plan.processes, now: None };
+        let env = Env { me: ProcessId(LAUNCHER), processes: self.plan.processes(), now: None };
         step(&mut self.conductor, env, &mut Choices::default(), event)
     }
 
@@ -179,7 +180,7 @@ impl Launcher<'_> {
 
     /// A machine of the list, as reports name it.
     pub(in crate::run) fn host(&self, index: usize) -> String {
-        self.plan.hosts.get(index).map_or_else(String::new, host_label)
+        self.plan.room.hosts.get(index).map_or_else(String::new, host_label)
     }
 
     /// Appends to a journal, and shows what is in it.
@@ -188,7 +189,7 @@ impl Launcher<'_> {
             let why = format!("{error:#}");
             return self.hear(News::Unwritten { process, why });
         }
-        if self.plan.follow {
+        if self.plan.follows() {
             for event in self.journals.events(process, bytes) {
                 self.audience.on_event(&event);
             }

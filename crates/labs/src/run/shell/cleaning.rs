@@ -57,7 +57,7 @@ impl Launcher<'_> {
             .filter(|member| !member.took_leave() && member.loss() != Some(Loss::Unreached))
             .map(|member| member.host)
             .collect();
-        let is_local = |index: usize| self.plan.hosts.get(index).is_some_and(Host::is_local);
+        let is_local = |index: usize| self.plan.room.hosts.get(index).is_some_and(Host::is_local);
         if members.iter().any(|member| is_local(member.host)) {
             let pids = netkit::reap::reap(&self.plan.run, Signal::SIGKILL);
             let lost = pids.iter().filter(|pid| {
@@ -81,7 +81,7 @@ impl Launcher<'_> {
             .into_iter()
             .filter(|&index| !is_local(index))
             .filter_map(|index| {
-                let host = self.plan.hosts.get(index)?.clone();
+                let host = self.plan.room.hosts.get(index)?.clone();
                 let traces: Vec<_> = dead
                     .iter()
                     .filter(|(_, at, _)| *at == index)
@@ -154,7 +154,7 @@ pub(in crate::run) fn visit(
         connect_timeout: CLEAN_UP_MAX,
         start_timeout: CLEAN_UP_MAX,
         ask: false,
-        ..plan.launch.clone()
+        ..plan.room.launch.clone()
     };
     let mut remote = Remote::connect(host, &options)?;
     let program = match options.push {

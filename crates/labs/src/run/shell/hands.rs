@@ -57,7 +57,7 @@ impl Hands {
         let Strike { process, pid, action, .. } = strike;
         let Some(signal) = signal_of(action) else { return };
         info!("{signal} to {process}, process {pid}");
-        let result = if self.plan.hosts.get(host).is_some_and(Host::is_local) {
+        let result = if self.plan.room.hosts.get(host).is_some_and(Host::is_local) {
             match netkit::reap::signal(&self.plan.run, pid, signal) {
                 true => Ok(()),
                 false => Err(format!("process {pid} is not there")),
@@ -75,10 +75,10 @@ impl Hands {
     /// The thread that sends signals to another machine.
     pub(in crate::run) fn reach(&mut self, index: usize) -> Option<&mpsc::Sender<Strike>> {
         let plan = &self.plan;
-        let host = plan.hosts.get(index).filter(|host| !host.is_local())?.clone();
+        let host = plan.room.hosts.get(index).filter(|host| !host.is_local())?.clone();
         Some(self.hands.entry(index).or_insert_with(|| {
             let (sender, strikes) = mpsc::channel();
-            let launch = LaunchOptions { ask: false, ..plan.launch.clone() };
+            let launch = LaunchOptions { ask: false, ..plan.room.launch.clone() };
             let mut hand = Hand { host, launch, run: plan.run.clone(), remote: None };
             let (answer, waker) = (self.answer.clone(), self.waker.clone());
             thread::spawn(move || {

@@ -13,7 +13,7 @@ use netkit::membership::Secret;
 
 use crate::lab::Launch;
 use crate::process::ProcessId;
-use crate::run::config::{Config, Duties, MadeOf, Relay};
+use crate::run::config::{Config, Duties, Relay};
 use crate::run::plan::Plan;
 use crate::run::routes::launcher_addresses;
 use crate::run::{PARTICIPANT, log_level};
@@ -32,16 +32,16 @@ pub(in crate::run) fn participant_config(
         run: plan.run.clone(),
         secret,
         rank: 0,
-        processes: plan.processes,
+        processes: plan.processes(),
         launcher: launcher_addresses(plan, placement, port),
-        seed: plan.seed,
+        seed: plan.header.identity.seed,
         duties: Duties {
             trace: plan.journals_on_disk(),
-            show_log: plan.follow_logs,
+            show_log: plan.has_page(),
             watch: plan.watches(),
         },
-        max_frame: plan.max_frame,
-        made_of: MadeOf { options: plan.options.clone(), broken: plan.broken.clone() },
+        max_frame: plan.room.max_frame,
+        made_of: plan.made_of.clone(),
         relay: None,
         faults: plan.faults.to_string(),
         again: None,
@@ -66,7 +66,7 @@ fn job(plan: &Plan, config: &Config, rank: u32, seen: IpAddr) -> Job {
     let mut config = Config { rank, ..config.clone() };
     // Where SSH came from is where the launcher is, unless somebody knows better.
     if let Some(route) = config.launcher.get_mut(rank as usize)
-        && plan.advertise.is_none()
+        && plan.room.advertise.is_none()
         && !seen.is_loopback()
     {
         route.set_ip(seen);
@@ -75,7 +75,7 @@ fn job(plan: &Plan, config: &Config, rank: u32, seen: IpAddr) -> Job {
 }
 
 fn program(plan: &Plan) -> Program {
-    Program::Here(plan.launch.program.clone())
+    Program::Here(plan.room.launch.program.clone())
 }
 
 /// Starts the threads that launch all.
@@ -87,19 +87,19 @@ pub(in crate::run) fn launch(
 ) {
     let (plan, config) = (Arc::clone(plan), config.clone());
     thread::spawn(move || {
-        if plan.mode == Launch::Star {
+        if plan.room.mode == Launch::Star {
             let job = |rank, seen| job(&plan, &config, rank, seen);
             return netkit::launch::launch_all(
-                &plan.hosts,
+                &plan.room.hosts,
                 &placement,
-                &plan.launch,
+                &plan.room.launch,
                 &job,
                 &*report,
             );
         }
         let first = placement[0];
-        let tree = (plan.mode == Launch::Tree).then_some(plan.overlay);
-        let (hosts, launch) = (plan.hosts.clone(), plan.launch.clone());
+        let tree = (plan.room.mode == Launch::Tree).then_some(plan.overlay);
+        let (hosts, launch) = (plan.room.hosts.clone(), plan.room.launch.clone());
         let config = Config { relay: Some(Relay { hosts, placement, launch, tree }), ..config };
         let job = participant_job(&config, program(&plan));
         report(launch_one(&plan, 0, first, |_| job));
@@ -116,8 +116,8 @@ pub(in crate::run) fn launch_again(plan: &Arc<Plan>, config: Config, host: usize
 }
 
 fn launch_one(plan: &Plan, rank: u32, host: usize, job: impl FnOnce(IpAddr) -> Job) -> LaunchEvent {
-    let machine = plan.hosts.get(host).expect("the placement names machines of the list");
-    match netkit::launch::launch_one(machine, &plan.launch, job) {
+    let machine = plan.room.hosts.get(host).expect("the placement names machines of the list");
+    match netkit::launch::launch_one(machine, &plan.room.launch, job) {
         Ok(pid) => LaunchEvent::Started { rank, host, pid },
         Err(error) => LaunchEvent::Failed { ranks: vec![rank], host, error },
     }

@@ -160,6 +160,7 @@ pub(super) enum Role {
 }
 
 /// A process of a run, and the system that it runs on.
+#[expect(clippy::struct_excessive_bools, reason = "what has happened to it, each by itself")]
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct Node {
     terms: Terms,
