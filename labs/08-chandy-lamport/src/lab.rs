@@ -1,5 +1,6 @@
 //! What lab 08 demands of its protocols, what theory says they cost, and their options.
 
+pub mod findings;
 pub mod tools;
 
 use std::collections::BTreeSet;
@@ -16,11 +17,11 @@ use labs::process::ProcessId;
 use labs::verdict::{Property, Verdict};
 use serde::{Deserialize, Serialize};
 
+use self::findings::SnapshotFindings;
 use crate::bank::{Account, MONEY_MAX};
 use crate::checkpoint::{Checkpoint, read};
 use crate::claim::Claim;
 use crate::counter::Tally;
-use crate::findings::SnapshotFindings;
 use crate::needs::Needs;
 use crate::pace::Pace;
 use crate::properties::demanded;

@@ -13,7 +13,6 @@ pub mod bank;
 pub mod checkpoint;
 pub mod claim;
 pub mod counter;
-pub mod findings;
 pub mod lab;
 pub mod needs;
 pub mod pace;

@@ -1,8 +1,9 @@
-//! A cargo project in a temporary folder, far from this workspace.
+//! A cargo project in a temporary folder, which is no part of this workspace.
 //!
-//! It has a lock file of its own, a copy of the workspace's, and the profiles of the workspace. So
-//! all libraries that the workspace was built with are used again, from the same target folder;
-//! only the two crates of the workspace are built once more.
+//! The folder is cargo's own for tests, and the same each time: what is built of the project takes
+//! the place of what was built before. It has a lock file of its own, a copy of the workspace's, and
+//! the profiles of the workspace. So all libraries that the workspace was built with are used again,
+//! from the same target folder; only the two crates of the workspace are built once more.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use labs::testing::Program;
-use tempfile::TempDir;
 
 /// The feature that the tests of a lab need. Its program is built with it too, and thus from the
 /// same library.
@@ -19,7 +19,7 @@ const FEATURES: &str = "--features labs/testing";
 /// A project whose package, library and program have one name.
 pub(crate) struct Project {
     name: &'static str,
-    folder: TempDir,
+    folder: PathBuf,
 }
 
 impl Project {
@@ -30,7 +30,11 @@ impl Project {
         library: &str,
         files: &BTreeMap<String, String>,
     ) -> Project {
-        let project = Self { name, folder: tempfile::tempdir().unwrap() };
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        let project = Self { name, folder };
         for (path, text) in files {
             project.write(path, text);
         }
@@ -40,7 +44,9 @@ impl Project {
         let path = format!("path = {library:?}");
         let here = format!("path = {:?}, default-features = false", env!("CARGO_MANIFEST_DIR"));
         assert!(manifest.contains(&path), "the manifest names {library}");
-        project.write("Cargo.toml", &manifest.replace(&path, &here));
+        // The folder lies below that of the workspace: the project is one of its own.
+        let manifest = format!("{}\n[workspace]\n", manifest.replace(&path, &here));
+        project.write("Cargo.toml", &manifest);
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         project.write("Cargo.lock", &fs::read_to_string(root.join("Cargo.lock")).unwrap());
         let workspace = fs::read_to_string(root.join("Cargo.toml")).unwrap();
@@ -50,19 +56,19 @@ impl Project {
     }
 
     fn write(&self, path: &str, text: &str) {
-        let path = self.folder.path().join(path);
+        let path = self.folder.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
     /// A file as it is now.
     pub(crate) fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.folder.path().join(path)).unwrap()
+        fs::read_to_string(self.folder.join(path)).unwrap()
     }
 
     /// A path in its folder.
     pub(crate) fn path(&self, path: &str) -> String {
-        self.folder.path().join(path).to_str().unwrap().to_owned()
+        self.folder.join(path).to_str().unwrap().to_owned()
     }
 
     /// Runs a line of a shell in the folder, and returns what it prints. It fails if the program
@@ -70,7 +76,7 @@ impl Project {
     pub(crate) fn run(&self, line: &str, violated: bool) -> String {
         let line = line.replace("cargo run", &format!("cargo run {FEATURES}"));
         let mut command = Command::new("sh");
-        command.args(["-c", &line]).current_dir(self.folder.path()).env_remove("RUST_LOG");
+        command.args(["-c", &line]).current_dir(&self.folder).env_remove("RUST_LOG");
         command.env_remove("UPDATE_GOLDENFILES").env("CARGO_INCREMENTAL", "0");
         command.env("CARGO_TARGET_DIR", target());
         command.env("CARGO_NET_OFFLINE", "true").env("CARGO_TERM_QUIET", "true");
@@ -86,15 +92,6 @@ impl Project {
         self.run(&format!("cargo build {FEATURES}"), false);
         let program = target().join("debug").join(self.name);
         Program(program.to_str().unwrap().to_owned().leak())
-    }
-}
-
-/// What was built of it would stay behind in the target folder, under another name each time.
-impl Drop for Project {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.run(&format!("cargo clean --package {}", self.name), false);
-        }
     }
 }
 

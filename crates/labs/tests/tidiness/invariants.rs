@@ -50,7 +50,6 @@ const INVARIANTS: [(&str, Kept); 19] = [
             (HERE, "verdicts_know_no_driver_and_no_clock"),
             (HERE, "no_pattern_is_for_one_lab"),
             (HERE, "no_property_calls_its_algorithm"),
-            (HERE, "no_lab_names_what_is_gone"),
         ]),
     ),
     ("No verdict looks at a clock", By(&[(HERE, "verdicts_know_no_driver_and_no_clock")])),
