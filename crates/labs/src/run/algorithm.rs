@@ -285,11 +285,12 @@ impl Algorithm {
         self.waiting.pop_front_if(|_| self.course == Course::Running)
     }
 
-    /// Keeps a message until the start.
-    pub(super) fn keep(&mut self, header: MessageHeader, body: &[u8]) {
+    /// Keeps a message until the start. One that is none is refused at once.
+    pub(super) fn keep(&mut self, header: MessageHeader, body: &[u8]) -> Result<(), CodecError> {
         if self.course != Course::Waiting {
-            return;
+            return Ok(());
         }
+        self.hosted.offer(Offer::Message { from: header.from, body })?;
         if self.waiting.len() < EARLY_MAX {
             self.waiting.push_back((header, body.to_vec()));
         } else {
@@ -297,6 +298,7 @@ impl Algorithm {
             let why = format!("{EARLY_MAX} messages arrived before the start");
             self.deeds.push_back(Deed::Fail(why));
         }
+        Ok(())
     }
 
     /// Asks the process the next that its application wants. Returns whether there was something.

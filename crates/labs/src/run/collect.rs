@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::journal::Events;
+use super::journal::{Events, Form};
 use crate::process::ProcessId;
 use crate::trace::{Header, Note, Setup, TraceEvent, What, format};
 use crate::verdict::{End, Judge, Judgement, StreamError, StreamJudge, Verdict};
@@ -76,14 +76,14 @@ pub(super) fn judge(
     journals: &[Collected],
     end: &End,
     trace: Option<(&Path, &Setup)>,
-    on_disk: bool,
+    form: Form,
     watch: &mut dyn FnMut(&TraceEvent),
 ) -> anyhow::Result<Judged> {
     let mut writer = trace.map(|(path, setup)| TraceFile::create(path, header, setup));
     let gaps = gaps(journals);
     let mut stream = StreamJudge::new(&header.properties, header.processes);
     let mut judging = true;
-    for event in Merge::new(journals, on_disk)? {
+    for event in Merge::new(journals, form)? {
         let mut event = event?;
         if let What::Stop(how) = &mut event.what {
             *how = Some(Note::of(end));
@@ -141,7 +141,7 @@ struct Source {
 }
 
 impl Merge {
-    fn new(journals: &[Collected], is_trace: bool) -> anyhow::Result<Self> {
+    fn new(journals: &[Collected], form: Form) -> anyhow::Result<Self> {
         let mut this = Self { sources: Vec::new(), next: BinaryHeap::new() };
         for (index, collected) in journals.iter().enumerate() {
             let process = ProcessId(index as u32);
@@ -149,7 +149,7 @@ impl Merge {
                 Some(path) => {
                     let file = File::open(path)
                         .with_context(|| format!("cannot read {}", path.display()))?;
-                    Some(Events::new(process, BufReader::new(file), is_trace))
+                    Some(Events::new(process, BufReader::new(file), form))
                 }
                 None => None,
             };

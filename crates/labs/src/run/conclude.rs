@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::collect::{self, Collected, Judged};
 use super::conductor::{Cut, Handing, Member, Phase, Restart, Struck};
+use super::journal::Form;
 use super::plan::Finished;
 use super::runner::conductor::Launcher;
 use super::shell::cleaning::Remains;
@@ -39,8 +40,8 @@ impl Launcher<'_> {
         let judged = if began {
             let setup = self.setup();
             let trace = plan.trace.as_deref().map(|path| (path, &setup));
-            let on_disk = plan.journals_on_disk();
-            collect::judge(&header, &journals, &end, trace, on_disk, watch)?
+            let form = if plan.journals_on_disk() { Form::Lines } else { Form::Records };
+            collect::judge(&header, &journals, &end, trace, form, watch)?
         } else {
             not_started(&header, &end)
         };
@@ -170,8 +171,8 @@ impl Launcher<'_> {
         let Restart { process, pid, died_at, again_at } = restart;
         let host = self.host(self.conductor.members[process.index()].host);
         format!(
-            "{process} on {host}, process {pid}, died after {:.3} s and was started again after {:.3} s, \
-             as the plan of faults says",
+            "{process} on {host}, process {pid}, died after {:.3} s and was started again after \
+             {:.3} s, as the plan of faults says",
             died_at.as_secs_f64(),
             again_at.as_secs_f64()
         )

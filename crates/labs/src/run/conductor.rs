@@ -36,7 +36,6 @@ use self::faults::Strikes;
 pub(super) use self::member::{Handing, Loss, Member, Phase, Struck};
 use super::participant::WATCH_INTERVAL;
 use super::plan::Plan;
-use super::shell::launching::names;
 use super::wire::{Line, ToLauncher, ToParticipant};
 use crate::faults::{Action, Fault, Timed, Toll};
 use crate::lab::Launch;
@@ -202,6 +201,12 @@ impl Clock {
     }
 }
 
+/// Participants as a person reads them: `p1, p3`.
+fn names(ranks: impl IntoIterator<Item = u32>) -> String {
+    let names: Vec<_> = ranks.into_iter().map(|rank| ProcessId(rank).to_string()).collect();
+    names.join(", ")
+}
+
 /// A participant that died and was started again.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct Restart {
@@ -313,8 +318,8 @@ impl Conductor {
             Stage::Connecting => {
                 let whom = self.unless(|member| member.phase >= Phase::Ready);
                 self.problems.push(format!(
-                    "time-out: {whom} could not connect to their neighbours within {timeout} s; can \
-                     the machines reach each other on any port?"
+                    "time-out: {whom} could not connect to their neighbours within {timeout} s; \
+                     can the machines reach each other on any port?"
                 ));
                 self.collect(ctx);
             }
@@ -324,7 +329,8 @@ impl Conductor {
                     |member: &Member| member.phase == Phase::Finished || member.has_died();
                 let whom = self.unless(is_done);
                 self.problems.push(format!(
-                    "time-out: {whom} had not finished after {timeout} s; --timeout gives them longer"
+                    "time-out: {whom} had not finished after {timeout} s; --timeout gives them \
+                     longer"
                 ));
                 self.collect(ctx);
             }

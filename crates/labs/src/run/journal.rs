@@ -222,18 +222,27 @@ fn append_record(record: &Record, into: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
+/// How journals are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Form {
+    /// Records without texts of messages, as they are kept in memory.
+    Records,
+    /// The lines of a trace, as they are kept on disk.
+    Lines,
+}
+
 /// Reads the journal of one process back, event by event.
 pub(super) struct Events<R> {
     process: ProcessId,
     n: u64,
     from: R,
-    is_trace: bool,
+    form: Form,
 }
 
 impl<R: BufRead> Events<R> {
     /// Reads what [`Journal`] wrote for `process`.
-    pub(super) fn new(process: ProcessId, from: R, is_trace: bool) -> Self {
-        Self { process, n: 0, from, is_trace }
+    pub(super) fn new(process: ProcessId, from: R, form: Form) -> Self {
+        Self { process, n: 0, from, form }
     }
 
     fn read_line(&mut self) -> Option<Result<TraceEvent, String>> {
@@ -277,6 +286,9 @@ impl<R: BufRead> Iterator for Events<R> {
     type Item = Result<TraceEvent, String>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_trace { self.read_line() } else { self.read_record() }
+        match self.form {
+            Form::Lines => self.read_line(),
+            Form::Records => self.read_record(),
+        }
     }
 }

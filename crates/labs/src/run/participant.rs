@@ -266,9 +266,12 @@ impl Participant {
         self.check_ready(ctx);
     }
 
+    /// It is ready without neighbours that are gone: the launcher knows of those, and where the others
+    /// may not go on without them, it starts nobody.
     fn check_ready(&mut self, ctx: &mut Context<Self>) {
-        let all_open = self.neighbours.values().all(|neighbour| neighbour.way == Way::Open);
-        if self.phase == Phase::Connecting && self.accepted >= self.accepts && all_open {
+        let is_settled = |neighbour: &Neighbour| matches!(neighbour.way, Way::Open | Way::Lost);
+        let all_settled = self.neighbours.values().all(is_settled);
+        if self.phase == Phase::Connecting && self.accepted >= self.accepts && all_settled {
             self.phase = Phase::Ready;
             self.tell(ctx, ToLauncher::Ready);
         }
@@ -296,6 +299,7 @@ impl Participant {
         if self.phase == Phase::Running {
             ctx.indicate(Act::Lost(process));
         }
+        self.check_ready(ctx);
     }
 
     /// This participant cannot go on. The launcher ends the run.

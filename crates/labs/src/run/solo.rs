@@ -211,10 +211,9 @@ impl Player {
         if self.algorithm.is_running() {
             let arrival = self.algorithm.arrive(header, body)?;
             self.algorithm.receive(arrival);
-        } else {
-            self.algorithm.keep(header, body);
+            return Ok(());
         }
-        Ok(())
+        self.algorithm.keep(header, body)
     }
 
     /// There is no way to a member any more.

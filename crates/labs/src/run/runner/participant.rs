@@ -111,7 +111,7 @@ pub(super) struct Attendant {
     events: VecDeque<EventOf<Participant>>,
     /// What it was made of, as far as that is not used up.
     start: Start,
-    /// From then on.
+    /// Its process, once it has joined.
     pub(super) algorithm: Option<Algorithm>,
     /// The connection to the launcher.
     pub(super) control: ConnectionId,
@@ -136,7 +136,7 @@ impl Attendant {
             if let Some(deed) = algorithm.deed() {
                 self.carry_out(net, deed);
             } else if let Some((header, body)) = algorithm.next_message() {
-                // It was looked at when it came, or is this process's own.
+                // It was looked at when it came, or is one of its own.
                 let from = header.from;
                 if let Err(error) = self.receive(net, header, &body) {
                     warn!("{from} sent a message that is none: {error}");
@@ -364,8 +364,7 @@ impl Attendant {
     ) -> Result<(), CodecError> {
         let Some(algorithm) = &mut self.algorithm else { return Ok(()) };
         if !algorithm.is_running() {
-            algorithm.keep(header, body);
-            return Ok(());
+            return algorithm.keep(header, body);
         }
         let arrival = algorithm.arrive(header, body)?;
         if let Some(signal) = arrival.signal {

@@ -12,7 +12,6 @@ use netkit::launch::{Job, LaunchEvent, LaunchOptions, Program};
 use netkit::membership::Secret;
 
 use crate::lab::Launch;
-use crate::process::ProcessId;
 use crate::run::config::{Config, Duties, Relay};
 use crate::run::plan::Plan;
 use crate::run::routes::launcher_addresses;
@@ -185,10 +184,4 @@ fn launch_below(
         }
         LaunchEvent::Progress { .. } => {}
     });
-}
-
-/// Those of these ranks, as a person reads them.
-pub(in crate::run) fn names(ranks: impl IntoIterator<Item = u32>) -> String {
-    let names: Vec<_> = ranks.into_iter().map(|rank| ProcessId(rank).to_string()).collect();
-    names.join(", ")
 }

@@ -13,6 +13,7 @@ use super::world::{Ask, Mistake, Node, Terms, nodes, rules, wrong_at_any_time, w
 use crate::check::Options;
 use crate::check::model::Model;
 use crate::check::state::State;
+use crate::run::conductor::Rules;
 
 /// No deadline passes but that of the pause in which the others say what they noticed.
 const NO_DEADLINES: Duration = Duration::from_millis(400);
@@ -47,10 +48,10 @@ fn hash(state: &State<Node>) -> u64 {
 }
 
 /// Visits every state, breadth first.
-fn search(terms: Terms, strikes: &str, asks: [&[Ask]; 3]) -> Found {
+fn search(terms: Terms, rules: Rules, asks: [&[Ask]; 3]) -> Found {
     let options = Options { timeouts: 12, ..Options::default() };
     let asks = asks.map(<[Ask]>::to_vec).to_vec();
-    let model = Model::new(nodes(terms, rules(strikes)), asks, &[], options.into());
+    let model = Model::new(nodes(terms, rules), asks, &[], options.into());
     let mut states = model.init_states();
     // By which step from where each was found.
     let mut ways: Vec<Option<(usize, String)>> = states.iter().map(|_| None).collect();
@@ -102,11 +103,11 @@ fn deaths() -> [(&'static str, [&'static [Ask]; 3]); 4] {
 #[test]
 fn with_one_crash_at_any_point_a_run_ends_and_leaves_nothing() {
     let states = deaths().map(|(whose, asks)| {
-        let found = search(TERMS, "", asks);
+        let found = search(TERMS, rules(""), asks);
         assert_right(&found);
         (whose, found.states)
     });
-    let expected = [("nobody", 267), ("p0", 4_227), ("p1", 3_765), ("the launcher", 1_741)];
+    let expected = [("nobody", 267), ("p0", 4_227), ("p1", 3_687), ("the launcher", 1_739)];
     assert_eq!(states, expected);
 }
 
@@ -114,25 +115,38 @@ fn with_one_crash_at_any_point_a_run_ends_and_leaves_nothing() {
 #[test]
 fn deadlines_may_pass_at_any_point() {
     let terms = Terms { longest: Duration::from_secs(600), ..TERMS };
-    assert_right(&search(terms, "", [&[], &[], &[]]));
+    assert_right(&search(terms, rules(""), [&[], &[], &[]]));
 }
 
 #[test]
 fn a_person_may_end_a_run_at_any_point() {
     let asks: [&[Ask]; 3] = [&[], &[], &[Ask::Started(0), Ask::Interrupt, Ask::Interrupt]];
-    assert_right(&search(TERMS, "", asks));
+    assert_right(&search(TERMS, rules(""), asks));
+}
+
+#[test]
+fn a_run_that_stays_is_ended_by_a_person() {
+    let rules = Rules { stays: true, ..rules("") };
+    let asks: [&[Ask]; 3] = [&[], &[], &[Ask::Started(0), Ask::Interrupt, Ask::Interrupt]];
+    assert_right(&search(TERMS, rules, asks));
 }
 
 #[test]
 fn a_participant_that_cannot_be_started_ends_the_run() {
     let asks: [&[Ask]; 3] = [&DIE, &[], &[Ask::Started(0), Ask::NotStarted(1)]];
-    assert_right(&search(TERMS, "", asks));
+    assert_right(&search(TERMS, rules(""), asks));
 }
 
 #[test]
 fn a_participant_that_is_killed_and_restarted_is_waited_for() {
-    let found = search(TERMS, "kill 0 at 1s; restart 0 at 2s", [&[], &[], &STARTED]);
+    let found = search(TERMS, rules("kill 0 at 1s; restart 0 at 2s"), [&[], &[], &STARTED]);
     assert_right(&found);
+}
+
+#[test]
+fn where_they_may_the_others_go_on() {
+    assert_right(&search(TERMS, rules("kill 0 at 1s"), [&[], &DIE, &STARTED]));
+    assert_right(&search(TERMS, rules("kill 0 at 1s; restart 0 at 2s"), [&[], &DIE, &STARTED]));
 }
 
 #[test]
@@ -145,7 +159,7 @@ fn each_mistake_is_caught() {
         (Mistake::Forgetful, "nothing says why"),
     ] {
         let terms = Terms { mistake: Some(mistake), ..TERMS };
-        let found = deaths().into_iter().find_map(|(_, asks)| search(terms, "", asks).wrong);
+        let found = deaths().into_iter().find_map(|(_, asks)| search(terms, rules(""), asks).wrong);
         let (found, steps) = found.unwrap_or_else(|| panic!("{mistake:?} is not caught"));
         assert!(found.contains(what), "{mistake:?}: {found}, after\n{}", steps.join("\n"));
     }

@@ -8,7 +8,7 @@ use crate::process::ProcessId;
 use crate::run::collect::{Collected, judge};
 use crate::run::conductor::{Member, Phase};
 use crate::run::config::Config;
-use crate::run::journal::{Entry, Events, Happened, JOURNAL_MAX, Journal, Passage};
+use crate::run::journal::{Entry, Events, Form, Happened, JOURNAL_MAX, Journal, Passage};
 use crate::run::wire::{Hello, Part, PeerFrame, ToLauncher, ToParticipant};
 use crate::trace::{Header, Identity, Meaning, Note, Stamper, TraceEvent, What, Whereabouts};
 use crate::verdict::{End, Property, Times};
@@ -60,15 +60,15 @@ fn whole(journal: &mut Journal) -> Vec<u8> {
     }
 }
 
-fn read(process: ProcessId, bytes: &[u8], is_trace: bool) -> Vec<TraceEvent> {
-    Events::new(process, BufReader::new(bytes), is_trace).map(Result::unwrap).collect()
+fn read(process: ProcessId, bytes: &[u8], form: Form) -> Vec<TraceEvent> {
+    Events::new(process, BufReader::new(bytes), form).map(Result::unwrap).collect()
 }
 
 #[test]
 fn a_journal_in_memory_is_read_back() {
     let mut journal = Journal::in_memory();
     write_p0(&mut journal, &mut Stamper::new(P0, 2, false));
-    let events = read(P0, &whole(&mut journal), false);
+    let events = read(P0, &whole(&mut journal), Form::Records);
     assert_eq!(events.iter().map(|event| event.n).collect::<Vec<_>>(), [1, 2, 3, 4]);
     let What::Send { peer, message } = &events[3].what else { panic!("{events:?}") };
     assert_eq!((*peer, message.id.to_string().as_str()), (P1, "0-4"));
@@ -83,7 +83,7 @@ fn a_journal_on_disk_is_read_back_up_to_the_line_that_was_cut_off() {
     write_p0(&mut journal, &mut Stamper::new(P0, 2, true));
     // A `kill -9` in the middle of a write.
     open().write_all(br#"{"process":0,"n":5,"clo"#).unwrap();
-    let events = read(P0, &whole(&mut journal), true);
+    let events = read(P0, &whole(&mut journal), Form::Lines);
     assert_eq!(events.len(), 4);
     assert_eq!(events[3].clock.as_ref().unwrap().entries(), [4, 0]);
 }
@@ -137,10 +137,11 @@ fn journals_are_merged_in_an_order_that_respects_causality() {
     let [one, other] = two_journals(4);
     let ((_one, one), (_other, other)) = (collected(&one), collected(&other));
     let mut order = Vec::new();
-    let judged = judge(&header(), &[one, other], &End::Complete, None, false, &mut |event| {
-        order.push(event.to_string());
-    })
-    .unwrap();
+    let judged =
+        judge(&header(), &[one, other], &End::Complete, None, Form::Records, &mut |event| {
+            order.push(event.to_string());
+        })
+        .unwrap();
     assert!(judged.verdicts.iter().all(|verdict| verdict.holds() == Some(true)));
     let place = |what: &str| order.iter().position(|event| event == what).unwrap();
     assert!(place("p0 ! Left") < place("p1 ! Entered"), "{order:?}");
@@ -152,7 +153,7 @@ fn what_a_lost_journal_leaves_open_is_open() {
     let (_file, other) = collected(&other);
     let lost = Collected { journal: None, truncated: false, died: Some(0) };
     let end = End::CutShort("p0 died".to_owned());
-    let judged = judge(&header(), &[lost, other], &end, None, false, &mut |_| ()).unwrap();
+    let judged = judge(&header(), &[lost, other], &end, None, Form::Records, &mut |_| ()).unwrap();
     assert!(
         judged.verdicts.iter().all(|verdict| verdict.holds().is_none()),
         "{:?}",
@@ -166,8 +167,9 @@ fn journals_that_contradict_each_other_are_refused() {
     // p1 says that it received what p0 sent as its second event, which was no sending.
     let [one, other] = two_journals(2);
     let ((_one, one), (_other, other)) = (collected(&one), collected(&other));
-    let error =
-        judge(&header(), &[one, other], &End::Complete, None, false, &mut |_| ()).err().unwrap();
+    let error = judge(&header(), &[one, other], &End::Complete, None, Form::Records, &mut |_| ())
+        .err()
+        .unwrap();
     assert!(error.to_string().contains("contradict"), "{error}");
 }
 
@@ -178,7 +180,7 @@ fn a_process_that_died_crashes_at_the_end_of_its_journal() {
     other.died = Some(0);
     let mut last = None;
     let end = End::CutShort("p1 died".to_owned());
-    judge(&header(), &[one, other], &end, None, false, &mut |event| {
+    judge(&header(), &[one, other], &end, None, Form::Records, &mut |event| {
         if event.process == P1 {
             last = Some(event.clone());
         }
@@ -216,8 +218,8 @@ proptest! {
         let _ = netkit::codec::decode::<ToLauncher>(&bytes);
         let _ = netkit::codec::decode::<ToParticipant>(&bytes);
         let _ = Config::read(&mut bytes.as_slice());
-        for is_trace in [false, true] {
-            let _ = Events::new(P0, BufReader::new(bytes.as_slice()), is_trace).take(100).count();
+        for form in [Form::Records, Form::Lines] {
+            let _ = Events::new(P0, BufReader::new(bytes.as_slice()), form).take(100).count();
         }
     }
 }

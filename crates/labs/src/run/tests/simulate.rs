@@ -110,6 +110,24 @@ fn participants_that_are_killed_and_restarted_by_plan_finish() {
     }
 }
 
+/// Where the others go on, a participant that starts again waits for nobody that is dead.
+#[test]
+fn one_may_die_while_another_is_restarted() {
+    for seed in 0..200 {
+        let mut random = seed;
+        let participants = 2 + (split_mix(&mut random) % 8) as u32;
+        let who = split_mix(&mut random) % u64::from(participants);
+        let other = (who + 1 + split_mix(&mut random) % u64::from(participants - 1))
+            % u64::from(participants);
+        let (killed, again) = (split_mix(&mut random) % 30, 30 + split_mix(&mut random) % 50);
+        let dies = split_mix(&mut random) % 60;
+        let plan = format!(
+            "kill {who} at {killed}ms; restart {who} at {again}ms; kill {other} at {dies}ms"
+        );
+        assert_eq!(run(simulation(seed, participants, &plan), seed), "[]", "{plan}");
+    }
+}
+
 #[test]
 fn the_same_seed_is_the_same_run() {
     let events = |seed| {
