@@ -40,7 +40,7 @@ use netkit::logs::{LogName, RunFolder};
 use netkit::run_id::RunId;
 use netkit::{CloseReason, ConnectionId, Net, Peer, Service};
 
-use self::config::Config;
+use self::config::{Config, MadeOf};
 use self::hosted::{Build, Texts};
 use self::journal::Journal;
 pub use self::key::{Key, KeyError};
@@ -87,17 +87,19 @@ pub(crate) fn choices(seed: u64, process: ProcessId) -> Choices {
 ///
 /// # Errors
 ///
-/// If it could not take part; who started it is told why.
+/// If it could not take part; the program that started it is told why.
 pub fn participant<L: Lab>() -> anyhow::Result<()> {
+    take_part(L::NAME, hosted::build::<L>)
+}
+
+fn take_part(
+    lab: &str,
+    build: fn(&MadeOf, Texts) -> serde_json::Result<Build>,
+) -> anyhow::Result<()> {
     let config = Config::read(&mut io::stdin().lock())
         .map_err(|error| anyhow::anyhow!("this command is for the launcher to use ({error})"))?;
     let texts = if config.duties.trace { Texts::Whole } else { Texts::KindOnly };
-    let build = hosted::build::<L>(&config.made_of, texts)?;
-    take_part(L::NAME, config, build)
-}
-
-/// Becomes a daemon and takes part with the process that `build` makes.
-fn take_part(lab: &str, config: Config, build: Build) -> anyhow::Result<()> {
+    let build = build(&config.made_of, texts)?;
     let ready = netkit::daemon::detach()?;
     let set_up = || -> anyhow::Result<_> {
         let (host, pid) = (host_name(), std::process::id());
