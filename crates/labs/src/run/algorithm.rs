@@ -354,11 +354,12 @@ impl Algorithm {
             Wish::StartTimer { timer, after } => Deed::StartTimer { timer, after },
             Wish::StopTimer { timer } => Deed::StopTimer { timer },
             Wish::Indicate { indication, contact, is_finished } => {
-                let text = indication.text.clone();
+                let said = log::log_enabled!(log::Level::Debug).then(|| indication.text.clone());
                 self.books.record(Happened::Indication.with(indication))?;
-                debug!("{} ! {text}", self.env.me);
-                let told = self.hosted.tell_application();
-                told.map_err(|error| format!("at {text}: {error}"))?;
+                if let Some(said) = said {
+                    debug!("{} ! {said}", self.env.me);
+                }
+                self.hosted.tell_application()?;
                 self.deeds.extend(contact.map(Deed::Meet));
                 if !is_finished {
                     return Ok(());

@@ -19,7 +19,7 @@ use crate::planned::PlannedLab;
 use crate::process::{
     Choices, Effect, EffectOf, Env, Event, EventOf, Kind, Process, ProcessId, step_into,
 };
-use crate::trace::{Note, note::TimerName};
+use crate::trace::{Note, Noted as _, note::TimerName};
 
 /// What may happen to a hosted process.
 pub(super) enum Offer<'a> {
@@ -73,8 +73,9 @@ pub(super) trait Hosted {
     /// Appends the message of the last wish, which was to send it.
     fn encode(&self, into: &mut Vec<u8>) -> Result<(), CodecError>;
 
-    /// Tells the application the indication of the last wish. What it asks for in return is kept.
-    fn tell_application(&mut self) -> std::io::Result<()>;
+    /// Tells the application the indication of the last wish. What it asks for in return is kept. Says
+    /// why if the run must end.
+    fn tell_application(&mut self) -> Result<(), String>;
 
     /// The algorithm has started: now the application asks for what it wants of it.
     fn ask(&mut self);
@@ -221,11 +222,13 @@ impl<P: Process> Hosted for Host<P> {
         }
     }
 
-    fn tell_application(&mut self) -> std::io::Result<()> {
+    fn tell_application(&mut self) -> Result<(), String> {
         if let Some(Effect::Indicate(indication)) =
             self.taken.checked_sub(1).and_then(|last| self.effects.get(last))
         {
-            self.asked.extend(self.bonds.application.on_indication(indication)?);
+            let asked = self.bonds.application.on_indication(indication);
+            let failed = |error| format!("at {}: {error}", indication.text());
+            self.asked.extend(asked.map_err(failed)?);
         }
         Ok(())
     }

@@ -88,22 +88,19 @@ pub(crate) fn choices(seed: u64, process: ProcessId) -> Choices {
 ///
 /// # Errors
 ///
-/// If it could not take part; who started it is told why.
+/// If it could not take part; the program that started it is told why.
 pub fn participant<L: Lab>() -> anyhow::Result<()> {
-    play(L::NAME, hosted::build::<L>)
+    take_part(L::NAME, hosted::build::<L>)
 }
 
-/// The same, for the lab of this name, whose process `build` makes.
-fn play(lab: &str, build: fn(&MadeOf, Texts) -> serde_json::Result<Build>) -> anyhow::Result<()> {
+fn take_part(
+    lab: &str,
+    build: fn(&MadeOf, Texts) -> serde_json::Result<Build>,
+) -> anyhow::Result<()> {
     let config = Config::read(&mut io::stdin().lock())
         .map_err(|error| anyhow::anyhow!("this command is for the launcher to use ({error})"))?;
     let texts = if config.duties.trace { Texts::Whole } else { Texts::KindOnly };
     let build = build(&config.made_of, texts)?;
-    take_part(lab, config, build)
-}
-
-/// Becomes a daemon and takes part with the process that `build` makes.
-fn take_part(lab: &str, config: Config, build: Build) -> anyhow::Result<()> {
     let ready = netkit::daemon::detach()?;
     let set_up = || -> anyhow::Result<_> {
         let (host, pid) = (host_name(), std::process::id());

@@ -39,16 +39,15 @@ enum Tag {
 impl<'a> PeerFrame<'a> {
     /// Takes a body apart, the algorithm's bytes apart.
     pub(super) fn read(body: &'a [u8]) -> Result<Self, CodecError> {
-        let (tag, rest) = body.split_at(TAG.min(body.len()));
-        match codec::decode(tag)? {
-            Tag::Message => {
-                let (header, message) = rest.split_at(header_length(rest).min(rest.len()));
-                Ok(Self::Message(codec::decode(header)?, message))
-            }
-            _ if !rest.is_empty() => Err(CodecError::LeftOver { left: rest.len() }),
-            Tag::Ping => Ok(Self::Ping),
-            Tag::Pong => Ok(Self::Pong),
-        }
+        let Some(rest) = body.strip_prefix(&MESSAGE) else {
+            // Both are nothing but their tags.
+            return match codec::decode(body)? {
+                Tag::Message | Tag::Ping => Ok(Self::Ping),
+                Tag::Pong => Ok(Self::Pong),
+            };
+        };
+        let (header, message) = rest.split_at(header_length(rest).min(rest.len()));
+        Ok(Self::Message(codec::decode(header)?, message))
     }
 
     pub(super) fn write(&self) -> Result<Vec<u8>, CodecError> {
@@ -68,8 +67,8 @@ impl<'a> PeerFrame<'a> {
 /// Room for most messages of algorithms, in bytes, with their headers.
 const BODY_USUAL: usize = 128;
 
-/// The bytes of a tag.
-const TAG: usize = 4;
+/// The tag of a message.
+const MESSAGE: [u8; 4] = [0; 4];
 
 /// The bytes of a header that stand before its clock: from, to, n, lamport and kind.
 const BEFORE_CLOCK: usize = 4 + 4 + 8 + 8 + KIND_LENGTH;
