@@ -359,8 +359,17 @@ fn strangers_disturb_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("shared");
     let path = file.to_str().unwrap();
-    let running =
-        PROGRAM.start(&["run", "--processes", "3", "--laps", "1000", "--work", "2", "--file", path]);
+    let running = PROGRAM.start(&[
+        "run",
+        "--processes",
+        "3",
+        "--laps",
+        "1000",
+        "--work",
+        "2",
+        "--file",
+        path,
+    ]);
     wait_until_circulating(&file);
     let mut ports = listening_ports(running.launcher.id());
     let pids = running.pids();

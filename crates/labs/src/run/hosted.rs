@@ -141,7 +141,7 @@ impl<P: Process> Host<P> {
     fn note(&self, message: &P::Message) -> Note {
         match self.texts {
             Texts::Whole => Note::of(message),
-            Texts::KindOnly => Note { kind: Kind::kind(message).to_owned(), ..Note::default() },
+            Texts::KindOnly => Note { kind: Kind::kind(message).into(), ..Note::default() },
         }
     }
 }

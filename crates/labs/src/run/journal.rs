@@ -6,6 +6,7 @@
 //!
 //! A record in memory does not say its number: records stand in order, so the first is 1.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 
@@ -30,10 +31,10 @@ pub(super) const PART_MAX: usize = 128 << 10;
 pub(super) struct Entry {
     pub(super) what: Happened,
     /// Which request, timer, indication or message it was; empty where there is none.
-    kind: String,
+    kind: Cow<'static, str>,
     /// What it says, for people. Messages say nothing in memory.
     text: String,
-    /// What it says, whole, as JSON.
+    /// What it says, whole, as JSON; empty where there is nothing.
     data: String,
 }
 
@@ -67,7 +68,7 @@ impl Happened {
     /// With what a request, a timer, an indication or a message says.
     pub(super) fn with(self, note: Note) -> Entry {
         let Note { kind, text, data } = note;
-        Entry { what: self, kind, text, data: data.to_string() }
+        Entry { what: self, kind, text, data: data.into_json() }
     }
 }
 

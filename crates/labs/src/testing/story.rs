@@ -31,7 +31,7 @@ impl Story {
     #[must_use]
     pub fn says(self, process: u32, kind: &str) -> Self {
         let (text, data) = (kind.to_owned(), Data::of(&kind));
-        self.event(process, |_| What::Indication(Note { kind: kind.to_owned(), text, data }))
+        self.event(process, |_| What::Indication(Note { kind: kind.to_owned().into(), text, data }))
     }
 
     /// A message of this kind is sent.

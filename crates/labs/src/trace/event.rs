@@ -200,7 +200,7 @@ impl MessageNote {
     /// A message that is at hand.
     pub fn new(id: MessageId, message: &dyn Noted, bytes: u32) -> Self {
         let Note { kind, text, data } = Note::of(message);
-        Self { id, kind, text, bytes, data }
+        Self { id, kind: kind.into_owned(), text, bytes, data }
     }
 }
 

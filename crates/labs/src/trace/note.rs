@@ -88,9 +88,12 @@ pub enum Unreadable {
 }
 
 /// A value as JSON, as it stands in a trace.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[serde(untagged)]
 pub enum Data {
+    /// Nothing: what is no value, or was not kept.
+    #[default]
+    Nothing,
     /// A value that was larger than [`DATA_MAX`].
     Cut(Digested),
     /// The whole value.
@@ -110,6 +113,9 @@ pub struct Digested {
 /// How the JSON of a cut value begins. No other value of a lab does: its fields have other names.
 const CUT: &str = "{\"cut\":";
 
+/// The JSON of nothing.
+const NOTHING: &str = "null";
+
 impl<'de> Deserialize<'de> for Data {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Box::<RawValue>::deserialize(deserializer)?;
@@ -124,7 +130,7 @@ impl Data {
     /// The data of a value.
     pub fn of<T: Serialize>(value: &T) -> Self {
         // Only maps whose keys are no texts have no JSON form; such a value reads as null, and as foreign.
-        Self::Whole(serde_json::value::to_raw_value(value).unwrap_or_else(|_| null()))
+        serde_json::value::to_raw_value(value).map_or(Self::Nothing, Self::Whole)
     }
 
     /// The value.
@@ -134,6 +140,7 @@ impl Data {
     /// If it was cut, or is of another type.
     pub fn get<T: DeserializeOwned>(&self) -> Result<T, Unreadable> {
         match self {
+            Self::Nothing => serde_json::from_str(NOTHING).map_err(|_| Unreadable::Foreign),
             Self::Whole(json) => serde_json::from_str(json.get()).map_err(|_| Unreadable::Foreign),
             Self::Cut(digested) => Err(Unreadable::Cut(digested.cut)),
         }
@@ -150,9 +157,19 @@ impl Data {
         }
     }
 
+    /// As it is shown, without a copy of the whole; empty for nothing.
+    pub fn into_json(self) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::Whole(json) => Box::<str>::from(json).into_string(),
+            Self::Cut(_) => self.to_string(),
+        }
+    }
+
     /// Its JSON.
     fn json(&self) -> Cow<'_, str> {
         match self {
+            Self::Nothing => Cow::Borrowed(NOTHING),
             Self::Whole(json) => Cow::Borrowed(json.get()),
             Self::Cut(Digested { cut, sha256 }) => Cow::Owned(format!("{cut} {sha256}")),
         }
@@ -163,17 +180,6 @@ impl Data {
 impl fmt::Display for Data {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.json())
-    }
-}
-
-/// Nothing, as data.
-fn null() -> Box<RawValue> {
-    RawValue::NULL.to_owned()
-}
-
-impl Default for Data {
-    fn default() -> Self {
-        Self::Whole(null())
     }
 }
 
@@ -228,7 +234,7 @@ impl<T: Debug> Noted for TimerName<'_, T> {
 #[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Note {
     /// Under which name it is counted.
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// What it says, for people.
     pub text: String,
     /// What it says, for programs; null where that is nothing.
@@ -239,7 +245,7 @@ pub struct Note {
 impl Note {
     /// The note of something that is at hand.
     pub fn of(noted: &dyn Noted) -> Self {
-        Self { kind: noted.kind().into_owned(), text: noted.text(), data: noted.data() }
+        Self { kind: noted.kind().into_owned().into(), text: noted.text(), data: noted.data() }
     }
 }
 

@@ -79,7 +79,7 @@ fn errors_name_the_line() {
 /// A list of so many numbers, told by a process.
 fn told(numbers: u64) -> TraceEvent {
     let list: Vec<_> = (0..numbers).collect();
-    let note = Note { kind: "Listed".to_owned(), text: String::new(), data: Data::of(&list) };
+    let note = Note { kind: "Listed".into(), text: String::new(), data: Data::of(&list) };
     TraceEvent { what: What::Indication(note), ..send() }
 }
 
@@ -157,8 +157,7 @@ fn a_line_without_end_does_not_fill_memory() {
 fn the_notation_is_that_of_the_books() {
     assert_eq!(send().to_string(), "p2 ↗ p3 Token { lap: 3 }");
     let told = |what| TraceEvent { what, ..send() }.to_string();
-    let note =
-        || Note { kind: "Entered".to_owned(), text: "Entered".to_owned(), ..Note::default() };
+    let note = || Note { kind: "Entered".into(), text: "Entered".to_owned(), ..Note::default() };
     assert_eq!(told(What::Indication(note())), "p2 ! Entered");
     assert_eq!(told(What::Request(note())), "p2 ? Entered");
     assert_eq!(told(What::Timeout(note())), "p2 ⏰ Entered");
@@ -180,7 +179,7 @@ proptest! {
         let mut event = send();
         event.process = ProcessId(process);
         (event.n, event.lamport) = (n, lamport);
-        event.what = What::Indication(Note { kind, text, data: token() });
+        event.what = What::Indication(Note { kind: kind.into(), text, data: token() });
         prop_assert_eq!(parse(&line(&event)).unwrap(), event);
     }
 }

@@ -218,7 +218,7 @@ pub enum End {
 impl End {
     /// Reads what the end of a trace says.
     pub fn from_note(note: &Note) -> Option<Self> {
-        match note.kind.as_str() {
+        match &*note.kind {
             COMPLETE => Some(Self::Complete),
             CUT_SHORT => Some(Self::CutShort(note.text.clone())),
             _ => None,

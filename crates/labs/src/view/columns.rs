@@ -212,7 +212,7 @@ mod tests {
     }
 
     fn note(kind: &str) -> Note {
-        Note { kind: kind.to_owned(), text: kind.to_owned(), ..Note::default() }
+        Note { kind: kind.to_owned().into(), text: kind.to_owned(), ..Note::default() }
     }
 
     #[test]

@@ -17,7 +17,7 @@ const P0: ProcessId = ProcessId(0);
 const P1: ProcessId = ProcessId(1);
 
 fn note(kind: &str) -> Note {
-    Note { kind: kind.to_owned(), text: kind.to_owned(), ..Note::default() }
+    Note { kind: kind.to_owned().into(), text: kind.to_owned(), ..Note::default() }
 }
 
 fn indication(kind: &str) -> Entry {
@@ -92,7 +92,7 @@ fn a_journal_on_disk_is_read_back_up_to_the_line_that_was_cut_off() {
 fn a_journal_in_memory_has_a_limit() {
     let mut journal = Journal::in_memory();
     let mut stamper = Stamper::new(P0, 1, false);
-    let long = Note { kind: "Long".to_owned(), text: "x".repeat(1 << 20), ..Note::default() };
+    let long = Note { kind: "Long".into(), text: "x".repeat(1 << 20), ..Note::default() };
     for _ in 0..64 {
         stamper.tick();
         journal.append(&stamper, 0, Happened::Indication.with(long.clone())).unwrap();
