@@ -510,7 +510,7 @@ fn a_trace_in_progress_is_drawn_live() {
     assert_eq!(browser.value("labs.diagram.isWhole"), true);
     a_long_run_is_followed(&folder);
 
-    // Who comes late sees everything.
+    // A browser that comes late sees everything.
     let late = Browser::open(1280, 900);
     late.go(&server.address);
     late.wait(&format!("window.labs !== undefined && labs.trace.count === {}", lines.len() - 1));
@@ -651,7 +651,7 @@ fn what_was_logged_stands_with_its_event() {
     assert_eq!(shown.browser.value("labs.diagram.hits"), json!(inits));
     shown.assert_content();
 
-    // Who gives the page away may not want to give the logs.
+    // A page that is given away may have to leave out the logs.
     let without = ["view", "--no-open", "--no-logs", "t.jsonl"];
     program::run("labs", &without, shown.folder.path(), 0);
     let page = fs::read_to_string(shown.folder.path().join("t.html")).expect("it was written");
@@ -666,9 +666,10 @@ fn no_text_of_a_trace_becomes_part_of_the_page() {
     let folder = TempDir::with_prefix("view-").expect("there is a folder for them");
     let mut file = File::create(folder.path().join("t.jsonl")).expect("it can be made");
     let header = json!({
-        "trace": 1, "lab": hostile, "verb": hostile, "run": hostile, "processes": 2, "seed": 1,
+        "trace": 2, "lab": hostile, "verb": hostile, "run": hostile, "processes": 2, "seed": 1,
         "arguments": [hostile], "clocks": false,
-        "properties": [{ "property": "one_token", "created": hostile, "message": hostile }],
+        "properties": [{ "name": hostile, "kind": "safety", "pattern": { "never": { "says": "Nothing" } } }],
+        "meaning": { "tokens": [[hostile, hostile]] },
     });
     let message = json!({ "id": "0-1", "kind": hostile, "text": hostile, "bytes": 1 });
     let note = json!({ "kind": hostile, "text": hostile });

@@ -35,7 +35,7 @@ fn main() {
         a_killed_launcher_of_a_chain_leaves_nothing_behind,
         a_launcher_killed_while_it_launches_leaves_nothing_behind,
         a_stopped_launcher_is_as_good_as_dead,
-        a_stopped_daemon_whose_launcher_was_killed_is_ended_by_its_neighbours,
+        neighbours_end_a_stopped_daemon_without_launcher,
         ctrl_c_ends_everything,
         ctrl_c_while_a_machine_is_waited_for_ends_everything,
         two_runs_at_once_do_not_touch_each_other,
@@ -257,7 +257,7 @@ fn a_stopped_launcher_is_as_good_as_dead() {
     assert!((0..4).any(|rank| problems.contains(&format!("p{rank} on lab0"))), "{problems}");
 }
 
-fn a_stopped_daemon_whose_launcher_was_killed_is_ended_by_its_neighbours() {
+fn neighbours_end_a_stopped_daemon_without_launcher() {
     let mut running = Running::on(2, "lab[01-02] slots=2\n", "4", &[]);
     running.signal(1, Signal::SIGSTOP);
     running.launcher.signal(Signal::SIGKILL);

@@ -24,7 +24,7 @@ fn main() {
         a_process_is_killed_by_plan,
         messages_are_lost_by_plan,
         a_coordinator_killed_by_plan_starts_again_on_its_machine,
-        a_client_whose_cable_is_pulled_in_its_section_loses_its_grant,
+        a_client_whose_cable_is_pulled_loses_its_grant,
     ]);
 }
 
@@ -213,7 +213,7 @@ fn a_coordinator_killed_by_plan_starts_again_on_its_machine() {
 
 /// The coordinator hears nothing from it any more, not even that its section is over, and revokes the grant when
 /// the lease is. The other enters; when the cable is back, all requests are served.
-fn a_client_whose_cable_is_pulled_in_its_section_loses_its_grant() {
+fn a_client_whose_cable_is_pulled_loses_its_grant() {
     let room = Room::up(3);
     let program = room.share("mutex-central");
     let arguments = ["--clients", "2", "--entries", "4", "--work", "400", "--lease", "500"];

@@ -29,7 +29,7 @@ fn main() {
         an_unknown_host_key_is_refused_or_accepted_and_remembered,
         a_changed_host_key_is_refused_whatever_is_said,
         a_key_that_nobody_knows_is_refused,
-        a_machine_that_is_off_is_named_and_nothing_stays_on_the_others,
+        a_machine_that_is_off_is_named_and_nothing_stays,
         a_machine_behind_a_pulled_cable_is_named,
         a_machine_that_never_says_a_word_is_named,
         a_firewall_towards_the_launcher_is_named,
@@ -306,7 +306,7 @@ fn a_key_that_nobody_knows_is_refused() {
 /// Longer than any step of a launch may take, and than cleaning up after it.
 const GIVEN_UP: Duration = Duration::from_secs(25);
 
-fn a_machine_that_is_off_is_named_and_nothing_stays_on_the_others() {
+fn a_machine_that_is_off_is_named_and_nothing_stays() {
     let room = Room::up(4);
     let program = room.share_program();
     room.act(&["crash", "3"]);

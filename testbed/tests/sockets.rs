@@ -30,7 +30,7 @@ fn main() {
         nc_is_a_client_of_both_servers,
         nc_is_a_server_of_both_clients,
         ports_below_1024_are_not_for_everybody,
-        debians_finger_is_answered_on_port_79_by_a_server_that_is_no_longer_root,
+        debians_finger_is_answered_by_a_server_that_left_root,
         our_client_understands_debians_server,
         both_servers_answer_byte_for_byte_alike,
         a_machine_without_finger_answers_as_if_it_had_one,
@@ -110,7 +110,7 @@ fn ports_below_1024_are_not_for_everybody() {
 // -----------------------------------------------------------------------------------------------
 // Lab 02
 
-fn debians_finger_is_answered_on_port_79_by_a_server_that_is_no_longer_root() {
+fn debians_finger_is_answered_by_a_server_that_left_root() {
     in_own_network(|| {
         let folder = open_folder();
         let mut server = Process::fingerd(&folder, &["--port", "79", "--user", "nobody"]);

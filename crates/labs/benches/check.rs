@@ -11,14 +11,14 @@ mod measure;
 
 use labs::check::{Channels, Options, check};
 use labs::process::Process;
-use labs::verdict::Spec;
+use labs::verdict::{Property, Times};
 use stateright::actor::{Actor, ActorModel, Network};
 use stateright::{Checker, Model};
 
 use self::algorithms::{chang_roberts, ricart_agrawala};
 use self::measure::{medians, millions_a_second, pin_to_one_core, wanted};
 
-fn ours<P>(processes: &[P], specs: &[Spec], channels: Channels) -> usize
+fn ours<P>(processes: &[P], properties: &[Property], channels: Channels) -> usize
 where
     P: Process + Send + Sync + 'static,
     P::Request: Send + Sync,
@@ -26,7 +26,7 @@ where
     P::Timer: Send + Sync,
 {
     let options = Options { channels, ..Options::default() };
-    let outcome = check(processes.to_vec(), Vec::new(), specs, &options, |_| ());
+    let outcome = check(processes.to_vec(), Vec::new(), properties, &options, |_| ());
     assert!(outcome.holds() == Some(true), "{:?}", outcome.verdicts);
     outcome.states
 }
@@ -86,15 +86,15 @@ fn main() {
         unordered,
         true,
     );
-    let (enter, exit) = ("Entered".to_owned(), "Left".to_owned());
-    let mutex = Spec::MutualExclusion { enter: enter.clone(), exit };
+    let mutex = Property::pairwise_ordered("mutual exclusion", "Entered", "Left");
     compare(
         "the same, FIFO, with mutual exclusion",
         || ours(&group, std::slice::from_ref(&mutex), Channels::Fifo),
         ordered,
         false,
     );
-    let all = [mutex.clone(), Spec::Entries { enter, times: 2 }, Spec::Fifo, Spec::ExactlyOnce];
+    let enters = Property::each("everyone enters", "Entered", Times::Exactly(2));
+    let all = [mutex.clone(), enters, Property::fifo(), Property::exactly_once()];
     compare(
         "the same, FIFO, with four properties",
         || ours(&group, &all, Channels::Fifo),

@@ -8,14 +8,15 @@ mod measure;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::convert::Infallible;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use labs::process::{Context, Kind, Process, ProcessId, split_mix};
+use labs::process::{Context, Kind, Never, Process, ProcessId, split_mix};
+use labs::record::Recorder;
 use labs::simulate::{Limits, Network, Simulation};
-use labs::trace::{Observer, Recorder};
-use labs::verdict::{Judge, Spec};
+use labs::trace::Observer;
+use labs::verdict::{Judge, Property, Times};
+use serde::{Deserialize, Serialize};
 
 use self::measure::{medians, millions_a_second, pin_to_one_core, processor_time, wanted};
 
@@ -26,39 +27,24 @@ struct Node {
     starts_with_token: bool,
 }
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 enum Message {
     Token(u64),
 }
 
-impl Kind for Message {
-    fn kind(&self) -> &'static str {
-        "TOKEN"
-    }
-}
-
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 enum Indication {
     Created,
     Entered,
     Left,
 }
 
-impl Kind for Indication {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Created => "Created",
-            Self::Entered => "Entered",
-            Self::Left => "Left",
-        }
-    }
-}
-
 impl Process for Node {
-    type Request = Infallible;
+    type Request = Never;
     type Indication = Indication;
     type Message = Message;
-    type Timer = Infallible;
+    type Timer = Never;
 
     fn on_init(&mut self, ctx: &mut Context<Self>) {
         if self.starts_with_token {
@@ -66,17 +52,9 @@ impl Process for Node {
         }
     }
 
-    fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
-        match request {}
-    }
-
     fn on_message(&mut self, ctx: &mut Context<Self>, _: ProcessId, Message::Token(hops): Message) {
         self.passed += 1;
         pass(ctx, hops + 1);
-    }
-
-    fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
-        match timer {}
     }
 }
 
@@ -91,10 +69,10 @@ fn pass(ctx: &mut Context<Node>, hops: u64) {
 struct Exclusive(Node);
 
 impl Process for Exclusive {
-    type Request = Infallible;
+    type Request = Never;
     type Indication = Indication;
     type Message = Message;
-    type Timer = Infallible;
+    type Timer = Never;
 
     fn on_init(&mut self, ctx: &mut Context<Self>) {
         if self.0.starts_with_token {
@@ -103,18 +81,10 @@ impl Process for Exclusive {
         }
     }
 
-    fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
-        match request {}
-    }
-
     fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, message: Message) {
         ctx.indicate(Indication::Entered);
         ctx.indicate(Indication::Left);
         ctx.layer(|ctx| self.0.on_message(ctx, from, message));
-    }
-
-    fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
-        match timer {}
     }
 }
 
@@ -201,8 +171,8 @@ fn memory() {
     );
 }
 
-/// A million processes under all monitors of a token ring.
-fn judged(tokens: usize, events: u64, specs: &[Spec]) {
+/// A million processes under the patterns that a token ring must keep.
+fn judged(tokens: usize, events: u64, properties: &[Property]) {
     if !wanted("judged") {
         return;
     }
@@ -210,7 +180,7 @@ fn judged(tokens: usize, events: u64, specs: &[Spec]) {
     let start = processor_time();
     PEAK.store(LIVE.load(Ordering::Relaxed), Ordering::Relaxed);
     let processes = nodes(n, tokens).into_iter().map(Exclusive).collect();
-    let recorder = Recorder::new(n as u32, Judge::new(specs, n as u32));
+    let recorder = Recorder::new(n as u32, Judge::new(properties, n as u32));
     let mut simulation = simulation(processes, recorder);
     let ended = simulation.run(Limits { events, ..Limits::default() });
     let judge = simulation.into_observer().finish().expect("nothing is written");
@@ -223,7 +193,7 @@ fn judged(tokens: usize, events: u64, specs: &[Spec]) {
         PEAK.load(Ordering::Relaxed) >> 20
     );
     for verdict in verdicts {
-        println!("    {:<32} {:?}: {}", verdict.name, verdict.holds, verdict.detail);
+        println!("    {:<32} {:?}: {}", verdict.name, verdict.holds(), verdict.detail());
     }
 }
 
@@ -233,16 +203,14 @@ fn main() {
     compare("1,000 under way", 1_000, 1_000, 2_000_000, 0.3);
     compare("1,000,000 under way", 1_000_000, 1_000_000, 2_000_000, 1.0);
     memory();
-    let (enter, exit) = ("Entered".to_owned(), "Left".to_owned());
-    let (created, message) = ("Created".to_owned(), "TOKEN".to_owned());
     let token_ring = [
-        Spec::MutualExclusion { enter: enter.clone(), exit },
-        Spec::OneToken { created, message: message.clone() },
-        Spec::Entries { enter, times: 3 },
-        Spec::OneMessageAHop { message: message.clone(), besides: Vec::new() },
-        Spec::SingleRing { message },
-        Spec::Fifo,
-        Spec::ExactlyOnce,
+        Property::pairwise_ordered("mutual exclusion", "Entered", "Left"),
+        Property::one("one process makes the token", "Created"),
+        Property::each("every process enters", "Entered", Times::Exactly(3)),
+        Property::precedes("no entry before the token", "Created", "Entered"),
+        Property::one_ring("TOKEN"),
+        Property::fifo(),
+        Property::exactly_once(),
     ];
     judged(1, 4_000_000, &token_ring);
     judged(1_000_000, 6_000_000, &token_ring[4..]);

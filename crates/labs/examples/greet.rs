@@ -7,67 +7,62 @@
 //! **Assumptions.** Reliable channels. **Cost.** One message for each neighbour of each process: N(N−1) in
 //! the complete graph, 2(N−1) in the star.
 //!
-//! It shows what a lab consists of, and runs like one:
+//! It is the model of a lab, in the order in which one is written: what processes tell each other, the
+//! algorithm, and [the lab](GreetLab), which says what is typed, what is demanded of a run and what theory
+//! predicts. It runs like any other:
 //!
 //! ```text
 //! cargo run -p labs --example greet -- run --overlay star
 //! cargo run -p labs --example greet -- check
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
-use std::io;
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use labs::cli::NoTools;
-use labs::lab::{Application, BoxedApplication, Findings, Lab, Place, Prediction, Summary, Verb};
-use labs::overlay::{Contact, Overlay};
-use labs::process::{Context, Kind, Process, ProcessId};
-use labs::trace::Noted;
-use labs::verdict::Spec;
+use labs::lab::{Deployment, Lab, Place, Predictions, World, exactly};
+use labs::mutant::NoMistake;
+use labs::overlay::Overlay;
+use labs::process::{Context, Kind, Never, Process, ProcessId};
+use labs::verdict::{Property, Times};
 use serde::{Deserialize, Serialize};
 
 fn main() -> ExitCode {
     labs::cli::main::<GreetLab>()
 }
 
-/// One process.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-struct Greet {
-    shape: Shape,
-    /// Whom it has heard from.
-    heard: BTreeSet<ProcessId>,
-}
-
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+/// What processes send to each other.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 enum Message {
     Hello,
 }
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+/// What the application asks for.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 enum Request {
     /// Greet your neighbours.
     Greet,
 }
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+/// What a process tells its application.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 enum Indication {
     /// All neighbours have greeted.
     Met,
 }
 
-/// Who is connected to whom.
+/// Which processes are connected.
 #[derive(
     Clone,
     Copy,
     Debug,
     Default,
-    Deserialize,
     Eq,
     Hash,
     Ord,
     PartialEq,
     PartialOrd,
+    Deserialize,
     Serialize,
     clap::ValueEnum,
 )]
@@ -77,6 +72,32 @@ enum Shape {
     Complete,
     /// Everyone with p0.
     Star,
+}
+
+impl Shape {
+    fn overlay(self) -> Overlay {
+        match self {
+            Self::Complete => Overlay::Complete,
+            Self::Star => Overlay::Star,
+        }
+    }
+
+    /// How many channels connect so many processes, one for each direction.
+    fn channels(self, processes: u32) -> u64 {
+        let n = u64::from(processes);
+        match self {
+            Self::Complete => n * (n - 1),
+            Self::Star => 2 * (n - 1),
+        }
+    }
+}
+
+/// One process.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct Greet {
+    shape: Shape,
+    /// The neighbours that have greeted.
+    heard: BTreeSet<ProcessId>,
 }
 
 impl Greet {
@@ -94,7 +115,7 @@ impl Process for Greet {
     type Request = Request;
     type Indication = Indication;
     type Message = Message;
-    type Timer = Infallible;
+    type Timer = Never;
 
     fn on_request(&mut self, ctx: &mut Context<Self>, Request::Greet: Request) {
         for neighbour in self.neighbours(ctx) {
@@ -108,130 +129,58 @@ impl Process for Greet {
             ctx.indicate(Indication::Met);
         }
     }
-
-    fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
-        match timer {}
-    }
 }
 
-impl Kind for Message {
-    fn kind(&self) -> &'static str {
-        "HELLO"
-    }
-}
-
-impl Kind for Request {
-    fn kind(&self) -> &'static str {
-        "Greet"
-    }
-}
-
-impl Kind for Indication {
-    fn kind(&self) -> &'static str {
-        "Met"
-    }
-}
-
-/// What the command line needs to know.
-struct GreetLab;
-
-#[derive(Clone, Debug, Deserialize, Serialize, clap::Args)]
+/// What is typed.
+#[derive(clap::Args)]
 struct Options {
-    /// Who is connected to whom
+    /// Which processes are connected
     #[arg(long, value_enum, default_value_t)]
     overlay: Shape,
 }
 
-/// There is no mistake to make.
-#[derive(Clone, Debug, Deserialize, Serialize, clap::ValueEnum)]
-enum Broken {}
+/// What the options come to.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct GreetLab {
+    processes: u32,
+    shape: Shape,
+}
 
 impl Lab for GreetLab {
     const NAME: &'static str = "greet";
     const ABOUT: &'static str = "Every process greets its neighbours";
 
-    type Process = Greet;
-    type BrokenProcess = Greet;
-    type Broken = Broken;
     type Options = Options;
-    type Findings = Nothing;
-    type Tools = NoTools;
+    type Process = Greet;
+    type Mistake = NoMistake;
 
-    fn prepare(_: &mut Options, _: Verb, _: u32) -> Result<(), String> {
-        Ok(())
+    fn plan(options: Options, world: &World) -> Result<Self, String> {
+        Ok(Self { processes: world.processes::<Self>(None)?, shape: options.overlay })
     }
 
-    fn process(options: &Options, _: &Place) -> Greet {
-        Greet { shape: options.overlay, heard: BTreeSet::new() }
+    fn processes(&self) -> u32 {
+        self.processes
     }
 
-    fn broken(_: Greet, how: &Broken) -> Greet {
-        match *how {}
+    fn process(&self, _: &Place) -> Greet {
+        Greet { shape: self.shape, heard: BTreeSet::new() }
     }
 
-    /// Every process meets all its neighbours, once.
-    fn properties(_: &Options, _: u32) -> Vec<Spec> {
-        vec![Spec::Entries { enter: "Met".to_owned(), times: 1 }, Spec::Fifo, Spec::ExactlyOnce]
+    fn properties(&self) -> Vec<Property> {
+        let meets = Property::each("everyone meets its neighbours", "Met", Times::Exactly(1));
+        vec![meets, Property::fifo(), Property::exactly_once()]
     }
 
-    fn predicted(options: &Options, processes: u32) -> BTreeMap<String, Prediction> {
-        let n = u64::from(processes);
-        let messages = match options.overlay {
-            Shape::Complete => n * (n - 1),
-            Shape::Star => 2 * (n - 1),
-        };
-        [("HELLO".to_owned(), Prediction::Exactly(messages))].into()
+    fn predicted(&self) -> Predictions {
+        exactly([("HELLO", self.shape.channels(self.processes))])
     }
 
-    fn timeouts(_: &Options) -> u32 {
-        0
-    }
-
-    fn requests(_: &Options, _: ProcessId, _: u32) -> Vec<Request> {
+    fn requests(&self, _: ProcessId) -> Vec<Request> {
         vec![Request::Greet]
     }
 
-    fn overlay(options: &Options) -> Overlay {
-        match options.overlay {
-            Shape::Complete => Overlay::Complete,
-            Shape::Star => Overlay::Star,
-        }
-    }
-
-    fn application(_: &Options, _: &Place) -> io::Result<BoxedApplication<Self>> {
-        Ok(Box::new(Nothing))
-    }
-
-    fn contact(_: &Indication) -> Option<&Contact> {
-        None
-    }
-
-    fn is_finished(indication: &Indication) -> bool {
-        matches!(indication, Indication::Met)
-    }
-
-    fn findings(_: &Options, _: u32) -> Nothing {
-        Nothing
-    }
-}
-
-/// Neither has the lab a result of its own, nor its application anything to do.
-struct Nothing;
-
-impl Application<Indication, Request> for Nothing {
-    fn on_indication(&mut self, _: &Indication) -> io::Result<Vec<Request>> {
-        Ok(Vec::new())
-    }
-}
-
-impl Findings for Nothing {
-    fn on_indication(&mut self, _: ProcessId, _: &dyn Noted, _: u64) {}
-
-    fn lines(&self, _: &Summary) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn json(&self, _: &Summary) -> serde_json::Value {
-        serde_json::Value::Null
+    fn deployment(&self) -> Deployment<Self> {
+        let is_finished = |told: &Indication| *told == Indication::Met;
+        Deployment { is_finished, ..Deployment::over(self.shape.overlay()) }
     }
 }

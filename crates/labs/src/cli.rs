@@ -8,39 +8,38 @@
 //! or be judged.
 
 mod check;
-mod live;
-mod made;
+pub mod live;
 mod output;
-mod progress;
+pub mod progress;
 mod replay;
 mod run;
 mod show;
 mod simulate;
-pub mod tool;
-mod trace_file;
+pub mod trace_file;
+pub mod verify;
 
-use std::fmt::Debug;
-use std::io::{IsTerminal, Read};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
+pub use self::output::{offer, paint, print};
+/// What `labs replay` hands on to the program of a lab.
+pub use self::replay::ReplayArguments;
+pub use self::run::{RunArguments, run};
 use crate::faults::{Plan, PlanError, RULES_MAX};
-use crate::lab::{Lab, Verb};
-use crate::report::{Report, say};
+use crate::files;
+use crate::lab::{Lab, Verb, World};
+use crate::planned::{Course, CourseOf, Planned};
+use crate::report::Report;
+use crate::said::say;
+use crate::trace::Identity;
 
 /// The exit status of what could not be run, or judged.
-const COULD_NOT_RUN: u8 = 2;
-
-#[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, after_help = AFTER_HELP)]
-struct CommandLine<L: Lab> {
-    #[command(subcommand)]
-    verb: Command<L>,
-}
+pub const COULD_NOT_RUN: u8 = 2;
 
 const AFTER_HELP: &str = "\
 Every verb runs without options. A run ends with a report: what ran where, how many messages it took
@@ -48,16 +47,15 @@ beside what theory predicts, and whether each property of the algorithm holds.
 
 Exit status: 0 all properties hold; 1 one is violated; 2 the run could not come to its end.";
 
+/// What every lab's program does beside its own subcommands.
 #[derive(Debug, Subcommand)]
-enum Command<L: Lab> {
+enum Command {
     /// Start real processes, here or over SSH, and judge what they did
-    Run(run::Arguments<L>),
+    Run(run::Arguments),
     /// Run in virtual time on one thread: the same seed gives the same run, byte by byte
-    Simulate(simulate::Arguments<L>),
+    Simulate(simulate::Arguments),
     /// Try every order of deliveries and timeouts, for few processes
-    Check(check::Arguments<L>),
-    #[command(flatten)]
-    Tool(L::Tools),
+    Check(check::Arguments),
     /// One process of a run, started by its launcher
     #[command(hide = true)]
     Participant {
@@ -74,7 +72,10 @@ enum Command<L: Lab> {
     },
     /// Go through a trace of this lab again, and compare (`labs replay` calls it)
     #[command(hide = true)]
-    Replay(replay::ReplayArguments),
+    Replay(ReplayArguments),
+    /// Judge a trace of this lab again (`labs verify` calls it)
+    #[command(hide = true)]
+    Verify(verify::VerifyArguments),
     /// Send a signal to a process of a run on this machine
     #[command(hide = true)]
     Signal {
@@ -87,31 +88,8 @@ enum Command<L: Lab> {
     },
 }
 
-/// Subcommands of one lab beside the three verbs: see [`Lab::Tools`].
-pub trait Tool: Subcommand + Debug {
-    /// Does it, and returns the exit status.
-    ///
-    /// # Errors
-    ///
-    /// If it could not be done: the error says why, and what to do, and is shown on one line.
-    fn run(self) -> anyhow::Result<u8>;
-}
-
-/// No subcommands beside the three verbs.
-#[derive(Clone, Copy, Debug, Subcommand)]
-pub enum NoTools {}
-
-impl Tool for NoTools {
-    fn run(self) -> anyhow::Result<u8> {
-        match self {}
-    }
-}
-
-pub use self::output::print;
-/// The options of `run`, for a lab's own subcommand that is a run too.
-pub use self::run::Arguments as RunArguments;
-/// What the verb `run` does. Returns the exit status.
-pub use self::run::run;
+/// The verbs that take the options of the lab.
+const VERBS: [Verb; 3] = [Verb::Run, Verb::Simulate, Verb::Check];
 
 /// What every verb takes.
 #[derive(Args, Clone, Debug)]
@@ -149,12 +127,6 @@ struct Faults {
 /// it has ended.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The most processes that a real run may have: each is a program of its own.
-const RUN_PROCESSES_MAX: u32 = 1_024;
-
-/// The most processes that the checker takes: beyond a few no machine has the memory anyway.
-const CHECK_PROCESSES_MAX: u32 = 16;
-
 impl Common {
     /// After how long to give up.
     fn timeout(&self) -> Duration {
@@ -181,69 +153,82 @@ impl Common {
         Ok(all)
     }
 
-    /// The number of processes, if the verb can have so many.
-    fn processes<L: Lab>(&self, options: &L::Options, verb: Verb) -> anyhow::Result<u32> {
-        let (default, max) = match verb {
-            Verb::Run => (L::PROCESSES, RUN_PROCESSES_MAX),
-            Verb::Simulate => (L::PROCESSES, crate::simulate::PROCESSES_MAX),
-            Verb::Check => (L::CHECK_PROCESSES, CHECK_PROCESSES_MAX),
-        };
-        let meant = L::processes(options, verb);
-        if let (Some(given), Some(meant)) = (self.processes, meant)
-            && given != meant
-        {
-            anyhow::bail!(
-                "--processes {given}: the other options mean {meant}; leave one of them out"
-            );
-        }
-        let processes = self.processes.or(meant).unwrap_or(default);
-        let (min, verb) = (L::PROCESSES_MIN, verb.name());
-        anyhow::ensure!(
-            (min..=max).contains(&processes),
-            "--processes {processes}: {verb} takes {min} to {max}"
-        );
-        Ok(processes)
+    /// What the options of a verb mean.
+    fn plan(&self, lab: Typed<'_>, verb: Verb) -> anyhow::Result<Box<dyn Planned>> {
+        let world = World { verb, processes: self.processes, seed: self.seed() };
+        (lab.plan)(&world)
     }
 }
 
+/// A lab with options that were typed, and not looked at yet.
+#[derive(Clone, Copy)]
+struct Typed<'a> {
+    plan: &'a dyn Fn(&World) -> anyhow::Result<Box<dyn Planned>>,
+}
+
 /// What stands in the program of every lab, and tells it from others: `labs` runs only such ones.
-pub(crate) const MARK: &str = "this is the program of a lab: run, simulate, check, replay";
+pub const MARK: &str = "this is the program of a lab: run, simulate, check, replay";
 
 /// The program of a lab: its `main` calls this and does nothing else.
 pub fn main<L: Lab>() -> ExitCode {
+    let participant = crate::run::participant::<L>;
+    program(&CourseOf::<L>(PhantomData), &participant)
+}
+
+fn program(lab: &dyn Course, participant: &dyn Fn() -> anyhow::Result<()>) -> ExitCode {
     std::hint::black_box(MARK);
-    match CommandLine::<L>::parse_for_lab().and_then(|command_line| dispatch(command_line.verb)) {
+    // clap prints usage errors and help itself, with exit status 2 for errors.
+    let matches = command(lab).get_matches();
+    match dispatch(lab, &matches, participant) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            say(&format!("{}: {}", L::NAME, one_line(&error)));
+            say(&format!("{}: {}", lab.about().name, one_line(&error)));
             ExitCode::from(COULD_NOT_RUN)
         }
     }
 }
 
-impl<L: Lab> CommandLine<L> {
-    fn parse_for_lab() -> anyhow::Result<Self> {
-        let command = Self::command().name(L::NAME).about(L::ABOUT);
-        // clap prints usage errors and help itself, with exit status 2 for errors.
-        let matches = command.get_matches();
-        Ok(Self::from_arg_matches(&matches)?)
-    }
+/// The command line of a lab.
+fn command(lab: &dyn Course) -> clap::Command {
+    let about = lab.about();
+    let command = clap::Command::new(about.name)
+        .version(env!("CARGO_PKG_VERSION"))
+        .max_term_width(100)
+        .after_help(AFTER_HELP)
+        .subcommand_required(true)
+        .arg_required_else_help(true);
+    // The subcommands bring a sentence of their own on what the program is: the lab's comes after it.
+    let command = Command::augment_subcommands(command).about(about.about);
+    let with_options = |command: clap::Command, verb: Verb| {
+        command.mut_subcommand(verb.name(), |verb| lab.arguments(verb))
+    };
+    (about.tools.augment)(VERBS.into_iter().fold(command, with_options))
 }
 
-fn dispatch<L: Lab>(command: Command<L>) -> anyhow::Result<u8> {
-    match command {
-        Command::Run(arguments) => run(arguments),
-        Command::Simulate(arguments) => simulate::simulate(arguments),
-        Command::Check(arguments) => check::check(arguments),
-        Command::Tool(tool) => tool.run(),
-        Command::Participant { .. } => crate::run::participant::<L>().map(|()| 0),
+fn dispatch(
+    lab: &dyn Course,
+    matches: &ArgMatches,
+    participant: &dyn Fn() -> anyhow::Result<()>,
+) -> anyhow::Result<u8> {
+    let (name, options) = matches.subcommand().context("no subcommand")?;
+    if !Command::has_subcommand(name) {
+        return (lab.about().tools.run)(matches);
+    }
+    let plan = |world: &World| lab.plan(options, world);
+    let typed = Typed { plan: &plan };
+    match Command::from_arg_matches(matches)? {
+        Command::Run(arguments) => run::start(&arguments, typed),
+        Command::Simulate(arguments) => simulate::simulate(&arguments, typed),
+        Command::Check(arguments) => check::check(&arguments, typed),
+        Command::Participant { .. } => participant().map(|()| 0),
         Command::Reap { run } => {
             for pid in crate::run::reap(&run)? {
                 print(&format!("killed {pid}\n"))?;
             }
             Ok(0)
         }
-        Command::Replay(arguments) => replay::replay::<L>(&arguments),
+        Command::Replay(arguments) => replay::replay(&arguments, lab),
+        Command::Verify(arguments) => verify::verify(&arguments, lab),
         Command::Signal { run, pid, signal } => match crate::run::signal(&run, pid, &signal)? {
             true => Ok(0),
             false => anyhow::bail!("no process {pid} of the run {run} is here"),
@@ -251,18 +236,28 @@ fn dispatch<L: Lab>(command: Command<L>) -> anyhow::Result<u8> {
     }
 }
 
+/// Which run of a lab this is.
+fn identity(lab: &dyn Planned, verb: Verb, run: String, seed: u64) -> Identity {
+    let (lab, processes) = (lab.about().name.to_owned(), lab.processes());
+    Identity { lab, verb: verb.name().to_owned(), run, processes, seed }
+}
+
 /// Prints the report and returns the exit status that it means.
-fn finish(report: &Report, json: bool) -> anyhow::Result<u8> {
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn finish(report: &Report, json: bool) -> anyhow::Result<u8> {
     print(&match json {
         true => format!("{}\n", serde_json::to_string(report)?),
-        false => report.to_text(std::io::stdout().is_terminal()),
+        false => report.to_text(paint()),
     })?;
     Ok(report.exit_status())
 }
 
 /// What failed, and why, and why that, on one line. Some errors tell their cause themselves: then it is not
 /// said twice.
-fn one_line(error: &anyhow::Error) -> String {
+pub fn one_line(error: &anyhow::Error) -> String {
     error.chain().map(ToString::to_string).fold(String::new(), |line, cause| {
         match (line.is_empty(), line.contains(&cause)) {
             (true, _) => cause,
@@ -295,10 +290,10 @@ fn arguments_after_verb() -> Vec<String> {
 fn check_trace(common: &Common, others: impl Iterator<Item = PathBuf>) -> anyhow::Result<()> {
     let Some(path) = &common.trace else { return Ok(()) };
     let write = || -> anyhow::Result<()> {
-        crate::report::check_regular(path)?;
+        files::check_regular(path)?;
         let plans = common.faults.iter().filter_map(|faults| faults.file.clone());
         for other in others.chain(plans) {
-            crate::report::check_other(path, &other)?;
+            files::check_other(path, &other)?;
         }
         std::fs::OpenOptions::new().create(true).append(true).open(path)?;
         Ok(())
@@ -308,11 +303,14 @@ fn check_trace(common: &Common, others: impl Iterator<Item = PathBuf>) -> anyhow
 
 /// The key of `-i`, as whoever works in another folder needs it. That it cannot be read is said before
 /// anything is done: without a machine to reach nobody else would notice.
-fn key(path: &Path) -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub fn key(path: &Path) -> anyhow::Result<PathBuf> {
     let failed = || format!("-i: cannot read the key {}", path.display());
-    crate::report::check_regular(path).with_context(failed)?;
-    std::fs::File::open(path).with_context(failed)?;
-    std::path::absolute(path).with_context(failed)
+    files::open(path).with_context(failed)?;
+    files::absolute(path).with_context(failed)
 }
 
 /// The largest file with a plan that is read, in bytes: far more than its rules may take.
@@ -324,22 +322,18 @@ fn faults(text: &str) -> Result<Faults, String> {
         let plan = text.parse().map_err(|error: PlanError| error.to_string())?;
         return Ok(Faults { plan, file: None });
     };
-    let file_name = path;
-    let mut text = String::new();
-    crate::report::check_regular(Path::new(path)).map_err(|error| format!("{path}: {error}"))?;
-    let file = std::fs::File::open(path).map_err(|error| format!("{path}: {error}"))?;
-    file.take(PLAN_MAX + 1)
-        .read_to_string(&mut text)
-        .map_err(|error| format!("{path}: {error}"))?;
-    if text.len() as u64 > PLAN_MAX {
-        return Err(format!("{path} is longer than {PLAN_MAX} bytes"));
-    }
+    let text = files::read_text(Path::new(path), PLAN_MAX);
+    let text = text.map_err(|error| format!("{path}: {error}"))?;
     let plan = text.parse().map_err(|error: PlanError| format!("{path}: {error}"))?;
-    Ok(Faults { plan, file: Some(file_name.into()) })
+    Ok(Faults { plan, file: Some(path.into()) })
 }
 
 /// Reads a positive number of seconds.
-fn seconds(text: &str) -> Result<f64, String> {
+///
+/// # Errors
+///
+/// If the text is no number, or the time is too long.
+pub fn seconds(text: &str) -> Result<f64, String> {
     /// A week: longer than any course lets a run take, and far from the end of time.
     const MAX: f64 = 604_800.0;
     match text.parse::<f64>() {

@@ -1,25 +1,29 @@
 //! What a lab is to the command line, the three worlds and the report.
 //!
-//! A lab provides an algorithm, what it demands of it, and what theory says it costs. Everything else
-//! is shared: see [`crate::cli`].
+//! A lab is a value: what its options come to, in one world, for so many processes. It says how its
+//! processes are made, what is demanded of a run, and what theory predicts. Everything else is shared: see
+//! [`crate::cli`].
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io;
+use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::faults::Assumption;
+use crate::mutant::Mistake;
 use crate::overlay::{Contact, Overlay};
-use crate::process::{Process, ProcessId};
-use crate::run::{Launch, Participant};
+use crate::process::{Kind, Process, ProcessId};
 use crate::simulate::Network;
-use crate::trace::{Noted, TraceEvent};
-use crate::verdict::{Spec, Verdict};
+use crate::trace::{Meaning, TraceEvent};
+use crate::verdict::{Property, Verdict};
 
 /// One exercise with an algorithm.
-pub trait Lab: Sized + 'static {
+///
+/// Nine items must be said; the others have defaults that fit most algorithms.
+pub trait Lab: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The name of the lab, its package and its binary: `token-ring`.
     const NAME: &'static str;
 
@@ -40,199 +44,118 @@ pub trait Lab: Sized + 'static {
     const ASSUMES: &'static [Assumption] =
         &[Assumption::Fifo, Assumption::Reliable, Assumption::NoDuplicates, Assumption::NoCrash];
 
-    /// Whether processes may die or fall silent, and the others go on. Otherwise a real run ends when one
-    /// does, and names it.
-    const CRASHES: bool = false;
-
-    /// Who starts whom in a real run, unless told otherwise.
-    const LAUNCH: Launch = Launch::Star;
-
     /// The options of the simulated network that a [`study`](Self::study) varies itself, of `--latency` and
     /// `--loss`: beside it they are refused, as it would not heed them.
     const VARIED: &'static [&'static str] = &[];
 
+    /// The lab's own subcommands beside the verbs.
+    const TOOLS: Tools = Tools::NONE;
+
+    /// The lab's own options: what is typed.
+    type Options: clap::Args;
+
     /// The algorithm.
-    type Process: Process<Message: Serialize + DeserializeOwned>;
+    type Process: Process;
 
-    /// The algorithm with a mistake in it, which a property must notice.
-    type BrokenProcess: Process<
-            Request = <Self::Process as Process>::Request,
-            Indication = <Self::Process as Process>::Indication,
-            Message = <Self::Process as Process>::Message,
-            Timer = <Self::Process as Process>::Timer,
-        >;
+    /// The mistakes there are: [`NoMistake`](crate::mutant::NoMistake) if there are none.
+    type Mistake: Mistake<Self::Process>;
 
-    /// The mistakes there are.
-    type Broken: clap::ValueEnum
-        + Clone
-        + Debug
-        + Send
-        + Sync
-        + Serialize
-        + DeserializeOwned
-        + 'static;
-
-    /// The lab's own options.
-    type Options: clap::Args + Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 'static;
-
-    /// What the lab's result is made from.
-    type Findings: Findings;
-
-    /// The lab's own subcommands beside the three verbs: [`NoTools`](crate::cli::NoTools) if there are none.
-    type Tools: crate::cli::Tool;
-
-    /// How many processes the options mean, if they say it: then `--processes` must not say otherwise.
-    fn processes(options: &Self::Options, verb: Verb) -> Option<u32> {
-        let _ = (options, verb);
-        None
-    }
-
-    /// Checks the options before anything starts, and completes them.
+    /// What the options mean in this world: checked and completed, before anything starts.
     ///
     /// # Errors
     ///
     /// One line that says what is wrong and what to do.
-    fn prepare(options: &mut Self::Options, verb: Verb, processes: u32) -> Result<(), String>;
+    fn plan(options: Self::Options, world: &World) -> Result<Self, String>;
 
-    /// Takes the seed of the run, for what the options leave to chance: called once, after
-    /// [`prepare`](Self::prepare). Every process of a real run is given the options as they are then.
-    fn draw(options: &mut Self::Options, seed: u64) {
-        let _ = (options, seed);
-    }
-
-    /// Many simulated runs instead of one, if the options ask for them.
-    fn study(options: &Self::Options) -> Option<Runs> {
-        let _ = options;
-        None
-    }
+    /// How many processes there are.
+    fn processes(&self) -> u32;
 
     /// The process at `place`.
-    fn process(options: &Self::Options, place: &Place) -> Self::Process;
-
-    /// Puts into a process of a real run what stable storage kept of it, if it was there before: called
-    /// on its machine, whenever it starts.
-    ///
-    /// # Errors
-    ///
-    /// One line that says what is wrong with what was kept, and what to do.
-    fn restore(
-        options: &Self::Options,
-        place: &Place,
-        process: Self::Process,
-    ) -> Result<Self::Process, String> {
-        let _ = (options, place);
-        Ok(process)
-    }
-
-    /// The same process with a mistake in it.
-    fn broken(process: Self::Process, how: &Self::Broken) -> Self::BrokenProcess;
+    fn process(&self, place: &Place) -> Self::Process;
 
     /// What is demanded of a run.
-    fn properties(options: &Self::Options, processes: u32) -> Vec<Spec>;
+    fn properties(&self) -> Vec<Property>;
 
     /// How many messages of each kind theory predicts.
-    fn predicted(options: &Self::Options, processes: u32) -> BTreeMap<String, Prediction>;
+    fn predicted(&self) -> Predictions {
+        Predictions::default()
+    }
 
     /// How many times the timers of one process run out in a run: a bound for `check`, which would
     /// otherwise let a timer that starts itself again run out for ever.
-    fn timeouts(options: &Self::Options) -> u32;
+    fn timeouts(&self) -> u32 {
+        0
+    }
 
     /// What the application of each process asks for, in this order: right after the start in `run` and
     /// `simulate`, at any time in `check`.
-    fn requests(
-        options: &Self::Options,
-        process: ProcessId,
-        processes: u32,
-    ) -> Vec<<Self::Process as Process>::Request> {
-        let _ = (options, process, processes);
+    fn requests(&self, process: ProcessId) -> Vec<RequestOf<Self>> {
+        let _ = process;
         Vec::new()
     }
 
-    /// How the processes of a real run are connected before they start.
-    fn overlay(options: &Self::Options) -> Overlay;
+    /// Collects what the lab's own part of the report is made from.
+    fn findings(&self) -> Box<dyn Findings<IndicationOf<Self>>> {
+        Box::new(Nothing)
+    }
 
-    /// What a process of a real run does with its indications.
+    /// How indications are drawn that are not drawn by their usual names, or by a pattern.
+    fn meaning(&self) -> Meaning {
+        Meaning::default()
+    }
+
+    /// Many simulated runs instead of one, if the options ask for them.
+    fn study(&self) -> Option<Runs> {
+        None
+    }
+
+    /// What only real processes need.
+    fn deployment(&self) -> Deployment<Self> {
+        Deployment::over(Overlay::Complete)
+    }
+}
+
+/// What the application of a lab's processes asks for.
+pub type RequestOf<L> = <<L as Lab>::Process as Process>::Request;
+
+/// What a lab's processes tell their application.
+pub type IndicationOf<L> = <<L as Lab>::Process as Process>::Indication;
+
+/// The world that a lab is planned for.
+#[derive(Clone, Copy, Debug)]
+pub struct World {
+    /// Which world.
+    pub verb: Verb,
+    /// How many processes `--processes` asks for; nothing if it is not given.
+    pub processes: Option<u32>,
+    /// What random choices are drawn from. Every process of a real run is made from the lab as it is after
+    /// planning, and sees what was drawn then.
+    pub seed: u64,
+}
+
+impl World {
+    /// How many processes there are: what the lab's options `mean`, if they say it, else what was asked
+    /// for, else the usual number.
     ///
     /// # Errors
     ///
-    /// If something that it needs is not there.
-    fn application(options: &Self::Options, place: &Place) -> io::Result<BoxedApplication<Self>>;
-
-    /// What a process of a real run is asked when its connection to another one ends: nothing, unless the
-    /// algorithm makes something of it. That a connection ended says that the other one died, or that the
-    /// way to it is cut, and nobody can tell which.
-    fn lost(other: ProcessId) -> Option<<Self::Process as Process>::Request> {
-        let _ = other;
-        None
+    /// If both say something, and not the same; or if the lab, or the world, cannot have so many.
+    pub fn processes<L: Lab>(&self, mean: Option<u32>) -> Result<u32, String> {
+        if let (Some(given), Some(mean)) = (self.processes, mean)
+            && given != mean
+        {
+            return Err(format!(
+                "--processes {given}: the other options mean {mean}; leave one of them out"
+            ));
+        }
+        let usual = if self.verb == Verb::Check { L::CHECK_PROCESSES } else { L::PROCESSES };
+        let processes = self.processes.or(mean).unwrap_or(usual);
+        let (min, max, verb) = (L::PROCESSES_MIN, self.verb.processes_max(), self.verb.name());
+        match (min..=max).contains(&processes) {
+            true => Ok(processes),
+            false => Err(format!("--processes {processes}: {verb} takes {min} to {max}")),
+        }
     }
-
-    /// A process to connect to, if the indication says so.
-    fn contact(indication: &<Self::Process as Process>::Indication) -> Option<&Contact>;
-
-    /// Whether the indication says that the process has done all it has to do.
-    fn is_finished(indication: &<Self::Process as Process>::Indication) -> bool;
-
-    /// The files that the options name, so that nothing else is written to them.
-    fn files(options: &Self::Options) -> Vec<std::path::PathBuf> {
-        let _ = options;
-        Vec::new()
-    }
-
-    /// Collects what the result is made from.
-    fn findings(options: &Self::Options, processes: u32) -> Self::Findings;
-
-    /// What is shown of a real run while it goes on, if the lab has something to show.
-    fn screen(options: &Self::Options, processes: u32) -> Option<Box<dyn Screen>> {
-        let _ = (options, processes);
-        None
-    }
-
-    /// Judges what a real run left outside the program, once it has ended. `complete` says whether the
-    /// run came to its end, `one_machine` whether all its processes were on this machine.
-    fn judge_remains(
-        options: &Self::Options,
-        processes: u32,
-        complete: bool,
-        one_machine: bool,
-    ) -> Vec<Verdict> {
-        let _ = (options, processes, complete, one_machine);
-        Vec::new()
-    }
-}
-
-/// The application of a lab's process.
-pub type BoxedApplication<L> = Box<
-    dyn Application<
-            <<L as Lab>::Process as Process>::Indication,
-            <<L as Lab>::Process as Process>::Request,
-        >,
->;
-
-/// An application that wants nothing of its process, and does nothing with what it is told.
-#[derive(Clone, Copy, Debug)]
-pub struct Silent;
-
-impl<I, R> Application<I, R> for Silent {
-    fn on_indication(&mut self, _: &I) -> io::Result<Vec<R>> {
-        Ok(Vec::new())
-    }
-}
-
-/// Many simulated runs, from a seed on a network. They fail if they cannot be run, or if what came of
-/// them cannot be written.
-pub type Runs = Box<dyn FnOnce(u64, &Network) -> io::Result<Study>>;
-
-/// What many simulated runs showed: see [`Lab::study`].
-#[derive(Clone, Debug)]
-pub struct Study {
-    /// How many processes the largest run had.
-    pub processes: u32,
-    /// The lines of the report for people.
-    pub lines: Vec<String>,
-    /// The same for programs.
-    pub result: serde_json::Value,
-    /// Whether each property held in all runs.
-    pub verdicts: Vec<Verdict>,
 }
 
 /// Which world a lab runs in.
@@ -255,6 +178,104 @@ impl Verb {
             Self::Check => "check",
         }
     }
+
+    /// The most processes that there may be.
+    pub fn processes_max(self) -> u32 {
+        match self {
+            // Each is a program of its own.
+            Self::Run => 1_024,
+            Self::Simulate => crate::simulate::PROCESSES_MAX,
+            // Beyond a few no machine has the memory anyway.
+            Self::Check => 16,
+        }
+    }
+}
+
+/// What a lab needs where its processes are real: how they are connected and started, what their
+/// application does, and what is looked at afterwards.
+#[derive(Debug)]
+pub struct Deployment<L: Lab> {
+    /// How the processes are connected before they start.
+    pub overlay: Overlay,
+    /// Who starts whom, unless told otherwise.
+    pub launch: Launch,
+    /// Whether processes may die or fall silent, and the others go on. Otherwise a run ends when one does,
+    /// and names it.
+    pub survives_crashes: bool,
+    /// The files that the options name, so that nothing else is written to them.
+    pub files: Vec<PathBuf>,
+    /// What a process does with its indications. It fails if something that it needs is not there.
+    pub application: fn(&L, &Place) -> io::Result<BoxedApplication<L>>,
+    /// Puts into a process what stable storage kept of it, if it was there before: called on its machine,
+    /// whenever it starts. An error says in one line what is wrong with what was kept, and what to do.
+    pub restore: Restore<L, L::Process>,
+    /// A process to connect to, if the indication says so.
+    pub contact: fn(&IndicationOf<L>) -> Option<&Contact>,
+    /// Whether the indication says that the process has done all it has to do: unless told otherwise, one
+    /// of kind `Finished`.
+    pub is_finished: fn(&IndicationOf<L>) -> bool,
+    /// What a process is asked when its connection to another one ends: nothing, unless the algorithm
+    /// makes something of it. A connection that ends means a dead process or a cut cable; nobody can tell
+    /// which.
+    pub lost: fn(ProcessId) -> Option<RequestOf<L>>,
+    /// What is shown of a run while it goes on, if the lab has something to show.
+    pub screen: fn(&L) -> Option<Box<dyn Screen>>,
+    /// Judges what a run left outside the program, once it has ended.
+    pub remains: fn(&L, Remains) -> Vec<Verdict>,
+}
+
+impl<L: Lab> Deployment<L> {
+    /// Processes that are connected so, and need nothing else.
+    pub fn over(overlay: Overlay) -> Self {
+        Self {
+            overlay,
+            launch: Launch::Star,
+            survives_crashes: false,
+            files: Vec::new(),
+            application: |_, _| Ok(Box::new(Silent)),
+            restore: |_, _, process| Ok(process),
+            contact: |_| None,
+            is_finished: |indication| indication.kind() == "Finished",
+            lost: |_| None,
+            screen: |_| None,
+            remains: |_, _| Vec::new(),
+        }
+    }
+}
+
+/// Puts into the process of a lab what stable storage kept of it.
+pub type Restore<L, P> = fn(&L, &Place, P) -> Result<P, String>;
+
+/// How a real run ended, for what it left behind.
+#[derive(Clone, Copy, Debug)]
+pub struct Remains {
+    /// Whether the run came to its end.
+    pub complete: bool,
+    /// Whether all its processes were on this machine.
+    pub one_machine: bool,
+}
+
+/// Who starts whom.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, clap::ValueEnum)]
+pub enum Launch {
+    /// The launcher starts all participants.
+    #[default]
+    Star,
+    /// The launcher starts the first, and each starts the next from its own machine.
+    Chain,
+    /// The launcher starts the first, and each starts those below it in the overlay.
+    Tree,
+}
+
+/// What is known of one participant of a real run.
+#[derive(Clone, Debug)]
+pub struct Participant {
+    /// Its machine as the host file names it.
+    pub host: String,
+    /// Its process id there; 0 if it never joined.
+    pub pid: u32,
+    /// Its log file there.
+    pub log: String,
 }
 
 /// Where a process is.
@@ -301,6 +322,19 @@ pub trait Application<I, R> {
     fn on_indication(&mut self, indication: &I) -> io::Result<Vec<R>>;
 }
 
+/// The application of a lab's process.
+pub type BoxedApplication<L> = Box<dyn Application<IndicationOf<L>, RequestOf<L>>>;
+
+/// An application that wants nothing of its process, and does nothing with what it is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+impl<I, R> Application<I, R> for Silent {
+    fn on_indication(&mut self, _: &I) -> io::Result<Vec<R>> {
+        Ok(Vec::new())
+    }
+}
+
 /// What is shown of a real run while it goes on: a picture on a terminal, lines in a pipe, JSON for programs.
 /// One of these three is asked for, and the same one for the whole run.
 pub trait Screen {
@@ -324,10 +358,10 @@ pub trait Screen {
     fn lines(&self, width: usize, height: usize) -> Vec<String>;
 }
 
-/// What a lab's result is made from.
-pub trait Findings {
+/// What the lab's own part of a report is made from. `I` is what processes tell their application.
+pub trait Findings<I: ?Sized> {
     /// A process told its application something, so many microseconds after the start.
-    fn on_indication(&mut self, process: ProcessId, indication: &dyn Noted, at_us: u64);
+    fn on_indication(&mut self, process: ProcessId, indication: &I, at_us: u64);
 
     /// A process died, so many microseconds after the start: in a real run, when its launcher noticed. Told
     /// after all indications, or among them.
@@ -349,6 +383,22 @@ pub trait Findings {
     }
 }
 
+/// The findings of a lab that has no result of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Nothing;
+
+impl<I: ?Sized> Findings<I> for Nothing {
+    fn on_indication(&mut self, _: ProcessId, _: &I, _: u64) {}
+
+    fn lines(&self, _: &Summary) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn json(&self, _: &Summary) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+}
+
 /// What every run measures.
 #[derive(Clone, Debug)]
 pub struct Summary {
@@ -360,7 +410,10 @@ pub struct Summary {
     pub is_virtual: bool,
 }
 
-/// How many messages theory predicts.
+/// How many messages of each kind theory predicts.
+pub type Predictions = BTreeMap<String, Prediction>;
+
+/// How many messages of one kind theory predicts.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Prediction {
@@ -375,4 +428,54 @@ pub enum Prediction {
         /// On average over what is random.
         mean: f64,
     },
+}
+
+/// Exactly so many messages of each of these kinds.
+pub fn exactly<const N: usize>(counts: [(&str, u64); N]) -> Predictions {
+    counts.map(|(kind, count)| (kind.to_owned(), Prediction::Exactly(count))).into()
+}
+
+/// Many simulated runs, from a seed on a network. They fail if they cannot be run, or if what came of
+/// them cannot be written.
+pub type Runs = Box<dyn FnOnce(u64, &Network) -> io::Result<Study>>;
+
+/// What many simulated runs showed: see [`Lab::study`].
+#[derive(Clone, Debug)]
+pub struct Study {
+    /// How many processes the largest run had.
+    pub processes: u32,
+    /// The lines of the report for people.
+    pub lines: Vec<String>,
+    /// The same for programs.
+    pub result: serde_json::Value,
+    /// Whether each property held in all runs.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// Subcommands of one lab beside the verbs.
+pub trait Tool: clap::Subcommand {
+    /// Does it, and returns the exit status.
+    ///
+    /// # Errors
+    ///
+    /// If it could not be done: the error says why, and what to do, and is shown on one line.
+    fn run(self) -> anyhow::Result<u8>;
+}
+
+/// The subcommands of one lab beside the verbs: see [`Lab::TOOLS`].
+#[derive(Clone, Copy, Debug)]
+pub struct Tools {
+    pub(crate) augment: fn(clap::Command) -> clap::Command,
+    pub(crate) run: fn(&clap::ArgMatches) -> anyhow::Result<u8>,
+}
+
+impl Tools {
+    /// There are none.
+    pub const NONE: Self =
+        Self { augment: |command| command, run: |_| anyhow::bail!("there is no such subcommand") };
+
+    /// Those of `T`.
+    pub const fn of<T: Tool>() -> Self {
+        Self { augment: T::augment_subcommands, run: |matches| T::from_arg_matches(matches)?.run() }
+    }
 }

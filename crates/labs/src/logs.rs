@@ -1,37 +1,44 @@
 //! Lines of the logs of a run, and to which events they belong.
 //!
-//! Whoever logs while a process makes a step has the Lamport time of the event that it handles written into
-//! the line ([`netkit::logs::set_lamport`]). Within a process Lamport times rise from event to event, so that
+//! A line that is logged in a step of a process carries the Lamport time of the event that the step handles ([`netkit::logs::set_lamport`]). Within a process Lamport times rise from event to event, so that
 //! rank and Lamport time name the event: nothing else is needed to show a line where it was written.
 
 use clap::ValueEnum;
 
 /// How bad it is, the worst first.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd, ValueEnum)]
-pub(crate) enum Level {
+pub enum Level {
+    /// It cannot go on.
     Error,
+    /// Something is not as it should be.
     Warn,
+    /// What happens, in large steps.
     Info,
+    /// What happens, in small steps.
     Debug,
+    /// Everything.
     #[default]
     Trace,
 }
 
 /// What a line says beside its text. Any of it may be missing: logs are files, and files may hold anything.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct LogLine<'a> {
+pub struct LogLine<'a> {
     /// By the clock of its machine, in UTC.
-    pub(crate) time: Option<&'a str>,
-    pub(crate) level: Option<Level>,
-    pub(crate) rank: Option<u32>,
-    pub(crate) lamport: Option<u64>,
-    /// The rest.
-    pub(crate) said: &'a str,
+    pub time: Option<&'a str>,
+    /// How bad it is.
+    pub level: Option<Level>,
+    /// The process that wrote it.
+    pub rank: Option<u32>,
+    /// The Lamport time of the event that was handled when it was written.
+    pub lamport: Option<u64>,
+    /// What follows: the message itself.
+    pub said: &'a str,
 }
 
 impl<'a> LogLine<'a> {
     /// Takes a line apart: `2026-11-22T07:15:00.123456Z INFO  p3 @31 entered the critical section`.
-    pub(crate) fn read(text: &'a str) -> Self {
+    pub fn read(text: &'a str) -> Self {
         let mut rest = text;
         let time =
             take(&mut rest, |word| (word.ends_with('Z') && word.contains('T')).then_some(word));
@@ -53,14 +60,14 @@ fn take<'a, T>(rest: &mut &'a str, read: impl Fn(&'a str) -> Option<T>) -> Optio
 /// The lines of one log, of which each gets the Lamport time of the event that it is shown with. What was
 /// written before the first event, such as that a connection is open, is shown with that.
 #[derive(Debug, Default)]
-pub(crate) struct Placing {
+pub struct Placing {
     waiting: Vec<String>,
     last: u64,
 }
 
 impl Placing {
     /// The next line. Returns those whose place is known by now.
-    pub(crate) fn take(&mut self, text: &str) -> Vec<(u64, String)> {
+    pub fn take(&mut self, text: &str) -> Vec<(u64, String)> {
         let line = LogLine::read(text);
         self.waiting.push(shown(&line));
         self.last = line.lamport.unwrap_or(self.last);
@@ -68,7 +75,7 @@ impl Placing {
     }
 
     /// No more will come, or nobody waits for more: those that are left.
-    pub(crate) fn finish(&mut self) -> Vec<(u64, String)> {
+    pub fn finish(&mut self) -> Vec<(u64, String)> {
         self.waiting.drain(..).map(|text| (self.last, text)).collect()
     }
 }

@@ -8,7 +8,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 
-use crate::report::check_regular;
+use crate::files::check_regular;
 
 /// What is drawn.
 #[derive(Clone, Debug)]
@@ -90,7 +90,7 @@ const PALETTE: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00
 const MARKS: f64 = 8.0;
 
 impl Plot {
-    /// The drawing.
+    /// The drawing as an SVG document.
     pub fn to_svg(&self) -> String {
         let mut svg = String::new();
         self.draw(&mut svg).expect("writing to a string cannot fail");
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plot_is_checked_without_harm_and_written_over_what_is_there() {
+    fn a_check_harms_no_file_and_a_plot_is_written_over_one() {
         let empty = || Axis { name: String::new(), scale: Scale::Linear };
         let plot = Plot { title: String::new(), x: empty(), y: empty(), curves: Vec::new() };
         let folder = tempfile::tempdir().unwrap();

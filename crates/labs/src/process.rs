@@ -10,13 +10,15 @@
 //! The event vocabulary is that of Cachin, Guerraoui and Rodrigues, *Introduction to Reliable and
 //! Secure Distributed Programming*, 2011, section 1.4; [`Process`] has the table.
 
-use std::convert::Infallible;
 use std::fmt::{self, Debug};
 use std::hash::Hash;
 use std::mem;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+/// Gives a value its [kind](trait@Kind), from the name of its variant.
+pub use strum_macros::IntoStaticStr as Kind;
 
 /// What processes are made of: plain data that can be copied, printed, compared and hashed.
 ///
@@ -26,19 +28,46 @@ pub trait Value: Clone + Debug + Hash + Ord + Send + Sync + 'static {}
 
 impl<T: Clone + Debug + Hash + Ord + Send + Sync + 'static> Value for T {}
 
-/// A value that is counted and drawn under a name: a message, a request, an indication.
-pub trait Kind: Value {
+/// A value that processes hand to each other or to their application: a message, a request, an
+/// indication. It is counted and drawn under a name, and a trace holds it as data.
+///
+/// The name comes with `#[derive(Kind)]` and never depends on the fields. Diagrams of
+/// messages are read more easily in capitals:
+///
+/// ```
+/// use labs::process::Kind;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+/// #[derive(Deserialize, Serialize, Kind)]
+/// #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+/// enum Message {
+///     Token { lap: u64 },
+/// }
+///
+/// assert_eq!(Message::Token { lap: 3 }.kind(), "TOKEN");
+/// ```
+pub trait Kind: Value + Serialize + DeserializeOwned {
     /// The name under which reports count it and diagrams show it: `TOKEN` for a message, `Entered`
-    /// for an indication. It never depends on the fields.
+    /// for an indication.
     fn kind(&self) -> &'static str;
 }
 
-/// The type of a message, request or indication that never happens.
-impl Kind for Infallible {
+impl<T> Kind for T
+where
+    T: Value + Serialize + DeserializeOwned,
+    for<'a> &'a T: Into<&'static str>,
+{
     fn kind(&self) -> &'static str {
-        match *self {}
+        self.into()
     }
 }
+
+/// The type of a message, request, indication or timer that never happens.
+#[derive(
+    Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind,
+)]
+pub enum Never {}
 
 /// One participant of a distributed algorithm.
 ///
@@ -68,14 +97,18 @@ pub trait Process: Value {
         let _ = ctx;
     }
 
-    /// The application asks for something.
-    fn on_request(&mut self, ctx: &mut Context<Self>, request: Self::Request);
+    /// The application asks for something. Not heard unless the process says what it does then.
+    fn on_request(&mut self, ctx: &mut Context<Self>, request: Self::Request) {
+        let _ = (ctx, request);
+    }
 
     /// A message arrives.
     fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, message: Self::Message);
 
-    /// A timer runs out.
-    fn on_timeout(&mut self, ctx: &mut Context<Self>, timer: Self::Timer);
+    /// A timer runs out. Nothing happens unless the process says what it does then.
+    fn on_timeout(&mut self, ctx: &mut Context<Self>, timer: Self::Timer) {
+        let _ = (ctx, timer);
+    }
 
     /// The process that starts again where this one died: made of what it had handed to stable storage
     /// (Cachin, Guerraoui, Rodrigues, section 2.2.4, the fail-recovery model). Its first event is
@@ -109,49 +142,72 @@ impl fmt::Display for ProcessId {
     }
 }
 
-/// Something that happens to a process.
+/// Something that happens to a process: a request `R`, a message `M`, a timer `T`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Event<P: Process> {
+pub enum Event<R, M, T> {
     /// The system starts. The first event of every process.
     Init,
     /// The application asks for something.
-    Request(P::Request),
+    Request(R),
     /// A message arrives.
     Message {
-        /// Who sent it.
+        /// The process that sent it.
         from: ProcessId,
         /// What it says.
-        message: P::Message,
+        message: M,
     },
     /// A timer runs out.
-    Timeout(P::Timer),
+    Timeout(T),
 }
 
-/// Something a process wants done.
+/// An event of a process of this type.
+pub type EventOf<P> =
+    Event<<P as Process>::Request, <P as Process>::Message, <P as Process>::Timer>;
+
+impl<R, M, T> Event<R, M, T> {
+    /// Calls the handler of this event.
+    pub fn happen_to<P>(self, process: &mut P, ctx: &mut Context<P>)
+    where
+        P: Process<Request = R, Message = M, Timer = T>,
+    {
+        match self {
+            Self::Init => process.on_init(ctx),
+            Self::Request(request) => process.on_request(ctx, request),
+            Self::Message { from, message } => process.on_message(ctx, from, message),
+            Self::Timeout(timer) => process.on_timeout(ctx, timer),
+        }
+    }
+}
+
+/// Something that a process wants done: a message `M` sent, a timer `T` started, an indication `I` given.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Effect<P: Process> {
+pub enum Effect<M, T, I> {
     /// Send a message.
     Send {
-        /// To whom.
+        /// The receiver.
         to: ProcessId,
         /// What it says.
-        message: P::Message,
+        message: M,
     },
     /// Start a timer, or restart it if it runs.
     StartTimer {
         /// Its name.
-        timer: P::Timer,
+        timer: T,
         /// From now to its timeout.
         after: Duration,
     },
     /// Stop a timer, if it runs.
     StopTimer {
         /// Its name.
-        timer: P::Timer,
+        timer: T,
     },
     /// Tell the application something.
-    Indicate(P::Indication),
+    Indicate(I),
 }
+
+/// An effect of a process of this type.
+pub type EffectOf<P> =
+    Effect<<P as Process>::Message, <P as Process>::Timer, <P as Process>::Indication>;
 
 /// What surrounds one process during one step.
 #[derive(Clone, Copy, Debug)]
@@ -171,7 +227,7 @@ pub struct Env {
 pub struct Context<P: Process> {
     env: Env,
     choices: Choices,
-    effects: Vec<Effect<P>>,
+    effects: Vec<EffectOf<P>>,
 }
 
 impl<P: Process> Context<P> {
@@ -285,12 +341,24 @@ impl<P: Process> Context<P> {
     ///
     /// For a process that holds back, changes or records what the one inside it asks for. One that only
     /// passes it on uses [`wrap`](Self::wrap) or [`layer`](Self::layer).
-    pub fn inside<L: Process>(&mut self, event: impl FnOnce(&mut Context<L>)) -> Vec<Effect<L>> {
+    pub fn inside<L: Process>(&mut self, event: impl FnOnce(&mut Context<L>)) -> Vec<EffectOf<L>> {
         let choices = mem::take(&mut self.choices);
         let mut inner = Context { env: self.env, choices, effects: Vec::new() };
         event(&mut inner);
         self.choices = inner.choices;
         inner.effects
+    }
+
+    /// Runs one event of a process whose messages, timers and indications are this one's own: its
+    /// effects become effects of this process where they stand. It costs nothing.
+    pub fn alike<L>(&mut self, event: impl FnOnce(&mut Context<L>))
+    where
+        L: Process<Message = P::Message, Timer = P::Timer, Indication = P::Indication>,
+    {
+        let (choices, effects) = (mem::take(&mut self.choices), mem::take(&mut self.effects));
+        let mut inner = Context { env: self.env, choices, effects };
+        event(&mut inner);
+        (self.choices, self.effects) = (inner.choices, inner.effects);
     }
 }
 
@@ -299,8 +367,8 @@ pub fn step<P: Process>(
     process: &mut P,
     env: Env,
     choices: &mut Choices,
-    event: Event<P>,
-) -> Vec<Effect<P>> {
+    event: EventOf<P>,
+) -> Vec<EffectOf<P>> {
     step_into(process, env, choices, event, Vec::new())
 }
 
@@ -311,16 +379,11 @@ pub fn step_into<P: Process>(
     process: &mut P,
     env: Env,
     choices: &mut Choices,
-    event: Event<P>,
-    effects: Vec<Effect<P>>,
-) -> Vec<Effect<P>> {
+    event: EventOf<P>,
+    effects: Vec<EffectOf<P>>,
+) -> Vec<EffectOf<P>> {
     let mut ctx = Context { env, choices: mem::take(choices), effects };
-    match event {
-        Event::Init => process.on_init(&mut ctx),
-        Event::Request(request) => process.on_request(&mut ctx, request),
-        Event::Message { from, message } => process.on_message(&mut ctx, from, message),
-        Event::Timeout(timer) => process.on_timeout(&mut ctx, timer),
-    }
+    event.happen_to(process, &mut ctx);
     *choices = ctx.choices;
     ctx.effects
 }
@@ -401,4 +464,32 @@ pub fn split_mix(state: &mut u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+    enum Told {
+        RollCall(Vec<String>),
+        Entered,
+        Joined { at: u32 },
+    }
+
+    #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+    #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+    enum Message {
+        RollCall(Vec<String>),
+        #[strum(serialize = "HELLO")]
+        Greeting,
+    }
+
+    #[test]
+    fn a_kind_is_the_name_of_the_variant_and_never_its_fields() {
+        let names = [Told::RollCall(vec!["a".to_owned()]), Told::Entered, Told::Joined { at: 1 }];
+        assert_eq!(names.map(|told| told.kind()), ["RollCall", "Entered", "Joined"]);
+        let names = [Message::RollCall(Vec::new()), Message::Greeting];
+        assert_eq!(names.map(|message| message.kind()), ["ROLL_CALL", "HELLO"]);
+    }
 }

@@ -2,78 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
 
+use anstyle::AnsiColor;
 use serde::{Serialize, Serializer};
 
 use crate::faults::{Plan, Toll};
-use crate::lab::{Findings, Prediction};
+use crate::lab::{Findings, Prediction, Predictions};
 use crate::process::ProcessId;
-use crate::verdict::{PropertyKind, Verdict, counted};
-
-/// The detail of every verdict on a run that never began.
-pub const NEVER_BEGAN: &str = "the run never began";
+use crate::text::{Column, Paint, counted, table};
+use crate::trace::{Identity, Noted};
+use crate::verdict::{NEVER_BEGAN, PropertyKind, Verdict};
 
 /// How many processes are listed one by one; of more, the first and the last.
 const LISTED_MAX: usize = 20;
 
-/// Says something on standard error. That nobody can hear it is no reason to fail.
-pub fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// Refuses what is there and is no ordinary file: a pipe would hang, a device would lie.
-///
-/// # Errors
-///
-/// Says so.
-pub fn check_regular(path: &Path) -> std::io::Result<()> {
-    match std::fs::metadata(path) {
-        Ok(about) if !about.is_file() => {
-            Err(std::io::Error::other("it is not an ordinary file: name another"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Refuses to write where `file` is, or in it if it is a folder: it is needed for something else.
-/// Neither has to be there yet.
-///
-/// # Errors
-///
-/// Says so.
-pub fn check_other(path: &Path, file: &Path) -> std::io::Result<()> {
-    match (place(path), place(file)) {
-        (Some(path), Some(file)) if path.starts_with(&file) => Err(std::io::Error::other(format!(
-            "{} is needed for something else: name another",
-            file.display()
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// Where a path leads; if nothing is there yet, where it would be.
-fn place(path: &Path) -> Option<PathBuf> {
-    path.canonicalize().ok().or_else(|| {
-        let path = std::path::absolute(path).ok()?;
-        Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?))
-    })
-}
-
 /// What came of a run, of any of the three worlds.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Which lab.
-    pub lab: String,
-    /// `run`, `simulate` or `check`.
-    pub verb: String,
-    /// The name of the run.
-    pub run: String,
-    /// How many processes took part.
-    pub processes: u32,
-    /// What random choices were drawn from.
-    pub seed: u64,
+    /// Which run of which lab.
+    #[serde(flatten)]
+    pub identity: Identity,
     /// From the start of the algorithm to its end, in seconds of the wall clock.
     pub elapsed_s: f64,
     /// The same in virtual time; only in `simulate`.
@@ -171,7 +119,7 @@ fn as_map<S: Serializer>(
 impl PlaceOf {
     /// The processes of a simulated run of which the findings know something: of more than are listed
     /// for people, the first and the last.
-    pub fn simulated(processes: u32, findings: &impl Findings) -> Vec<Self> {
+    pub fn simulated(processes: u32, findings: &dyn Findings<dyn Noted>) -> Vec<Self> {
         let half = LISTED_MAX as u32 / 2;
         let is_listed =
             |rank: u32| processes as usize <= LISTED_MAX || rank < half || rank >= processes - half;
@@ -185,11 +133,35 @@ impl PlaceOf {
 }
 
 impl Report {
+    /// A report on a run of which nothing is known yet.
+    pub fn of(identity: Identity) -> Self {
+        Self {
+            identity,
+            elapsed_s: 0.0,
+            virtual_s: None,
+            states: None,
+            hosts: Vec::new(),
+            messages: BTreeMap::new(),
+            properties: Vec::new(),
+            result: serde_json::Value::Null,
+            trace: None,
+            logs: Vec::new(),
+            assumptions_broken: Vec::new(),
+            faults: Vec::new(),
+            problems: Vec::new(),
+            killed: Vec::new(),
+            counterexample: Vec::new(),
+            places: Vec::new(),
+            began: true,
+            lines: Vec::new(),
+        }
+    }
+
     /// 0: all properties hold. 1: one is violated. 2: it could not be run to its end, or judged.
     pub fn exit_status(&self) -> u8 {
-        if self.properties.iter().any(|verdict| verdict.holds == Some(false)) {
+        if self.properties.iter().any(Verdict::is_violated) {
             1
-        } else if !self.problems.is_empty() || self.properties.iter().any(|v| v.holds.is_none()) {
+        } else if !self.problems.is_empty() || self.properties.iter().any(|v| v.holds().is_none()) {
             2
         } else {
             0
@@ -199,7 +171,7 @@ impl Report {
     /// Joins what was counted with what was predicted.
     pub fn count(
         measured: &BTreeMap<String, u64>,
-        predicted: &BTreeMap<String, Prediction>,
+        predicted: &Predictions,
     ) -> BTreeMap<String, Count> {
         let kinds = measured.keys().chain(predicted.keys());
         let count = |kind: &String| Count {
@@ -209,17 +181,17 @@ impl Report {
         kinds.map(|kind| (kind.clone(), count(kind))).collect()
     }
 
-    /// The report for people; in colour if `colour` says so.
-    pub fn to_text(&self, colour: bool) -> String {
+    /// The report for people.
+    pub fn to_text(&self, paint: Paint) -> String {
         let mut text = String::new();
-        let paint = Paint(colour);
         self.write_text(&mut text, paint).expect("writing to a string cannot fail");
         text
     }
 
     fn write_text(&self, out: &mut String, paint: Paint) -> std::fmt::Result {
-        let title = format!("{} {}", self.lab, self.verb);
-        write!(out, "{}, {} processes, seed {}", paint.bold(&title), self.processes, self.seed)?;
+        let Identity { lab, verb, run, processes, seed } = &self.identity;
+        let title = paint.bold(&format!("{lab} {verb}"));
+        write!(out, "{title}, {processes} processes, seed {seed}")?;
         if let Some(states) = self.states {
             write!(out, ", {states} states")?;
         }
@@ -227,8 +199,8 @@ impl Report {
             write!(out, ", {virtual_s:.3} s of virtual time")?;
         }
         writeln!(out, ", {:.3} s", self.elapsed_s)?;
-        if self.verb == "run" {
-            writeln!(out, "run {} on {}", self.run, self.hosts.join(", "))?;
+        if verb == "run" {
+            writeln!(out, "run {run} on {}", self.hosts.join(", "))?;
         }
         // Of a run that never began there is nothing to say but why.
         if self.began {
@@ -249,7 +221,7 @@ impl Report {
             writeln!(out, "  {step}")?;
         }
         for problem in &self.problems {
-            writeln!(out, "{} {problem}", paint.red("problem:"))?;
+            writeln!(out, "{} {problem}", paint.colour(AnsiColor::Red, "problem:"))?;
         }
         for killed in &self.killed {
             writeln!(out, "killed at the end: {killed}")?;
@@ -264,22 +236,22 @@ impl Report {
         if self.places.is_empty() {
             return Ok(());
         }
-        let titles = self.places[0].known.iter().map(|(title, _)| format!("  {title:>10}"));
-        let titles: String = titles.collect();
-        let head = format!("{:<9}{:<20}{:<8}{titles}", "process", "host", "pid");
-        writeln!(out, "\n{}", head.trim_end())?;
+        let mut columns = vec![Column::Left(9), Column::Left(20), Column::Left(8)];
+        columns.extend(self.places[0].known.iter().map(|_| Column::Right(12)));
+        let mut rows = vec![["process", "host", "pid"].map(str::to_owned).to_vec()];
+        rows[0].extend(self.places[0].known.iter().map(|(title, _)| (*title).to_owned()));
         let mut next = 0;
         for place in shown(&self.places).into_iter().flatten() {
             if place.process != next {
-                writeln!(out, "...")?;
+                rows.push(vec!["...".to_owned()]);
             }
             next = place.process + 1;
             let process = format!("p{}", place.process);
-            let known = place.known.iter().map(|(_, value)| format!("  {:>10}", cell(value)));
-            let known: String = known.collect();
-            let line = format!("{process:<9}{:<20}{:<8}{known}", place.host, place.pid);
-            writeln!(out, "{}", line.trim_end())?;
+            let mut row = vec![process, place.host.clone(), place.pid.to_string()];
+            row.extend(place.known.iter().map(|(_, value)| cell(value)));
+            rows.push(row);
         }
+        writeln!(out, "\n{}", table(&columns, &rows).join("\n"))?;
         if self.lines.is_empty() { Ok(()) } else { writeln!(out) }
     }
 
@@ -287,18 +259,20 @@ impl Report {
         if self.messages.is_empty() {
             return Ok(());
         }
-        writeln!(out, "\n{:<12}{:>12}  predicted", "message", "measured")?;
+        let mut rows = vec![["message", "measured", "  predicted"].map(str::to_owned)];
         for (kind, count) in &self.messages {
             let measured = count.measured.map_or("-".to_owned(), |n| n.to_string());
             let predicted = match &count.predicted {
-                None => "-".to_owned(),
-                Some(Prediction::Exactly(n)) => n.to_string(),
+                None => "  -".to_owned(),
+                Some(Prediction::Exactly(n)) => format!("  {n}"),
                 Some(Prediction::Within { min, max, mean }) => {
-                    format!("{min} to {max}, {mean:.1} on average")
+                    format!("  {min} to {max}, {mean:.1} on average")
                 }
             };
-            writeln!(out, "{kind:<12}{measured:>12}  {predicted}")?;
+            rows.push([kind.clone(), measured, predicted]);
         }
+        let columns = [Column::Left(12), Column::Right(12), Column::Left(0)];
+        writeln!(out, "\n{}", table(&columns, &rows).join("\n"))?;
         Ok(())
     }
 
@@ -306,31 +280,35 @@ impl Report {
         writeln!(out)?;
         for Struck { rule, struck } in &self.faults {
             match struck {
-                0 => writeln!(out, "fault {rule}: {}", paint.yellow("never struck"))?,
+                0 => writeln!(
+                    out,
+                    "fault {rule}: {}",
+                    paint.colour(AnsiColor::Yellow, "never struck")
+                )?,
                 1 => writeln!(out, "fault {rule}: struck once")?,
                 n => writeln!(out, "fault {rule}: struck {n} times")?,
             }
         }
         for broken in &self.assumptions_broken {
-            writeln!(out, "{} {broken}", paint.yellow("assumption broken:"))?;
+            writeln!(out, "{} {broken}", paint.colour(AnsiColor::Yellow, "assumption broken:"))?;
         }
         for verdict in &self.properties {
-            let word = match verdict.holds {
-                Some(true) => paint.green("holds   "),
-                Some(false) => paint.red("VIOLATED"),
-                None => paint.yellow("unknown "),
+            let word = match verdict.holds() {
+                Some(true) => paint.colour(AnsiColor::Green, "holds   "),
+                Some(false) => paint.colour(AnsiColor::Red, "VIOLATED"),
+                None => paint.colour(AnsiColor::Yellow, "unknown "),
             };
             let kind = match verdict.kind {
                 PropertyKind::Safety => "safety",
                 PropertyKind::Liveness => "liveness",
             };
-            let excuse = match verdict.holds {
+            let excuse = match verdict.holds() {
                 Some(false) if !self.assumptions_broken.is_empty() => ", assumption broken",
                 _ => "",
             };
-            writeln!(out, "{word} {} ({kind}{excuse}): {}", verdict.name, verdict.detail)?;
-            if !verdict.witnesses.is_empty() {
-                let events: Vec<_> = verdict.witnesses.iter().map(ToString::to_string).collect();
+            writeln!(out, "{word} {} ({kind}{excuse}): {}", verdict.name, verdict.detail())?;
+            if !verdict.witnesses().is_empty() {
+                let events: Vec<_> = verdict.witnesses().iter().map(ToString::to_string).collect();
                 writeln!(out, "         shown by the events {}", events.join(", "))?;
             }
         }
@@ -366,59 +344,4 @@ fn shown<T>(all: &[T]) -> Vec<Option<&T>> {
     let half = LISTED_MAX / 2;
     let (first, last) = (&all[..half], &all[all.len() - half..]);
     first.iter().map(Some).chain([None]).chain(last.iter().map(Some)).collect()
-}
-
-/// Colours on a terminal, and nowhere else.
-#[derive(Clone, Copy)]
-struct Paint(bool);
-
-impl Paint {
-    fn bold(self, text: &str) -> String {
-        self.with("1", text)
-    }
-
-    fn red(self, text: &str) -> String {
-        self.with("31", text)
-    }
-
-    fn green(self, text: &str) -> String {
-        self.with("32", text)
-    }
-
-    fn yellow(self, text: &str) -> String {
-        self.with("33", text)
-    }
-
-    fn with(self, code: &str, text: &str) -> String {
-        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_needed_is_not_written_to_even_if_it_is_not_there_yet() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        std::fs::write(at("there"), "").unwrap();
-        std::fs::create_dir(at("folder")).unwrap();
-        std::os::unix::fs::symlink(at("folder"), at("link")).unwrap();
-        for (path, file) in [
-            ("there", "there"),
-            ("gone", "gone"),
-            ("folder/../gone", "gone"),
-            ("folder/gone", "folder"),
-            ("link/gone", "folder/gone"),
-        ] {
-            let why = check_other(&at(path), &at(file)).unwrap_err().to_string();
-            assert!(why.ends_with("is needed for something else: name another"), "{why}");
-        }
-        for (path, file) in
-            [("there", "gone"), ("gone", "there"), ("folder", "folder/gone"), ("no/such", "gone")]
-        {
-            check_other(&at(path), &at(file)).unwrap();
-        }
-    }
 }

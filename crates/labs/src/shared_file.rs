@@ -9,6 +9,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use crate::files;
+
 /// The longest line that is read, in bytes: a host name has 253 at the most.
 pub const LINE_MAX: u64 = 1_024;
 
@@ -20,7 +22,7 @@ pub const LINE_MAX: u64 = 1_024;
 ///
 /// If it is no ordinary file, or holds something, or its folder cannot be read.
 pub fn prepare(path: &Path) -> io::Result<PathBuf> {
-    crate::report::check_regular(path)?;
+    files::check_regular(path)?;
     match std::fs::metadata(path) {
         Ok(about) if about.len() > 0 => Err(io::Error::other(
             "it is not empty, and what an earlier run wrote would be judged with this one: \
@@ -28,7 +30,7 @@ pub fn prepare(path: &Path) -> io::Result<PathBuf> {
         )),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => {
-            let path = std::path::absolute(path)?;
+            let path = files::absolute(path)?;
             std::fs::read_dir(path.parent().unwrap_or(&path))?;
             Ok(path)
         }

@@ -5,12 +5,12 @@ mod algorithms;
 
 use algorithms::{chang_roberts, ricart_agrawala};
 use labs::check::{Channels, Options, check};
-use labs::verdict::Spec;
+use labs::verdict::{Property, Times};
 use stateright::actor::{Actor, ActorModel, Network};
 use stateright::{Checker, Model};
 
-fn mutual_exclusion() -> Spec {
-    Spec::MutualExclusion { enter: "Entered".to_owned(), exit: "Left".to_owned() }
+fn mutual_exclusion() -> Property {
+    Property::pairwise_ordered("mutual exclusion", "Entered", "Left")
 }
 
 fn stateright_states<A>(model: ActorModel<A>) -> usize
@@ -54,9 +54,10 @@ fn ricart_agrawala_has_as_many_states() {
 
 #[test]
 fn ricart_agrawala_excludes() {
-    let specs = [mutual_exclusion(), Spec::Entries { enter: "Entered".to_owned(), times: 2 }];
+    let enters = Property::each("everyone enters", "Entered", Times::Exactly(2));
+    let properties = [mutual_exclusion(), enters];
     let group = ricart_agrawala::group(2, 2);
-    let outcome = check(group, Vec::new(), &specs, &Options::default(), |_| ());
+    let outcome = check(group, Vec::new(), &properties, &Options::default(), |_| ());
     assert_eq!(outcome.holds(), Some(true), "{:#?}", outcome.verdicts);
 }
 
@@ -65,13 +66,13 @@ fn ricart_agrawala_excludes() {
 fn watching_the_channels_costs_no_states() {
     for channels in [Channels::Fifo, Channels::Unordered] {
         let options = Options { channels, ..Options::default() };
-        let states = |specs: &[Spec]| {
+        let states = |properties: &[Property]| {
             let group = ricart_agrawala::group(3, 1);
-            check(group, Vec::new(), specs, &options, |_| ()).states
+            check(group, Vec::new(), properties, &options, |_| ()).states
         };
-        assert_eq!(states(&[Spec::ExactlyOnce]), states(&[]), "{channels:?}");
+        assert_eq!(states(&[Property::exactly_once()]), states(&[]), "{channels:?}");
         if channels == Channels::Fifo {
-            assert_eq!(states(&[Spec::Fifo]), states(&[]));
+            assert_eq!(states(&[Property::fifo()]), states(&[]));
         }
     }
 }

@@ -41,48 +41,6 @@ fn the_chain_launches_any_overlay() {
     report(&["run", "--processes", "4", "--overlay", "complete", "--launch", "chain"]);
 }
 
-/// `labs replay`, with the program named: the example is not beside it.
-fn replay(trace: &std::path::Path, program: &std::path::Path) -> std::process::Output {
-    let mut labs = Command::new(env!("CARGO_BIN_EXE_labs"));
-    labs.arg("replay").arg(trace).arg("--program").arg(program).output().unwrap()
-}
-
-#[test]
-fn labs_replays_what_the_program_of_the_lab_knows() {
-    let folder = tempfile::tempdir().unwrap();
-    let trace = folder.path().join("-t.jsonl");
-    for verb in ["run", "simulate"] {
-        report(&[verb, "--trace", trace.to_str().unwrap()]);
-        let output = replay(&trace, &program());
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert_eq!(output.status.code(), Some(0), "{output:?}");
-        assert!(said.contains("the same: "), "{said}");
-        assert_eq!(said.contains("byte for byte"), verb == "simulate", "{said}");
-    }
-}
-
-#[test]
-fn labs_says_which_program_is_missing() {
-    let folder = tempfile::tempdir().unwrap();
-    let trace = folder.path().join("t.jsonl");
-    report(&["simulate", "--trace", trace.to_str().unwrap()]);
-    let text = std::fs::read_to_string(&trace).unwrap();
-    let said = |lab: &str| {
-        std::fs::write(&trace, text.replacen("\"greet\"", lab, 1)).unwrap();
-        let output = Command::new(env!("CARGO_BIN_EXE_labs")).arg("replay").arg(&trace).output();
-        let output = output.unwrap();
-        assert_eq!(output.status.code(), Some(2));
-        String::from_utf8_lossy(&output.stderr).into_owned()
-    };
-    let missing = said("\"no-such-lab\"");
-    assert!(
-        missing.contains("its program is not at") && missing.contains("--program"),
-        "{missing}"
-    );
-    assert!(said("\"../../bin/sh\"").contains("is not the name of a program"));
-    assert!(said("\"\"").contains("is not the name of a program"));
-}
-
 #[test]
 fn only_what_went_wrong_breaks_an_assumption() {
     let broken = |option: &str, value: &str| {

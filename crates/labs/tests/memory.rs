@@ -1,11 +1,11 @@
 //! What a simulated process costs beside its own state.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use labs::process::{Context, Kind, Process, ProcessId};
+use labs::process::{Context, Never, Process, ProcessId};
 use labs::simulate::{Limits, Network, Simulation};
+use serde::{Deserialize, Serialize};
 
 /// The most that a process may cost beside its own state, in bytes, with a message of its own
 /// under way.
@@ -15,35 +15,27 @@ const BYTES_MAX: usize = 200;
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 struct Node;
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 struct Token(u64);
 
-impl Kind for Token {
-    fn kind(&self) -> &'static str {
+impl From<&Token> for &'static str {
+    fn from(_: &Token) -> Self {
         "TOKEN"
     }
 }
 
 impl Process for Node {
-    type Request = Infallible;
-    type Indication = Infallible;
+    type Request = Never;
+    type Indication = Never;
     type Message = Token;
-    type Timer = Infallible;
+    type Timer = Never;
 
     fn on_init(&mut self, ctx: &mut Context<Self>) {
         ctx.send(ProcessId((ctx.me().0 + 1) % ctx.processes()), Token(0));
     }
 
-    fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
-        match request {}
-    }
-
     fn on_message(&mut self, ctx: &mut Context<Self>, _: ProcessId, Token(hops): Token) {
         ctx.send(ProcessId((ctx.me().0 + 1) % ctx.processes()), Token(hops + 1));
-    }
-
-    fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
-        match timer {}
     }
 }
 

@@ -1,13 +1,13 @@
 //! Which processes of runs are alive on this machine.
 //!
-//! There is no list of them: a list would be wrong as soon as something dies. What is alive says so itself:
-//! every process of a run has `--run RUN --rank RANK` on its command line, and `/proc` shows the command
-//! lines of all. Only those of this user are looked at, and only as far as the caller's PID namespace
-//! reaches.
+//! There is no list of them: a list would be wrong as soon as something dies. A process that is
+//! alive says so itself: every process of a run has `--run RUN --rank RANK` on its command line,
+//! and `/proc` shows the command lines of all processes. This module looks only at processes of
+//! this user, in the caller's PID namespace.
 //!
-//! A process number alone names nobody for long, for numbers are given again. Together with the moment at
-//! which it was started ([`started`]) it does, until the machine is started anew; [`signal`] and [`wait_for`]
-//! take both.
+//! A process number alone does not name a process for long, because numbers are used again. The
+//! number and the moment at which the process was started ([`started`]) do name it, until the
+//! machine is started again; [`signal`] and [`wait_for`] take both.
 
 use std::fs;
 use std::os::fd::AsFd;
@@ -24,9 +24,9 @@ use crate::run_id::RunId;
 /// One process of a run.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct RunProcess {
-    /// Of which run.
+    /// The run that it belongs to.
     pub run: RunId,
-    /// Which process of it.
+    /// Its rank in that run.
     pub rank: u32,
     /// Its number on this machine.
     pub pid: u32,
@@ -66,28 +66,29 @@ fn process_of_run(pid: u32) -> Option<RunProcess> {
     })
 }
 
-/// When a process was started, in hundredths of a second since the machine was; none if it is not there,
-/// or has ended and was only not waited for.
+/// When a process was started, in hundredths of a second after the start of the machine; none if
+/// there is no such process, or if it has ended and its parent has not waited for it yet.
 pub fn started(pid: u32) -> Option<u64> {
     Stat::of(pid).filter(Stat::is_alive).map(|stat| stat.started)
 }
 
-/// Whether the process of this number is stopped, and how long it has been there; none if it is not there.
+/// Whether the process of this number is stopped, and for how long it has existed; none if there is
+/// no such process.
 pub fn look_at(pid: u32) -> Option<(bool, Duration)> {
     let stat = Stat::of(pid).filter(Stat::is_alive)?;
     Some((stat.is_stopped(), stat.age()))
 }
 
-/// Sends a signal to the process of this number that was started at that moment, if it is this user's and
-/// still there. Returns whether it did.
+/// Sends a signal to the process of this number that was started at that moment, if it is this
+/// user's and still there. Returns whether it did.
 pub fn signal(pid: u32, started_at: u64, how: Signal) -> bool {
-    // It is held first and looked at then: see `reap`.
+    // It is held first, and looked at afterwards: see `reap`.
     let Ok(process) = pidfd_open(pid) else { return false };
     is_ours(pid) && started(pid) == Some(started_at) && pidfd_signal(&process, how).is_ok()
 }
 
-/// Waits for the end of the process of this number that was started at that moment, for at most so long.
-/// Returns whether it has ended.
+/// Waits until the process of this number that was started at that moment has ended, but not longer
+/// than the given time. Returns whether it has ended.
 pub fn wait_for(pid: u32, started_at: u64, at_most: Duration) -> bool {
     let Ok(process) = pidfd_open(pid) else { return true };
     let deadline = Instant::now() + at_most;
@@ -106,8 +107,8 @@ pub fn wait_for(pid: u32, started_at: u64, at_most: Duration) -> bool {
     true
 }
 
-/// What tells this machine, and this view of its processes, from every other: two names of a host file may
-/// mean one machine.
+/// A text that is different for every machine, and for every view of its processes: two names in a
+/// host file may mean the same machine.
 pub fn machine() -> String {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let view = fs::read_link("/proc/self/ns/pid").unwrap_or_default();

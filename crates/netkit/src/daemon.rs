@@ -12,8 +12,8 @@
 //!    whatever the login that started it was set to;
 //! 5. `/dev/null` on the standard streams, and every other open file closed unless it is named.
 //!
-//! What the classic steps lack is an answer: the command would end before anybody knows whether the
-//! daemon works. Here the original process waits, with a deadline, until the daemon says that it is
+//! The classic steps give no answer: the command would end before anybody knows whether the daemon
+//! works. Here the original process waits, with a deadline, until the daemon says that it is
 //! ready ([`Ready::ok`]) or why not ([`Ready::fail`]), prints that as one line, and exits:
 //!
 //! ```text
@@ -23,8 +23,9 @@
 //!
 //! **Call it before any thread exists**, which also means before an event loop or a logger that
 //! starts one: after a fork the child has only the calling thread, and a lock that another one held
-//! stays locked for ever. `detach` counts the threads and refuses. And call it before anything is
-//! opened that is to live on: files that are not named are closed behind their owner's back.
+//! stays locked for ever. `detach` counts the threads and refuses. Call it also before opening
+//! anything that is to stay open: files that are not named are closed, and their owners do not
+//! notice.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -74,15 +75,15 @@ pub fn detach_keeping(keep: &[BorrowedFd<'_>]) -> Result<Ready, DaemonError> {
             Ok(pid) => Marker::Ok(pid),
             Err(why) => Marker::Error(why),
         };
-        // Nobody to tell is nobody to fail for; the exit status says it too.
+        // If nobody can read it, there is nobody to fail for; the exit status says it too.
         let _ = writeln!(io::stdout(), "{marker}");
         i32::from(!matches!(marker, Marker::Ok(_)))
     })
 }
 
-/// As [`detach_keeping`], for a person who waits at a terminal instead of a program: in the original
-/// process, `tell` is given the daemon's number or why there is none, says so as it likes, and
-/// returns the exit status.
+/// As [`detach_keeping`], for a person who waits at a terminal instead of a program: in the
+/// original process, `tell` is given the daemon's number or why there is none, says so as it likes,
+/// and returns the exit status.
 ///
 /// # Errors
 ///
@@ -125,8 +126,8 @@ pub fn detach_telling(
     }
 }
 
-/// The duty to tell who started this daemon whether it is ready. Dropped unsaid, it tells that the
-/// daemon has failed.
+/// The duty to tell the process that started this daemon whether it is ready. If it is dropped
+/// before that, it says that the daemon has failed.
 #[derive(Debug)]
 #[must_use = "who started the daemon waits until it says something"]
 pub struct Ready {
@@ -145,7 +146,7 @@ impl Ready {
         process::exit(1)
     }
 
-    /// Says it once. That nobody listens any more is no error: the daemon learns of it by other
+    /// Says it once. It is no error if nobody listens any more: the daemon learns of that by other
     /// means.
     fn say(&mut self, marker: &Marker) {
         if let Some(to_parent) = self.to_parent.take() {
@@ -178,7 +179,7 @@ pub enum DaemonError {
     System {
         /// What was to be done.
         what: &'static str,
-        /// The reason.
+        /// The error of the system.
         errno: Errno,
     },
 }
@@ -221,9 +222,9 @@ fn close_all_but(mut kept: Vec<RawFd>) -> Result<(), Errno> {
     close_range(from, RawFd::MAX)
 }
 
-/// Sees to it that no file which is open now, but the standard streams, is passed on to programs
-/// that this process starts. What Rust opens is not; what whoever started this process left open
-/// would be.
+/// Keeps the files that are open now from being passed on to programs that this process starts, all
+/// but the standard streams. Rust never passes on the files that it opens; but the process that
+/// started this one may have left others open.
 ///
 /// # Errors
 ///
@@ -241,8 +242,8 @@ fn close_range(from: RawFd, to: RawFd) -> Result<(), Errno> {
     if from > to {
         return Ok(());
     }
-    // SAFETY: the call touches no memory. That it closes files which something in this process
-    // owns is what `detach_keeping` is documented to do: nobody uses them afterwards.
+    // SAFETY: the call touches no memory. It may close files that something in this process owns;
+    // `detach_keeping` says so in its documentation, and nobody uses them afterwards.
     let result = unsafe { libc::syscall(libc::SYS_close_range, from, to, 0) };
     Errno::result(result).map(drop)
 }

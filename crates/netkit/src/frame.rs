@@ -58,8 +58,7 @@ impl FrameError {
 ///
 /// # Panics
 ///
-/// If `length` does not fit in a `u32`; whoever calls this has compared it with a limit far below
-/// that.
+/// If `length` does not fit in a `u32`. Compare it with a limit first, which is far below that.
 pub fn write_header(length: usize, into: &mut Vec<u8>) {
     into.extend_from_slice(&header(length));
 }

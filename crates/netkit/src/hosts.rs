@@ -24,7 +24,7 @@
 //! Groups, variables and includes of other tools' inventories are left out.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -55,7 +55,7 @@ pub const MAX_NAME: usize = 255;
 /// One machine, as `hosts.txt` names it.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Host {
-    /// Who to log in as; without it `~/.ssh/config` decides, then the name of the user here.
+    /// The user to log in as; without it `~/.ssh/config` decides, then the name of the user here.
     pub user: Option<String>,
     /// The name or address to reach it at, without brackets; it may be an alias of `~/.ssh/config`.
     pub name: String,
@@ -134,14 +134,10 @@ impl Hosts {
     /// [`MAX_FILE`]; each names the file.
     pub fn read(path: &Path) -> Result<Hosts, HostsError> {
         let unreadable = |source| HostsError::Unreadable { path: path.to_owned(), source };
-        let mut bytes = Vec::new();
-        let file = files::open(path).map_err(unreadable)?;
-        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() as u64 > MAX_FILE {
-            return Err(HostsError::TooLong { path: path.to_owned() });
-        }
-        let text = String::from_utf8(bytes)
-            .map_err(|_| unreadable(io::Error::new(io::ErrorKind::InvalidData, "not UTF-8")))?;
+        let text = files::read_text(path, MAX_FILE).map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => HostsError::TooLong { path: path.to_owned() },
+            _ => unreadable(error),
+        })?;
         Hosts::parse(&text)
             .map_err(|source| HostsError::In { path: path.to_owned(), source: Box::new(source) })
     }
@@ -210,7 +206,7 @@ pub enum HostsError {
     /// The file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
@@ -218,13 +214,13 @@ pub enum HostsError {
     /// The file is longer than [`MAX_FILE`].
     #[error("{} is longer than {MAX_FILE} bytes; is it a list of machines?", path.display())]
     TooLong {
-        /// The file.
+        /// The file that is too long.
         path: PathBuf,
     },
     /// What is in the file cannot be used.
     #[error("{}: {source}", path.display())]
     In {
-        /// The file.
+        /// The file that was read.
         path: PathBuf,
         /// What is wrong in it.
         source: Box<HostsError>,

@@ -96,7 +96,8 @@
 //! Processes that belong together share a [`Secret`]. A listener with [`Admission::Members`] and a
 //! connection to [`Outgoing::Member`] prove to each other that they know it, and which rank each
 //! has, before the service hears of the connection. Everybody else is closed within a deadline and
-//! logged, and takes up a bounded number of places, the oldest of which is given away first.
+//! logged, and takes up a bounded number of places, the oldest of which is given away first. With
+//! [`Admission::Either`] anybody else may come in as well, without a rank.
 //!
 //! ```
 //! # use netkit::{CloseReason, ConnectionId, Limits, Net, Peer, Service};
@@ -180,6 +181,11 @@
 //! [`sockets`] opens plain sockets, for protocols of raw text such as finger's, with errors that say
 //! what to do; [`text`] makes what strangers say safe to show.
 //!
+//! # Files
+//!
+//! [`files`] reads what people name, without waiting and within bounds, and writes files that are
+//! there whole or not at all.
+//!
 //! # What netkit leaves to others
 //!
 //! It does not encrypt, and does not authenticate frames after the handshake: people are meant to
@@ -193,7 +199,7 @@
 pub mod census;
 pub mod codec;
 pub mod daemon;
-mod files;
+pub mod files;
 pub mod frame;
 pub mod hosts;
 pub mod launch;

@@ -24,7 +24,7 @@
 //! ```
 //!
 //! Control characters in a message are escaped: what a stranger sent must neither forge a line nor
-//! reach the terminal of who reads the log.
+//! reach the terminal of a person who reads the log.
 
 use std::fmt;
 use std::fs::File;
@@ -169,7 +169,8 @@ pub fn user_folder(prefix: &str) -> PathBuf {
     Path::new(BASE).join(format!("{prefix}-{}", user_name()))
 }
 
-/// The runs that left a folder on this machine, the newest first. What cannot be read is no run.
+/// The runs that left a folder on this machine, the newest first. Folders that cannot be read are
+/// left out.
 pub fn runs(prefix: &str) -> Vec<RunId> {
     let entries = std::fs::read_dir(user_folder(prefix)).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
@@ -184,8 +185,8 @@ pub fn last(prefix: &str) -> Option<RunId> {
     target.to_str()?.parse().ok()
 }
 
-/// Makes sure that logs can be written on this machine, and returns how many bytes are free for them. A
-/// small file is written, and removed.
+/// Makes sure that logs can be written on this machine, and returns how many bytes are free for
+/// them. A small file is written, and removed.
 ///
 /// # Errors
 ///
@@ -241,7 +242,7 @@ impl fmt::Display for FilePart<'_> {
 
 /// Sends what this process logs into the file, from now on and for good.
 ///
-/// `level` is in the language of `RUST_LOG`: `info`, or `warn,netkit=debug`. What is wrong in it is
+/// `level` is in the language of `RUST_LOG`: `info`, or `warn,netkit=debug`. Wrong parts of it are
 /// skipped.
 ///
 /// # Errors
@@ -332,7 +333,7 @@ fn point_last_to(parent: &OwnedFd, path: &Path, run: &RunId) -> Result<(), LogEr
     let failed = |errno| LogError::system("set", &last, errno);
     symlinkat(run.as_str(), parent, new.as_str()).map_err(failed)?;
     renameat(parent, new.as_str(), parent, "last").map_err(|errno| {
-        // Best effort: the error that is reported is the one that matters.
+        // If this fails too, the first error is the one that matters.
         let _ = unlinkat(parent, new.as_str(), nix::unistd::UnlinkatFlags::NoRemoveDir);
         failed(errno)
     })
@@ -362,7 +363,7 @@ pub enum LogError {
     /// The folder belongs to someone else.
     #[error("{} belongs to user {owner}, not to us; ask them to remove it", path.display())]
     Foreign {
-        /// The folder.
+        /// The folder of another user.
         path: PathBuf,
         /// The number of its owner.
         owner: u32,
@@ -373,15 +374,15 @@ pub enum LogError {
         path.display()
     )]
     Open {
-        /// The folder.
+        /// The folder that is open to others.
         path: PathBuf,
-        /// Its permissions.
+        /// Its permissions, as `chmod` takes them.
         mode: u32,
     },
     /// A text that cannot be the name of a file in the folder.
     #[error("`{name}` cannot be the name of a file in the folder of a run")]
     Name {
-        /// The text.
+        /// The text that was given as a name.
         name: String,
     },
     /// The system refuses.
@@ -389,9 +390,9 @@ pub enum LogError {
     System {
         /// What was to be done.
         what: &'static str,
-        /// What with.
+        /// The file or folder to do it with.
         path: PathBuf,
-        /// The reason.
+        /// The error of the system.
         errno: Errno,
     },
     /// The process logs somewhere already.

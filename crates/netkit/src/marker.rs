@@ -1,4 +1,4 @@
-//! The one line by which a daemon tells who started it whether it is ready.
+//! The one line by which a daemon says whether it is ready, for the process that started it.
 //!
 //! `@@netkit ok PID` or `@@netkit error TEXT`. It is looked for anywhere in what the command
 //! prints, since over SSH a `.bashrc` may have printed something before, even without ending its
@@ -13,8 +13,8 @@ use crate::text::one_line;
 /// broken, and its output must not fill memory.
 pub(crate) const MAX_OUTPUT: usize = 64 << 10;
 
-/// How long a command may take to end once its daemon has said that it is ready. It has nothing left
-/// to do then; one that goes on did not detach.
+/// How long a command may take to end once its daemon has said that it is ready. It has nothing
+/// left to do then; one that goes on did not detach.
 pub(crate) const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The longest text of an error, in characters.
@@ -48,7 +48,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Takes what was just read. What is beyond [`MAX_OUTPUT`] is dropped.
+    /// Adds bytes that were just read. Bytes beyond [`MAX_OUTPUT`] are dropped.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let room = MAX_OUTPUT - self.bytes.len();
         self.too_much |= bytes.len() > room;

@@ -21,7 +21,8 @@
 //!
 //! What this does not give: the secret is that of the group, so a member could claim another
 //! member's rank (members of a run are processes of one user); and frames after the handshake are
-//! neither encrypted nor authenticated, so whoever can change packets on the way can change them.
+//! neither encrypted nor authenticated: an attacker who can change packets on the way can change
+//! them.
 //! `docs/wire-format.md` draws every byte and says why. The scheme is SKID3 (Bosselaers and
 //! Preneel, RIPE 1995; *Handbook of Applied Cryptography*, protocol 10.17).
 //!
@@ -94,7 +95,7 @@ impl Secret {
         Some(Secret(secret))
     }
 
-    /// The secret as 64 hexadecimal digits. Whoever reads them is a member.
+    /// The secret as 64 hexadecimal digits. Everybody who can read them is a member of the run.
     #[must_use]
     pub fn to_hex(&self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -143,7 +144,7 @@ pub enum HandshakeError {
         "it speaks version {theirs} of the handshake, we speak {VERSION}; use the same build on all machines"
     )]
     OtherVersion {
-        /// Its version.
+        /// The version that it speaks.
         theirs: u8,
     },
     /// A frame of another kind or length was due.
@@ -161,7 +162,7 @@ pub enum HandshakeError {
     OtherRun {
         /// The run that it named.
         theirs: String,
-        /// Our run.
+        /// The run that we belong to.
         ours: String,
     },
     /// The hello is for another process.
@@ -169,13 +170,13 @@ pub enum HandshakeError {
     OtherRank {
         /// The rank that it looks for.
         to: u32,
-        /// Our rank.
+        /// The rank that we have.
         me: u32,
     },
     /// The hello claims our own rank.
     #[error("it claims our own rank p{me}")]
     OwnRank {
-        /// Our rank.
+        /// The rank that we have.
         me: u32,
     },
     /// The proof does not hold: another secret, a replay, or a reflection.
@@ -197,8 +198,8 @@ pub enum HandshakeError {
 pub struct Progress {
     /// The body of the frame to send now.
     pub reply: Option<Vec<u8>>,
-    /// The handshake has succeeded, and this is the other end's rank. What comes next on the stream
-    /// is the program's.
+    /// The handshake has succeeded, and this is the other end's rank. All bytes that follow on the
+    /// stream belong to the program.
     pub done: Option<u32>,
 }
 

@@ -12,11 +12,12 @@
 //! # How it stays fair
 //!
 //! Readiness is edge-triggered: the system speaks once when bytes arrive, and is silent until more
-//! do. Whoever stops reading early must therefore remember to come back. The loop reads from each
-//! connection once a turn, at most 64 KiB, and comes back in the next turn if the buffer was
+//! do. A loop that stops reading early must therefore remember to come back. This one reads from
+//! each connection once a turn, at most 64 KiB, and comes back in the next turn if the buffer was
 //! filled: a peer that floods us gets its share and no more. A read that brought less than was
-//! asked for has emptied the socket, so the second read that would say so is left out, except after
-//! the system has announced the end of the stream: that end is only seen by reading up to it.
+//! asked for has emptied the socket, and no second read is made to confirm that. There is one
+//! exception: when the system has announced the end of the stream, the loop reads until it sees
+//! that end.
 //!
 //! # How memory stays bounded
 //!
@@ -85,7 +86,8 @@ pub trait Service {
     /// closed itself.
     fn on_close(&mut self, net: &mut Net, connection: ConnectionId, reason: CloseReason);
 
-    /// The peer had let bytes wait, and has now taken all of them: a sender of much may go on.
+    /// Bytes had to wait for the peer, and it has now taken all of them. A program that sends much
+    /// may go on sending.
     fn on_drained(&mut self, net: &mut Net, connection: ConnectionId) {
         let _ = (net, connection);
     }
@@ -110,8 +112,8 @@ pub trait Service {
         let _ = net;
     }
 
-    /// All that had happened has been handed over, and nothing has been written yet: the last
-    /// moment to send something that leaves in the same system call.
+    /// Everything that had happened has been handed over, and nothing has been written yet. This is
+    /// the last moment to send something that leaves in the same system call.
     fn on_turn_end(&mut self, net: &mut Net) {
         let _ = net;
     }
@@ -134,32 +136,37 @@ pub struct SocketId(Key);
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TimerId(DeadlineKey);
 
-/// Who is at the other end of a connection.
+/// The other end of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Peer {
     /// Its proven rank in the run, or `None` on connections that anybody may make.
     pub rank: Option<u32>,
-    /// Its address.
+    /// The address that it connects from, or that we connected to.
     pub address: SocketAddr,
     /// Our address on this connection: one under which the peer's machine reaches us.
     pub local: SocketAddr,
-    /// It connected to us.
+    /// Whether it connected to us.
     pub incoming: bool,
 }
 
-/// Who may connect to a listener.
+/// Which connections a listener takes.
 #[derive(Clone, Debug)]
 pub enum Admission {
     /// Anybody. There is no handshake.
     Anyone,
-    /// Members of a run, who are looking for this rank. Others never reach the service.
+    /// Members of a run that are looking for this rank. The service never hears of others.
     Members(Membership),
+    /// Members of a run, and anybody. The first frame decides: if it begins with
+    /// [`MAGIC`](crate::membership::MAGIC), the handshake must succeed, as with `Members`. Any
+    /// other frame opens the connection, without a rank, and is handed over at once. A connection
+    /// that says nothing never reaches the service.
+    Either(Membership),
 }
 
-/// To whom we connect.
+/// The other end that we want to connect to.
 #[derive(Clone, Debug)]
 pub enum Outgoing {
-    /// Anybody who listens there. There is no handshake.
+    /// Any program that listens there. There is no handshake.
     Anyone,
     /// A member of our run, of this rank. If another one answers, the connection is not opened.
     Member {
@@ -190,28 +197,45 @@ impl Waker {
 /// Create it after the last fork of a process: the system's readiness queue is shared by a child,
 /// and each would take the other's events.
 pub struct Net {
-    poll: Poll,
-    events: Events,
+    system: System,
     limits: Limits,
     slots: Slots<Slot>,
     deadlines: Deadlines,
     strangers: Strangers,
+    agenda: Agenda,
+    buffers: Buffers,
+    /// How many connections there are, those that are closing among them.
+    connections: usize,
+    closing: usize,
+    is_stopped: bool,
+    is_in_turn: bool,
+}
+
+/// The ways by which the system and other threads tell the loop that something has happened.
+struct System {
+    poll: Poll,
+    events: Events,
     signals: Option<Signals>,
     waker: Waker,
+}
+
+/// What is to be done at the end of this turn, and in the next.
+#[derive(Default)]
+struct Agenda {
     /// To be served in the next turn without a new event.
     ready: Vec<Key>,
-    /// An empty one, whose memory is used again.
+    /// An empty list, whose memory is used again.
     ready_spare: Vec<Key>,
     /// Something was sent to them in this turn.
     dirty: Vec<Key>,
     /// They have to end, and the service has not been told.
     doomed: Vec<(Key, CloseReason)>,
-    read_buffer: Vec<u8>,
+}
+
+/// Memory that all sources share.
+struct Buffers {
+    read: Vec<u8>,
     datagram: Vec<u8>,
-    connections: usize,
-    closing: usize,
-    is_stopped: bool,
-    is_in_turn: bool,
 }
 
 #[derive(Debug)]
@@ -246,21 +270,15 @@ impl Net {
     pub fn new(limits: Limits) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Waker(Arc::new(mio::Waker::new(poll.registry(), WAKER)?));
+        let events = Events::with_capacity(EVENTS_AT_ONCE);
         Ok(Net {
-            poll,
-            events: Events::with_capacity(EVENTS_AT_ONCE),
+            system: System { poll, events, signals: None, waker },
             limits,
             slots: Slots::new(),
             deadlines: Deadlines::default(),
             strangers: Strangers::default(),
-            signals: None,
-            waker,
-            ready: Vec::new(),
-            ready_spare: Vec::new(),
-            dirty: Vec::new(),
-            doomed: Vec::new(),
-            read_buffer: vec![0; READ_AT_ONCE],
-            datagram: Vec::new(),
+            agenda: Agenda::default(),
+            buffers: Buffers { read: vec![0; READ_AT_ONCE], datagram: Vec::new() },
             connections: 0,
             closing: 0,
             is_stopped: false,
@@ -371,15 +389,15 @@ impl Net {
         }
     }
 
-    /// Writes what was sent on a connection now, as far as the system takes it, and not at the end of the turn:
-    /// for programs that may not live so long.
+    /// Writes what was sent on a connection now, as far as the system takes it, and not at the end
+    /// of the turn: for programs that may not live so long.
     pub fn flush(&mut self, connection: ConnectionId) {
         if let Some(connection) = self.connection(connection.0) {
             connection.write();
         }
     }
 
-    /// Who is at the other end, or `None` if the connection is gone.
+    /// The other end of a connection, or `None` if the connection is gone.
     #[must_use]
     pub fn peer(&self, connection: ConnectionId) -> Option<Peer> {
         match self.slots.peek(connection.0) {
@@ -388,8 +406,8 @@ impl Net {
         }
     }
 
-    /// Closes a connection at once. What has not been written is lost; [`Service::on_close`] is not
-    /// called.
+    /// Closes a connection at once. Bytes that have not been written are lost;
+    /// [`Service::on_close`] is not called.
     pub fn close(&mut self, connection: ConnectionId) {
         self.remove(connection.0);
     }
@@ -437,8 +455,8 @@ impl Net {
         let Some(Slot { source: Source::Udp(udp), .. }) = self.slots.find(socket.0) else {
             return Err(SendError::Closed);
         };
-        udp::wrap(body, &mut self.datagram);
-        udp.send_to(&self.datagram, to).map(drop).map_err(SendError::Datagram)
+        udp::wrap(body, &mut self.buffers.datagram);
+        udp.send_to(&self.buffers.datagram, to).map(drop).map_err(SendError::Datagram)
     }
 
     /// Closes a UDP socket.
@@ -457,8 +475,8 @@ impl Net {
         self.deadlines.stop(timer.0);
     }
 
-    /// Has these signals reported to [`Service::on_signal`] instead of what they otherwise do, for
-    /// the life of the process.
+    /// Reports these signals to [`Service::on_signal`] from now on. Their usual effect, such as
+    /// ending the process, does not happen.
     ///
     /// # Errors
     ///
@@ -469,23 +487,23 @@ impl Net {
             let message = format!("signal {signal} cannot be watched");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        if self.signals.is_none() {
+        if self.system.signals.is_none() {
             let mut watched = Signals::new::<_, i32>([])?;
-            self.poll.registry().register(&mut watched, SIGNALS, Interest::READABLE)?;
-            self.signals = Some(watched);
+            self.system.poll.registry().register(&mut watched, SIGNALS, Interest::READABLE)?;
+            self.system.signals = Some(watched);
         }
-        let watched = self.signals.as_ref().expect("created above");
+        let watched = self.system.signals.as_ref().expect("created above");
         signals.iter().try_for_each(|&signal| watched.add_signal(signal))
     }
 
-    /// Gives the signals that were watched their usual effect again: a program that has more to do after
-    /// the loop can be interrupted. Signals that came since the last turn are forgotten.
+    /// Gives the watched signals their usual effect again, so that a program that has more to do
+    /// after the loop can be interrupted. Signals that came since the last turn are forgotten.
     ///
     /// # Errors
     ///
     /// If the system refuses, which it has no reason to.
     pub fn unwatch_signals(&mut self, signals: &[i32]) -> io::Result<()> {
-        self.signals = None;
+        self.system.signals = None;
         for &signal in signals {
             let signal = nix::sys::signal::Signal::try_from(signal)?;
             // SAFETY: the default action is installed, and no handler of ours.
@@ -494,10 +512,10 @@ impl Net {
         Ok(())
     }
 
-    /// What other threads need to wake this loop.
+    /// A handle by which other threads wake this loop.
     #[must_use]
     pub fn waker(&self) -> Waker {
-        self.waker.clone()
+        self.system.waker.clone()
     }
 
     /// Ends [`run`](Self::run) after this turn.
@@ -529,7 +547,7 @@ impl Net {
     fn insert(&mut self, source: Source, interest: Interest) -> io::Result<Key> {
         let key = self.slots.insert(Slot { source, is_ready: false });
         let slot = self.slots.find(key).expect("just inserted");
-        let registry = self.poll.registry();
+        let registry = self.system.poll.registry();
         let registered = match &mut slot.source {
             Source::Listener(listener) => {
                 registry.register(&mut listener.socket, key.token(), interest)
@@ -559,7 +577,7 @@ impl Net {
         let connection = self.connection(id.0).ok_or(SendError::Closed)?;
         match connection.state {
             State::Open => Ok(connection),
-            State::Connecting(..) | State::Greeting(_) => Err(SendError::NotOpen),
+            State::Connecting(..) | State::Greeting { .. } => Err(SendError::NotOpen),
             State::Closing { .. } | State::Doomed => Err(SendError::Closed),
         }
     }
@@ -573,7 +591,7 @@ impl Net {
         let waiting = connection.queued();
         if waiting > max {
             connection.state = State::Doomed;
-            self.doomed.push((key, CloseReason::QueueFull { waiting, max }));
+            self.agenda.doomed.push((key, CloseReason::QueueFull { waiting, max }));
             return Err(SendError::QueueFull);
         }
         self.mark_dirty(key);
@@ -585,7 +603,7 @@ impl Net {
         if let Some(connection) = self.connection(key)
             && !std::mem::replace(&mut connection.is_dirty, true)
         {
-            self.dirty.push(key);
+            self.agenda.dirty.push(key);
         }
     }
 
@@ -594,7 +612,7 @@ impl Net {
         if let Some(slot) = self.slots.find(key)
             && !std::mem::replace(&mut slot.is_ready, true)
         {
-            self.ready.push(key);
+            self.agenda.ready.push(key);
         }
     }
 

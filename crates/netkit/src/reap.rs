@@ -23,7 +23,8 @@ use nix::unistd::geteuid;
 use crate::run_id::RunId;
 
 /// Sends a signal to every process of this user on this machine that has the arguments `--run RUN`
-/// (or `--run=RUN`), except the calling one and its parent. Returns their numbers. SIGKILL also ends stopped ones.
+/// (or `--run=RUN`), except the calling one and its parent. Returns their numbers. SIGKILL also
+/// ends stopped ones.
 ///
 /// Processes that end meanwhile, and those that may not be looked at, are skipped. `/proc` shows
 /// only what is in the caller's PID namespace.
@@ -39,8 +40,8 @@ pub(crate) fn numbers() -> impl Iterator<Item = u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// Sends a signal to the calling process itself. SIGKILL does not return; SIGSTOP does when the process is
-/// continued.
+/// Sends a signal to the calling process itself. SIGKILL does not return; SIGSTOP does when the
+/// process is continued.
 ///
 /// # Errors
 ///
@@ -49,28 +50,28 @@ pub fn raise(how: Signal) -> io::Result<()> {
     Ok(nix::sys::signal::raise(how)?)
 }
 
-/// Sends a signal to one process of this machine if it is this user's and has the arguments `--run RUN`.
-/// Returns whether it did: the number may be another's by now.
+/// Sends a signal to one process of this machine if it is this user's and has the arguments `--run
+/// RUN`. Returns whether it did: the number may be another's by now.
 pub fn signal(run: &RunId, pid: u32, how: Signal) -> bool {
     let Ok(process) = pidfd_open(pid) else { return false };
     is_ours(pid) && is_of_run(pid, run) && pidfd_signal(&process, how).is_ok()
 }
 
-/// Whether the process belongs to the user of this one, and to this machine: one in a container, with process
-/// numbers of its own, is on another, though it is seen from here.
+/// Whether the process belongs to the user of this one, and to this machine: one in a container,
+/// with process numbers of its own, is on another, though it is seen from here.
 pub(crate) fn is_ours(pid: u32) -> bool {
     let numbers = |who: &str| fs::read_link(format!("/proc/{who}/ns/pid")).ok();
     let is_elsewhere = match (numbers("self"), numbers(&pid.to_string())) {
         (Some(ours), Some(its)) => ours != its,
-        // Whoever may not look takes it for what it seems to be.
+        // If we may not look, we believe what is to be seen.
         _ => false,
     };
     let is_of_user = |about: fs::Metadata| about.uid() == geteuid().as_raw();
     fs::metadata(format!("/proc/{pid}")).is_ok_and(is_of_user) && !is_elsewhere
 }
 
-/// The command line of a process, its arguments each ended by a NUL, the program first. One that has
-/// ended but was not waited for has an empty one.
+/// The command line of a process, its arguments each ended by a NUL, the program first. One that
+/// has ended but was not waited for has an empty one.
 pub(crate) fn command_line(pid: u32) -> Option<Vec<u8>> {
     fs::read(format!("/proc/{pid}/cmdline")).ok()
 }

@@ -1,13 +1,13 @@
 //! Plain sockets, for protocols that are not ours: raw text, no frames.
 //!
 //! The functions here take what a person types, a name or an address and a port, and give the
-//! standard library's sockets. What they add is the error: [`SocketError`] says what failed, why,
-//! and what to do about it, in one line, which "Address already in use (os error 98)" does not.
+//! standard library's sockets. They add a better error: "Address already in use (os error 98)" does
+//! not help anybody. [`SocketError`] says what failed, why, and what to do about it, in one line.
 //!
 //! Servers bind to [`ANYWHERE`] unless told otherwise. That is the unspecified address of IPv6 with
 //! IPv4 mapped into it, so that one socket serves both; on a machine without IPv6 it becomes
-//! `0.0.0.0`. IPv4 addresses then arrive in IPv6 clothes (`::ffff:10.0.0.1`); [`plain`] takes them
-//! off.
+//! `0.0.0.0`. On such a socket IPv4 addresses are written as addresses of IPv6
+//! (`::ffff:10.0.0.1`); [`plain`] turns them back.
 //!
 //! Resolving a name blocks, for as long as the system's resolver does.
 
@@ -107,8 +107,8 @@ pub fn plain(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Has the system ask whether the other end is still there when a connection has been silent for
-/// long, and end it if nobody answers.
+/// Makes the system test a connection that has been silent for long: it asks whether the other end
+/// is still there, and ends the connection if nobody answers.
 ///
 /// # Errors
 ///
@@ -174,7 +174,7 @@ fn bind_one(
 pub enum Transport {
     /// A stream of bytes.
     Tcp,
-    /// Datagrams.
+    /// Single packets, each with an address.
     Udp,
 }
 
@@ -207,7 +207,7 @@ pub enum SocketError {
     Bind {
         /// The kind of socket.
         transport: Transport,
-        /// The address.
+        /// The own address that was asked for.
         address: SocketAddr,
         /// What the system said.
         error: io::Error,
@@ -217,7 +217,7 @@ pub enum SocketError {
     Connect {
         /// The kind of socket.
         transport: Transport,
-        /// The address.
+        /// The address that was tried.
         address: SocketAddr,
         /// What the system said.
         error: io::Error,
@@ -229,7 +229,7 @@ impl SocketError {
         SocketError::Bind { transport, address, error }
     }
 
-    /// That this address could not be reached, for callers with sockets of their own.
+    /// The error for an address that could not be reached, for callers with sockets of their own.
     pub fn connect(transport: Transport, address: SocketAddr, error: io::Error) -> SocketError {
         SocketError::Connect { transport, address, error }
     }

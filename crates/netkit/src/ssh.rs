@@ -35,7 +35,7 @@ use libssh2_sys::{
 use ssh2::{Channel, ErrorCode, Session, Sftp};
 
 use crate::hosts::Host;
-use crate::launch::{Job, LaunchError, LaunchOptions, Program, Stage};
+use crate::launch::job::{Job, LaunchError, LaunchOptions, Program, Stage};
 use crate::text::one_line;
 
 use authenticate::{Offers, Outcome};
@@ -63,8 +63,8 @@ mod run;
 mod start;
 mod target;
 
-/// The address of a machine's SSH server, as the host file and the configuration name it. Nothing is sent
-/// to it.
+/// The address of a machine's SSH server, as the host file and the configuration name it. Nothing
+/// is sent to it.
 ///
 /// # Errors
 ///

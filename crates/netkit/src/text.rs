@@ -1,9 +1,9 @@
 //! Text that came from elsewhere, made safe to show: on a terminal, in a log, in one line.
 //!
-//! A terminal obeys what it is shown. Whoever may choose a text that someone else looks at, be it a
-//! message, a name, or a line of a log, could clear their screen, set the title of the window, or
-//! forge a second line. Here control characters are escaped, and so are those that turn the
-//! direction of writing, which can make a line show what it does not say.
+//! A terminal obeys the control characters in a text that it shows. So the author of a message, a
+//! name, or a line of a log could clear the screen of its reader, set the title of the window, or
+//! forge a second line. Here control characters are escaped. Characters that turn the direction of
+//! writing are escaped too, because they can make a line show something that it does not say.
 
 /// The text in one line of at most `limit` characters (of the text; an escaped one takes more
 /// room). Control characters and those that turn the direction of writing are escaped. An ellipsis

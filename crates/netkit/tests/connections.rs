@@ -312,15 +312,21 @@ fn a_run_ends_when_all_is_sent() {
     assert_eq!(reader.join().expect("read"), 2_000_008);
 }
 
-#[test]
-fn a_peer_that_reads_nothing_does_not_delay_the_end_for_ever() {
+/// A connection that was closed with much left to send. The peer must stay.
+fn closing_before_a_peer_that_reads_nothing() -> (Side, ConnectionId, TcpStream) {
     let limits = Limits { close_deadline: Duration::from_millis(50), ..Limits::default() };
-    let (mut side, _socket) = with_bare_socket(limits);
+    let (mut side, socket) = with_bare_socket(limits);
     let id = side.recorder.opened()[0];
     while side.net.queued(id) < 8 << 20 {
         side.net.send(id, &[7; 1_000_000]).expect("open");
     }
     side.net.close_when_sent(id);
+    (side, id, socket)
+}
+
+#[test]
+fn a_peer_that_reads_nothing_does_not_delay_the_end_for_ever() {
+    let (mut side, _, _socket) = closing_before_a_peer_that_reads_nothing();
     side.net.stop();
     let start = Instant::now();
     side.net.run(&mut side.recorder).expect("a run");
@@ -331,13 +337,7 @@ fn a_peer_that_reads_nothing_does_not_delay_the_end_for_ever() {
 /// The same while the loop goes on: the connection does not stay for ever.
 #[test]
 fn a_closed_connection_is_forgotten_in_time() {
-    let limits = Limits { close_deadline: Duration::from_millis(50), ..Limits::default() };
-    let (mut side, _socket) = with_bare_socket(limits);
-    let id = side.recorder.opened()[0];
-    while side.net.queued(id) < 8 << 20 {
-        side.net.send(id, &[7; 1_000_000]).expect("open");
-    }
-    side.net.close_when_sent(id);
+    let (mut side, id, _socket) = closing_before_a_peer_that_reads_nothing();
     let start = Instant::now();
     while side.net.peer(id).is_some() {
         assert!(start.elapsed() < PATIENCE, "the connection is still there");

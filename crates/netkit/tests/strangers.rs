@@ -7,7 +7,7 @@ use std::sync::{Mutex, Once};
 use std::time::{Duration, Instant};
 
 use netkit::membership::Handshake;
-use netkit::{Admission, Limits, Outgoing, Secret};
+use netkit::{Admission, CloseReason, Limits, Membership, Outgoing, Secret};
 
 mod common;
 use common::{PATIENCE, Seen, Side, both, frame, member, secret};
@@ -47,6 +47,10 @@ struct Run {
 
 impl Run {
     fn new(limits: Limits) -> Self {
+        Self::admitting(Admission::Members, limits)
+    }
+
+    fn admitting(admission: fn(Membership) -> Admission, limits: Limits) -> Self {
         static INSTALL: Once = Once::new();
         INSTALL.call_once(|| {
             log::set_logger(&LOG).expect("the first logger");
@@ -54,7 +58,7 @@ impl Run {
         });
         let secret = secret();
         let mut a = Side::new(limits);
-        let address = a.listen(Admission::Members(member(&secret, 1)));
+        let address = a.listen(admission(member(&secret, 1)));
         let mut run = Run { secret, address, a, b: Side::new(Limits::default()) };
         run.join();
         run
@@ -260,4 +264,48 @@ fn frames_of_a_stranger_never_reach_the_service() {
         Seen::Frame(_, body) => body == b"undisturbed",
         _ => true,
     }));
+}
+
+/// A member and somebody without a rank understand each other on one listener.
+#[test]
+fn anybody_comes_in_beside_members_and_has_no_rank() {
+    let mut run = Run::admitting(Admission::Either, Limits::default());
+    run.assert_undisturbed();
+    let long = vec![7; 1000];
+    let mut guest = run.stranger();
+    guest
+        .write_all(&[frame(&long), frame(b"nkit is no greeting any more")].concat())
+        .expect("sent");
+    run.a.until(|a| a.frames().len() == 3);
+    assert_eq!(run.a.recorder.frames()[1..], [&long[..], b"nkit is no greeting any more"]);
+    let ranks = run.a.recorder.seen.iter().filter_map(|seen| match seen {
+        Seen::Open(_, peer) => Some(peer.rank),
+        _ => None,
+    });
+    assert_eq!(ranks.collect::<Vec<_>>(), [Some(0), None]);
+    drop(guest);
+    run.a.until(|a| matches!(a.closed()[..], [CloseReason::Ended]));
+}
+
+#[test]
+fn a_frame_that_begins_like_a_hello_must_be_one() {
+    let mut run = Run::admitting(Admission::Either, hasty());
+    let (_, hello) = Handshake::initiate(member(&secret(), 0), 1).expect("begun");
+    let line = run.log_after(&[frame(&hello), frame(&hello)].concat());
+    assert!(line.contains("a proof was due"), "{line}");
+    let line = run.log_after(&frame(b"nkit"));
+    assert!(line.contains("a hello was due"), "{line}");
+    // Once the handshake has begun, frames are short.
+    let line = run.log_after(&[frame(&hello), frame(&[7; 112])].concat());
+    assert!(line.contains("over the limit of 111"), "{line}");
+}
+
+#[test]
+fn silence_is_cut_off_where_anybody_is_welcome() {
+    let mut run = Run::admitting(Admission::Either, hasty());
+    for silence in [&b""[..], &[0, 0, 0, 9, b'h']] {
+        let line = run.log_after(silence);
+        assert!(line.contains("the handshake was not over in time"), "{line}");
+    }
+    assert_eq!(run.a.recorder.opened().len(), 1, "the service never hears of them");
 }

@@ -67,7 +67,7 @@ impl Default for Behaviour {
 /// What a server has seen.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// Connections accepted.
+    /// How many connections were accepted.
     pub connections: AtomicUsize,
     /// Connections open now.
     pub open: AtomicUsize,

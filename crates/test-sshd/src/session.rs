@@ -1,4 +1,4 @@
-//! One connection of the server: who may log in, and the commands that run.
+//! One connection of the server: the keys that may log in, and the commands that run.
 
 use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;

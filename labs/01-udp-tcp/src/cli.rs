@@ -7,10 +7,6 @@ use clap::{Parser, Subcommand};
 
 use crate::{tcp_client, tcp_server, udp_client, udp_server};
 
-/// The port of both servers unless another is named. Any from 1024 on would do: those below are for
-/// root.
-pub const PORT: u16 = 9875;
-
 /// The exit status of what could not be done.
 const COULD_NOT: u8 = 2;
 

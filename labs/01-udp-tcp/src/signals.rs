@@ -1,5 +1,5 @@
-//! SIGINT (Ctrl-C) and SIGTERM as events of the loop, so that a server ends between two steps and never in
-//! the middle of one.
+//! SIGINT (Ctrl-C) and SIGTERM as events of the loop, so that a server ends between two steps and
+//! never in the middle of one.
 
 use std::io;
 

@@ -2,10 +2,10 @@
 //!
 //! The order is the point. `connect` returns when the other machine has agreed, which its *kernel*
 //! does: the program there may not have accepted yet, and may never. With `--hold` the connection
-//! then stands open for a while, so that one can look at it on both machines. That the message was
-//! written says nothing of its arrival; only the answer does. Who closes first, here the client,
-//! keeps the connection in the state TIME_WAIT for a minute: a late packet of it must not be taken
-//! for one of the next connection between the same ports.
+//! then stands open for a while, so that one can look at it on both machines. A `write` that
+//! succeeds does not mean that the message has arrived; only the answer means that. The side that
+//! closes first, here the client, keeps the connection in the state TIME_WAIT for a minute: a late
+//! packet of it must not be taken for one of the next connection between the same ports.
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Read, Write};

@@ -6,11 +6,12 @@
 //! one step with each of those. A client that says nothing costs a little memory and no time.
 //!
 //! Readiness is edge-triggered: it is told once, when bytes arrive, and not again while they lie
-//! there. So who has been read from stays on a list, and gets one read a turn, until a read finds
-//! nothing. One read a turn is what keeps a client that floods us from delaying the others.
+//! there. So a client that has been read from stays on a list, and gets one read a turn, until a
+//! read finds nothing. Because of this limit of one read a turn, a client that floods us does not
+//! delay the others.
 //!
 //! A client that sends and never reads its acknowledgements fills its own socket, then ours; then
-//! we no longer read from it, until it takes some. So nothing of it piles up here.
+//! we no longer read from it, until it takes some. So its answers do not pile up here.
 //!
 //! The client closes first. A read of length 0 says that it has closed its side (and may still be
 //! reading: `nc -N` is); then what is owed to it is written, and our side is closed. When
@@ -30,23 +31,19 @@ use anyhow::Context;
 use clap::Args;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
-use netkit::sockets::{self, ANYWHERE};
+use netkit::sockets;
 
 pub use self::messages::{Message, Messages, TooLong};
 
 use self::connection::{Connection, Next};
-use crate::cli::PORT;
-use crate::{count, signals};
+use crate::{Listen, count, signals};
 
 /// What `tcp-server` takes.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// The own address to listen at; all of them, of IPv4 and IPv6, unless one is named
-    #[arg(long, value_name = "ADDR", default_value = ANYWHERE)]
-    pub bind: String,
-    /// The port to listen at; 0 takes a free one
-    #[arg(long, default_value_t = PORT)]
-    pub port: u16,
+    /// The address and port.
+    #[command(flatten)]
+    pub listen: Listen,
     /// How many connections may wait to be accepted
     #[arg(long, value_name = "COUNT", default_value_t = 128,
         value_parser = clap::value_parser!(u32).range(1..=65_535))]
@@ -81,7 +78,7 @@ const FIRST_CLIENT: usize = 2;
 ///
 /// If the address cannot be bound to, or what arrives cannot be shown.
 pub fn serve(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
-    let listener = sockets::listen_tcp(&options.bind, options.port, options.backlog)?;
+    let listener = sockets::listen_tcp(&options.listen.bind, options.listen.port, options.backlog)?;
     let mut listener = TcpListener::from_std(listener);
     let mut poll = Poll::new().context("cannot create an event loop")?;
     let mut signals = signals::watch(poll.registry(), SIGNALS).context("cannot watch signals")?;
@@ -89,7 +86,8 @@ pub fn serve(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
     writeln!(out, "listening on tcp {}", listener.local_addr()?).context("cannot show anything")?;
 
     let mut server = Server::new(listener, options);
-    // What one turn shows: a system call for each line would be most of the work.
+    // All lines that one turn shows, written at once: a system call for each would be most of the
+    // work.
     let mut shown = Vec::new();
     let mut events = Events::with_capacity(EVENTS_AT_ONCE);
     loop {
@@ -121,11 +119,12 @@ struct Server {
     listener: TcpListener,
     clients: BTreeMap<Token, Connection>,
     next: usize,
-    /// Those to take a step with, each once.
+    /// The clients to take a step with, each once.
     ready: VecDeque<Token>,
     /// There may be connections to accept.
     somebody_waits: bool,
-    /// Accepting failed for want of something that only time or a client's end brings.
+    /// Accepting failed because the system lacks something, such as file descriptors. Time, or a
+    /// client that leaves, may bring it back.
     is_exhausted: bool,
     /// Shared by all: a read is over before the next begins.
     buffer: Vec<u8>,
@@ -185,7 +184,7 @@ impl Server {
         }
     }
 
-    /// Accepts those who wait, while there is room.
+    /// Accepts connections that wait, while there is room.
     fn accept(&mut self, poll: &Poll, out: &mut Vec<u8>) -> anyhow::Result<()> {
         while self.somebody_waits && self.clients.len() < self.max_clients {
             match self.listener.accept() {

@@ -1,14 +1,15 @@
 //! A client that sends one datagram.
 //!
-//! `send` returns when the datagram has left this program, and says no more than that. Whether a
-//! machine, a program or nobody received it, the sender is not told. If nobody has the port, the
+//! `send` returns when the datagram has left this program, and says no more than that. The sender
+//! is not told whether a machine or a program has received it. If no program has the port, the
 //! other machine answers with an ICMP message "port unreachable"; but an ordinary UDP socket may
-//! send to the whole world, so Linux would not know which sending the answer is about, and keeps it to
-//! itself.
+//! send to the whole world, so Linux does not know which datagram the answer is about, and does not
+//! report it.
 //!
-//! A *connected* UDP socket sends to one address only, and so hears of it: the next call on it fails
-//! with `ECONNREFUSED`. Connecting sends nothing; it only writes the address into the socket. That
-//! is what `--connect` shows. That no refusal came means little: firewalls like to drop ICMP.
+//! A *connected* UDP socket sends to one address only, and so hears of it: the next call on it
+//! fails with `ECONNREFUSED`. Connecting sends nothing; it only writes the address into the socket.
+//! That is what `--connect` shows. If no refusal comes, that means little: firewalls like to drop
+//! ICMP.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
@@ -47,7 +48,7 @@ pub struct Options {
 ///
 /// If it could not be sent, or was refused.
 pub fn send(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
-    // Nothing tells which of several addresses is the right one: there is no connection to fail.
+    // Of several addresses nobody knows the right one: there is no connection that could fail.
     let to = sockets::resolve(&options.host, options.port)?[0];
     let any: SocketAddr = match to {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
@@ -94,7 +95,7 @@ fn cannot_send(error: io::Error, length: usize, to: SocketAddr) -> anyhow::Error
     }
 }
 
-/// What came back that was no refusal.
+/// An answer that came back and is no refusal.
 enum Answer {
     Datagram,
     Nothing,

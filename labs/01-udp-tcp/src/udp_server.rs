@@ -1,14 +1,14 @@
 //! A server that shows the datagrams it receives.
 //!
-//! It knows nothing of who sends: there is no connection, only an address on each datagram, which
-//! anybody may have written there. So there is nothing to accept and nothing to close, and one
-//! socket hears all the world.
+//! It does not know the sender: there is no connection, only an address on each datagram, and
+//! anybody may have written that address there. So there is nothing to accept and nothing to close,
+//! and one socket hears the whole world.
 //!
 //! A datagram is received whole or cut: what does not fit the buffer is gone, for the next call
 //! returns the *next* datagram. Most programs never notice. This one asks Linux for the true length
 //! (`MSG_TRUNC`, recv(2)) and says how much was lost.
 //!
-//! What it cannot see are the datagrams that never reached it: lost on the way, or dropped because its
+//! It cannot see datagrams that never reached it: they were lost on the way, or dropped because its
 //! receive buffer was full (`ss -lunm` counts the latter, after `d`).
 
 use std::io::{IoSliceMut, Write};
@@ -19,23 +19,19 @@ use anyhow::Context;
 use clap::Args;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use netkit::sockets::{self, ANYWHERE};
+use netkit::sockets;
 use netkit::text::escape_bytes;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, SockaddrStorage, recvmsg};
 
-use crate::cli::PORT;
-use crate::{count, signals};
+use crate::{Listen, count, signals};
 
 /// What `udp-server` takes.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// The own address to listen at; all of them, of IPv4 and IPv6, unless one is named
-    #[arg(long, value_name = "ADDR", default_value = ANYWHERE)]
-    pub bind: String,
-    /// The port to listen at; 0 takes a free one
-    #[arg(long, default_value_t = PORT)]
-    pub port: u16,
+    /// The address and port.
+    #[command(flatten)]
+    pub listen: Listen,
     /// How many bytes of a datagram are received; the rest is lost
     #[arg(long, value_name = "BYTES", default_value_t = 1024,
         value_parser = clap::value_parser!(u32).range(1..=MAX_BUFFER))]
@@ -58,7 +54,7 @@ const SIGNALS: Token = Token(1);
 ///
 /// If the address cannot be bound to, or what arrives cannot be shown.
 pub fn serve(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
-    let socket = sockets::bind_udp(&options.bind, options.port)?;
+    let socket = sockets::bind_udp(&options.listen.bind, options.listen.port)?;
     let mut poll = Poll::new().context("cannot create an event loop")?;
     let mut signals = signals::watch(poll.registry(), SIGNALS).context("cannot watch signals")?;
     let fd = socket.as_raw_fd();
@@ -70,7 +66,8 @@ pub fn serve(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
     let mut served = Served::default();
     let mut drained = true;
     loop {
-        // Readiness is told once; what was not read then must be asked for without waiting.
+        // The system reports readiness once. If not everything was read then, ask again without
+        // waiting.
         let timeout = (!drained).then_some(std::time::Duration::ZERO);
         if let Err(error) = poll.poll(&mut events, timeout)
             && error.kind() != std::io::ErrorKind::Interrupted

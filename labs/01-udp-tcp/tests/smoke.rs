@@ -1,5 +1,5 @@
-//! The program itself, on loopback, against sockets of the test: what `nc` does is done by hand, so that
-//! nothing need be installed.
+//! The program itself, on loopback, against sockets of the test: what `nc` does is done by hand, so
+//! that nothing need be installed.
 
 mod common;
 
@@ -152,7 +152,8 @@ fn what_could_harm_a_terminal_is_escaped() {
 fn a_message_over_the_limit_is_refused_and_the_server_goes_on() {
     let mut server = Server::tcp(&["--max-message", "10"]);
     let mut client = connect(&server);
-    // More than one read, so that bytes lie unread while the server refuses; one good message in the first.
+    // More than one read, so that bytes lie unread while the server refuses; one good message in
+    // the first.
     client.write_all(&[&b"good\n"[..], &[b'x'; 100_000]].concat()).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     assert_ends(client, "OK\nERROR the message is too long\n");
@@ -266,8 +267,8 @@ fn a_flood_of_datagrams_does_not_keep_the_server_from_ending() {
 
 #[test]
 fn a_wrong_udp_port_is_noticed_only_by_a_connected_socket() {
-    // Nobody is given this port meanwhile, and yet nobody listens: a socket that is connected elsewhere
-    // takes nothing from others.
+    // Nobody is given this port meanwhile, and yet nobody listens: a socket that is connected
+    // elsewhere takes nothing from others.
     let holder = UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = holder.local_addr().unwrap().port().to_string();
     holder.connect("127.0.0.1:9").unwrap();

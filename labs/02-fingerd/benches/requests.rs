@@ -1,14 +1,15 @@
-//! Requests per second: this server, with `finger` as a child and with the built-in answer, against Debian's
-//! in.fingerd under an inet daemon.
+//! Requests per second: this server, with `finger` as a child and with the built-in answer, against
+//! Debian's in.fingerd under an inet daemon.
 //!
 //! ```text
 //! cargo bench -p fingerd --bench requests [-- REQUESTS]
 //! ```
 //!
-//! The same login is asked for, one request after the other from one client, over loopback. For each request
-//! inetd forks, looks up the user to become, and starts in.fingerd, which looks up who asks and then starts
-//! finger in its place; this server starts finger, and nothing else. What finger itself costs, started and read
-//! from by this bench, is measured beside. As root all sides become "nobody", as in Debian's inetd.conf.
+//! The same login is asked for, one request after the other from one client, over loopback. For
+//! each request inetd forks, looks up the user to become, and starts in.fingerd, which looks up who
+//! asks and then starts finger in its place; this server starts finger, and nothing else. What
+//! finger itself costs, started and read from by this bench, is measured beside. As root all sides
+//! become "nobody", as in Debian's inetd.conf.
 //!
 //! Everything is pinned to the same one core, for at any time only one of the programs works. Sides
 //! alternate; the medians are compared.

@@ -1,8 +1,9 @@
 //! What goes to a client: printable ASCII, in lines that end with CRLF.
 //!
-//! RFC 1288 wants both (sections 2.2 and 3.3). The second is not a matter of taste: most of an answer is
-//! what users wrote about themselves, in their `.plan`, and many clients show it to a terminal as it
-//! comes. Here every byte that is not printable ASCII or a tab becomes a question mark.
+//! RFC 1288 wants both (sections 2.2 and 3.3). The second is not a matter of taste: most of an
+//! answer is what users wrote about themselves, in their `.plan`, and many clients show it to a
+//! terminal as it comes. Here every byte that is not printable ASCII or a tab becomes a question
+//! mark.
 
 /// An answer as it grows.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +19,8 @@ impl Answer {
         for &byte in printed {
             match byte {
                 b'\n' => self.bytes.extend_from_slice(b"\r\n"),
-                // Those before LF come back with it; any others could overwrite a line on a terminal.
+                // Those before LF come back with it; any others could overwrite a line on a
+                // terminal.
                 b'\r' => {}
                 b'\t' | b' '..=b'~' => self.bytes.push(byte),
                 _ => self.bytes.push(b'?'),

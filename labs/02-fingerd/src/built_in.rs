@@ -2,9 +2,9 @@
 //! system is configured to ask) and the login records, with the fields and words of BSD's.
 //!
 //! What users have put into their homes (`.plan`, `.project`) is opened with care, for the server
-//! may be able to read more than the client should see: no link is followed, the file must belong to
-//! that very user and be readable by everybody, a pipe is not waited for, and only its beginning is
-//! shown.
+//! may be able to read more than the client should see: no link is followed, the file must belong
+//! to that very user and be readable by everybody, a pipe is not waited for, and only its beginning
+//! is shown.
 
 use std::fmt::Write;
 use std::fs::{self, OpenOptions};
@@ -23,13 +23,13 @@ use crate::records::{self, Session};
 /// How much of a `.plan` is shown, in bytes.
 const MAX_PLAN: u64 = 16 << 10;
 
-/// Idle for less is not idle.
+/// A user who has been idle for less counts as not idle.
 const IDLE: Duration = Duration::from_secs(60);
 
 /// Half a year: times further away are shown with their year and without their hour.
 const RECENT: i64 = 182 * 86_400;
 
-/// Where what is told comes from.
+/// The files and folders that the answer is made from.
 #[derive(Clone, Debug)]
 pub(crate) struct Sources {
     pub(crate) utmp: PathBuf,
@@ -58,7 +58,7 @@ impl Sources {
             (None, false) => self.list(),
             (None, true) => self.everybody(),
         };
-        // Whoever asks from afar is not told more of our troubles.
+        // A client far away is not told more of our troubles.
         result.unwrap_or_else(|_| "fingerd: the login records cannot be read\n".to_owned())
     }
 
@@ -72,7 +72,7 @@ impl Sources {
         Ok(self.describe(&user, &sessions))
     }
 
-    /// Who is logged in, each at length.
+    /// The users who are logged in, each at length.
     fn everybody(&self) -> io::Result<String> {
         let sessions = records::sessions(&self.utmp)?;
         let mut logins: Vec<_> = sessions.iter().map(|session| session.login.as_str()).collect();
@@ -83,7 +83,7 @@ impl Sources {
         Ok(if texts.is_empty() { NOBODY.to_owned() } else { texts.join("\n") })
     }
 
-    /// Who is logged in, one a line.
+    /// The users who are logged in, one a line.
     fn list(&self) -> io::Result<String> {
         let mut sessions = records::sessions(&self.utmp)?;
         if sessions.is_empty() {
@@ -152,7 +152,7 @@ impl Sources {
 
     /// How long nothing was typed at a terminal.
     fn idle(&self, session: &Session) -> Option<Duration> {
-        // What stands in the record is a name below the folder, or nothing that is looked at.
+        // The record must hold a name below the folder; nothing else is looked at.
         let is_plain = session.line.split('/').all(|part| !part.is_empty() && part != "..");
         let about = fs::metadata(self.dev.join(&session.line)).ok().filter(|_| is_plain)?;
         let idle = SystemTime::now().duration_since(about.accessed().ok()?).ok()?;
@@ -162,7 +162,7 @@ impl Sources {
 
 const NOBODY: &str = "No one logged on.\n";
 
-/// What a user's entry says beside the name: fields separated by commas.
+/// The comment field of a user's entry: parts separated by commas, the name first.
 #[derive(Debug, Default)]
 struct About {
     name: String,

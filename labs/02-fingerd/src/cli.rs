@@ -7,9 +7,6 @@ use clap::{Parser, Subcommand};
 
 use crate::{client, server};
 
-/// The port of both roles unless another is named. The protocol's own, 79, is for root.
-pub const PORT: u16 = 7979;
-
 /// The exit status of what could not be done.
 const COULD_NOT: u8 = 2;
 

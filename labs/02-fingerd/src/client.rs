@@ -1,12 +1,12 @@
 //! The client: sends a query, and prints what comes until the server closes.
 //!
-//! That is how a client knows that it has the whole answer: the server closes. There is no length in
-//! front and no mark at the end, so an answer that was cut off by a crash of the server's machine looks,
-//! if its last packet arrived, like a whole one. (A server *process* that dies may send a reset, and
-//! then the client says so.)
+//! The server closes when the answer is complete; that is how a client knows that it has all of it.
+//! There is no length in front and no mark at the end. So an answer that was cut off, by a server
+//! that died, can look like a whole one. (The system of a server *process* that dies may send a
+//! reset, and then the client says so.)
 //!
-//! What comes is from a stranger, and much of it was written by others still. Only text reaches the
-//! terminal: control characters but the end of a line and the tab are escaped.
+//! The answer is from a stranger, and much of it was written by other people. Only text reaches the
+//! terminal: all control characters but the end of a line and the tab are escaped.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use clap::Args;
 use netkit::sockets;
 use netkit::text::one_line;
 
-use crate::cli::PORT;
+use crate::PORT;
 
 /// What `query` takes.
 #[derive(Args, Clone, Debug)]
@@ -59,7 +59,7 @@ pub fn query(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
     let verbose = if options.verbose { "/W " } else { "" };
-    // In one write: a server may take what comes first for all.
+    // In one write: a server may think that the first bytes are the whole query.
     let query = format!("{verbose}{login}\r\n");
     stream.write_all(query.as_bytes()).with_context(|| format!("cannot ask {server}"))?;
     let mut answer = BufReader::new(stream);

@@ -1,9 +1,9 @@
 //! The system's `finger`, run for one query.
 //!
 //! There is no shell: the program is started by its whole path with its arguments one by one, the
-//! login last and behind `--`, so that it could not be taken for an option even if it looked like one.
-//! The environment holds a `PATH` and a language and nothing of ours. Standard output and standard
-//! error are one pipe, for `finger` complains of unknown users on the latter.
+//! login last and behind `--`, so that it could not be taken for an option even if it looked like
+//! one. The environment holds a `PATH` and a language and nothing of ours. Standard output and
+//! standard error are one pipe, for `finger` complains of unknown users on the latter.
 //!
 //! The child leads a process group of its own, so that what it starts can be ended with it.
 
@@ -70,14 +70,14 @@ impl Finger {
         if !self.is_buried {
             // Its number is its own until it is buried, and so is that of its group.
             let group = Pid::from_raw(self.child.id().cast_signed());
-            // That there is nobody left to kill is fine.
+            // It is no failure if nobody is left to kill.
             let _ = killpg(group, Signal::SIGKILL);
         }
     }
 
     /// Whether it has ended; if so, it is buried.
     pub(crate) fn has_ended(&mut self) -> bool {
-        // It can only be waited for in vain if it was buried before.
+        // Waiting for it fails only if it was buried before.
         self.is_buried = self.is_buried || !matches!(self.child.try_wait(), Ok(None));
         self.is_buried
     }

@@ -1,8 +1,9 @@
 //! What a client and a child may take. Everything has a limit, and each is an option.
 //!
 //! Together they bound what the server can be made to use: at most `connections` answers of
-//! `max-answer` bytes in memory (twice that if it is all ends of lines), `children` processes, and for
-//! each of these a time after which it is over. Whoever meets a limit gets a line that says which.
+//! `max-answer` bytes in memory (twice that if it is all ends of lines), `children` processes, and
+//! for each of these a time after which it is over. A client that meets a limit gets a line that
+//! says which.
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@
 //! 2026-11-22T14:31:07.104233Z 127.0.0.1:40312 "alice" answered, 162 bytes, 2.1 ms
 //! ```
 //!
-//! What was asked is escaped and cut, so that nobody can forge a line, or fill the disk faster than by
+//! The query is escaped and cut, so that nobody can forge a line, or fill the disk faster than by
 //! one line a request.
 
 use std::fs::{File, OpenOptions};
@@ -69,8 +69,8 @@ pub(crate) fn open_own(
         _ => FileError::System { path: path.to_owned(), option, error },
     };
     options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY).mode(mode);
-    // First without creating it: in a sticky folder the system refuses to "create" a file that is there
-    // and belongs to another user, even to root (fs.protected_regular).
+    // First without creating it: in a sticky folder the system refuses to "create" a file that is
+    // there and belongs to another user, even to root (fs.protected_regular).
     let file = match options.open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             options.clone().create_new(true).open(path)

@@ -1,9 +1,9 @@
 //! The file with the server's process number, and the lock on it.
 //!
-//! A number in a file proves nothing: the process may be gone, and the number given to another. So the
-//! file is *locked* (flock(2)) while the server lives, and the kernel lets go of the lock however the
-//! server ends. Who gets the lock is the server, whatever an old file says; who does not, reads whose
-//! it is.
+//! A number in a file proves nothing: the process may be gone, and the number given to another. So
+//! the file is *locked* (flock(2)) while the server lives, and the kernel lets go of the lock
+//! however the server ends. A process that gets the lock becomes the server, whatever an old file
+//! says. A process that does not get it reads the number of the server that has it.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -39,7 +39,7 @@ pub(crate) enum PidFileError {
         pid, path.display(), pid
     )]
     Held { path: PathBuf, pid: String },
-    /// To write a number into it would destroy the log.
+    /// It is the log, which a number would destroy.
     #[error("{} is the log too; name another file with --pid-file, or with --log-file", .0.display())]
     IsLog(PathBuf),
     /// The system refuses.
@@ -48,8 +48,8 @@ pub(crate) enum PidFileError {
 }
 
 impl PidFile {
-    /// Creates the file and locks it. It is given to the user `owner`, who shall be able to remove
-    /// it. It must be another one than `log`, by whatever name.
+    /// Creates the file and locks it. It is given to the user `owner`, so that this user can remove
+    /// it. It must not be the file `log`, under any name.
     pub(crate) fn claim(
         path: &Path,
         owner: Option<u32>,
@@ -72,7 +72,8 @@ impl PidFile {
                 }
                 Err((_, errno)) => return Err(failed(errno.into())),
             };
-            // The server that held it may have removed it meanwhile; then this is a lock on nothing.
+            // The server that held it may have removed it meanwhile; then this is a lock on
+            // nothing.
             let own = file.metadata().map_err(failed)?;
             let is_there = fs::metadata(path).is_ok_and(|found| is_same(&found, &own));
             if is_there {
@@ -104,8 +105,8 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // While it is locked: afterwards it could be another's. Where we may not remove it, for it stands
-        // in a folder of root's, an empty file is what we can leave.
+        // While it is locked: afterwards it could be another's. Where we may not remove it, for it
+        // stands in a folder of root's, an empty file is what we can leave.
         if fs::remove_file(&self.path).is_err() {
             let _ = self.file.set_len(0);
         }

@@ -1,8 +1,9 @@
 //! Giving up root.
 //!
-//! Port 79 is for root, and nothing else here is. So a server that was started as root binds the port,
-//! opens its files, and then becomes another user, for good, before it reads a byte from anybody: what
-//! a client could make it do, it could only do as that user. So do its children.
+//! Port 79 is for root, and nothing else here is. So a server that was started as root binds the
+//! port, opens its files, and then becomes another user, for good, before it reads a byte from
+//! anybody. If a client makes it do harm, it can do so only with the rights of that user. The same
+//! holds for its children.
 
 use std::ffi::CString;
 
@@ -11,7 +12,7 @@ use nix::sys::prctl::set_no_new_privs;
 use nix::unistd::{Gid, Uid, User, geteuid, initgroups, setgid, setuid};
 use thiserror::Error;
 
-/// Whom a server becomes that was started as root and not told otherwise.
+/// The user that a server becomes if it was started as root and no other user was named.
 const NOBODY: &str = "nobody";
 
 /// Why a server cannot become that user.
@@ -26,9 +27,9 @@ pub enum UserError {
     /// The system refuses.
     #[error("cannot become {name}: {}", errno.desc())]
     System {
-        /// The user.
+        /// The name of the user to become.
         name: String,
-        /// The reason.
+        /// The error of the system.
         errno: Errno,
     },
     /// It did not last: then it must not go on.
@@ -58,8 +59,8 @@ pub fn user_to_become(name: Option<&str>) -> Result<Option<User>, UserError> {
     }
 }
 
-/// Becomes that user for good. Then, whoever it is, no program that it starts gains rights from being
-/// set-user-id.
+/// Becomes that user for good. From then on no program that it starts gains rights by being
+/// set-user-id, whichever user it is.
 ///
 /// # Errors
 ///

@@ -10,13 +10,13 @@
 //! {C}   ::= <CRLF>
 //! ```
 //!
-//! Taken by its letters, {Q1} would not allow a user without `/W`; but all examples in the RFC do, and
-//! so do all servers. Beyond that this parser accepts what real clients send: a line that ends with LF
-//! alone, `/w`, and spaces around (Debian's `finger -l @host` sends `/W` and a space).
+//! Taken by its letters, {Q1} would not allow a user without `/W`; but all examples in the RFC do,
+//! and so do all servers. Beyond that this parser accepts what real clients send: a line that ends
+//! with LF alone, `/w`, and spaces around (Debian's `finger -l @host` sends `/W` and a space).
 //!
 //! A *login* is a name of the portable alphabet (POSIX, section 3.282) that does not begin with a
-//! hyphen: letters, digits, `.`, `_`, `-`. Nothing that a shell, a path or an option could mean
-//! something by can be said in it, except `.` and `..`, which are refused too.
+//! hyphen: letters, digits, `.`, `_`, `-`. Such a name means nothing to a shell, in a path or as an
+//! option, except `.` and `..`, which are refused too.
 
 use std::fmt;
 
@@ -30,7 +30,7 @@ const MAX_LOGIN: usize = 32;
 pub struct Query {
     /// `/W`: more than usual.
     pub verbose: bool,
-    /// About whom; `None` asks who is logged in.
+    /// The user that the query is about; `None` asks who is logged in.
     pub login: Option<Login>,
 }
 
@@ -44,7 +44,7 @@ pub enum Refused {
     /// It is to be passed on to another machine. The words are those of RFC 1288, section 3.2.1.
     #[error("Finger forwarding service denied")]
     Forwarding,
-    /// Who is logged in is not told here. The words are those of RFC 1288, section 3.2.2.
+    /// This server does not tell who is logged in. The words are those of RFC 1288, section 3.2.2.
     #[error("Finger online user list denied")]
     List,
     /// It is not of the grammar, or names nobody that there could be.
@@ -89,7 +89,7 @@ impl Login {
         }
     }
 
-    /// The name.
+    /// The login as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -101,7 +101,7 @@ impl fmt::Display for Login {
     }
 }
 
-/// Without the spaces around; other white space is no part of the grammar.
+/// The text without spaces around it; other white space is no part of the grammar.
 fn trim(mut line: &[u8]) -> &[u8] {
     while let [b' ', rest @ ..] | [rest @ .., b' '] = line {
         line = rest;

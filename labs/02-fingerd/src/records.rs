@@ -21,9 +21,9 @@ pub(crate) struct Session {
     pub(crate) login: String,
     /// The terminal, below /dev.
     pub(crate) line: String,
-    /// Where from; empty if from here.
+    /// The host that the user came from; empty if it is this one.
     pub(crate) host: String,
-    /// Since when, in seconds since 1970.
+    /// The time of the login, in seconds since 1970.
     pub(crate) since: i64,
 }
 
@@ -38,7 +38,7 @@ const HOST: usize = 256;
 /// A record of `lastlog`: a time of 4 bytes, a terminal, a host.
 const LAST_RECORD: usize = 4 + LINE + HOST;
 
-/// Who is logged in.
+/// The users who are logged in.
 ///
 /// # Errors
 ///

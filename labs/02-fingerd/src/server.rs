@@ -1,7 +1,7 @@
 //! The server: one line in, the answer out, close.
 //!
-//! All connections and the pipes of all children are sources of one event loop. Each connection is a
-//! small state machine with one deadline (`connection`):
+//! All connections and the pipes of all children are sources of one event loop. Each connection is
+//! a small state machine with one deadline (`connection`):
 //!
 //! ```text
 //! accepted ──► asking ──► answering ──► sending ──► closed
@@ -9,13 +9,13 @@
 //!                └─ refused ──┴─ cut off ──┘
 //! ```
 //!
-//! *Draining* comes after a refusal. Closing a connection while there are bytes of the client that
-//! nobody has read makes the system send a reset, and that may reach the client before it has read why
-//! it was refused. So the server closes its side only, drops what still comes, and closes for good when
-//! the client does, or a second later.
+//! *Draining* comes after a refusal. If a connection is closed while bytes of the client are
+//! unread, the system sends a reset, and the reset may reach the client before it has read why it
+//! was refused. So the server closes its side only, drops what still comes, and closes for good
+//! when the client does, or a second later.
 //!
-//! Readiness is edge-triggered: whoever is told that there is something reads until there is nothing
-//! more. Here that is bounded by the limits: of a client a query's length is read, of a child an
+//! Readiness is edge-triggered: after an event the server must read until there is nothing more.
+//! The limits bound that: from a client it reads at most a query's length, from a child an
 //! answer's.
 
 mod connection;
@@ -36,8 +36,8 @@ use netkit::Signal;
 use netkit::sockets::{self, ANYWHERE};
 use signal_hook_mio::v1_0::Signals;
 
+use crate::PORT;
 use crate::built_in::Sources;
-use crate::cli::PORT;
 use crate::finger::Finger;
 use crate::limits::Limits;
 use crate::log_file::Log;
@@ -66,7 +66,8 @@ pub struct Options {
     /// Go on in the background, without a terminal
     #[arg(long)]
     pub daemon: bool,
-    /// The user to become once the port is bound; `nobody` if started as root and not told otherwise
+    /// The user to become once the port is bound; `nobody` if started as root and not told
+    /// otherwise
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
     /// The program that answers; the system's `finger` if it has one
@@ -78,7 +79,7 @@ pub struct Options {
     /// Do not tell who is logged in
     #[arg(long)]
     pub no_list: bool,
-    /// The limits.
+    /// What clients and children may take.
     #[command(flatten)]
     pub limits: Limits,
 }
@@ -102,7 +103,7 @@ const WAKER: Token = Token(2);
 /// A connection has an even token, and the pipe of its child the one after.
 const FIRST_CONNECTION: usize = 4;
 
-/// Who makes the answers.
+/// The program or the threads that make the answers.
 enum Source {
     Program(PathBuf),
     BuiltIn(Workers),
@@ -111,7 +112,7 @@ enum Source {
 /// A server that listens.
 struct Server {
     poll: Poll,
-    listener: TcpListener,
+    listener: Listener,
     signals: Signals,
     source: Source,
     log: Log,
@@ -121,11 +122,15 @@ struct Server {
     next: usize,
     /// When each connection has to have gone on.
     deadlines: BTreeSet<(Instant, Token)>,
-    /// Children whose answers are complete or no longer wanted, and who have not ended.
+    /// Children whose answers are complete or no longer wanted, and that have not ended.
     dying: Vec<Finger>,
-    /// Clients are waiting to be accepted; if that failed, not before this time.
-    accept: Option<Instant>,
     requests: u64,
+}
+
+struct Listener {
+    socket: TcpListener,
+    /// Clients are waiting to be accepted; if that failed, not before this time.
+    accept_at: Option<Instant>,
 }
 
 impl Server {
@@ -151,7 +156,7 @@ impl Server {
         };
         Ok(Server {
             poll,
-            listener,
+            listener: Listener { socket: listener, accept_at: None },
             signals,
             source,
             log,
@@ -161,7 +166,6 @@ impl Server {
             next: FIRST_CONNECTION,
             deadlines: BTreeSet::new(),
             dying: Vec::new(),
-            accept: None,
             requests: 0,
         })
     }
@@ -177,7 +181,7 @@ impl Server {
             }
             for event in &events {
                 match event.token() {
-                    LISTENER => self.accept = Some(Instant::now()),
+                    LISTENER => self.listener.accept_at = Some(Instant::now()),
                     SIGNALS | WAKER => {}
                     Token(n) if n % 2 == 1 => self.on_printed(Token(n - 1)),
                     // An error, or an end in both directions: nobody is there to answer to.
@@ -203,7 +207,7 @@ impl Server {
 
     fn timeout(&self) -> Option<Duration> {
         let first = self.deadlines.first().map(|&(at, _)| at);
-        let next = [first, self.accept].into_iter().flatten().min();
+        let next = [first, self.listener.accept_at].into_iter().flatten().min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
@@ -211,16 +215,16 @@ impl Server {
     // Clients come
 
     fn accept(&mut self) {
-        while self.accept.is_some_and(|at| at <= Instant::now()) {
-            match self.listener.accept() {
+        while self.listener.accept_at.is_some_and(|at| at <= Instant::now()) {
+            match self.listener.socket.accept() {
                 Ok((stream, peer)) => self.admit(stream, sockets::plain(peer)),
                 Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => self.accept = None,
+                    ErrorKind::WouldBlock => self.listener.accept_at = None,
                     ErrorKind::ConnectionAborted | ErrorKind::Interrupted => {}
                     _ => {
                         let why = sockets::reason(&error);
                         self.log.line(&format!("cannot accept clients for a while: {why}"));
-                        self.accept = Some(Instant::now() + PAUSE);
+                        self.listener.accept_at = Some(Instant::now() + PAUSE);
                     }
                 },
             }
@@ -248,8 +252,8 @@ impl Server {
         if present >= most {
             self.refuse(token, "fingerd: too many connections; try again later");
         } else {
-            // What it has sent by now was sent before we watched, and counts as an event all the same;
-            // but most have sent their query, and this saves a turn.
+            // What it has sent by now was sent before we watched, and counts as an event all the
+            // same; but most have sent their query, and this saves a turn.
             self.on_client(token);
         }
     }

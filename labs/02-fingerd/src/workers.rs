@@ -1,8 +1,8 @@
 //! Threads for the built-in answer, which may have to wait for a disk or a network.
 //!
-//! A thread is started when all others are busy, up to a number, and stays. There is no queue: when all are
-//! busy, the server says so. One that hangs in the system cannot be ended; it only counts as busy for
-//! ever.
+//! A thread is started when all others are busy, up to a number, and stays. There is no queue: when
+//! all are busy, the server says so. One that hangs in the system cannot be ended; it only counts
+//! as busy for ever.
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::query::Query;
 /// The threads of a server.
 pub(crate) struct Workers {
     sources: Arc<Sources>,
-    /// Of those that have nothing to do.
+    /// The ways to threads that have nothing to do.
     idle: Vec<Sender<Job>>,
     started: usize,
     max: usize,
@@ -26,7 +26,7 @@ pub(crate) struct Workers {
     waker: Arc<Waker>,
 }
 
-/// What is asked, and by which connection.
+/// A query, and the connection that asks it.
 struct Job {
     asker: Token,
     query: Query,
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_hangs_counts_as_busy_until_it_no_longer_does() {
-        // Login records that are a pipe without a writer: whoever opens them hangs.
+        // Login records that are a pipe without a writer: a thread that opens them hangs.
         let folder = tempfile::tempdir().unwrap();
         let utmp = folder.path().join("utmp");
         mkfifo(&utmp, Mode::S_IRWXU).unwrap();

@@ -1,6 +1,7 @@
-//! The program itself on loopback: every query of the grammar with the exact bytes of its answer, what an
-//! attacker would try, and every limit. The place of `finger` is taken by scripts, so that nothing need be
-//! installed; the real one, Debian's client and Debian's server are met in testbed/tests/sockets.rs.
+//! The program itself on loopback: every query of the grammar with the exact bytes of its answer,
+//! what an attacker would try, and every limit. The place of `finger` is taken by scripts, so that
+//! nothing need be installed; the real one, Debian's client and Debian's server are met in
+//! testbed/tests/sockets.rs.
 
 mod common;
 

@@ -1,24 +1,30 @@
 //! Mail servers and their users as processes: the path of a mail, without sockets and disks.
 //!
 //! **The path.** A user hands a mail to its own server (SUBMIT), which keeps a copy for every other server in
-//! charge of a recipient, forwards it in order (FORWARD) and hands it to its own users (HAND). Each of these
-//! is answered (ACK) when the mail is in stable storage, and repeated until then: see [`courier`](crate::courier).
-//! A user orders what it is handed, by the matrix clock on it: see [`ordering`](crate::ordering).
+//! charge of a recipient, forwards it in order (FORWARD) and hands it to its own users (HAND). Each
+//! of these is answered (ACK) when the mail is in stable storage, and repeated until then: see
+//! [`courier`](crate::courier). A user orders what it is handed, by the matrix clock on it: see
+//! [`ordering`](crate::ordering).
 //!
 //! **Why FIFO is not enough.** Alice writes to Carol and then to Bob, who answers to Carol. Alice's mail to
-//! Carol takes the path A→C, Bob's the path A→B→C. No path overtakes itself, but the second may be faster.
+//! Carol takes the path A→C, Bob's the path A→B→C. No path overtakes itself, but the second may be
+//! faster.
 //!
 //! **Crashes.** A server may crash and come back with what was in stable storage, which is all but its notes on
-//! what was sent lately ([`Mailer::stable`]). What is sent to it meanwhile is lost. Users do not crash.
+//! what was sent lately ([`Mailer::stable`]). What is sent to it meanwhile is lost. Users do not
+//! crash.
 //!
 //! **Cost.** SUBMIT, one FORWARD for each other domain, one HAND for each recipient, and an ACK for each of
 //! these.
+
+mod mistake;
 
 use std::fmt;
 
 use labs::process::{Context, Kind, Process, ProcessId};
 use serde::{Deserialize, Serialize};
 
+pub use self::mistake::Mistake;
 use crate::correspondence::{Correspondence, Planned, home};
 use crate::courier::Courier;
 use crate::ordering::{Envelope, Inbox, Knowledge, Mailed, Order, Stamps};
@@ -36,7 +42,7 @@ pub enum Mailer {
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Server {
     servers: u32,
-    pub(crate) courier: Courier<Mail>,
+    courier: Courier<Mail>,
     /// How many mails it must still take before it has nothing left to do.
     expected: u64,
     is_finished: bool,
@@ -46,9 +52,9 @@ pub struct Server {
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct User {
     home: ProcessId,
-    pub(crate) knowledge: Knowledge<ProcessId>,
-    pub(crate) inbox: Inbox<Mail>,
-    pub(crate) courier: Courier<Mail>,
+    knowledge: Knowledge<ProcessId>,
+    inbox: Inbox<Mail>,
+    courier: Courier<Mail>,
     /// What it has to write, with the mails' numbers.
     plan: Vec<(u32, Planned)>,
     /// How many mails it must still read.
@@ -72,7 +78,8 @@ impl Mailed<ProcessId> for Mail {
 }
 
 /// What processes send to each other. The number counts the mails from the one to the other.
-#[derive(Clone, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Message {
     /// From a user to its server.
     Submit(u64, Mail),
@@ -85,14 +92,18 @@ pub enum Message {
 }
 
 /// What the application may ask.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(
+    Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind,
+)]
 pub enum Request {
     /// The power fails and comes back: what is not in stable storage is gone.
     Restart,
 }
 
 /// What a process tells its application. Mails are named by their numbers.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(
+    Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind,
+)]
 pub enum Indication {
     /// A user wrote a mail.
     Wrote(u32),
@@ -131,14 +142,14 @@ impl Mailer {
         }
     }
 
-    pub(crate) fn courier(&self) -> &Courier<Mail> {
+    fn courier(&self) -> &Courier<Mail> {
         match self {
             Self::Server(server) => &server.courier,
             Self::User(user) => &user.courier,
         }
     }
 
-    pub(crate) fn courier_mut(&mut self) -> &mut Courier<Mail> {
+    fn courier_mut(&mut self) -> &mut Courier<Mail> {
         match self {
             Self::Server(server) => &mut server.courier,
             Self::User(user) => &mut user.courier,
@@ -260,7 +271,8 @@ impl User {
         is_any
     }
 
-    /// Reads what may be read now that this mail is here. Returns whether anything was written on it.
+    /// Reads what may be read now that this mail is here. Returns whether anything was written on
+    /// it.
     fn take(&mut self, ctx: &mut Context<Mailer>, mail: Mail) -> bool {
         let number = mail.number;
         if !self.inbox.arrive(mail, &self.knowledge) {
@@ -319,34 +331,6 @@ impl Process for Mailer {
     fn on_timeout(&mut self, ctx: &mut Context<Self>, Timer::Retry(neighbour): Timer) {
         self.courier_mut().on_silence(neighbour);
         self.send(ctx, neighbour);
-    }
-}
-
-impl Kind for Message {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Submit(..) => "SUBMIT",
-            Self::Forward(..) => "FORWARD",
-            Self::Hand(..) => "HAND",
-            Self::Ack(_) => "ACK",
-        }
-    }
-}
-
-impl Kind for Indication {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Wrote(_) => "Wrote",
-            Self::Arrived(_) => "Arrived",
-            Self::Read(_) => "Read",
-            Self::Finished => "Finished",
-        }
-    }
-}
-
-impl Kind for Request {
-    fn kind(&self) -> &'static str {
-        "Restart"
     }
 }
 

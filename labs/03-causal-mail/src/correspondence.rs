@@ -1,8 +1,8 @@
 //! Who writes to whom, and on reading what: the plan of one run.
 //!
-//! A plan is made before the run, so that everyone knows when it is done, and so that the number of messages
-//! can be predicted. Servers have the first ranks, users the others: user *u* of *s* servers lives with
-//! server *u* mod *s*.
+//! A plan is made before the run, so that everyone knows when it is done, and so that the number of
+//! messages can be predicted. Servers have the first ranks, users the others: user *u* of *s*
+//! servers lives with server *u* mod *s*.
 
 use std::collections::BTreeSet;
 
@@ -31,12 +31,38 @@ pub struct Correspondence {
     pub mails: Vec<Planned>,
 }
 
+/// How a plan is drawn.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Traffic {
+    /// See [`Correspondence::triangle`].
+    Triangle,
+    /// See [`Correspondence::random`].
+    Random {
+        /// How many mails each user writes of its own accord.
+        mails: u32,
+        /// How many answers follow each of these.
+        answers: u32,
+    },
+}
+
+impl Traffic {
+    /// A plan for so many servers and users.
+    pub fn plan(self, servers: u32, users: u32, seed: u64) -> Correspondence {
+        match self {
+            Self::Triangle => Correspondence::triangle(servers, users),
+            Self::Random { mails, answers } => {
+                Correspondence::random(servers, users, mails, answers, seed)
+            }
+        }
+    }
+}
+
 /// How many recipients a random mail has at the most.
 const RECIPIENTS_MAX: u64 = 3;
 
 impl Correspondence {
-    /// The three correspondents: the first user writes to the third and then to the second, who answers to
-    /// the third.
+    /// The three correspondents: the first user writes to the third and then to the second, who
+    /// answers to the third.
     pub fn triangle(servers: u32, users: u32) -> Self {
         let user = |u| ProcessId(servers + u);
         let planned = |from, to, after| Planned { from, to: [to].into(), after };
@@ -48,8 +74,8 @@ impl Correspondence {
         Self { servers, users, mails }
     }
 
-    /// Each user writes so many mails to some others, chosen at random; one of those who read a mail writes
-    /// the next of its chain, which has so many mails after the first.
+    /// Each user writes so many mails to some others, chosen at random; one of those who read a
+    /// mail writes the next of its chain, which has so many mails after the first.
     pub fn random(servers: u32, users: u32, mails: u32, answers: u32, seed: u64) -> Self {
         let mut random = seed;
         let mut below = |n: u64| split_mix(&mut random) % n;

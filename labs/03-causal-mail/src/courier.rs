@@ -1,23 +1,27 @@
-//! Hands mails over to neighbours: each in order, exactly once, however often the network loses or doubles
-//! what is sent, and though the process crashes in between.
+//! Hands mails over to neighbours: each in order, exactly once, however often the network loses or
+//! doubles what is sent, and though the process crashes in between.
 //!
 //! **The idea.** Mails for a neighbour are numbered and kept until it says that it has them. It takes only
-//! the next number, says up to which number it has taken, and forgets what it gets twice. Who hears nothing
-//! for a while sends again from the first that is missing ("go back N"). **What it needs.** Queues and numbers
-//! are in stable storage; a crash loses only the knowledge of what was sent, and so leads to sending again.
+//! the next number, says up to which number it has taken, and forgets what it gets twice. Who hears
+//! nothing for a while sends again from the first that is missing ("go back N"). **What it needs.**
+//! Queues and numbers are in stable storage; a crash loses only the knowledge of what was sent, and
+//! so leads to sending again.
 //! **Cost.** Two messages a mail, if nothing is lost. **Source.** Bartlett, Scantlebury and Wilkinson 1969; the
 //! same as TCP does, but across crashes.
+
+mod mistake;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use labs::process::ProcessId;
 
-/// How many mails may be under way to one neighbour: enough to fill a network's delay, few enough that
-/// sending again is cheap.
+/// How many mails may be under way to one neighbour: enough to fill a network's delay, few enough
+/// that sending again is cheap.
 const WINDOW: u64 = 8;
 
-/// How long an answer may take before all is sent again. Twice as long each time, up to [`RETRY_MAX`].
+/// How long an answer may take before all is sent again. Twice as long each time, up to
+/// [`RETRY_MAX`].
 pub const RETRY: Duration = Duration::from_secs(1);
 
 /// A neighbour that is back is noticed within this time.
@@ -98,7 +102,8 @@ impl<Mail: Clone> Courier<Mail> {
         Some(RETRY.saturating_mul(1 << outgoing.silences.min(16)).min(RETRY_MAX))
     }
 
-    /// A mail came from a neighbour, with its number. Returns whether it is the next, and counts it as taken.
+    /// A mail came from a neighbour, with its number. Returns whether it is the next, and counts it
+    /// as taken.
     pub fn take(&mut self, from: ProcessId, number: u64) -> bool {
         let taken = self.taken.entry(from).or_default();
         let is_next = number == taken.saturating_add(1);
@@ -130,25 +135,5 @@ impl<Mail: Clone> Courier<Mail> {
             (outgoing.sent, outgoing.silences) = (0, 0);
         }
         stable
-    }
-
-    /// Forgets what was to be handed over: a mistake, which the tests make.
-    pub(crate) fn forget_kept(&mut self) {
-        for outgoing in self.outgoing.values_mut() {
-            (outgoing.sent, outgoing.queue) = (0, VecDeque::new());
-        }
-    }
-
-    /// Forgets having taken this mail: a mistake, which the tests make.
-    pub(crate) fn forget_taking(&mut self, from: ProcessId, number: u64) {
-        if number > 0 && self.last_taken(from) >= number {
-            self.taken.insert(from, number - 1);
-        }
-    }
-
-    /// Undoes [`forget_taking`](Self::forget_taking), but for what was taken meanwhile.
-    pub(crate) fn remember_taking(&mut self, from: ProcessId, number: u64) {
-        let taken = self.taken.entry(from).or_default();
-        *taken = number.max(*taken);
     }
 }

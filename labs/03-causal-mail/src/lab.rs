@@ -1,32 +1,38 @@
 //! What lab 03 demands of its algorithm, what it costs, and its options.
 
-use std::collections::BTreeMap;
-use std::io;
-
 use labs::faults::Assumption;
-use labs::lab::{BoxedApplication, Findings, Lab, Place, Prediction, Runs, Silent, Summary, Verb};
-use labs::overlay::{Contact, Overlay};
+use labs::lab::{Findings, Lab, Place, Predictions, Runs, Summary, Tools, Verb, World, exactly};
 use labs::process::ProcessId;
-use labs::trace::Noted;
-use labs::verdict::Spec;
+use labs::trace::Meaning;
+use labs::verdict::Property;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::broken::{Broken, BrokenMailer};
-use crate::causal_mail::{Indication, Mailer, Request};
-use crate::correspondence::Correspondence;
+use crate::causal_mail::{Indication, Mailer, Mistake, Request};
+use crate::correspondence::{Correspondence, Traffic};
 use crate::ordering::{Order, Stamps};
-use crate::study::{self, Plan};
-use crate::tools::Tools;
+use crate::properties::{Addressees, CausalDelivery, MAILS_MAX, NotHeld, ReadOnce};
+use crate::study::{self, ManyRuns};
+use crate::tools;
 
-/// Lab 03.
-#[derive(Debug)]
-pub struct CausalMailLab;
+/// Lab 03: what its options come to.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct CausalMailLab {
+    /// Who writes to whom.
+    plan: Correspondence,
+    order: Order,
+    stamps: Stamps,
+    /// How many times each server loses its power, in `check`.
+    restarts: u32,
+    /// Many runs instead of one.
+    runs: Option<ManyRuns>,
+}
 
 /// The lab's own options.
-#[derive(Clone, Debug, Deserialize, Serialize, clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Options {
-    /// How many servers there are, each in charge of one domain [default: 3; without --users fewer, if --processes is below 6]
+    /// How many servers there are, each in charge of one domain [default: 3; without --users fewer,
+    /// if --processes is below 6]
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=SERVERS_MAX))]
     servers: Option<u32>,
     /// How many users each server has [default: 1; without --servers too, what --processes leaves]
@@ -34,7 +40,7 @@ pub struct Options {
     users: Option<u32>,
     /// Who writes to whom [default: random in `simulate`, triangle elsewhere]
     #[arg(long, value_enum)]
-    traffic: Option<Traffic>,
+    traffic: Option<Way>,
     /// How many mails each user writes of its own accord, in random traffic [default: 2]
     #[arg(long, value_name = "M")]
     mails: Option<u32>,
@@ -56,27 +62,21 @@ pub struct Options {
     /// How many times a server crashes and comes back in each of --runs [default: 5]
     #[arg(long, value_name = "C", requires = "runs")]
     power_cuts: Option<u32>,
-    /// What came of the rest.
-    #[arg(skip)]
-    plan: Correspondence,
 }
 
 /// Who writes to whom.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, clap::ValueEnum)]
-pub enum Traffic {
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum Way {
     /// The first user writes to the third and then to the second, who answers to the third.
     Triangle,
     /// Everyone writes to some, who answer to others.
     Random,
 }
 
-/// How many mails each user writes of its own accord in random traffic, and how many answers follow each,
-/// unless told otherwise: enough for chains that cross each other.
+/// How many mails each user writes of its own accord in random traffic, and how many answers follow
+/// each, unless told otherwise: enough for chains that cross each other.
 const MAILS: u32 = 2;
 const ANSWERS: u32 = 2;
-
-/// The most mails of a plan: what the monitors of causal delivery take.
-const MAILS_MAX: u64 = 16_384;
 
 /// The most servers: with their users they are bounded by the number of processes anyway.
 const SERVERS_MAX: i64 = 1_000;
@@ -94,23 +94,6 @@ const RUNS_MAX: u32 = 100_000;
 const CRASHES: u32 = 5;
 
 impl Options {
-    /// So many servers and users of each, and a plan.
-    pub fn new(plan: Correspondence, order: Order, stamps: Stamps) -> Self {
-        Self {
-            servers: Some(plan.servers),
-            users: Some(plan.users / plan.servers.max(1)),
-            traffic: Some(Traffic::Random),
-            mails: None,
-            answers: None,
-            order,
-            stamps,
-            restarts: 0,
-            runs: None,
-            power_cuts: None,
-            plan,
-        }
-    }
-
     /// How many servers the options mean, and how many users in all; nothing if they do not say.
     fn shape(&self) -> Option<(u32, u32)> {
         if self.servers.is_none() && self.users.is_none() {
@@ -120,32 +103,25 @@ impl Options {
         Some((servers, servers.saturating_mul(self.users.unwrap_or(USERS))))
     }
 
-    fn mails(&self) -> u32 {
-        self.mails.unwrap_or(MAILS)
-    }
-
-    fn answers(&self) -> u32 {
-        self.answers.unwrap_or(ANSWERS)
-    }
-
-    fn check_traffic(&self, users: u32) -> Result<(), String> {
-        if self.traffic == Some(Traffic::Triangle) {
-            return self.check_triangle(users);
+    /// Who writes to whom, among so many users.
+    fn traffic(&self, verb: Verb, users: u32) -> Result<Traffic, String> {
+        let usual = if verb == Verb::Simulate { Way::Random } else { Way::Triangle };
+        if self.traffic.unwrap_or(usual) == Way::Triangle {
+            return self.triangle(users);
         }
-        let of_each = u64::from(self.mails()).saturating_mul(u64::from(self.answers()) + 1);
-        let mails = u64::from(users).saturating_mul(of_each);
-        if !(1..=MAILS_MAX).contains(&mails) {
-            return Err(format!(
-                "--mails, --answers: {mails} mails, and a run has 1 to {MAILS_MAX}"
-            ));
+        let (mails, answers) = (self.mails.unwrap_or(MAILS), self.answers.unwrap_or(ANSWERS));
+        let of_each = u64::from(mails).saturating_mul(u64::from(answers) + 1);
+        let all = u64::from(users).saturating_mul(of_each);
+        if !(1..=u64::from(MAILS_MAX)).contains(&all) {
+            return Err(format!("--mails, --answers: {all} mails, and a run has 1 to {MAILS_MAX}"));
         }
         match users >= 2 {
-            true => Ok(()),
+            true => Ok(Traffic::Random { mails, answers }),
             false => Err("--users: nobody to write to; it takes two".to_owned()),
         }
     }
 
-    fn check_triangle(&self, users: u32) -> Result<(), String> {
+    fn triangle(&self, users: u32) -> Result<Traffic, String> {
         let ignored = [("--mails", self.mails), ("--answers", self.answers)];
         if let Some((option, _)) = ignored.iter().find(|(_, given)| given.is_some()) {
             return Err(format!(
@@ -153,12 +129,13 @@ impl Options {
             ));
         }
         match users >= 3 {
-            true => Ok(()),
+            true => Ok(Traffic::Triangle),
             false => Err("--traffic triangle: it needs three users".to_owned()),
         }
     }
 
-    fn check_runs(&self, verb: Verb) -> Result<(), String> {
+    /// What `--runs` and its companion mean, if it is given.
+    fn runs(&self, verb: Verb, traffic: Traffic) -> Result<Option<ManyRuns>, String> {
         if self.runs.is_some() && verb != Verb::Simulate {
             return Err("--runs: only in `simulate`".to_owned());
         }
@@ -173,47 +150,30 @@ impl Options {
                 "--restarts: only in `check`; `simulate` has --runs and --power-cuts".to_owned()
             );
         }
-        Ok(())
-    }
-
-    fn draw_plan(&mut self, seed: u64) {
-        let (servers, users) = (self.plan.servers, self.plan.users);
-        self.plan = match self.traffic {
-            Some(Traffic::Triangle) => Correspondence::triangle(servers, users),
-            _ => Correspondence::random(servers, users, self.mails(), self.answers(), seed),
-        };
-    }
-
-    /// All processes of the plan.
-    pub fn processes(&self) -> Vec<Mailer> {
-        let all = 0..self.plan.servers + self.plan.users;
-        all.map(|rank| self.mailer(ProcessId(rank))).collect()
-    }
-
-    fn mailer(&self, me: ProcessId) -> Mailer {
-        Mailer::new(me, &self.plan, self.order, self.stamps)
-    }
-
-    /// What is demanded.
-    pub fn specs(&self) -> Vec<Spec> {
-        let [wrote, arrived, read] = ["Wrote", "Arrived", "Read"].map(str::to_owned);
-        let addressees = self.plan.addressees();
-        vec![
-            Spec::CausalDelivery {
-                wrote: wrote.clone(),
-                read: read.clone(),
-                addressees: addressees.clone(),
-            },
-            Spec::NotHeld { wrote, arrived, read: read.clone(), addressees: addressees.clone() },
-            Spec::ReadOnce { read, addressees },
-        ]
+        let crashes = self.power_cuts.unwrap_or(CRASHES);
+        Ok(self.runs.map(|runs| ManyRuns { runs, crashes, traffic }))
     }
 }
 
-/// How many of so many processes are servers, and how many users: as many users as servers at least.
+/// How many of so many processes are servers, and how many users: as many users as servers at
+/// least.
 fn shape_of(processes: u32) -> (u32, u32) {
     let servers = (processes / 2).clamp(1, SERVERS);
     (servers, processes.saturating_sub(servers))
+}
+
+impl CausalMailLab {
+    /// Mail by this plan, read in causal order, with full stamps.
+    pub fn new(plan: Correspondence) -> Self {
+        let (order, stamps) = (Order::Causal, Stamps::Full);
+        Self { plan, order, stamps, restarts: 0, runs: None }
+    }
+
+    /// The same lab with a plan that is drawn from this seed.
+    fn drawn(&self, traffic: Traffic, seed: u64) -> Self {
+        let Correspondence { servers, users, .. } = self.plan;
+        Self { plan: traffic.plan(servers, users, seed), ..*self }
+    }
 }
 
 impl Lab for CausalMailLab {
@@ -223,98 +183,72 @@ impl Lab for CausalMailLab {
     const CHECK_PROCESSES: u32 = 6;
     /// Mails are handed over again until that is acknowledged, and in order.
     const ASSUMES: &'static [Assumption] = &[Assumption::NoCrash];
+    const TOOLS: Tools = Tools::of::<tools::Tools>();
 
-    type Process = Mailer;
-    type BrokenProcess = BrokenMailer;
-    type Broken = Broken;
     type Options = Options;
-    type Findings = Reading;
-    type Tools = Tools;
+    type Process = Mailer;
+    type Mistake = Mistake;
 
-    fn processes(options: &Options, _: Verb) -> Option<u32> {
-        options.shape().map(|(servers, users)| servers.saturating_add(users))
+    fn plan(options: Options, world: &World) -> Result<Self, String> {
+        let shape = options.shape();
+        let meant = shape.map(|(servers, users)| servers.saturating_add(users));
+        let processes = world.processes::<Self>(meant)?;
+        let (servers, users) = shape.unwrap_or_else(|| shape_of(processes));
+        let traffic = options.traffic(world.verb, users)?;
+        Ok(Self {
+            runs: options.runs(world.verb, traffic)?,
+            plan: traffic.plan(servers, users, world.seed),
+            order: options.order,
+            stamps: options.stamps,
+            restarts: options.restarts,
+        })
     }
 
-    fn prepare(options: &mut Options, verb: Verb, processes: u32) -> Result<(), String> {
-        let traffic = if verb == Verb::Simulate { Traffic::Random } else { Traffic::Triangle };
-        options.traffic.get_or_insert(traffic);
-        (options.plan.servers, options.plan.users) =
-            options.shape().unwrap_or_else(|| shape_of(processes));
-        options.check_traffic(options.plan.users)?;
-        options.check_runs(verb)
+    fn processes(&self) -> u32 {
+        self.plan.servers + self.plan.users
     }
 
-    fn draw(options: &mut Options, seed: u64) {
-        options.draw_plan(seed);
+    fn process(&self, place: &Place) -> Mailer {
+        Mailer::new(place.me, &self.plan, self.order, self.stamps)
     }
 
-    fn study(options: &Options) -> Option<Runs> {
-        let plan = Plan { runs: options.runs?, crashes: options.power_cuts.unwrap_or(CRASHES) };
-        let options = options.clone();
-        Some(Box::new(move |seed, network| {
-            let build = |seed| {
-                let mut options = options.clone();
-                options.draw_plan(seed);
-                (options.processes(), options.plan.servers, options.specs())
-            };
-            study::study(plan, seed, network, build, Mailer::stable)
-        }))
-    }
-
-    fn process(options: &Options, place: &Place) -> Mailer {
-        options.mailer(place.me)
-    }
-
-    fn broken(process: Mailer, how: &Broken) -> BrokenMailer {
-        BrokenMailer::new(process, *how)
-    }
-
-    fn properties(options: &Options, _: u32) -> Vec<Spec> {
-        options.specs()
+    fn properties(&self) -> Vec<Property> {
+        let (n, to) = (self.processes(), Addressees::from(self.plan.addressees()));
+        vec![
+            Property::safety("causal delivery", CausalDelivery::new(n, &to)),
+            Property::safety("nothing held without need", NotHeld::new(n, &to)),
+            Property::liveness("every mail read exactly once", ReadOnce::new(n, &to)),
+        ]
     }
 
     /// If nothing is lost, and no answer takes longer than [`RETRY`](crate::courier::RETRY).
-    fn predicted(options: &Options, _: u32) -> BTreeMap<String, Prediction> {
-        let mails = &options.plan.mails;
-        let submits = mails.len();
-        let forwards: usize = mails.iter().map(|mail| options.plan.forwards(mail).len()).sum();
-        let hands: usize = mails.iter().map(|mail| mail.to.len()).sum();
+    fn predicted(&self) -> Predictions {
+        let mails = &self.plan.mails;
+        let submits = mails.len() as u64;
+        let forwards = mails.iter().map(|mail| self.plan.forwards(mail).len() as u64).sum::<u64>();
+        let hands = mails.iter().map(|mail| mail.to.len() as u64).sum::<u64>();
         let acks = submits + forwards + hands;
-        [("SUBMIT", submits), ("FORWARD", forwards), ("HAND", hands), ("ACK", acks)]
-            .map(|(kind, count)| (kind.to_owned(), Prediction::Exactly(count as u64)))
-            .into()
+        exactly([("SUBMIT", submits), ("FORWARD", forwards), ("HAND", hands), ("ACK", acks)])
     }
 
-    /// Nothing is sent again where nothing is lost.
-    fn timeouts(_: &Options) -> u32 {
-        0
+    fn requests(&self, process: ProcessId) -> Vec<Request> {
+        let is_server = self.plan.is_server(process);
+        vec![Request::Restart; if is_server { self.restarts as usize } else { 0 }]
     }
 
-    fn requests(options: &Options, process: ProcessId, _: u32) -> Vec<Request> {
-        match options.plan.is_server(process) {
-            true => vec![Request::Restart; options.restarts as usize],
-            false => Vec::new(),
-        }
+    fn findings(&self) -> Box<dyn Findings<Indication>> {
+        let read = vec![Vec::new(); self.processes() as usize];
+        Box::new(Reading { plan: self.plan.clone(), read })
     }
 
-    fn overlay(_: &Options) -> Overlay {
-        Overlay::Complete
+    fn meaning(&self) -> Meaning {
+        Meaning::default().waits("Arrived", "Read")
     }
 
-    fn application(_: &Options, _: &Place) -> io::Result<BoxedApplication<Self>> {
-        Ok(Box::new(Silent))
-    }
-
-    fn contact(_: &Indication) -> Option<&Contact> {
-        None
-    }
-
-    fn is_finished(indication: &Indication) -> bool {
-        matches!(indication, Indication::Finished)
-    }
-
-    fn findings(options: &Options, processes: u32) -> Reading {
-        Reading { plan: options.plan.clone(), read: vec![Vec::new(); processes as usize] }
+    fn study(&self) -> Option<Runs> {
+        let (lab, runs) = (self.clone(), self.runs?);
+        let lab = move |traffic, seed| lab.drawn(traffic, seed);
+        Some(Box::new(move |seed, network| Ok(study::study(runs, seed, network, &lab))))
     }
 }
 
@@ -322,16 +256,15 @@ impl Lab for CausalMailLab {
 #[derive(Debug)]
 pub struct Reading {
     plan: Correspondence,
-    read: Vec<Vec<u64>>,
+    read: Vec<Vec<u32>>,
 }
 
 /// How many mails of one user are shown: a line.
 const SHOWN_MAX: usize = 12;
 
-impl Findings for Reading {
-    fn on_indication(&mut self, process: ProcessId, indication: &dyn Noted, _: u64) {
-        if indication.kind() == "Read"
-            && let Some(mail) = indication.number()
+impl Findings<Indication> for Reading {
+    fn on_indication(&mut self, process: ProcessId, indication: &Indication, _: u64) {
+        if let Indication::Read(mail) = *indication
             && let Some(read) = self.read.get_mut(process.index())
         {
             read.push(mail);
@@ -364,7 +297,7 @@ impl Findings for Reading {
             false => format!("user of {}", self.plan.home(process)),
         };
         let read = &self.read[process.index()];
-        let mut shown: Vec<_> = read.iter().take(SHOWN_MAX).map(u64::to_string).collect();
+        let mut shown: Vec<_> = read.iter().take(SHOWN_MAX).map(u32::to_string).collect();
         if read.len() > SHOWN_MAX {
             shown.push("...".to_owned());
         }

@@ -1,14 +1,16 @@
-//! Causal order for messages from one to some, by the algorithm of Raynal, Schiper and Toueg (*The causal
-//! ordering abstraction and a simple way to implement it*, Information Processing Letters 39, 1991).
+//! Causal order for messages from one to some, by the algorithm of Raynal, Schiper and Toueg (*The
+//! causal ordering abstraction and a simple way to implement it*, Information Processing Letters
+//! 39, 1991).
 //!
 //! **The idea.** Everyone keeps a matrix: entry (*i*, *j*) counts the mails from *i* to *j* that it knows of. A
-//! mail carries the matrix that its writer had before writing it. A reader *j* looks at its own column: for
-//! each *i*, the stamp says how many mails from *i* to *j* happened before this one. If *j* has read all of
-//! them it may read this one, and otherwise holds it. On reading, it learns what the stamp says, and that
-//! the mail itself was sent.
+//! mail carries the matrix that its writer had before writing it. A reader *j* looks at its own
+//! column: for each *i*, the stamp says how many mails from *i* to *j* happened before this one. If
+//! *j* has read all of them it may read this one, and otherwise holds it. On reading, it learns
+//! what the stamp says, and that the mail itself was sent.
 //!
 //! **Why it is correct.** *Safety:* let *m* to *j* happen before *m'* to *j*. Whoever wrote *m'* knew of *m*,
-//! for every reading on the way from *m* to *m'* brought the count of *m* along; so *m'* waits for *m*.
+//! for every reading on the way from *m* to *m'* brought the count of *m* along; so *m'* waits for
+//! *m*.
 //! *Liveness:* happened-before has no cycle, so among the mails that *j* holds there is a first one, and all
 //! that it waits for arrives.
 //!
@@ -18,10 +20,12 @@
 //! **Cost.** One number for each pair that ever wrote to each other: see [`Stamps`] for what a mail really
 //! carries, and the README for measurements.
 //!
-//! This module is pure: the simulator, the checker and the real client use it as it is, with ranks for names
-//! or with addresses. **Left out:** Kshemkalyani and Singhal (*Necessary and sufficient conditions on
-//! information for causal message ordering*, Distributed Computing 11, 1998) also leave out entries that
-//! other entries imply.
+//! This module is pure: the simulator, the checker and the real client use it as it is, with ranks
+//! for names or with addresses. **Left out:** Kshemkalyani and Singhal (*Necessary and sufficient
+//! conditions on information for causal message ordering*, Distributed Computing 11, 1998) also
+//! leave out entries that other entries imply.
+
+mod mistake;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -74,9 +78,9 @@ pub enum Stamps {
     /// All of it but the zeros.
     #[default]
     Full,
-    /// What has changed since the writer's last mail to the same recipient, after Singhal and Kshemkalyani
-    /// (1992). The rest is not needed: the recipient reads that last mail first, and it said the rest.
-    /// This holds only if everyone reads in FIFO order at least.
+    /// What has changed since the writer's last mail to the same recipient, after Singhal and
+    /// Kshemkalyani (1992). The rest is not needed: the recipient reads that last mail first, and
+    /// it said the rest. This holds only if everyone reads in FIFO order at least.
     Incremental,
 }
 
@@ -99,7 +103,8 @@ impl<Name: Clone + Ord> Envelope<Name> {
     }
 }
 
-/// Which mails of one sender were read: all up to a number, and some beyond where they are not read in order.
+/// Which mails of one sender were read: all up to a number, and some beyond where they are not read
+/// in order.
 #[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Numbers {
     /// All up to this one.
@@ -147,12 +152,10 @@ pub struct Knowledge<Name: Ord> {
     clock: SparseMatrix<Name>,
     read: BTreeMap<Name, Numbers>,
     told: Option<Told<Name>>,
-    /// A mistake: see [`Broken`](crate::broken::Broken).
-    #[serde(skip)]
-    learns_nothing: bool,
 }
 
-/// What incremental stamps need: when each entry changed, and when each recipient was last written to.
+/// What incremental stamps need: when each entry changed, and when each recipient was last written
+/// to.
 #[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(bound(deserialize = "Name: Deserialize<'de> + Ord"))]
 struct Told<Name: Ord> {
@@ -173,7 +176,7 @@ impl<Name: Clone + Ord> Knowledge<Name> {
                 Some(Told { mails: 0, changed: BTreeMap::new(), written_to: BTreeMap::new() })
             }
         };
-        Self { me, clock: SparseMatrix::new(), read: BTreeMap::new(), told, learns_nothing: false }
+        Self { me, clock: SparseMatrix::new(), read: BTreeMap::new(), told }
     }
 
     /// The matrix.
@@ -196,14 +199,12 @@ impl<Name: Clone + Ord> Knowledge<Name> {
         }
         let number = envelope.number(&self.me);
         self.read.entry(envelope.from.clone()).or_default().insert(number);
-        if !self.learns_nothing {
-            self.know(envelope);
-        }
+        self.know(envelope);
         true
     }
 
-    /// That the mail was written, and all that its writer knew: written or read, it is known. To know it
-    /// again changes nothing.
+    /// That the mail was written, and all that its writer knew: written or read, it is known. To
+    /// know it again changes nothing.
     pub fn know(&mut self, envelope: &Envelope<Name>) {
         let Self { clock, told, .. } = self;
         let mut learn = |from: &Name, to: &Name, count| {
@@ -233,7 +234,8 @@ impl<Name: Clone + Ord> Knowledge<Name> {
         read.is_some_and(|read| read.contains(envelope.number(&self.me)))
     }
 
-    /// What must be read before this mail: from whom, from which number to which. Nothing if it may be read.
+    /// What must be read before this mail: from whom, from which number to which. Nothing if it may
+    /// be read.
     pub fn missing(&self, envelope: &Envelope<Name>, order: Order) -> Vec<(Name, u64, u64)> {
         let counts = |from: &Name| match order {
             Order::None => false,
@@ -268,23 +270,6 @@ impl<Name: Clone + Ord> Knowledge<Name> {
         }
         stamp
     }
-
-    /// From now on learns nothing from what it reads: a mistake, which the tests make.
-    pub(crate) fn learn_nothing(&mut self) {
-        self.learns_nothing = true;
-    }
-
-    /// Forgets that a mail was read: a mistake, which the tests make.
-    pub(crate) fn forget_reading(&mut self, envelope: &Envelope<Name>) {
-        let number = envelope.number(&self.me);
-        if let Some(read) = self.read.get_mut(&envelope.from) {
-            read.beyond.remove(&number);
-            if number <= read.up_to {
-                read.beyond.extend(number + 1..=read.up_to);
-                read.up_to = number - 1;
-            }
-        }
-    }
 }
 
 /// A mail, whatever it says.
@@ -305,11 +290,6 @@ impl<Mail> Inbox<Mail> {
     /// An empty one.
     pub fn new(order: Order) -> Self {
         Self { order, waiting: Vec::new() }
-    }
-
-    /// In which order mails are read from now on.
-    pub fn set_order(&mut self, order: Order) {
-        self.order = order;
     }
 
     /// What has arrived and is not read, in the order of arrival.
@@ -335,8 +315,8 @@ impl<Mail> Inbox<Mail> {
         !is_known
     }
 
-    /// The mail to read next, of those that wait for nothing the one that arrived first. It counts as
-    /// read.
+    /// The mail to read next, of those that wait for nothing the one that arrived first. It counts
+    /// as read.
     pub fn next<Name>(&mut self, knowledge: &mut Knowledge<Name>) -> Option<Mail>
     where
         Name: Clone + Ord,

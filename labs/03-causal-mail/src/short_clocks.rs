@@ -1,25 +1,24 @@
 //! Why not a shorter clock? Users who order their mail by a scalar or a vector clock, and fail.
 //!
-//! Here users send to each other without servers, for the clocks alone matter. Two runs look the same to
-//! Carol. In both Alice writes two mails, the second to Bob, who answers it to Carol:
+//! Here users send to each other without servers, for the clocks alone matter. Two runs look the
+//! same to Carol. In both Alice writes two mails, the second to Bob, who answers it to Carol:
 //!
 //! * In the first run Alice's first mail is *to Carol*: Carol must read it before Bob's answer.
 //! * In the second run it is *to Dave*: Carol must read Bob's answer at once, for nothing else will come.
 //!
-//! In both runs Bob's answer bears the same Lamport time, 4, and the same vector, *[2, 1, 0, 0]*: two mails of
-//! Alice, one of Bob. So whatever rule Carol follows, she does the same in both, and is wrong in one. With
-//! a scalar or a vector clock she can only *hurry*, and break the causal order in the first, or *wait*, for
-//! ever in the second. (If Bob waits by the same rule, he never even answers: of Alice's two mails, one is for
-//! him.) The matrix tells the two apart: entry (Alice, Carol) is 1 in the first run and 0
-//! in the second.
+//! In both runs Bob's answer bears the same Lamport time, 4, and the same vector, *[2, 1, 0, 0]*:
+//! two mails of Alice, one of Bob. So whatever rule Carol follows, she does the same in both, and
+//! is wrong in one. With a scalar or a vector clock she can only *hurry*, and break the causal
+//! order in the first, or *wait*, for ever in the second. (If Bob waits by the same rule, he never
+//! even answers: of Alice's two mails, one is for him.) The matrix tells the two apart: entry
+//! (Alice, Carol) is 1 in the first run and 0 in the second.
 //!
-//! For broadcast the vector is enough (Birman, Schiper and Stephenson 1991): there, every mail is for everyone,
-//! and "two mails of Alice" does mean two mails that Carol must have read.
-
-use std::convert::Infallible;
+//! For broadcast the vector is enough (Birman, Schiper and Stephenson 1991): there, every mail is
+//! for everyone, and "two mails of Alice" does mean two mails that Carol must have read.
 
 use labs::clocks::{Lamport, Vector};
-use labs::process::{Context, Kind, Process, ProcessId};
+use labs::process::{Context, Never, Process, ProcessId};
+use serde::{Deserialize, Serialize};
 
 use crate::causal_mail::{Indication, Mail};
 use crate::correspondence::{Correspondence, Planned};
@@ -59,7 +58,8 @@ pub fn two_runs() -> [Correspondence; 2] {
     })
 }
 
-/// Alice writes two mails to Carol, and nothing else happens: for what one sender's mails alone show.
+/// Alice writes two mails to Carol, and nothing else happens: for what one sender's mails alone
+/// show.
 pub fn one_channel() -> Correspondence {
     let mail = Planned { from: ProcessId(0), to: [ProcessId(2)].into(), after: None };
     Correspondence { servers: 0, users: 4, mails: vec![mail.clone(), mail] }
@@ -85,7 +85,7 @@ pub struct ShortClock {
 }
 
 /// A mail with all three clocks.
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub struct Letter {
     lamport: u64,
     /// With this mail counted.
@@ -163,17 +163,13 @@ impl ShortClock {
 }
 
 impl Process for ShortClock {
-    type Request = Infallible;
+    type Request = Never;
     type Indication = Indication;
     type Message = Letter;
-    type Timer = Infallible;
+    type Timer = Never;
 
     fn on_init(&mut self, ctx: &mut Context<Self>) {
         self.write(ctx, None);
-    }
-
-    fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
-        match request {}
     }
 
     fn on_message(&mut self, ctx: &mut Context<Self>, _: ProcessId, letter: Letter) {
@@ -195,14 +191,11 @@ impl Process for ShortClock {
             self.read(ctx, &letter);
         }
     }
-
-    fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
-        match timer {}
-    }
 }
 
-impl Kind for Letter {
-    fn kind(&self) -> &'static str {
+/// Its kind.
+impl From<&Letter> for &'static str {
+    fn from(_: &Letter) -> Self {
         "LETTER"
     }
 }

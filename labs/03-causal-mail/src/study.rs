@@ -1,33 +1,41 @@
 //! Many simulated runs with servers that crash and come back.
 //!
-//! A crash takes all that a server has not in stable storage, and what is sent to it until it is back. It
-//! comes at a random moment; another follows, of any server, until there were as many as asked for.
+//! A crash takes all that a server has not in stable storage, and what is sent to it until it is
+//! back. It comes at a random moment; another follows, of any server, until there were as many as
+//! asked for.
 //!
-//! A run over a network that loses too much does not come to rest: it is cut short after [`EVENTS_MAX`]
-//! events. What it did until then is judged; whether all mails would have been read, nobody can say.
+//! A run over a network that loses too much does not come to rest: it is cut short after
+//! [`EVENTS_MAX`] events. What it did until then is judged; whether all mails would have been read,
+//! nobody can say.
 
-use std::io;
 use std::time::Duration;
 
 use labs::faults;
-use labs::lab::Study;
+use labs::lab::{Lab, Place, Study};
+use labs::mutant::Mutant;
 use labs::process::{Process, ProcessId, split_mix};
+use labs::record::Recorder;
 use labs::simulate::{Limits, Network, Simulation};
-use labs::trace::Recorder;
-use labs::verdict::{Judge, Spec, Verdict};
+use labs::verdict::{Judge, Judgement, Verdict};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// How many servers crash in each run, and how many runs there are.
-#[derive(Clone, Copy, Debug)]
-pub struct Plan {
+use crate::causal_mail::Mailer;
+use crate::correspondence::Traffic;
+
+/// How many runs there are, and how often a server crashes in each.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct ManyRuns {
     /// How many runs.
     pub runs: u32,
     /// How many crashes in each.
     pub crashes: u32,
+    /// How the plan of each is drawn.
+    pub traffic: Traffic,
 }
 
-/// The longest time between two crashes, and the longest time that a server is down: some ten times what a
-/// mail is under way, so that crashes strike in all phases.
+/// The longest time between two crashes, and the longest time that a server is down: some ten times
+/// what a mail is under way, so that crashes strike in all phases.
 const PAUSE_MAX_US: u64 = 40_000;
 
 /// After so many events a run is taken for one without end: some ten times what a large one has.
@@ -44,22 +52,24 @@ pub struct World {
     pub crashes: u32,
 }
 
-/// One run of all these processes, the first `servers` of which crash. `stable` is what a crash leaves. A run
-/// that has not come to rest after [`EVENTS_MAX`] events ends there, and is judged as one that was cut short.
+/// One run of all processes of a lab, with a mistake or without, of which servers crash. A run that
+/// has not come to rest after [`EVENTS_MAX`] events ends there, and is judged as one that was cut
+/// short.
 ///
 /// # Panics
 ///
-/// If the world is impossible, or there are no servers.
-pub fn run_in<P: Process>(
+/// If the world is impossible.
+pub fn run_in<L: Lab<Process = Mailer>>(
     world: &World,
     seed: u64,
-    all: Vec<P>,
-    servers: u32,
-    specs: &[Spec],
-    stable: impl Fn(&P) -> P,
+    lab: &L,
+    mistake: Option<L::Mistake>,
 ) -> (Vec<Verdict>, Judge) {
-    let processes = all.len() as u32;
-    let recorder = Recorder::new(processes, Judge::new(specs, processes));
+    let n = lab.processes();
+    let recorder = Recorder::new(n, Judge::new(&lab.properties(), n));
+    let all: Vec<_> = (0..n).map(|rank| lab.process(&Place::simulated(rank, n))).collect();
+    let servers = all.iter().filter(|mailer| matches!(mailer, Mailer::Server(_))).count() as u64;
+    let all = all.into_iter().map(|mailer| Mutant::new(mailer, mistake.clone())).collect();
     let simulation = Simulation::new(seed, world.network.clone(), all, recorder)
         .and_then(|simulation| simulation.with_faults(&world.faults, seed));
     let mut simulation = simulation.expect("the world is possible");
@@ -68,14 +78,14 @@ pub fn run_in<P: Process>(
     let mut which = seed ^ 0x5e12_7e12_0000;
     let mut moment = Duration::ZERO;
     for _ in 0..world.crashes {
-        let server = ProcessId((split_mix(&mut which) % u64::from(servers)) as u32);
+        let server = ProcessId((split_mix(&mut which) % servers) as u32);
         moment += pause();
         run_until(&mut simulation, moment);
         simulation.crash(server);
         // As it is at the crash: nothing reaches the disk of a machine that is off.
-        let kept = stable(simulation.process(server));
+        let kept = simulation.process(server).process().stable();
         moment += pause();
-        simulation.recover_at(moment, server, kept);
+        simulation.recover_at(moment, server, Mutant::new(kept, mistake.clone()));
         run_until(&mut simulation, moment);
     }
     let ended = simulation.run(Limits { events: EVENTS_MAX, ..Limits::default() });
@@ -87,45 +97,39 @@ fn run_until<P: Process>(simulation: &mut Simulation<P, Recorder>, time: Duratio
     simulation.run(Limits { time, ..Limits::default() });
 }
 
-/// Runs with the seeds from `seed` on, and what they showed together. After the greatest seed comes 0.
-///
-/// # Errors
-///
-/// None; so that it fits where studies are made.
-pub fn study<P: Process>(
-    plan: Plan,
+/// Runs with the seeds from `seed` on, and what they showed together. After the greatest seed comes
+/// 0. `lab` is the lab with a plan that is drawn from such traffic and such a seed.
+pub fn study<L: Lab<Process = Mailer>>(
+    runs: ManyRuns,
     seed: u64,
     network: &Network,
-    build: impl Fn(u64) -> (Vec<P>, u32, Vec<Spec>),
-    stable: impl Fn(&P) -> P + Copy,
-) -> io::Result<Study> {
-    let world =
-        World { network: network.clone(), faults: faults::Plan::default(), crashes: plan.crashes };
+    lab: impl Fn(Traffic, u64) -> L,
+) -> Study {
+    let ManyRuns { runs, crashes, traffic } = runs;
     let mut processes = 0;
+    let world = World { network: network.clone(), faults: faults::Plan::default(), crashes };
     let mut tallies: Vec<Tally> = Vec::new();
     let mut messages = 0;
-    for seed in (0..u64::from(plan.runs)).map(|run| seed.wrapping_add(run)) {
-        let (all, servers, specs) = build(seed);
-        processes = all.len() as u32;
-        let (verdicts, judge) = run_in(&world, seed, all, servers, &specs, stable);
+    for seed in (0..u64::from(runs)).map(|run| seed.wrapping_add(run)) {
+        let lab = lab(traffic, seed);
+        processes = lab.processes();
+        let (verdicts, judge) = run_in(&world, seed, &lab, None);
         messages += judge.messages().values().sum::<u64>();
         if tallies.is_empty() {
             tallies = verdicts.iter().map(Tally::new).collect();
         }
         for (tally, verdict) in tallies.iter_mut().zip(verdicts) {
-            tally.add(seed, verdict);
+            tally.add(seed, &verdict);
         }
     }
-    let runs = plan.runs;
-    Ok(Study {
+    Study {
         processes,
         lines: vec![format!(
-            "{runs} runs, {} crashes of servers in each, {messages} messages in all",
-            plan.crashes
+            "{runs} runs, {crashes} crashes of servers in each, {messages} messages in all"
         )],
-        result: json!({ "runs": runs, "crashes": plan.crashes, "messages": messages }),
+        result: json!({ "runs": runs, "crashes": crashes, "messages": messages }),
         verdicts: tallies.into_iter().map(|tally| tally.verdict(runs)).collect(),
-    })
+    }
 }
 
 /// What many runs showed of one property.
@@ -161,24 +165,27 @@ impl Tally {
         }
     }
 
-    fn add(&mut self, seed: u64, verdict: Verdict) {
-        match verdict.holds {
+    fn add(&mut self, seed: u64, verdict: &Verdict) {
+        match verdict.holds() {
             Some(true) => {}
-            Some(false) => self.violated.add(seed, &verdict.detail),
-            None => self.not_judged.add(seed, &verdict.detail),
+            Some(false) => self.violated.add(seed, verdict.detail()),
+            None => self.not_judged.add(seed, verdict.detail()),
         }
     }
 
     /// One violation is enough; short of that, all runs must have been judged.
     fn verdict(self, runs: u32) -> Verdict {
         let Self { property, violated, not_judged } = self;
-        let (holds, detail) = match (violated.runs, not_judged.runs) {
-            (0, 0) => (Some(true), format!("in each of {runs} runs")),
-            (0, some) => {
-                (None, format!("not judged in {some} of {runs} runs; {}", not_judged.first))
+        let judgement = match (violated.runs, not_judged.runs) {
+            (0, 0) => Judgement::Holds(format!("in each of {runs} runs")),
+            (0, some) => Judgement::Unknown(format!(
+                "not judged in {some} of {runs} runs; {}",
+                not_judged.first
+            )),
+            (some, _) => {
+                Judgement::violated(format!("in {some} of {runs} runs; {}", violated.first))
             }
-            (some, _) => (Some(false), format!("in {some} of {runs} runs; {}", violated.first)),
         };
-        Verdict { holds, detail, witnesses: Vec::new(), ..property }
+        Verdict { judgement, ..property }
     }
 }

@@ -31,7 +31,7 @@ pub enum Tools {
     },
 }
 
-impl labs::cli::Tool for Tools {
+impl labs::lab::Tool for Tools {
     fn run(self) -> anyhow::Result<u8> {
         init_log();
         match self {

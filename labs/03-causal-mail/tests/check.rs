@@ -2,21 +2,21 @@
 
 mod common;
 
-use causal_mail::causal_mail::{Mailer, Request};
+use causal_mail::causal_mail::Request;
 use causal_mail::correspondence::{Correspondence, Planned};
-use causal_mail::lab::Options;
-use causal_mail::ordering::{Order, Stamps};
+use causal_mail::lab::CausalMailLab;
 use causal_mail::short_clocks::{RULES, Rule, ShortClock, one_channel, two_runs};
 use common::{CAUSAL, NOT_HELD, triangle};
 use labs::check::{Channels, Options as Search, Outcome, check};
+use labs::lab::Lab;
 use labs::process::{Process, ProcessId};
+use labs::testing::{ProcessOf, System};
 
-fn searched(options: &Options, restarts: [usize; 3], search: &Search) -> Outcome<Mailer> {
-    let mut requests = vec![Vec::new(); 6];
-    for (requests, restarts) in requests.iter_mut().zip(restarts) {
-        *requests = vec![Request::Restart; restarts];
-    }
-    check(options.processes(), requests, &options.specs(), search, |_| ())
+/// All orders, with a power cut of the first server.
+fn cut(system: &System<CausalMailLab>, search: &Search) -> Outcome<ProcessOf<CausalMailLab>> {
+    let mut requests = system.requests();
+    requests[0].push(Request::Restart);
+    check(system.processes(), requests, &system.properties, search, |_| ())
 }
 
 fn reliable() -> Search {
@@ -30,19 +30,19 @@ fn assert_holds<P: Process>(outcome: &Outcome<P>) {
 /// Both kinds of stamps have the same behaviour, and all states are pinned.
 #[test]
 fn every_order_holds() {
-    for stamps in [Stamps::Full, Stamps::Incremental] {
-        let outcome = searched(&triangle(Order::Causal, stamps), [0; 3], &reliable());
+    for stamps in ["full", "incremental"] {
+        let outcome = triangle(&format!("--stamps {stamps}")).check(&reliable());
         assert_holds(&outcome);
         assert_eq!(outcome.states, 894);
     }
 }
 
-/// Without the clock eight deliveries are enough to read the answer first, and FIFO order does not help.
+/// Without the clock eight deliveries are enough to read the answer first, and FIFO order does not
+/// help.
 #[test]
 fn without_the_clock_an_answer_overtakes() {
-    for order in [Order::None, Order::Fifo] {
-        let outcome = searched(&triangle(order, Stamps::Full), [0; 3], &reliable());
-        let counterexample = outcome.counterexample.unwrap();
+    for order in ["none", "fifo"] {
+        let counterexample = triangle(&format!("--order {order}")).counterexample(&reliable());
         assert_eq!(counterexample.property, CAUSAL);
         assert_eq!(counterexample.steps.len(), 8, "{counterexample}");
     }
@@ -51,45 +51,38 @@ fn without_the_clock_an_answer_overtakes() {
 /// The server that forwards both ways loses its power at any moment.
 #[test]
 fn a_power_cut_at_any_moment_harms_nothing() {
-    let outcome = searched(&triangle(Order::Causal, Stamps::Full), [1, 0, 0], &reliable());
-    assert_holds(&outcome);
+    assert_holds(&cut(&triangle(""), &reliable()));
 }
 
 /// Two users, each with a server: a mail and its answer.
-fn question_and_answer() -> Options {
+fn question_and_answer() -> System<CausalMailLab> {
     let planned =
         |from, to, after| Planned { from: ProcessId(from), to: [ProcessId(to)].into(), after };
     let mails = vec![planned(2, 3, None), planned(3, 2, Some(0))];
-    let plan = Correspondence { servers: 2, users: 2, mails };
-    Options::new(plan, Order::Causal, Stamps::Full)
+    System::new(CausalMailLab::new(Correspondence { servers: 2, users: 2, mails }))
 }
 
-/// Any one message is lost, whenever that may be. Where the time-outs are used up and a timer still runs, nothing
-/// is decided; nothing is broken either.
+/// Any one message is lost, whenever that may be. Where the time-outs are used up and a timer still
+/// runs, nothing is decided; nothing is broken either.
 #[test]
 fn one_lost_message_harms_nothing() {
-    let options = question_and_answer();
     let search = Search { losses: 1, timeouts: 1, ..Search::default() };
-    let requests = vec![Vec::new(); 4];
-    let outcome = check(options.processes(), requests, &options.specs(), &search, |_| ());
-    let holds: Vec<_> = outcome.verdicts.iter().map(|verdict| verdict.holds).collect();
+    let outcome = question_and_answer().check(&search);
+    let holds: Vec<_> = outcome.verdicts.iter().map(|verdict| verdict.holds()).collect();
     assert_eq!(holds, [Some(true), Some(true), None], "{:?}", outcome.verdicts);
-    assert!(outcome.verdicts[2].detail.starts_with("not decided at"), "{:?}", outcome.verdicts);
+    assert!(outcome.verdicts[2].detail().starts_with("not decided at"), "{:?}", outcome.verdicts);
 }
 
 /// Any one message is doubled, and the first server loses its power.
 #[test]
 fn one_doubled_message_and_a_power_cut_harm_nothing() {
-    let options = question_and_answer();
     let search = Search { duplicates: 1, timeouts: 0, ..Search::default() };
-    let requests = vec![vec![Request::Restart], Vec::new(), Vec::new(), Vec::new()];
-    let outcome = check(options.processes(), requests, &options.specs(), &search, |_| ());
-    assert_holds(&outcome);
+    assert_holds(&cut(&question_and_answer(), &search));
 }
 
 fn short(plan: &Correspondence, rule: Rule, channels: Channels) -> (Option<bool>, Option<String>) {
     let all = (0..4).map(|rank| ShortClock::new(ProcessId(rank), plan, rule)).collect();
-    let demanded = Options::new(plan.clone(), Order::Causal, Stamps::Full).specs();
+    let demanded = CausalMailLab::new(plan.clone()).properties();
     let search = Search { channels, timeouts: 0, ..Search::default() };
     let outcome = check(all, vec![Vec::new(); 4], &demanded, &search, |_| ());
     (outcome.holds(), outcome.counterexample.map(|found| found.property))

@@ -1,5 +1,5 @@
-//! Servers are killed with -9 at random moments under load, and started again: every acknowledged mail is read
-//! exactly once, in causal order.
+//! Servers are killed with -9 at random moments under load, and started again: every acknowledged
+//! mail is read exactly once, in causal order.
 //!
 //! 20 times, which takes seconds; as often as `CAUSAL_MAIL_KILLS` says.
 
@@ -11,12 +11,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use causal_mail::causal_mail::Indication;
 use causal_mail::ordering::Order;
 use causal_mail::post::session::{Options, Session};
+use causal_mail::properties::{Addressees, CausalDelivery, ReadOnce};
 use common::post::{Post, address};
 use labs::process::{ProcessId, split_mix};
-use labs::trace::{Happening, Note};
-use labs::verdict::{End, Judge, Spec};
+use labs::trace::Happening;
+use labs::verdict::{End, Judge, Property, Witness};
 
 const SERVERS: usize = 3;
 
@@ -63,14 +65,13 @@ struct Users {
 }
 
 impl Users {
-    fn note(&self, user: usize, kind: &str, mail: u32) {
-        let note = Note { kind: kind.to_owned(), text: format!("{kind}({mail})") };
-        let process = ProcessId(user as u32);
-        self.judge.lock().unwrap().on_event(process, Happening::Indication(&note), 0);
+    fn note(&self, user: usize, indication: Indication) {
+        let at = Witness { process: ProcessId(user as u32), n: 0 };
+        self.judge.lock().unwrap().on_event(at, Happening::Indication(&indication));
     }
 
-    /// Writes and reads until it is over and all is read. Now and then opens the box anew, and forgets
-    /// all that the server does not know.
+    /// Writes and reads until it is over and all is read. Now and then opens the box anew, and
+    /// forgets all that the server does not know.
     fn live(&self, user: usize, options: Options) {
         let all = SERVERS * USERS.len();
         let mut mine = (0..MAILS_MAX).filter(|&mail| writer(mail) == user).peekable();
@@ -91,7 +92,7 @@ impl Users {
             if !is_over && let Some(mail) = mine.next_if(|&mail| mail < allowed) {
                 let to = recipients(mail, user);
                 self.due.fetch_add(to.len() as u32, Ordering::SeqCst);
-                self.note(user, "Wrote", mail);
+                self.note(user, Indication::Wrote(mail));
                 let to: Vec<_> = to.into_iter().map(name).collect();
                 session.send(&to, &mail.to_string()).unwrap();
             }
@@ -99,7 +100,7 @@ impl Users {
             while let Some(mail) = session.next_mail() {
                 let number: u32 = mail.body.parse().unwrap();
                 assert!(recipients(number, writer(number)).contains(&user) && user < all);
-                self.note(user, "Read", number);
+                self.note(user, Indication::Read(number));
                 session.confirm(&mail).unwrap();
                 self.read.fetch_add(1, Ordering::SeqCst);
             }
@@ -128,13 +129,12 @@ fn every_acknowledged_mail_is_read_once_and_in_causal_order() {
     let addressees = (0..MAILS_MAX).map(|mail| {
         recipients(mail, writer(mail)).into_iter().map(|user| ProcessId(user as u32)).collect()
     });
-    let addressees: Vec<Vec<_>> = addressees.collect();
-    let [wrote, read] = ["Wrote", "Read"].map(str::to_owned);
-    let demanded = [
-        Spec::CausalDelivery { wrote, read: read.clone(), addressees: addressees.clone() },
-        Spec::ReadOnce { read, addressees },
-    ];
+    let addressees = Addressees::from(addressees.collect::<Vec<Vec<_>>>());
     let all = SERVERS * USERS.len();
+    let demanded = [
+        Property::safety("causal delivery", CausalDelivery::new(all as u32, &addressees)),
+        Property::liveness("every mail read once", ReadOnce::new(all as u32, &addressees)),
+    ];
     let users = Users {
         judge: Mutex::new(Judge::new(&demanded, all as u32)),
         due: AtomicU32::new(0),
@@ -167,11 +167,11 @@ fn every_acknowledged_mail_is_read_once_and_in_causal_order() {
     assert!(due > 2 * kills, "{due} readings are no load for {kills} kills");
     // What was never written is not read: the run was cut short for all those, if there are any.
     let verdicts = users.judge.into_inner().unwrap().verdicts(&End::CutShort("over".to_owned()));
-    assert_eq!(verdicts[0].holds, Some(true), "{verdicts:?}");
-    assert_ne!(verdicts[1].holds, Some(false), "twice, or for somebody else: {verdicts:?}");
+    assert_eq!(verdicts[0].holds(), Some(true), "{verdicts:?}");
+    assert_ne!(verdicts[1].holds(), Some(false), "twice, or for somebody else: {verdicts:?}");
     for server in 0..SERVERS {
         let said = post.said(server);
         assert!(!said.contains("ERROR") && !said.contains("damaged"), "{said}");
     }
-    println!("{kills} kills, {due} readings; {}", verdicts[0].detail);
+    println!("{kills} kills, {due} readings; {}", verdicts[0].detail());
 }

@@ -1,40 +1,23 @@
-//! Golden runs, told step by step: `tests/scripts` for the algorithm, `tests/counterexamples` for clocks that
-//! are too short.
+//! Golden runs, told step by step: `tests/scripts` for the algorithm, `tests/counterexamples` for
+//! clocks that are too short.
 
-mod common;
-
-use causal_mail::causal_mail::{Mailer, Request};
-use causal_mail::lab::Options;
-use causal_mail::ordering::{Order, Stamps};
+use causal_mail::causal_mail::Request;
+use causal_mail::lab::CausalMailLab;
 use causal_mail::short_clocks::{RULES, ShortClock, one_channel, two_runs};
-use clap::ValueEnum;
-use common::triangle;
+use labs::lab::Lab;
 use labs::process::ProcessId;
 use labs::script::run_dir;
+use labs::testing::run_scripts;
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
 #[test]
 fn scripts() {
-    let requests = [Request::Restart];
-    run_dir::<Mailer>(format!("{HERE}/tests/scripts"), &requests, |opening| {
-        let argument = |key: &str| opening.arguments.get(key).map_or("", String::as_str);
-        let order = match argument("order") {
-            "" => Order::Causal,
-            other => Order::from_str(other, true)?,
-        };
-        let stamps = match argument("stamps") {
-            "" => Stamps::Full,
-            other => Stamps::from_str(other, true)?,
-        };
-        let options = triangle(order, stamps);
-        Ok((options.processes(), options.specs()))
-    })
-    .unwrap();
+    run_scripts::<CausalMailLab>(&format!("{HERE}/tests/scripts"), "", &[Request::Restart]);
 }
 
-/// Alice is p0, Bob p1, Carol p2, Dave p3. `first=carol` or `first=dave` says for whom Alice's first mail is;
-/// with `first=both` she writes two mails to Carol, and nothing else happens.
+/// Alice is p0, Bob p1, Carol p2, Dave p3. `first=carol` or `first=dave` says for whom Alice's
+/// first mail is; with `first=both` she writes two mails to Carol, and nothing else happens.
 #[test]
 fn clocks_that_are_too_short() {
     run_dir::<ShortClock>(format!("{HERE}/tests/counterexamples"), &[], |opening| {
@@ -49,7 +32,7 @@ fn clocks_that_are_too_short() {
             other => return Err(format!("first={other:?}: carol, dave or both")),
         };
         let all = (0..4).map(|rank| ShortClock::new(ProcessId(rank), &plan, rule)).collect();
-        Ok((all, Options::new(plan, Order::Causal, Stamps::Full).specs()))
+        Ok((all, CausalMailLab::new(plan).properties()))
     })
     .unwrap();
 }

@@ -1,21 +1,16 @@
-//! Many seeds of the right algorithm, with crashes, losses and delays, and what becomes of it without the clock.
+//! Many seeds of the right algorithm, with crashes, losses and delays, and what becomes of it
+//! without the clock.
 
 mod common;
 
 use std::time::Duration;
 
-use causal_mail::causal_mail::Mailer;
-use causal_mail::lab::CausalMailLab;
-use causal_mail::ordering::{Order, Stamps};
 use causal_mail::study::{World, run_in};
 use common::{CAUSAL, all_hold, random, triangle};
-use labs::faults::Plan;
 use labs::lab::{Lab, Prediction};
-use labs::process::{ProcessId, split_mix};
-use labs::simulate::{Chance, Ended, Limits, Network, Simulation};
-use labs::testing::{simulate, violated};
-use labs::trace::Recorder;
-use labs::verdict::{End, Judge};
+use labs::process::split_mix;
+use labs::simulate::{Chance, Ended, Limits, Network};
+use labs::testing::violated;
 
 /// A world with slow ways between some servers, and crashes.
 fn world(seed: u64) -> World {
@@ -30,23 +25,23 @@ fn world(seed: u64) -> World {
     }
 }
 
-/// 10 servers with 10 users each; every seed has its own correspondence, delays, and crashes of servers, which
-/// come back with what their disks kept.
+/// 10 servers with 10 users each; every seed has its own correspondence, delays, and crashes of
+/// servers, which come back with what their disks kept.
 #[test]
 fn a_thousand_seeds_of_ten_servers_with_ten_users_each() {
     let mut held = 0;
     for seed in 0..1_000 {
-        let stamps = if seed % 2 == 0 { Stamps::Full } else { Stamps::Incremental };
-        let options = random(seed, [10, 10, 1, 1], stamps);
-        let (all, specs) = (options.processes(), options.specs());
-        let (verdicts, _) = run_in(&world(seed), seed, all, 10, &specs, Mailer::stable);
+        let stamps = if seed % 2 == 0 { "full" } else { "incremental" };
+        let lab = random(seed, [10, 10, 1, 1], stamps).lab;
+        let (verdicts, _) = run_in(&world(seed), seed, &lab, None);
         assert!(all_hold(&verdicts), "{seed}: {verdicts:?}");
-        held += u32::from(!verdicts[1].detail.contains("nobody held"));
+        held += u32::from(!verdicts[1].detail().contains("nobody held"));
     }
     assert!(held > 200, "in {held} runs something had to wait: that is what they are for");
 }
 
-/// Mails are repeated until they are acknowledged, and taken once, so that no channel need be reliable.
+/// Mails are repeated until they are acknowledged, and taken once, so that no channel need be
+/// reliable.
 #[test]
 fn a_network_that_loses_doubles_and_reorders_is_good_enough() {
     let network = Network {
@@ -57,9 +52,7 @@ fn a_network_that_loses_doubles_and_reorders_is_good_enough() {
         ..Network::default()
     };
     for seed in 0..200 {
-        let options = random(seed, [3, 3, 2, 2], Stamps::Full);
-        let (all, demanded) = (options.processes(), options.specs());
-        let run = simulate(seed, network.clone(), all, &demanded, Limits::default());
+        let run = random(seed, [3, 3, 2, 2], "full").on(network.clone()).simulate(seed);
         assert_eq!(run.ended, Ended::Quiet);
         assert!(all_hold(&run.verdicts), "{seed}: {:?}", run.verdicts);
     }
@@ -68,55 +61,46 @@ fn a_network_that_loses_doubles_and_reorders_is_good_enough() {
 #[test]
 fn the_number_of_messages_is_predicted() {
     for seed in 0..200 {
-        let options = random(seed, [1 + seed as u32 % 5, 2, 2, 2], Stamps::Full);
-        let (all, demanded) = (options.processes(), options.specs());
-        let run = simulate(seed, Network::default(), all, &demanded, Limits::default());
+        let system = random(seed, [1 + seed as u32 % 5, 2, 2, 2], "full");
+        let run = system.simulate(seed);
         assert!(all_hold(&run.verdicts), "{seed}: {:?}", run.verdicts);
-        for (kind, predicted) in CausalMailLab::predicted(&options, 0) {
+        for (kind, predicted) in system.lab.predicted() {
             let measured = run.judge.messages().get(&kind).copied().unwrap_or(0);
             assert_eq!(Prediction::Exactly(measured), predicted, "{kind}, seed {seed}");
         }
     }
 }
 
-/// How many of a hundred seeds break the causal order, where the way from the first server to the third is slow.
-fn anomalies(order: Order) -> usize {
-    let slow: Plan = "delay 0->2 100ms".parse().unwrap();
-    let options = triangle(order, Stamps::Full);
+/// How many of a hundred seeds break the causal order, where the way from the first server to the
+/// third is slow.
+fn anomalies(order: &str) -> usize {
+    let system = triangle(&format!("--order {order}")).suffering("delay 0->2 100ms");
     let broken = |seed: &u64| {
-        let recorder = Recorder::new(6, Judge::new(&options.specs(), 6));
-        let simulation =
-            Simulation::new(*seed, Network::default(), options.processes(), recorder).unwrap();
-        let mut simulation = simulation.with_faults(&slow, *seed).unwrap();
-        assert_eq!(simulation.run(Limits::default()), Ended::Quiet);
-        let verdicts = simulation.into_observer().finish().unwrap().verdicts(&End::Complete);
-        let broken = violated(&verdicts);
-        assert!(broken.is_empty() || broken == [CAUSAL], "{verdicts:?}");
+        let run = system.simulate(*seed);
+        assert_eq!(run.ended, Ended::Quiet);
+        let broken = violated(&run.verdicts);
+        assert!(broken.is_empty() || broken == [CAUSAL], "{:?}", run.verdicts);
         !broken.is_empty()
     };
     (0..100).filter(broken).count()
 }
 
-/// Channels are FIFO, servers forward in order; without the clock it is not enough, and neither with FIFO order.
+/// Channels are FIFO, servers forward in order; without the clock it is not enough, and neither
+/// with FIFO order.
 #[test]
 fn without_the_clock_an_answer_overtakes() {
-    let anomalies = [Order::Causal, Order::None, Order::Fifo].map(anomalies);
+    let anomalies = ["causal", "none", "fifo"].map(anomalies);
     assert_eq!(anomalies, [0, 100, 100]);
 }
 
-/// A server that crashes and does not come back takes its users' mail with it, and nothing else goes wrong.
+/// A server that crashes and does not come back takes its users' mail with it, and nothing else
+/// goes wrong.
 #[test]
 fn a_server_that_stays_down_delays_and_breaks_no_order() {
-    let options = random(3, [4, 3, 2, 2], Stamps::Full);
-    let recorder = Recorder::new(16, Judge::new(&options.specs(), 16));
-    let simulation = Simulation::new(3, Network::default(), options.processes(), recorder);
-    let mut simulation = simulation.unwrap();
-    simulation.crash_at(Duration::from_millis(6), ProcessId(1));
     let limits = Limits { time: Duration::from_secs(600), ..Limits::default() };
-    let ended = simulation.run(limits);
-    assert_eq!(ended, Ended::TimeLimit(limits.time), "the others try for ever");
-    let judge = simulation.into_observer().finish().unwrap();
-    let verdicts = judge.verdicts(&ended.end());
-    let holds: Vec<_> = verdicts.iter().map(|verdict| verdict.holds).collect();
-    assert_eq!(holds, [Some(true), Some(true), None], "{verdicts:?}");
+    let system = random(3, [4, 3, 2, 2], "full").suffering("kill 1 at 6ms").within(limits);
+    let run = system.simulate(3);
+    assert_eq!(run.ended, Ended::TimeLimit(limits.time), "the others try for ever");
+    let holds: Vec<_> = run.verdicts.iter().map(|verdict| verdict.holds()).collect();
+    assert_eq!(holds, [Some(true), Some(true), None], "{:?}", run.verdicts);
 }

@@ -1,10 +1,12 @@
 //! A client: it wants to enter a number of times. See [`crate::mutex`].
 
+mod mistake;
+
 use std::time::Duration;
 
-use labs::process::Context;
+use labs::process::{Context, Process, ProcessId};
 
-use crate::mutex::{COORDINATOR, Indication, Message, Mutex, Timer, Times};
+use crate::messages::{COORDINATOR, Indication, Message, Request, Timer, Times};
 
 /// One that wants to enter.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -38,22 +40,8 @@ impl Client {
         Self { times, left, ask: 0, token: 0, state, is_stopped: false }
     }
 
-    /// How often it has wanted to enter.
-    pub(crate) fn asks(&self) -> u64 {
-        self.ask
-    }
-
-    /// The client forgets which tokens it was given: for one that makes mistakes.
-    pub(crate) fn forget_token(&mut self) {
-        self.token = 0;
-    }
-
-    pub(crate) fn on_init(&mut self, ctx: &mut Context<Mutex>) {
-        self.go_on(ctx);
-    }
-
     /// Wants to enter again, or has done so often enough.
-    fn go_on(&mut self, ctx: &mut Context<Mutex>) {
+    fn go_on(&mut self, ctx: &mut Context<Self>) {
         if self.left > 0 {
             self.ask(ctx);
         } else {
@@ -62,7 +50,7 @@ impl Client {
         }
     }
 
-    fn ask(&mut self, ctx: &mut Context<Mutex>) {
+    fn ask(&mut self, ctx: &mut Context<Self>) {
         self.ask += 1;
         self.state = State::Waiting(0);
         ctx.indicate(Indication::Asked(self.ask));
@@ -70,20 +58,14 @@ impl Client {
         start(ctx, Timer::Retry, self.times.retry);
     }
 
-    pub(crate) fn on_wait(&mut self) {
+    fn on_wait(&mut self) {
         if let State::Waiting(_) = self.state {
             self.state = State::Waiting(0);
         }
     }
 
     /// The same grant may come again, and one may come that is not wanted any more.
-    pub(crate) fn on_grant(
-        &mut self,
-        ctx: &mut Context<Mutex>,
-        ask: u64,
-        token: u64,
-        lease: Duration,
-    ) {
+    fn on_grant(&mut self, ctx: &mut Context<Self>, ask: u64, token: u64, lease: Duration) {
         if token <= self.token {
             return;
         }
@@ -103,7 +85,90 @@ impl Client {
         }
     }
 
-    pub(crate) fn on_timeout(&mut self, ctx: &mut Context<Mutex>, timer: Timer) {
+    fn leave(&mut self, ctx: &mut Context<Self>, token: u64) {
+        ctx.stop_timer(Timer::Lease);
+        self.left -= 1;
+        // What the application does in the section it does now, before the coordinator hears that it is
+        // over.
+        ctx.indicate(Indication::Left(token));
+        ctx.send(COORDINATOR, Message::Release { token });
+        self.go_on(ctx);
+    }
+
+    /// The section is over, and its work is not done: it is wanted once more.
+    fn abandon(&mut self, ctx: &mut Context<Self>, token: u64) {
+        ctx.stop_timer(Timer::Work);
+        ctx.stop_timer(Timer::Lease);
+        ctx.indicate(Indication::Expired(token));
+        ctx.send(COORDINATOR, Message::Release { token });
+        self.ask(ctx);
+    }
+
+    /// What is written to has seen a greater token: this section was given to somebody else while it was
+    /// thought to last.
+    fn on_refused(&mut self, ctx: &mut Context<Self>, token: u64) {
+        match self.state {
+            State::Inside(inside) if token == inside => self.abandon(ctx, token),
+            State::Idle => {
+                self.left += 1;
+                ctx.stop_timer(Timer::Rest);
+                self.ask(ctx);
+            }
+            _ => self.left += 1,
+        }
+    }
+
+    /// A client that waits leaves without a word: whoever keeps the line notices that it is gone.
+    fn on_stop(&mut self, ctx: &mut Context<Self>) {
+        self.is_stopped = true;
+        match self.state {
+            State::Inside(_) => self.left = 1,
+            State::Idle | State::Waiting(_) => {
+                self.state = State::Idle;
+                ctx.indicate(Indication::Stopped);
+            }
+        }
+    }
+
+    fn finish(&mut self, ctx: &mut Context<Self>) {
+        ctx.indicate(Indication::Finished);
+        if self.is_stopped {
+            ctx.indicate(Indication::Stopped);
+        }
+    }
+}
+
+impl Process for Client {
+    type Request = Request;
+    type Indication = Indication;
+    type Message = Message;
+    type Timer = Timer;
+
+    fn on_init(&mut self, ctx: &mut Context<Self>) {
+        self.go_on(ctx);
+    }
+
+    fn on_request(&mut self, ctx: &mut Context<Self>, request: Request) {
+        match request {
+            Request::Refused(token) => self.on_refused(ctx, token),
+            Request::Stop => self.on_stop(ctx),
+            // A client notices by itself that the coordinator does not answer.
+            Request::Lost(_) => {}
+        }
+    }
+
+    fn on_message(&mut self, ctx: &mut Context<Self>, _: ProcessId, message: Message) {
+        match message {
+            Message::Grant { ask, token, lease } | Message::Regrant { ask, token, lease } => {
+                self.on_grant(ctx, ask, token, lease);
+            }
+            Message::Wait => self.on_wait(),
+            // Nobody sends such a thing to a client.
+            Message::Request { .. } | Message::Retry { .. } | Message::Release { .. } => {}
+        }
+    }
+
+    fn on_timeout(&mut self, ctx: &mut Context<Self>, timer: Timer) {
         match (timer, &self.state) {
             (Timer::Work, &State::Inside(token)) => self.leave(ctx, token),
             (Timer::Lease, &State::Inside(token)) => self.abandon(ctx, token),
@@ -121,62 +186,10 @@ impl Client {
             _ => {}
         }
     }
-
-    fn leave(&mut self, ctx: &mut Context<Mutex>, token: u64) {
-        ctx.stop_timer(Timer::Lease);
-        self.left -= 1;
-        // What the application does in the section it does now, before the coordinator hears that it is
-        // over.
-        ctx.indicate(Indication::Left(token));
-        ctx.send(COORDINATOR, Message::Release { token });
-        self.go_on(ctx);
-    }
-
-    /// The section is over, and its work is not done: it is wanted once more.
-    fn abandon(&mut self, ctx: &mut Context<Mutex>, token: u64) {
-        ctx.stop_timer(Timer::Work);
-        ctx.stop_timer(Timer::Lease);
-        ctx.indicate(Indication::Expired(token));
-        ctx.send(COORDINATOR, Message::Release { token });
-        self.ask(ctx);
-    }
-
-    /// What is written to has seen a greater token: this section was given to somebody else while it was
-    /// thought to last.
-    pub(crate) fn on_refused(&mut self, ctx: &mut Context<Mutex>, token: u64) {
-        match self.state {
-            State::Inside(inside) if token == inside => self.abandon(ctx, token),
-            State::Idle => {
-                self.left += 1;
-                ctx.stop_timer(Timer::Rest);
-                self.ask(ctx);
-            }
-            _ => self.left += 1,
-        }
-    }
-
-    /// A client that waits leaves without a word: whoever keeps the line notices that it is gone.
-    pub(crate) fn on_stop(&mut self, ctx: &mut Context<Mutex>) {
-        self.is_stopped = true;
-        match self.state {
-            State::Inside(_) => self.left = 1,
-            State::Idle | State::Waiting(_) => {
-                self.state = State::Idle;
-                ctx.indicate(Indication::Stopped);
-            }
-        }
-    }
-
-    fn finish(&mut self, ctx: &mut Context<Mutex>) {
-        ctx.indicate(Indication::Finished);
-        if self.is_stopped {
-            ctx.indicate(Indication::Stopped);
-        }
-    }
 }
 
 /// Starts a timer, unless it is not to run at all.
-fn start(ctx: &mut Context<Mutex>, timer: Timer, after: Duration) {
+fn start(ctx: &mut Context<Client>, timer: Timer, after: Duration) {
     if !after.is_zero() {
         ctx.start_timer(timer, after);
     }

@@ -1,12 +1,13 @@
-//! The coordinator: a line, who is inside, and the last token. See [`crate::mutex`].
+//! The coordinator: a line, the client that is inside, and the last token. See [`crate::mutex`].
 
-use std::collections::{BTreeMap, VecDeque};
+mod mistake;
+
 use std::time::Duration;
 
-use labs::process::{Context, ProcessId};
-use serde::{Deserialize, Serialize};
+use labs::process::{Context, Process, ProcessId};
 
-use crate::mutex::{Indication, Message, Mutex, Timer, Times};
+use crate::book::{Book, Wish};
+use crate::messages::{Indication, Message, Request, Timer, Times};
 
 /// The one that lets clients in.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -18,72 +19,21 @@ pub struct Coordinator {
     lease: Duration,
 }
 
-/// What the coordinator must not forget.
-#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-pub struct Book {
-    /// The last token that was given, 0 before the first.
-    pub token: u64,
-    /// Who is inside, with the last token.
-    pub inside: Option<Wish>,
-    /// Who waits; the first stands in front.
-    pub line: VecDeque<Wish>,
-    /// The last wish of each client that is in the line, inside, or fulfilled.
-    pub wishes: BTreeMap<ProcessId, u64>,
-}
-
-/// One client's wish to enter.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-pub struct Wish {
-    /// Whose.
-    pub client: ProcessId,
-    /// Which of its wishes, counted from 1.
-    pub ask: u64,
-}
-
 impl Coordinator {
-    /// A coordinator that has heard of nobody. `keeps` says whether it has stable storage.
-    pub fn new(times: Times, keeps: bool) -> Self {
-        Self { book: Book::default(), stored: keeps.then(Book::default), lease: times.lease }
+    /// A coordinator that has heard of nobody, and has no stable storage.
+    pub fn new(times: Times) -> Self {
+        Self { book: Book::default(), stored: None, lease: times.lease }
     }
 
-    /// The same with what stable storage kept.
+    /// The same with stable storage, which has kept this.
     #[must_use]
     pub fn with_book(self, book: Book) -> Self {
         Self { stored: Some(book.clone()), book, ..self }
     }
 
-    /// The one that starts again where this one died.
-    pub(crate) fn recovered(&self) -> Option<Self> {
-        self.stored.clone().map(|book| self.clone().with_book(book))
-    }
-
-    /// The book, for those who make mistakes in it.
-    pub(crate) fn book_mut(&mut self) -> &mut Book {
-        &mut self.book
-    }
-
-    pub(crate) fn on_init(&mut self, ctx: &mut Context<Mutex>) {
-        ctx.indicate(Indication::Ready);
-        // What follows is for one that starts again.
-        for wish in &self.book.line {
-            ctx.indicate(Indication::Queued(wish.client.0));
-        }
-        if let Some(Wish { client, ask }) = self.book.inside {
-            ctx.send(client, self.regrant(ask));
-            self.start_lease(ctx);
-        }
-        self.go_on(ctx);
-    }
-
     /// A client wants to enter, perhaps not for the first time.
-    pub(crate) fn on_ask(
-        &mut self,
-        ctx: &mut Context<Mutex>,
-        client: ProcessId,
-        ask: u64,
-        is_retry: bool,
-    ) {
-        let wish = Wish { client, ask };
+    fn on_ask(&mut self, ctx: &mut Context<Self>, wish: Wish) {
+        let Wish { client, ask } = wish;
         let known = self.book.wishes.get(&client).copied().unwrap_or(0);
         if ask > known {
             self.book.wishes.insert(client, ask);
@@ -93,13 +43,20 @@ impl Coordinator {
             self.go_on(ctx);
         } else if self.book.inside == Some(wish) {
             ctx.send(client, self.regrant(ask));
-        } else if is_retry && self.book.line.contains(&wish) {
-            ctx.send(client, Message::Wait);
+        }
+    }
+
+    /// A client has heard nothing for a while.
+    fn on_retry(&mut self, ctx: &mut Context<Self>, wish: Wish) {
+        if self.book.line.contains(&wish) {
+            ctx.send(wish.client, Message::Wait);
+        } else {
+            self.on_ask(ctx, wish);
         }
     }
 
     /// A client that has a new wish does not stand in the line with an old one, nor is it inside any more.
-    fn forget(&mut self, ctx: &mut Context<Mutex>, client: ProcessId) {
+    fn forget(&mut self, ctx: &mut Context<Self>, client: ProcessId) {
         if self.book.inside.is_some_and(|wish| wish.client == client) {
             ctx.indicate(Indication::Over(self.book.token));
             self.end(ctx);
@@ -107,7 +64,7 @@ impl Coordinator {
         self.leave_line(ctx, client);
     }
 
-    fn leave_line(&mut self, ctx: &mut Context<Mutex>, client: ProcessId) {
+    fn leave_line(&mut self, ctx: &mut Context<Self>, client: ProcessId) {
         let before = self.book.line.len();
         self.book.line.retain(|wish| wish.client != client);
         if self.book.line.len() < before {
@@ -115,7 +72,7 @@ impl Coordinator {
         }
     }
 
-    pub(crate) fn on_release(&mut self, ctx: &mut Context<Mutex>, from: ProcessId, token: u64) {
+    fn on_release(&mut self, ctx: &mut Context<Self>, from: ProcessId, token: u64) {
         let is_inside = self.book.inside.is_some_and(|wish| wish.client == from);
         if is_inside && token == self.book.token {
             self.end(ctx);
@@ -124,7 +81,7 @@ impl Coordinator {
     }
 
     /// The connection to a client has ended. If the client lives, it will ask again.
-    pub(crate) fn on_lost(&mut self, ctx: &mut Context<Mutex>, client: ProcessId) {
+    fn on_lost(&mut self, ctx: &mut Context<Self>, client: ProcessId) {
         if self.book.inside.is_some_and(|wish| wish.client == client) {
             self.revoke(ctx);
         } else if self.book.line.iter().any(|wish| wish.client == client) {
@@ -134,12 +91,7 @@ impl Coordinator {
         self.go_on(ctx);
     }
 
-    pub(crate) fn on_lease_over(&mut self, ctx: &mut Context<Mutex>) {
-        self.revoke(ctx);
-        self.go_on(ctx);
-    }
-
-    fn revoke(&mut self, ctx: &mut Context<Mutex>) {
+    fn revoke(&mut self, ctx: &mut Context<Self>) {
         if let Some(wish) = self.book.inside {
             ctx.indicate(Indication::Revoked(self.book.token));
             self.end(ctx);
@@ -154,7 +106,7 @@ impl Coordinator {
         }
     }
 
-    fn end(&mut self, ctx: &mut Context<Mutex>) {
+    fn end(&mut self, ctx: &mut Context<Self>) {
         self.book.inside = None;
         if !self.lease.is_zero() {
             ctx.stop_timer(Timer::Lease);
@@ -162,7 +114,7 @@ impl Coordinator {
     }
 
     /// Lets the next in, if nobody is inside; and has everything stored before anybody hears of it.
-    fn go_on(&mut self, ctx: &mut Context<Mutex>) {
+    fn go_on(&mut self, ctx: &mut Context<Self>) {
         let next = match self.book.inside {
             None => self.book.line.pop_front(),
             Some(_) => None,
@@ -183,7 +135,7 @@ impl Coordinator {
         }
     }
 
-    fn start_lease(&self, ctx: &mut Context<Mutex>) {
+    fn start_lease(&self, ctx: &mut Context<Self>) {
         if !self.lease.is_zero() {
             // The client counts from the arrival of GRANT: what that may take, and what two clocks may drift
             // apart, is the quarter.
@@ -193,5 +145,53 @@ impl Coordinator {
 
     fn regrant(&self, ask: u64) -> Message {
         Message::Regrant { ask, token: self.book.token, lease: self.lease }
+    }
+}
+
+impl Process for Coordinator {
+    type Request = Request;
+    type Indication = Indication;
+    type Message = Message;
+    type Timer = Timer;
+
+    fn on_init(&mut self, ctx: &mut Context<Self>) {
+        ctx.indicate(Indication::Ready);
+        // What follows is for one that starts again.
+        for wish in &self.book.line {
+            ctx.indicate(Indication::Queued(wish.client.0));
+        }
+        if let Some(Wish { client, ask }) = self.book.inside {
+            ctx.send(client, self.regrant(ask));
+            self.start_lease(ctx);
+        }
+        self.go_on(ctx);
+    }
+
+    fn on_request(&mut self, ctx: &mut Context<Self>, request: Request) {
+        match request {
+            Request::Lost(client) => self.on_lost(ctx, client),
+            // That is asked of clients.
+            Request::Refused(_) | Request::Stop => {}
+        }
+    }
+
+    fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, message: Message) {
+        match message {
+            Message::Request { ask } => self.on_ask(ctx, Wish { client: from, ask }),
+            Message::Retry { ask } => self.on_retry(ctx, Wish { client: from, ask }),
+            Message::Release { token } => self.on_release(ctx, from, token),
+            // Nobody sends such a thing to the coordinator.
+            Message::Grant { .. } | Message::Regrant { .. } | Message::Wait => {}
+        }
+    }
+
+    /// The lease is over: no other timer is started here.
+    fn on_timeout(&mut self, ctx: &mut Context<Self>, _: Timer) {
+        self.revoke(ctx);
+        self.go_on(ctx);
+    }
+
+    fn recovered(&self) -> Option<Self> {
+        self.stored.clone().map(|book| self.clone().with_book(book))
     }
 }

@@ -1,33 +1,56 @@
 //! What lab 04 demands of its algorithm, what theory says it costs, and its options.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use labs::faults::Assumption;
-use labs::lab::{BoxedApplication, Findings, Lab, Place, Prediction, Summary, Verb};
-use labs::overlay::{Contact, Overlay};
+use labs::lab::{
+    BoxedApplication, Deployment, Findings, Lab, Place, Predictions, Remains, Summary, Tools, Verb,
+    World, exactly,
+};
+use labs::overlay::Overlay;
 use labs::process::ProcessId;
-use labs::trace::Noted;
-use labs::verdict::{Spec, Verdict};
+use labs::trace::Meaning;
+use labs::verdict::{Property, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::broken::{Broken, BrokenMutex};
+use crate::book::Book;
 use crate::client::Client;
 use crate::coordinator::Coordinator;
-use crate::mutex::{COORDINATOR, Indication, Mutex, Request, Times};
+use crate::messages::{COORDINATOR, Indication, Request, Times};
+use crate::mistake::Mistake;
+use crate::mutex::Mutex;
+use crate::properties::{FirstComeFirstServed, GrowingTokens, LeasedExclusion, MessagesEach};
 use crate::roles::Role;
 use crate::shared_file::{self, SharedFile};
 use crate::state_file::{self, StateFile};
 
-/// Lab 04.
-#[derive(Debug)]
-pub struct MutexCentralLab;
+/// Lab 04: what its options come to. Times are in milliseconds.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct MutexCentralLab {
+    /// The coordinator and its clients.
+    processes: u32,
+    /// How many times each client enters its critical section.
+    entries: u64,
+    /// How long it works there.
+    work: u64,
+    /// How long it may stay there; 0: for ever.
+    lease: u64,
+    /// After how long without an answer it asks again; 0: never.
+    retry: u64,
+    /// The file that all clients write to in their critical sections.
+    file: Option<PathBuf>,
+    /// Where the coordinator stores its book.
+    state: Option<PathBuf>,
+    /// Whether the coordinator has stable storage.
+    keeps: bool,
+    /// Whether it can be told that a request is never served.
+    is_judged_to_the_end: bool,
+}
 
 /// The lab's own options.
-#[derive(Clone, Debug, Deserialize, Serialize, clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Options {
     /// How many clients want to enter; p0 is the coordinator [default: one less than --processes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -55,18 +78,6 @@ pub struct Options {
     /// in a model everybody has stable storage [default: none]
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// In which world this is.
-    #[arg(skip)]
-    world: World,
-}
-
-/// What differs between the worlds.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-enum World {
-    #[default]
-    Run,
-    Simulate,
-    Check,
 }
 
 /// How many times in a row a client of a run asks again and hears nothing before it gives up: with the usual
@@ -80,220 +91,190 @@ const ENTRIES_MAX: u64 = 1 << 32;
 const TIME_MAX: u64 = 3_600_000;
 
 impl Options {
-    /// So many entries of each client, in a model, with these times.
-    pub fn new(entries: u64, work: u64, lease: u64, retry: u64) -> Self {
-        Self {
-            clients: None,
-            entries: Some(entries),
-            work,
-            lease: Some(lease),
-            retry: Some(retry),
-            file: None,
-            state: None,
-            world: World::Simulate,
+    /// The files that are asked for: that of the clients, and that of the coordinator.
+    fn files(&self, verb: Verb) -> Result<[Option<PathBuf>; 2], String> {
+        let prepared = |name: &str, path: &Option<PathBuf>| match path {
+            None => Ok(None),
+            Some(_) if verb != Verb::Run => {
+                Err(format!("--{name}: nobody writes to a file in a model; use it with `run`"))
+            }
+            Some(path) => labs::shared_file::prepare(path)
+                .map(Some)
+                .map_err(|error| format!("cannot use --{name} {}: {error}", path.display())),
+        };
+        let files = [prepared("file", &self.file)?, prepared("state", &self.state)?];
+        if let [Some(file), Some(state)] = &files {
+            labs::files::check_other(state, file)
+                .map_err(|error| format!("cannot use --state {}: {error}", state.display()))?;
+        }
+        Ok(files)
+    }
+}
+
+/// What is wrong with these times, if anything is.
+fn check_times(work: u64, lease: u64, retry: u64) -> Result<(), String> {
+    for (name, time) in [("work", work), ("lease", lease), ("retry", retry)] {
+        if time > TIME_MAX {
+            return Err(format!("--{name} {time}: at most {TIME_MAX}"));
         }
     }
-
-    fn entries(&self) -> u64 {
-        self.entries.unwrap_or(0)
+    if lease > 0 && work >= lease {
+        return Err(format!(
+            "--work {work} with --lease {lease}: the lease would always be over before the work is done; \
+             give a longer lease, or --lease 0"
+        ));
     }
-
-    fn times(&self) -> Times {
-        let ms = Duration::from_millis;
-        Times {
-            work: ms(self.work),
-            lease: ms(self.lease.unwrap_or(0)),
-            retry: ms(self.retry.unwrap_or(0)),
-            retries: RETRIES_MAX,
-        }
-    }
-
-    /// Whether the coordinator has stable storage.
-    fn keeps(&self) -> bool {
-        self.world != World::Run || self.state.is_some()
-    }
+    Ok(())
 }
 
 impl Lab for MutexCentralLab {
     const NAME: &'static str = "mutex-central";
     const ABOUT: &'static str = "Mutual exclusion by a coordinator, with leases and fencing tokens";
     const CHECK_PROCESSES: u32 = 4;
-    const CRASHES: bool = true;
     /// Leases outlast what messages and steps take. All else may happen: clients ask again, and a coordinator
     /// with stable storage may die and start again.
     const ASSUMES: &'static [Assumption] = &[Assumption::BoundedDelay];
 
-    type Process = Mutex;
-    type BrokenProcess = BrokenMutex;
-    type Broken = Broken;
+    const TOOLS: Tools = Tools::of::<Role>();
+
     type Options = Options;
-    type Findings = MutexFindings;
-    type Tools = Role;
+    type Process = Mutex;
+    type Mistake = Mistake;
 
-    fn processes(options: &Options, _: Verb) -> Option<u32> {
-        options.clients.map(|clients| clients.saturating_add(1))
-    }
-
-    fn prepare(options: &mut Options, verb: Verb, _: u32) -> Result<(), String> {
-        let is_check = verb == Verb::Check;
-        options.world = match verb {
-            Verb::Run => World::Run,
-            Verb::Simulate => World::Simulate,
-            Verb::Check => World::Check,
-        };
-        let entries = *options.entries.get_or_insert(if is_check { 1 } else { 5 });
-        let lease = *options.lease.get_or_insert(if is_check { 0 } else { 2_000 });
-        let retry = *options.retry.get_or_insert(if is_check { 0 } else { 500 });
+    fn plan(options: Options, world: &World) -> Result<Self, String> {
+        let meant = options.clients.map(|clients| clients.saturating_add(1));
+        let processes = world.processes::<Self>(meant)?;
+        let is_check = world.verb == Verb::Check;
+        let usual = |in_check, elsewhere| if is_check { in_check } else { elsewhere };
+        let work = options.work;
+        let entries = options.entries.unwrap_or(usual(1, 5));
+        let lease = options.lease.unwrap_or(usual(0, 2_000));
+        let retry = options.retry.unwrap_or(usual(0, 500));
         if entries > ENTRIES_MAX {
             return Err(format!("--entries {entries}: at most {ENTRIES_MAX}"));
         }
-        for (name, time) in [("work", options.work), ("lease", lease), ("retry", retry)] {
-            if time > TIME_MAX {
-                return Err(format!("--{name} {time}: at most {TIME_MAX}"));
-            }
-        }
-        if lease > 0 && options.work >= lease {
-            return Err(format!(
-                "--work {} with --lease {lease}: the lease would always be over before the work is done; \
-                 give a longer lease, or --lease 0",
-                options.work
-            ));
-        }
-        for (name, file) in [("file", &mut options.file), ("state", &mut options.state)] {
-            let Some(path) = file else { continue };
-            if verb != Verb::Run {
-                return Err(format!(
-                    "--{name}: nobody writes to a file in a model; use it with `run`"
-                ));
-            }
-            *path = labs::shared_file::prepare(path)
-                .map_err(|error| format!("cannot use --{name} {}: {error}", path.display()))?;
-        }
-        if let (Some(file), Some(state)) = (&options.file, &options.state) {
-            labs::report::check_other(state, file)
-                .map_err(|error| format!("cannot use --state {}: {error}", state.display()))?;
-        }
-        Ok(())
-    }
-
-    fn process(options: &Options, place: &Place) -> Mutex {
-        let times = options.times();
-        match place.me {
-            COORDINATOR => Mutex::Coordinator(Coordinator::new(times, options.keeps())),
-            _ => Mutex::Client(Client::new(times, options.entries())),
-        }
-    }
-
-    fn restore(options: &Options, _: &Place, process: Mutex) -> Result<Mutex, String> {
-        match (process, &options.state) {
-            (Mutex::Coordinator(coordinator), Some(path)) => {
-                Ok(Mutex::Coordinator(match state_file::load(path)? {
-                    Some(book) => coordinator.with_book(book),
-                    None => coordinator,
-                }))
-            }
-            (process, _) => Ok(process),
-        }
-    }
-
-    fn broken(process: Mutex, how: &Broken) -> BrokenMutex {
-        BrokenMutex::new(process, *how)
-    }
-
-    fn properties(options: &Options, _: u32) -> Vec<Spec> {
-        let text = str::to_owned;
-        let mut demanded = vec![
-            Spec::LeasedExclusion {
-                enter: text("Entered"),
-                exits: ["Left", "Expired"].map(text).into(),
-                unused: ["Declined", "Over"].map(text).into(),
-                revoked: text("Revoked"),
-            },
-            Spec::GrowingTokens { enter: text("Entered") },
-            Spec::FirstComeFirstServed {
-                queued: text("Queued"),
-                granted: text("Granted"),
-                dropped: text("Dropped"),
-            },
-            Spec::MessagesEach {
-                asked: text("Asked"),
-                left: text("Left"),
-                messages: ["REQUEST", "GRANT", "RELEASE"].map(text).into(),
-                disturbed: ["Revoked", "Over", "Expired", "Declined", "Dropped", "GaveUp"]
-                    .map(text)
-                    .into(),
-            },
-        ];
+        check_times(work, lease, retry)?;
+        let [file, state] = options.files(world.verb)?;
+        // In a model everybody has stable storage.
+        let keeps = world.verb != Verb::Run || state.is_some();
         // Where a lease may be over at any moment, any number of times, nobody gets done; so `check` bounds
         // timeouts, and can then not tell what would have come in the end.
-        let times = options.times();
-        if options.world != World::Check || (times.lease + times.retry).is_zero() {
-            demanded.push(Spec::EveryRequestServed { asked: text("Asked"), served: text("Left") });
+        let is_judged_to_the_end = !is_check || lease + retry == 0;
+        Ok(Self {
+            processes,
+            entries,
+            work,
+            lease,
+            retry,
+            file,
+            state,
+            keeps,
+            is_judged_to_the_end,
+        })
+    }
+
+    fn processes(&self) -> u32 {
+        self.processes
+    }
+
+    fn process(&self, place: &Place) -> Mutex {
+        let ms = Duration::from_millis;
+        let (work, lease, retry) = (ms(self.work), ms(self.lease), ms(self.retry));
+        let times = Times { work, lease, retry, retries: RETRIES_MAX };
+        if place.me != COORDINATOR {
+            return Mutex::Client(Client::new(times, self.entries));
+        }
+        let coordinator = Coordinator::new(times);
+        Mutex::Coordinator(match self.keeps {
+            true => coordinator.with_book(Book::default()),
+            false => coordinator,
+        })
+    }
+
+    fn properties(&self) -> Vec<Property> {
+        let n = self.processes;
+        let mut demanded = vec![
+            Property::safety("mutual exclusion", LeasedExclusion::new(n)),
+            Property::safety("fencing tokens grow", GrowingTokens::new(n)),
+            Property::safety("first come, first served", FirstComeFirstServed::default()),
+            Property::safety("3 messages an entry", MessagesEach::default()),
+        ];
+        if self.is_judged_to_the_end {
+            demanded.push(Property::responds("every request is served", "Asked", "Left"));
         }
         demanded
     }
 
-    fn predicted(options: &Options, processes: u32) -> BTreeMap<String, Prediction> {
-        let entries = u64::from(processes - 1) * options.entries();
-        ["REQUEST", "GRANT", "RELEASE"]
-            .map(|kind| (kind.to_owned(), Prediction::Exactly(entries)))
-            .into()
+    fn predicted(&self) -> Predictions {
+        let n = self.sections();
+        exactly([("REQUEST", n), ("GRANT", n), ("RELEASE", n)])
     }
 
     /// Each client's work, and its rest after the last; where there are leases, one timeout more of any kind.
-    fn timeouts(options: &Options) -> u32 {
-        let times = options.times();
-        let more = u64::from(!(times.lease + times.retry).is_zero());
-        (options.entries() + 1 + more).try_into().unwrap_or(u32::MAX)
+    fn timeouts(&self) -> u32 {
+        let more = u64::from(self.lease + self.retry > 0);
+        (self.entries + 1 + more).try_into().unwrap_or(u32::MAX)
     }
 
-    fn overlay(_: &Options) -> Overlay {
-        Overlay::Star
+    fn findings(&self) -> Box<dyn Findings<Indication>> {
+        let entries = vec![0; self.processes as usize];
+        Box::new(MutexFindings { entries, revoked: 0, gave_up: 0 })
     }
 
-    fn application(options: &Options, place: &Place) -> io::Result<BoxedApplication<Self>> {
-        Ok(match place.me {
-            COORDINATOR => Box::new(StateFile::new(options.state.as_deref())),
-            _ => Box::new(SharedFile::open(options.file.as_deref(), place)?),
-        })
+    fn meaning(&self) -> Meaning {
+        Meaning::default().section("Entered", &["Left", "Expired"])
     }
 
-    fn lost(other: ProcessId) -> Option<Request> {
-        Some(Request::Lost(other))
+    fn deployment(&self) -> Deployment<Self> {
+        Deployment {
+            survives_crashes: true,
+            files: self.file.iter().chain(&self.state).cloned().collect(),
+            application: |lab, place| {
+                let application: BoxedApplication<Self> = match place.me {
+                    COORDINATOR => Box::new(StateFile::new(lab.state.as_deref())),
+                    _ => Box::new(SharedFile::open(lab.file.as_deref(), place)?),
+                };
+                Ok(application)
+            },
+            restore: |lab, _, process| match (process, &lab.state) {
+                (Mutex::Coordinator(coordinator), Some(path)) => {
+                    restored(coordinator, path).map(Mutex::Coordinator)
+                }
+                (process, _) => Ok(process),
+            },
+            // The coordinator serves as long as there are clients, and wants nothing itself.
+            is_finished: |indication| {
+                matches!(indication, Indication::Ready | Indication::Finished)
+            },
+            lost: |other| Some(Request::Lost(other)),
+            remains: Self::judge_file,
+            ..Deployment::over(Overlay::Star)
+        }
+    }
+}
+
+impl MutexCentralLab {
+    /// How many sections all clients want.
+    fn sections(&self) -> u64 {
+        u64::from(self.processes - 1) * self.entries
     }
 
-    fn contact(_: &Indication) -> Option<&Contact> {
-        None
+    fn judge_file(&self, remains: Remains) -> Vec<Verdict> {
+        let judge = |path: &PathBuf| shared_file::judge(path, self.sections(), remains.one_machine);
+        self.file.iter().flat_map(judge).collect()
     }
+}
 
-    fn is_finished(indication: &Indication) -> bool {
-        // The coordinator serves as long as there are clients, and wants nothing itself.
-        matches!(indication, Indication::Ready | Indication::Finished)
-    }
-
-    fn files(options: &Options) -> Vec<PathBuf> {
-        options.file.iter().chain(&options.state).cloned().collect()
-    }
-
-    fn findings(_: &Options, processes: u32) -> MutexFindings {
-        MutexFindings { entries: vec![0; processes as usize], revoked: 0, gave_up: 0 }
-    }
-
-    fn judge_remains(
-        options: &Options,
-        processes: u32,
-        _: bool,
-        one_machine: bool,
-    ) -> Vec<Verdict> {
-        let expected = u64::from(processes - 1) * options.entries();
-        let judge = |path: &PathBuf| shared_file::judge(path, expected, one_machine);
-        options.file.iter().flat_map(judge).collect()
-    }
+fn restored(coordinator: Coordinator, path: &Path) -> Result<Coordinator, String> {
+    Ok(match state_file::load(path)? {
+        Some(book) => coordinator.with_book(book),
+        None => coordinator,
+    })
 }
 
 /// What the result is made from.
 #[derive(Debug)]
-pub struct MutexFindings {
+struct MutexFindings {
     /// How often each client entered and left with its work done, by rank.
     entries: Vec<u64>,
     revoked: u64,
@@ -311,12 +292,12 @@ impl MutexFindings {
     }
 }
 
-impl Findings for MutexFindings {
-    fn on_indication(&mut self, process: ProcessId, indication: &dyn Noted, _: u64) {
-        match &*indication.kind() {
-            "Left" => self.entries[process.index()] += 1,
-            "Revoked" => self.revoked += 1,
-            "GaveUp" => self.gave_up += 1,
+impl Findings<Indication> for MutexFindings {
+    fn on_indication(&mut self, process: ProcessId, indication: &Indication, _: u64) {
+        match indication {
+            Indication::Left(_) => self.entries[process.index()] += 1,
+            Indication::Revoked(_) => self.revoked += 1,
+            Indication::GaveUp => self.gave_up += 1,
             _ => {}
         }
     }

@@ -3,19 +3,20 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use labs::cli::Tool;
-use labs::lab::{Application, Place};
+use labs::files;
+use labs::lab::{Application, Place, Tool};
 use labs::process::ProcessId;
 use labs::run::Key;
 use labs::run::solo::{self, Role as Solo};
 
 use crate::client::Client;
 use crate::coordinator::Coordinator;
-use crate::mutex::{COORDINATOR, Indication, Mutex, Request, Times};
+use crate::messages::{COORDINATOR, Indication, Request, Times};
+use crate::mutex::Mutex;
 use crate::shared_file::SharedFile;
 use crate::state_file::{self, StateFile};
 
@@ -104,14 +105,19 @@ impl Tool for Role {
 
 fn coordinator(arguments: &CoordinatorArguments) -> anyhow::Result<()> {
     let key = Key::read_or_create(&arguments.secret.secret)?;
+    let state = arguments.state.as_deref().map(files::absolute).transpose()?;
     let times = Times { lease: Duration::from_millis(arguments.lease), ..Times::default() };
-    let state = arguments.state.as_deref().map(absolute).transpose()?;
-    let mut coordinator = Coordinator::new(times, state.is_some());
-    if let Some(path) = &state
-        && let Some(book) = state_file::load(path).map_err(anyhow::Error::msg)?
-    {
-        say(&format!("goes on after token {}, with {} in the line", book.token, book.line.len()));
-        coordinator = coordinator.with_book(book);
+    let mut coordinator = Coordinator::new(times);
+    if let Some(path) = &state {
+        let stored = state_file::load(path).map_err(anyhow::Error::msg)?;
+        if let Some(book) = &stored {
+            say(&format!(
+                "goes on after token {}, with {} in the line",
+                book.token,
+                book.line.len()
+            ));
+        }
+        coordinator = coordinator.with_book(stored.unwrap_or_default());
     }
     let role = Solo {
         group: GROUP.to_owned(),
@@ -152,9 +158,9 @@ fn client(arguments: &ClientArguments) -> anyhow::Result<()> {
         pid: std::process::id(),
         address: String::new(),
     };
-    let file = arguments.file.as_deref().map(absolute).transpose()?;
+    let file = arguments.file.as_deref().map(files::absolute).transpose()?;
     if let Some(file) = &file {
-        labs::report::check_regular(file)
+        files::check_regular(file)
             .with_context(|| format!("cannot use --file {}", file.display()))?;
     }
     let count = Count { file: SharedFile::open(file.as_deref(), &place)?, entries: 0 };
@@ -233,10 +239,6 @@ fn first_that_answers(addresses: &[SocketAddr]) -> SocketAddr {
 #[expect(clippy::disallowed_methods, reason = "there is no event that says that somebody listens")]
 fn pause(time: Duration) {
     std::thread::sleep(time);
-}
-
-fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("there is no such path: {}", path.display()))
 }
 
 /// A number that no other client has, most likely: of a thousand, two have the same once in four thousand times.

@@ -21,16 +21,17 @@
 //! Over NFS, `flock` reaches all machines from NFSv4 on.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use labs::files::read_part;
 use labs::lab::{Application, Place};
 use labs::shared_file::{self, LINE_MAX};
-use labs::verdict::{PropertyKind, Verdict};
+use labs::verdict::{Judgement, PropertyKind, Verdict};
 
-use crate::mutex::{Indication, Request};
+use crate::messages::{Indication, Request};
 
 /// How long a client tries to get the file for one line. Others hold it for microseconds; one that was stopped
 /// at that very moment holds it until it goes on, and nobody shall hang with it.
@@ -105,9 +106,7 @@ struct Last {
 impl Last {
     fn read(file: &mut File) -> io::Result<Self> {
         let end = file.seek(SeekFrom::End(0))?;
-        file.seek(SeekFrom::Start(end.saturating_sub(2 * LINE_MAX)))?;
-        let mut tail = Vec::new();
-        Read::by_ref(file).take(2 * LINE_MAX).read_to_end(&mut tail)?;
+        let tail = read_part(file, end.saturating_sub(2 * LINE_MAX), 2 * LINE_MAX)?;
         let is_whole = tail.last().is_none_or(|&byte| byte == b'\n');
         let text = String::from_utf8_lossy(&tail);
         // A line that was cut off may lack a part of its token: the line before it counts.
@@ -161,15 +160,16 @@ pub fn judge(path: &Path, expected: u64, one_machine: bool) -> Vec<Verdict> {
     });
     let is_whole = one_machine || sections.whole == expected;
     let verdict = |name: &str, wrong: &Option<String>, right: String| {
-        let (holds, detail) = match (&read, wrong) {
-            (Err(error), _) => (None, format!("cannot read {}: {error}", path.display())),
-            (Ok(_), Some(wrong)) => (Some(false), wrong.clone()),
+        let judgement = match (&read, wrong) {
+            (Err(error), _) => {
+                Judgement::Unknown(format!("cannot read {}: {error}", path.display()))
+            }
+            (Ok(_), Some(wrong)) => Judgement::violated(wrong),
             // What is not here may be elsewhere, and wrong.
-            (Ok(_), None) if !is_whole => (None, right),
-            (Ok(_), None) => (Some(true), right),
+            (Ok(_), None) if !is_whole => Judgement::Unknown(right),
+            (Ok(_), None) => Judgement::Holds(right),
         };
-        let (name, kind) = (name.to_owned(), PropertyKind::Safety);
-        Verdict { name, kind, holds, detail, witnesses: Vec::new() }
+        Verdict { name: name.to_owned(), kind: PropertyKind::Safety, judgement }
     };
     let cut = match sections.cut {
         0 => String::new(),
@@ -256,7 +256,7 @@ mod tests {
     fn judged(text: &str) -> Vec<Option<bool>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        judge(file.path(), 2, true).into_iter().map(|verdict| verdict.holds).collect()
+        judge(file.path(), 2, true).into_iter().map(|verdict| verdict.holds()).collect()
     }
 
     #[test]
@@ -277,7 +277,7 @@ mod tests {
             "begin p1 sim/1 1\nbegin p2 sim/2 2\nend p2 sim/2 2\n"
         );
         assert_eq!(
-            judge(&path, 2, true)[0].detail,
+            judge(&path, 2, true)[0].detail(),
             "1 of 2 begin/end pairs, none interleaved; 1 cut short"
         );
     }
@@ -288,7 +288,7 @@ mod tests {
         std::fs::write(file.path(), "begin p1 sim/1 1\nend p1 sim/1 1\n").unwrap();
         let judged = |one_machine| {
             let verdicts = judge(file.path(), 2, one_machine);
-            verdicts.into_iter().map(|verdict| verdict.holds).collect::<Vec<_>>()
+            verdicts.into_iter().map(|verdict| verdict.holds()).collect::<Vec<_>>()
         };
         assert_eq!(judged(true), [Some(true); 2]);
         assert_eq!(judged(false), [None; 2]);
@@ -306,7 +306,7 @@ mod tests {
         assert_eq!(other.on_indication(&Indication::Entered(3)).unwrap(), []);
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.ends_with("1 2\nbegin p2 sim/2 3\n"), "{text}");
-        assert!(judge(&path, 2, true).iter().all(|verdict| verdict.holds == Some(true)));
+        assert!(judge(&path, 2, true).iter().all(|verdict| verdict.holds() == Some(true)));
     }
 
     #[test]
@@ -333,6 +333,6 @@ mod tests {
         assert_eq!(judged("begin a 1\nbegin b 1\nend a 1\nend b 1\n"), [no, no]);
         assert_eq!(judged("begin a 2\nend a 2\nbegin b 1\nend b 1\n"), [yes, no]);
         assert_eq!(judged("begin a 1\nend b 1\n"), [no, yes]);
-        assert_eq!(judge(Path::new("/nowhere/at/all"), 1, true)[0].holds, None);
+        assert_eq!(judge(Path::new("/nowhere/at/all"), 1, true)[0].holds(), None);
     }
 }

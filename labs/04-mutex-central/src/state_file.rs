@@ -7,15 +7,14 @@
 //! A new book takes the place of the old one by [`labs::files::replace`]: whenever the machine stops, one of the two is
 //! there, whole.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use labs::files::{self, LocalDisk};
 use labs::lab::Application;
 
-use crate::coordinator::Book;
-use crate::mutex::{Indication, Request};
+use crate::book::Book;
+use crate::messages::{Indication, Request};
 
 /// The largest file that is read, in bytes: the wishes of a hundred thousand clients.
 const BOOK_MAX: u64 = 8 << 20;
@@ -55,15 +54,9 @@ fn store(path: &Path, book: &Book) -> io::Result<()> {
 /// Says what is wrong, and what to do.
 pub fn load(path: &Path) -> Result<Option<Book>, String> {
     let name = path.display();
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("cannot read the state in {name}: {error}")),
-        Ok(file) => file,
-    };
-    let mut text = Vec::new();
-    file.take(BOOK_MAX)
-        .read_to_end(&mut text)
-        .map_err(|error| format!("cannot read the state in {name}: {error}"))?;
+    let text = files::read_if_there(path, BOOK_MAX)
+        .map_err(|error| format!("cannot read the state in {name}: {error}"))?
+        .unwrap_or_default();
     if text.is_empty() {
         return Ok(None);
     }
@@ -79,7 +72,7 @@ mod tests {
     use labs::process::ProcessId;
 
     use super::*;
-    use crate::coordinator::Wish;
+    use crate::book::Wish;
 
     #[test]
     fn what_was_stored_is_loaded() {

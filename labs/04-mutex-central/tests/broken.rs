@@ -2,34 +2,30 @@
 
 mod common;
 
-use common::{all_broken, simulate, specs};
-use labs::check::{Options as Search, check};
-use labs::simulate::Network;
+use common::{all, simulate};
+use labs::check::Options as Search;
 use labs::testing::violated;
-use mutex_central::broken::Broken;
-use mutex_central::lab::Options;
+use mutex_central::mistake::Mistake;
 
 /// Each mistake, the property that names it in every simulated run, and the property and length of the shortest
 /// run of three clients that shows any violation.
-const MISTAKES: [(Broken, &str, &str, usize); 6] = [
-    (Broken::GrantsTwo, "mutual exclusion", "mutual exclusion", 3),
-    (Broken::ForgetsWaiter, "every request is served", "first come, first served", 6),
-    (Broken::Lifo, "first come, first served", "first come, first served", 6),
-    (Broken::IgnoresRelease, "mutual exclusion", "every request is served", 7),
-    (Broken::AsksTwice, "3 messages an entry", "3 messages an entry", 3),
-    (Broken::NoFencing, "fencing tokens grow", "fencing tokens grow", 6),
+const MISTAKES: [(Mistake, &str, &str, usize); 6] = [
+    (Mistake::GrantsTwo, "mutual exclusion", "mutual exclusion", 3),
+    (Mistake::ForgetsWaiter, "every request is served", "first come, first served", 6),
+    (Mistake::Lifo, "first come, first served", "first come, first served", 6),
+    (Mistake::IgnoresRelease, "mutual exclusion", "every request is served", 7),
+    (Mistake::AsksTwice, "3 messages an entry", "3 messages an entry", 3),
+    (Mistake::NoFencing, "fencing tokens grow", "fencing tokens grow", 6),
 ];
 
 #[test]
 fn simulated() {
-    for (how, property, _, _) in MISTAKES {
+    for (mistake, property, _, _) in MISTAKES {
         for seed in 0..100 {
-            let options = Options::new(3, 10, 2_000, 500);
-            let demanded = specs(5, &options);
-            let all = all_broken(5, &options, how);
-            let (verdicts, _) = simulate(seed, Network::default(), all, &demanded, "");
+            let system = all(5, 3, [10, 2_000, 500]).broken(mistake);
+            let verdicts = simulate(&system, seed).verdicts;
             let broken = violated(&verdicts);
-            assert!(broken.contains(&property), "{how:?} with seed {seed}: {verdicts:?}");
+            assert!(broken.contains(&property), "{mistake:?} with seed {seed}: {verdicts:?}");
         }
     }
 }
@@ -38,11 +34,9 @@ fn simulated() {
 #[test]
 fn a_forgotten_book_is_noticed() {
     for seed in 0..100 {
-        let options = Options::new(3, 50, 2_000, 100);
-        let demanded = specs(5, &options);
-        let all = all_broken(5, &options, Broken::ForgetsBook);
-        let plan = "kill 0 at 170ms; restart 0 at 171ms";
-        let (verdicts, _) = simulate(seed, Network::default(), all, &demanded, plan);
+        let system = all(5, 3, [50, 2_000, 100]).broken(Mistake::ForgetsBook);
+        let system = system.suffering("kill 0 at 170ms; restart 0 at 171ms");
+        let verdicts = simulate(&system, seed).verdicts;
         let broken = violated(&verdicts);
         let noticed = ["fencing tokens grow", "mutual exclusion", "every request is served"];
         assert!(noticed.iter().any(|name| broken.contains(name)), "{seed}: {verdicts:?}");
@@ -51,14 +45,9 @@ fn a_forgotten_book_is_noticed() {
 
 #[test]
 fn checked() {
-    let options = Options::new(1, 0, 0, 0);
-    let demanded = specs(4, &options);
-    for (how, _, property, length) in MISTAKES {
-        let all = all_broken(4, &options, how);
-        let outcome = check(all, vec![Vec::new(); 4], &demanded, &Search::default(), |_| ());
-        assert_eq!(outcome.holds(), Some(false), "{how:?}");
-        let counterexample = outcome.counterexample.unwrap();
-        assert_eq!(counterexample.property, property, "{counterexample}");
-        assert_eq!(counterexample.steps.len(), length, "{how:?}: {counterexample}");
+    for (mistake, _, property, length) in MISTAKES {
+        let found = all(4, 1, [0; 3]).broken(mistake).counterexample(&Search::default());
+        assert_eq!(found.property, property, "{found}");
+        assert_eq!(found.steps.len(), length, "{mistake:?}: {found}");
     }
 }

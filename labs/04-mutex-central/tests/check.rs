@@ -2,24 +2,22 @@
 
 mod common;
 
-use common::{all, specs};
-use labs::check::{Channels, Options as Search, check};
-use labs::verdict::Spec;
-use mutex_central::lab::Options;
+use common::all;
+use labs::check::{Channels, Options as Search};
+use labs::testing::System;
+use mutex_central::lab::MutexCentralLab;
 
 /// How many states there are, all of which are right.
-fn states(processes: u32, options: &Options, demanded: &[Spec], search: &Search) -> usize {
-    let requests = vec![Vec::new(); processes as usize];
-    let outcome = check(all(processes, options), requests, demanded, search, |_| ());
+fn states(system: &System<MutexCentralLab>, search: &Search) -> usize {
+    let outcome = system.check(search);
     assert_eq!(outcome.holds(), Some(true), "{:?} {:?}", outcome.verdicts, outcome.counterexample);
     outcome.states
 }
 
 /// Without leases and without asking again: three messages an entry.
 fn plain(processes: u32, entries: u64, channels: Channels) -> usize {
-    let options = Options::new(entries, 0, 0, 0);
     let search = Search { channels, timeouts: 9, ..Search::default() };
-    states(processes, &options, &specs(processes, &options), &search)
+    states(&all(processes, entries, [0; 3]), &search)
 }
 
 /// The counts are pinned: the algorithm has no other behaviour than it had.
@@ -35,12 +33,11 @@ fn every_order_holds() {
 
 /// Leases may be over at any moment and clients ask again at any moment: nothing is assumed about time.
 fn timed(processes: u32, entries: u64, search: Search) -> usize {
-    let options = Options::new(entries, 0, 1_000, 1_000);
-    let mut demanded = specs(processes, &options);
+    let mut system = all(processes, entries, [0, 1_000, 1_000]);
     // Where a lease may be over again and again nobody gets done.
-    demanded.retain(|spec| !matches!(spec, Spec::EveryRequestServed { .. }));
-    assert_eq!(demanded.len(), 4);
-    states(processes, &options, &demanded, &search)
+    system.properties.retain(|demanded| demanded.name != "every request is served");
+    assert_eq!(system.properties.len(), 4);
+    states(&system, &search)
 }
 
 #[test]

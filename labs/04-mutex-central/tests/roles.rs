@@ -76,7 +76,7 @@ fn assert_file_holds(path: &Path, sections: usize) {
     let ends = ends.lines().filter(|line| line.starts_with("end ")).count();
     assert_eq!(ends, sections);
     for verdict in shared_file::judge(path, sections as u64, true) {
-        assert_eq!(verdict.holds, Some(true), "{verdict:?}");
+        assert_eq!(verdict.holds(), Some(true), "{verdict:?}");
     }
 }
 

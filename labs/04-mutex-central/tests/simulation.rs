@@ -3,16 +3,15 @@
 
 mod common;
 
-use common::{all, simulate, specs};
+use common::{all, simulate};
 use labs::lab::{Lab, Prediction};
 use labs::simulate::{Chance, Network};
 use labs::testing::violated;
 use labs::verdict::{Judge, Verdict};
-use mutex_central::lab::{MutexCentralLab, Options};
 
 fn assert_all_hold(verdicts: &[Verdict], what: &str) {
     assert_eq!(verdicts.len(), 5);
-    assert!(verdicts.iter().all(|verdict| verdict.holds == Some(true)), "{what}: {verdicts:?}");
+    assert!(verdicts.iter().all(|verdict| verdict.holds() == Some(true)), "{what}: {verdicts:?}");
 }
 
 fn count(judge: &Judge, kind: &str) -> u64 {
@@ -22,14 +21,12 @@ fn count(judge: &Judge, kind: &str) -> u64 {
 #[test]
 fn every_property_holds_on_a_thousand_seeds() {
     for seed in 0..1_000 {
-        let processes = 2 + (seed % 9) as u32;
-        let options = Options::new(1 + seed % 6, seed % 40, 2_000, 500);
-        let demanded = specs(processes, &options);
-        let (verdicts, judge) =
-            simulate(seed, Network::default(), all(processes, &options), &demanded, "");
-        assert_all_hold(&verdicts, &seed.to_string());
-        for (kind, predicted) in MutexCentralLab::predicted(&options, processes) {
-            assert_eq!(Prediction::Exactly(count(&judge, &kind)), predicted, "{kind}, seed {seed}");
+        let system = all(2 + (seed % 9) as u32, 1 + seed % 6, [seed % 40, 2_000, 500]);
+        let run = simulate(&system, seed);
+        assert_all_hold(&run.verdicts, &seed.to_string());
+        for (kind, predicted) in system.lab.predicted() {
+            let measured = Prediction::Exactly(count(&run.judge, &kind));
+            assert_eq!(measured, predicted, "{kind}, seed {seed}");
         }
     }
 }
@@ -37,12 +34,11 @@ fn every_property_holds_on_a_thousand_seeds() {
 /// However long they wait: asking again is told apart from asking.
 #[test]
 fn three_messages_an_entry_whoever_waits_how_long() {
-    let options = Options::new(3, 400, 2_000, 100);
-    let demanded = specs(6, &options);
-    let (verdicts, judge) = simulate(1, Network::default(), all(6, &options), &demanded, "");
-    assert_all_hold(&verdicts, "");
-    assert_eq!(["REQUEST", "GRANT", "RELEASE"].map(|kind| count(&judge, kind)), [15; 3]);
-    assert!(count(&judge, "RETRY") > 50 && count(&judge, "WAIT") > 50, "{:?}", judge.messages());
+    let run = simulate(&all(6, 3, [400, 2_000, 100]), 1);
+    assert_all_hold(&run.verdicts, "");
+    assert_eq!(["REQUEST", "GRANT", "RELEASE"].map(|kind| count(&run.judge, kind)), [15; 3]);
+    let trouble = ["RETRY", "WAIT"].map(|kind| count(&run.judge, kind));
+    assert!(trouble.iter().all(|&n| n > 50), "{:?}", run.judge.messages());
 }
 
 /// What the algorithm bears: clients die, the coordinator dies and starts again, messages are late and lost, and
@@ -70,14 +66,12 @@ fn plan(seed: u64) -> String {
 fn every_property_holds_on_a_thousand_seeds_with_faults() {
     let (mut revoked, mut regranted) = (0, 0);
     for seed in 0..1_000 {
-        let options = Options::new(6, 5 + seed % 50, 100 + seed % 300, 80);
-        let demanded = specs(5, &options);
         let plan = plan(seed);
-        let (verdicts, judge) =
-            simulate(seed, Network::default(), all(5, &options), &demanded, &plan);
-        assert_all_hold(&verdicts, &format!("{seed} under {plan}"));
-        revoked += u64::from(verdicts[0].detail.contains("revoked"));
-        regranted += u64::from(count(&judge, "REGRANT") > 0);
+        let system = all(5, 6, [5 + seed % 50, 100 + seed % 300, 80]).suffering(&plan);
+        let run = simulate(&system, seed);
+        assert_all_hold(&run.verdicts, &format!("{seed} under {plan}"));
+        revoked += u64::from(run.verdicts[0].detail().contains("revoked"));
+        regranted += u64::from(count(&run.judge, "REGRANT") > 0);
     }
     // The faults were felt.
     assert!(revoked > 300 && regranted > 300, "{revoked}, {regranted}");
@@ -86,23 +80,18 @@ fn every_property_holds_on_a_thousand_seeds_with_faults() {
 #[test]
 fn a_dead_client_costs_the_others_a_lease_at_the_most() {
     for seed in 0..100 {
-        let options = Options::new(5, 20, 200, 100);
-        let demanded = specs(5, &options);
         let plan = format!("kill 2 at {}ms", seed * 4);
-        let (verdicts, judge) =
-            simulate(seed, Network::default(), all(5, &options), &demanded, &plan);
-        assert_all_hold(&verdicts, &plan);
-        assert!(count(&judge, "RELEASE") >= 15, "{plan}: {:?}", judge.messages());
+        let run = simulate(&all(5, 5, [20, 200, 100]).suffering(&plan), seed);
+        assert_all_hold(&run.verdicts, &plan);
+        assert!(count(&run.judge, "RELEASE") >= 15, "{plan}: {:?}", run.judge.messages());
     }
 }
 
 /// Nobody enters while the coordinator is away: if it does not come back, clients give up.
 #[test]
 fn without_the_coordinator_nobody_enters() {
-    let options = Options::new(5, 20, 200, 100);
-    let demanded = specs(4, &options);
-    let (verdicts, _) =
-        simulate(1, Network::default(), all(4, &options), &demanded, "kill 0 at 100ms");
+    let system = all(4, 5, [20, 200, 100]).suffering("kill 0 at 100ms");
+    let verdicts = simulate(&system, 1).verdicts;
     assert_eq!(violated(&verdicts), ["every request is served"]);
 }
 
@@ -111,9 +100,7 @@ fn without_the_coordinator_nobody_enters() {
 fn channels_that_overtake_and_double_change_nothing() {
     for seed in 0..200 {
         let network = Network { duplication: Chance::percent(10), ..Network::unordered() };
-        let options = Options::new(4, 3, 500, 50);
-        let demanded = specs(5, &options);
-        let (verdicts, _) = simulate(seed, network, all(5, &options), &demanded, "");
+        let verdicts = simulate(&all(5, 4, [3, 500, 50]).on(network), seed).verdicts;
         assert_all_hold(&verdicts, &seed.to_string());
     }
 }
@@ -122,11 +109,9 @@ fn channels_that_overtake_and_double_change_nothing() {
 /// that it ends while another lasts is what tokens are for.
 #[test]
 fn a_client_that_sleeps_through_its_lease_leaves_with_a_stale_token() {
-    let options = Options::new(2, 60, 100, 50);
-    let demanded = specs(3, &options);
     // p2's request is late, so p1 is first.
     let plan = "delay 2->0 30ms; stop 1 from 20ms to 400ms";
-    let (verdicts, _) = simulate(1, Network::default(), all(3, &options), &demanded, plan);
+    let verdicts = simulate(&all(3, 2, [60, 100, 50]).suffering(plan), 1).verdicts;
     assert_all_hold(&verdicts, plan);
-    assert!(verdicts[0].detail.ends_with("1 grant revoked"), "{verdicts:?}");
+    assert!(verdicts[0].detail().ends_with("1 grant revoked"), "{verdicts:?}");
 }

@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use common::PROGRAM;
-use labs::testing::{Ran, Running, assert_nothing_left, judged_again, wait_until};
+use labs::testing::{Ran, Running, assert_nothing_left, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
@@ -62,7 +62,7 @@ impl Lab {
         let text = std::fs::read_to_string(self.folder.path().join("file")).unwrap();
         let trace = self.folder.path().join("trace");
         // The file of the clients is judged by itself.
-        let again = serde_json::to_value(judged_again(&trace)).unwrap();
+        let again = serde_json::to_value(PROGRAM.verified(&trace)).unwrap();
         assert_eq!(
             again.as_array().unwrap()[..],
             ran.report["properties"].as_array().unwrap()[..5]
@@ -266,6 +266,19 @@ fn without_fencing_a_stale_write_stands_in_the_file() {
     for property in ["no stale write in the shared file", "mutual exclusion in the shared file"] {
         assert_eq!(*ran.verdict(property), json!(false), "{}", ran.report);
     }
+}
+
+/// The book of so many clients is cut in a trace, and no property needs it.
+#[test]
+fn a_trace_of_many_clients_is_judged_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace");
+    let trace = path.to_str().unwrap();
+    let ran = PROGRAM.ran(&["simulate", "-n", "300", "--entries", "1", "--trace", trace]);
+    assert!(ran.holds(), "{}", ran.report);
+    assert!(std::fs::read_to_string(&path).unwrap().contains("\"cut\":"));
+    let verdicts = serde_json::to_value(PROGRAM.verified(&path)).unwrap();
+    assert_eq!(verdicts, ran.report["properties"]);
 }
 
 #[test]

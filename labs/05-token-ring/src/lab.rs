@@ -1,29 +1,39 @@
 //! What lab 05 demands of its algorithm, what theory says it costs, and its options.
 
-use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use labs::cli::NoTools;
-use labs::lab::{BoxedApplication, Findings, Lab, Place, Prediction, Summary, Verb};
+use labs::lab::{
+    Deployment, Findings, Lab, Place, Predictions, Remains, Summary, Verb, World, exactly,
+};
+use labs::overlay::Overlay;
 use labs::overlay::ring::Closing;
-use labs::overlay::{Contact, Overlay};
 use labs::process::ProcessId;
-use labs::trace::Noted;
-use labs::verdict::{Spec, Verdict};
+use labs::trace::Meaning;
+use labs::verdict::{Property, Times, Verdict};
 use serde::{Deserialize, Serialize};
 
-use crate::broken::{Broken, BrokenTokenRing};
+use crate::properties::{OneMessageAHop, OneToken};
 use crate::shared_file::{self, SharedFile};
-use crate::token_ring::{Indication, Task, TokenRing};
+use crate::token_ring::{Indication, Mistake, Task, TokenRing};
 
-/// Lab 05.
-#[derive(Debug)]
-pub struct TokenRingLab;
+/// Lab 05: what its options come to.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct TokenRingLab {
+    processes: u32,
+    /// How many laps the token makes.
+    laps: u64,
+    /// How many times each process enters its critical section.
+    entries: u64,
+    closing: Closing,
+    /// How long a process works in its critical section, in milliseconds.
+    work: u64,
+    /// The file that all write to in their critical sections.
+    file: Option<PathBuf>,
+}
 
 /// The lab's own options.
-#[derive(Clone, Debug, Deserialize, Serialize, clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Options {
     /// How many laps the token makes [default: as many as entries, else 5, in `check` 2]
     #[arg(long, value_name = "L")]
@@ -46,34 +56,17 @@ pub struct Options {
 /// So many laps that counting hops cannot overflow, and more than anybody waits for.
 const LAPS_MAX: u64 = 1 << 32;
 
-impl Options {
-    /// So many laps, with so many entries of each process, without work and without a file.
-    pub fn new(laps: u64, entries: u64, closing: Closing) -> Self {
-        Self { laps: Some(laps), entries: Some(entries), closing, work: 0, file: None }
-    }
-
-    fn laps(&self) -> u64 {
-        self.laps.unwrap_or(1)
-    }
-
-    fn entries(&self) -> u64 {
-        self.entries.unwrap_or(0)
-    }
-}
-
 impl Lab for TokenRingLab {
     const NAME: &'static str = "token-ring";
     const ABOUT: &'static str = "Mutual exclusion by a token that circulates on a ring";
 
-    type Process = TokenRing;
-    type BrokenProcess = BrokenTokenRing;
-    type Broken = Broken;
     type Options = Options;
-    type Findings = TokenRingFindings;
-    type Tools = NoTools;
+    type Process = TokenRing;
+    type Mistake = Mistake;
 
-    fn prepare(options: &mut Options, verb: Verb, _: u32) -> Result<(), String> {
-        let default = if verb == Verb::Check { 2 } else { 5 };
+    fn plan(options: Options, world: &World) -> Result<Self, String> {
+        let Options { closing, work, file, .. } = options;
+        let default = if world.verb == Verb::Check { 2 } else { 5 };
         let laps = options.laps.or(options.entries).unwrap_or(default).max(1);
         let entries = options.entries.unwrap_or(laps);
         if options.laps == Some(0) {
@@ -88,121 +81,94 @@ impl Lab for TokenRingLab {
                  least --laps {entries}"
             ));
         }
-        options.laps = Some(laps);
-        options.entries = Some(entries);
-        match (&mut options.file, verb) {
-            (None, _) => Ok(()),
-            (Some(_), Verb::Simulate | Verb::Check) => {
-                Err("--file: nobody writes to a file in a model; use it with `run`".to_owned())
-            }
-            (Some(file), Verb::Run) => {
-                let path = labs::shared_file::prepare(file).map_err(|error| {
-                    format!("cannot use the shared file {}: {error}", file.display())
-                })?;
-                *file = path;
-                Ok(())
-            }
+        if file.is_some() && world.verb != Verb::Run {
+            return Err("--file: nobody writes to a file in a model; use it with `run`".to_owned());
         }
+        let processes = world.processes::<Self>(None)?;
+        let file = file.map(|file| {
+            labs::shared_file::prepare(&file)
+                .map_err(|error| format!("cannot use the shared file {}: {error}", file.display()))
+        });
+        Ok(Self { processes, laps, entries, closing, work, file: file.transpose()? })
     }
 
-    fn process(options: &Options, place: &Place) -> TokenRing {
-        let task = Task {
-            entries: options.entries(),
-            work: Duration::from_millis(options.work),
-            laps: options.laps(),
-        };
-        TokenRing::new(place.contact(), place.processes, options.closing, place.name(), task)
+    fn processes(&self) -> u32 {
+        self.processes
     }
 
-    fn broken(process: TokenRing, how: &Broken) -> BrokenTokenRing {
-        BrokenTokenRing::new(process, *how)
+    fn process(&self, place: &Place) -> TokenRing {
+        let work = Duration::from_millis(self.work);
+        let task = Task { entries: self.entries, work, laps: self.laps };
+        TokenRing::new(place.contact(), place.processes, self.closing, place.name(), task)
     }
 
-    fn properties(options: &Options, _: u32) -> Vec<Spec> {
-        let text = str::to_owned;
+    fn properties(&self) -> Vec<Property> {
+        let entries = Times::Exactly(self.entries);
         vec![
-            Spec::MutualExclusion { enter: text("Entered"), exit: text("Left") },
-            Spec::OneToken { created: text("Created"), message: text("TOKEN") },
-            Spec::Entries { enter: text("Entered"), times: options.entries() },
-            Spec::OneMessageAHop {
-                message: text("TOKEN"),
-                besides: vec![text("ADDRESS"), text("ROLL")],
-            },
-            Spec::SingleRing { message: text("ROLL") },
-            Spec::Fifo,
-            Spec::ExactlyOnce,
+            Property::pairwise_ordered("mutual exclusion", "Entered", "Left"),
+            Property::safety("exactly one token at any time", OneToken::new(self.processes)),
+            Property::each("every process enters K times", "Entered", entries),
+            Property::safety("one message a hop", OneMessageAHop::default()),
+            Property::one_ring("ROLL"),
+            Property::fifo(),
+            Property::exactly_once(),
         ]
     }
 
-    fn predicted(options: &Options, processes: u32) -> BTreeMap<String, Prediction> {
-        let n = u64::from(processes);
-        let address = match options.closing {
+    fn predicted(&self) -> Predictions {
+        let n = u64::from(self.processes);
+        let address = match self.closing {
             Closing::Forward => n - 1,
             Closing::First => 0,
         };
-        [("ADDRESS", address), ("ROLL", n), ("TOKEN", n * options.laps())]
-            .map(|(kind, count)| (kind.to_owned(), Prediction::Exactly(count)))
-            .into()
+        exactly([("ADDRESS", address), ("ROLL", n), ("TOKEN", n * self.laps)])
     }
 
-    fn timeouts(options: &Options) -> u32 {
-        options.entries().try_into().unwrap_or(u32::MAX)
+    fn timeouts(&self) -> u32 {
+        self.entries.try_into().unwrap_or(u32::MAX)
     }
 
-    fn overlay(options: &Options) -> Overlay {
-        Overlay::Ring(options.closing)
+    fn findings(&self) -> Box<dyn Findings<Indication>> {
+        Box::new(TokenRingFindings::default())
     }
 
-    fn application(options: &Options, place: &Place) -> io::Result<BoxedApplication<Self>> {
-        Ok(Box::new(SharedFile::open(options.file.as_deref(), place)?))
+    fn meaning(&self) -> Meaning {
+        Meaning::default().token("Created", "TOKEN")
     }
 
-    fn contact(indication: &Indication) -> Option<&Contact> {
-        match indication {
-            Indication::Closed(contact) => Some(contact),
-            _ => None,
+    fn deployment(&self) -> Deployment<Self> {
+        Deployment {
+            application: |lab, place| Ok(Box::new(SharedFile::open(lab.file.as_deref(), place)?)),
+            contact: |indication| match indication {
+                Indication::Closed(contact) => Some(contact),
+                _ => None,
+            },
+            files: self.file.iter().cloned().collect(),
+            remains: Self::judge_file,
+            ..Deployment::over(Overlay::Ring(self.closing))
         }
     }
+}
 
-    fn is_finished(indication: &Indication) -> bool {
-        matches!(indication, Indication::Finished)
-    }
-
-    fn findings(_: &Options, _: u32) -> TokenRingFindings {
-        TokenRingFindings::default()
-    }
-
-    fn files(options: &Options) -> Vec<PathBuf> {
-        options.file.iter().cloned().collect()
-    }
-
-    fn judge_remains(
-        options: &Options,
-        processes: u32,
-        complete: bool,
-        one_machine: bool,
-    ) -> Vec<Verdict> {
-        let expected = u64::from(processes) * options.entries();
-        let judge = |path: &PathBuf| shared_file::judge(path, expected, complete, one_machine);
-        options.file.iter().map(judge).collect()
+impl TokenRingLab {
+    fn judge_file(&self, remains: Remains) -> Vec<Verdict> {
+        let expected = u64::from(self.processes) * self.entries;
+        let judge = |path: &PathBuf| shared_file::judge(path, expected, remains);
+        self.file.iter().map(judge).collect()
     }
 }
 
 /// What the result is made from.
 #[derive(Debug, Default)]
 pub struct TokenRingFindings {
-    /// The names in the order of the ring; in large rings a trace keeps only the first.
+    /// The names in the order of the ring.
     roll_call: Option<Vec<String>>,
 }
 
-impl Findings for TokenRingFindings {
-    fn on_indication(&mut self, _: ProcessId, indication: &dyn Noted, _: u64) {
-        if indication.kind() == "RollCall" {
-            let text = indication.text();
-            // Names stand in quotes: every second part is one. A name that was cut off has no end.
-            let parts: Vec<_> = text.split('"').collect();
-            let whole = parts[..parts.len() - 1].chunks(2).filter_map(|pair| pair.get(1));
-            self.roll_call = Some(whole.map(|&name| name.to_owned()).collect());
+impl Findings<Indication> for TokenRingFindings {
+    fn on_indication(&mut self, _: ProcessId, indication: &Indication, _: u64) {
+        if let Indication::RollCall(names) = indication {
+            self.roll_call = Some(names.clone());
         }
     }
 

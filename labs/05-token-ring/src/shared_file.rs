@@ -10,14 +10,14 @@
 //! behind its `begin`. Lines are appended with one write each, so that they never mix within a line, on
 //! local disks; over NFS two writers at once may overwrite each other, which then shows as a missing line.
 
-use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use labs::lab::{Application, Place};
+use labs::lab::{Application, Place, Remains};
+use labs::process::Never;
 use labs::shared_file;
-use labs::verdict::{PropertyKind, Verdict};
+use labs::verdict::{Judgement, PropertyKind, Verdict};
 
 use crate::token_ring::Indication;
 
@@ -52,8 +52,8 @@ impl SharedFile {
     }
 }
 
-impl Application<Indication, Infallible> for SharedFile {
-    fn on_indication(&mut self, indication: &Indication) -> io::Result<Vec<Infallible>> {
+impl Application<Indication, Never> for SharedFile {
+    fn on_indication(&mut self, indication: &Indication) -> io::Result<Vec<Never>> {
         match indication {
             Indication::Entered => {
                 self.entries += 1;
@@ -68,35 +68,28 @@ impl Application<Indication, Infallible> for SharedFile {
 
 /// Judges the file after a run in which `expected` sections had to be written. Where not all processes
 /// were on this machine, lines that are missing here may be elsewhere.
-pub fn judge(path: &Path, expected: u64, complete: bool, one_machine: bool) -> Verdict {
-    let (holds, detail) = match read(path) {
-        Err(error) => (None, format!("cannot read {}: {error}", path.display())),
-        Ok(Err(what)) => (Some(false), what),
-        Ok(Ok(sections)) if sections == expected => (
-            Some(true),
-            format!("{sections} begin/end pairs in {}, none interleaved", path.display()),
-        ),
-        Ok(Ok(sections)) if !complete => {
-            (None, format!("not yet: {sections} of {expected} begin/end pairs, none interleaved"))
+pub fn judge(path: &Path, expected: u64, remains: Remains) -> Verdict {
+    let place = path.display();
+    let pairs = |sections| format!("{sections} of {expected} begin/end pairs");
+    let judgement = match read(path) {
+        Err(error) => Judgement::Unknown(format!("cannot read {place}: {error}")),
+        Ok(Err(what)) => Judgement::violated(what),
+        Ok(Ok(sections)) if sections == expected => {
+            Judgement::Holds(format!("{sections} begin/end pairs in {place}, none interleaved"))
         }
-        Ok(Ok(sections)) if one_machine => {
-            (Some(false), format!("{sections} begin/end pairs instead of {expected}"))
+        Ok(Ok(sections)) if !remains.complete => {
+            Judgement::Unknown(format!("not yet: {}, none interleaved", pairs(sections)))
         }
-        Ok(Ok(sections)) => (
-            None,
-            format!(
-                "{sections} of {expected} begin/end pairs are in the file of this machine: give --file a \
-                 path that all machines share"
-            ),
-        ),
+        Ok(Ok(sections)) if remains.one_machine => {
+            Judgement::violated(format!("{sections} begin/end pairs instead of {expected}"))
+        }
+        Ok(Ok(sections)) => Judgement::Unknown(format!(
+            "{} are in the file of this machine: give --file a path that all machines share",
+            pairs(sections)
+        )),
     };
-    Verdict {
-        name: "mutual exclusion in the shared file".to_owned(),
-        kind: PropertyKind::Safety,
-        holds,
-        detail,
-        witnesses: Vec::new(),
-    }
+    let name = "mutual exclusion in the shared file".to_owned();
+    Verdict { name, kind: PropertyKind::Safety, judgement }
 }
 
 /// How many sections the file shows, or where they interleave.
@@ -131,8 +124,9 @@ mod tests {
     fn judged(text: &str, expected: u64) -> (Option<bool>, String) {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        let verdict = judge(file.path(), expected, true, true);
-        (verdict.holds, verdict.detail)
+        let remains = Remains { complete: true, one_machine: true };
+        let verdict = judge(file.path(), expected, remains);
+        (verdict.holds(), verdict.detail().to_owned())
     }
 
     #[test]
@@ -155,13 +149,23 @@ mod tests {
     fn a_missing_pair_is_a_violation_on_one_machine_only() {
         assert_eq!(judged("begin p0 a/1 1\nend p0 a/1 1\n", 2).0, Some(false));
         let file = tempfile::NamedTempFile::new().unwrap();
-        assert_eq!(judge(file.path(), 2, true, false).holds, None);
-        assert_eq!(judge(file.path(), 2, false, true).holds, None);
+        assert_eq!(
+            judge(file.path(), 2, Remains { complete: true, one_machine: false }).holds(),
+            None
+        );
+        assert_eq!(
+            judge(file.path(), 2, Remains { complete: false, one_machine: true }).holds(),
+            None
+        );
     }
 
     #[test]
     fn what_is_no_such_file_is_said_so() {
         assert_eq!(judged("hello\n", 1).0, Some(false));
-        assert_eq!(judge(Path::new("/nowhere/at/all"), 1, true, true).holds, None);
+        assert_eq!(
+            judge(Path::new("/nowhere/at/all"), 1, Remains { complete: true, one_machine: true })
+                .holds(),
+            None
+        );
     }
 }

@@ -30,13 +30,16 @@
 //! *Detecting termination of distributed computations using markers*, PODC 1983, section on lost
 //! tokens, detects the loss with a second token.
 
-use std::convert::Infallible;
+mod mistake;
+
 use std::time::Duration;
 
 use labs::overlay::Contact;
 use labs::overlay::ring::{self, Closing, Ring};
-use labs::process::{Context, Kind, Process, ProcessId};
+use labs::process::{Context, Kind, Never, Process, ProcessId};
 use serde::{Deserialize, Serialize};
+
+pub use self::mistake::Mistake;
 
 /// One process on the ring.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -55,9 +58,11 @@ pub struct TokenRing {
 }
 
 /// What processes send to each other, in the order of the rounds.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Message {
     /// The ring closes.
+    #[strum(transparent)]
     Ring(ring::Message),
     /// The names of all whom the roll call has passed.
     Roll(Vec<String>),
@@ -69,7 +74,7 @@ pub enum Message {
 }
 
 /// What a process tells its application.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 pub enum Indication {
     /// The first process knows its successor: connect to it.
     Closed(Contact),
@@ -188,7 +193,7 @@ impl TokenRing {
 }
 
 impl Process for TokenRing {
-    type Request = Infallible;
+    type Request = Never;
     type Indication = Indication;
     type Message = Message;
     type Timer = Timer;
@@ -198,10 +203,6 @@ impl Process for TokenRing {
         if self.is_origin() {
             self.pass(ctx, Message::Roll(vec![self.name.clone()]));
         }
-    }
-
-    fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
-        match request {}
     }
 
     fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, message: Message) {
@@ -220,37 +221,14 @@ impl Process for TokenRing {
     }
 }
 
-impl Kind for Message {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Ring(message) => message.kind(),
-            Self::Roll(_) => "ROLL",
-            Self::Token { .. } => "TOKEN",
-        }
-    }
-}
-
-impl Kind for Indication {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Closed(_) => "Closed",
-            Self::RollCall(_) => "RollCall",
-            Self::Created => "Created",
-            Self::Entered => "Entered",
-            Self::Left => "Left",
-            Self::Finished => "Finished",
-        }
-    }
-}
-
 impl From<ring::Message> for Message {
     fn from(message: ring::Message) -> Self {
         Self::Ring(message)
     }
 }
 
-impl From<Infallible> for Timer {
-    fn from(never: Infallible) -> Self {
+impl From<Never> for Timer {
+    fn from(never: Never) -> Self {
         match never {}
     }
 }

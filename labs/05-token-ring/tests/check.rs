@@ -2,15 +2,12 @@
 
 mod common;
 
-use common::{CLOSINGS, ring, specs};
-use labs::check::{Channels, Options as Search, check};
-use token_ring::lab::Options;
+use common::{CLOSINGS, ring};
+use labs::check::{Channels, Options as Search};
 
-fn states(processes: u32, options: &Options) -> usize {
+fn states(processes: u32, laps: u64, entries: u64, closing: &str) -> usize {
     let search = Search { timeouts: 9, ..Search::default() };
-    let requests = vec![Vec::new(); processes as usize];
-    let demanded = specs(processes, options);
-    let outcome = check(ring(processes, options), requests, &demanded, &search, |_| ());
+    let outcome = ring(processes, laps, entries, closing).check(&search);
     assert_eq!(outcome.holds(), Some(true), "{:?}", outcome.verdicts);
     outcome.states
 }
@@ -19,9 +16,8 @@ fn states(processes: u32, options: &Options) -> usize {
 #[test]
 fn every_order_holds() {
     let counts = CLOSINGS.map(|closing| {
-        [(2, 1, 1), (3, 2, 2), (4, 2, 1), (5, 3, 3)].map(|(processes, laps, entries)| {
-            states(processes, &Options::new(laps, entries, closing))
-        })
+        [(2, 1, 1), (3, 2, 2), (4, 2, 1), (5, 3, 3)]
+            .map(|(processes, laps, entries)| states(processes, laps, entries, closing))
     });
     assert_eq!(counts, STATES);
 }
@@ -31,23 +27,16 @@ const STATES: [[usize; 4]; 2] = [[8, 19, 23, 46], [7, 16, 17, 36]];
 
 #[test]
 fn without_fifo_the_ring_may_never_close_and_the_shortest_way_to_it_is_found() {
-    let options = Options::new(1, 1, CLOSINGS[0]);
     let search = Search { channels: Channels::Unordered, timeouts: 9, ..Search::default() };
-    let demanded = specs(3, &options);
-    let outcome = check(ring(3, &options), vec![Vec::new(); 3], &demanded, &search, |_| ());
-    assert_eq!(outcome.holds(), Some(false));
-    let counterexample = outcome.counterexample.unwrap();
+    let found = ring(3, 1, 1, CLOSINGS[0]).counterexample(&search);
     // The roll call arrives while the address is still under way.
-    assert!(counterexample.steps[0].starts_with("p2 → p1 Roll"), "{counterexample}");
+    assert!(found.steps[0].starts_with("p2 → p1 Roll"), "{found}");
 }
 
 #[test]
 fn one_lost_message_is_enough() {
-    let options = Options::new(1, 1, CLOSINGS[1]);
     let search = Search { losses: 1, timeouts: 9, ..Search::default() };
-    let demanded = specs(3, &options);
-    let outcome = check(ring(3, &options), vec![Vec::new(); 3], &demanded, &search, |_| ());
-    let counterexample = outcome.counterexample.unwrap();
-    assert_eq!(counterexample.steps.len(), 1, "{counterexample}");
-    assert!(counterexample.steps[0].starts_with("p2 ⇥ p1 Roll"), "{counterexample}");
+    let found = ring(3, 1, 1, CLOSINGS[1]).counterexample(&search);
+    assert_eq!(found.steps.len(), 1, "{found}");
+    assert!(found.steps[0].starts_with("p2 ⇥ p1 Roll"), "{found}");
 }

@@ -359,8 +359,17 @@ fn strangers_disturb_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("shared");
     let path = file.to_str().unwrap();
-    let running =
-        PROGRAM.start(&["run", "--processes", "3", "--laps", "600", "--work", "2", "--file", path]);
+    let running = PROGRAM.start(&[
+        "run",
+        "--processes",
+        "3",
+        "--laps",
+        "1000",
+        "--work",
+        "2",
+        "--file",
+        path,
+    ]);
     wait_until_circulating(&file);
     let mut ports = listening_ports(running.launcher.id());
     let pids = running.pids();
@@ -370,6 +379,7 @@ fn strangers_disturb_nothing() {
     }
     assert_eq!(ports.len(), 4, "one port for the launcher and each participant");
 
+    let log = pids.first().map(|pid| log_of(*pid)).unwrap();
     let mut held = Vec::new();
     for &port in &ports {
         let connect = || TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -395,10 +405,9 @@ fn strangers_disturb_nothing() {
             held.drain(..100);
         }
     }
-    let log = pids.first().map(|pid| log_of(*pid)).unwrap();
     let ran = running.end();
     assert!(ran.holds(), "{}", ran.report);
-    assert_eq!(ran.report["messages"]["TOKEN"]["measured"], 1_800);
+    assert_eq!(ran.report["messages"]["TOKEN"]["measured"], 3_000);
     let text = std::fs::read_to_string(log).unwrap();
     assert!(text.contains("stranger"), "the log says nothing of strangers: {text}");
 }

@@ -16,7 +16,7 @@
 //!
 //! **Assumptions.** The ring is unidirectional and closed, channels are reliable, processes do not fail, and
 //! identities are distinct. Channels need not be FIFO: only the first process of a ring that closes forward
-//! depends on an order, and it keeps what comes too early ([`Election::pass`]). Nobody knows N.
+//! depends on an order, and it keeps what comes too early (`Election::pass`). Nobody knows N.
 //!
 //! **Cost.** An ELECTION message travels from its initiator to the next greater initiator; the greatest
 //! goes all round. Everyone initiates at its start, before it can receive anything, so the sum of these
@@ -29,12 +29,14 @@
 //! that a smaller identity reaches joins in. Peterson, 1982, and Dolev, Klawe and Rodeh, 1982, need only
 //! O(N log N) messages at worst.
 
-use std::convert::Infallible;
+mod mistake;
 
 use labs::overlay::Contact;
 use labs::overlay::ring::{self, Ring};
-use labs::process::{Context, Kind, Process, ProcessId};
+use labs::process::{Context, Kind, Never, Process, ProcessId};
 use serde::{Deserialize, Serialize};
+
+pub use self::mistake::Mistake;
 
 /// One process that takes part in an election. A layer: on top of it, the leader numbers the processes.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -102,9 +104,11 @@ impl Elect {
 }
 
 /// What processes send to each other, in the order of the rounds.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Message {
     /// The ring closes.
+    #[strum(transparent)]
     Ring(ring::Message),
     /// This identity wants to lead.
     Election(u64),
@@ -113,7 +117,7 @@ pub enum Message {
 }
 
 /// What a process tells the layer above.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 pub enum Indication {
     /// The first process knows its successor: connect to it.
     Closed(Contact),
@@ -131,18 +135,6 @@ impl Election {
         Self { ring, candidate, leader: None, settled: false, early: Vec::new() }
     }
 
-    /// What the process brings into the election.
-    pub fn candidate(&self) -> Candidate {
-        self.candidate
-    }
-
-    /// The same process with another identity.
-    #[must_use]
-    pub fn called(mut self, identity: u64) -> Self {
-        self.candidate.identity = identity;
-        self
-    }
-
     /// To whom messages are passed; nobody while the first process does not know its successor.
     pub fn successor(&self) -> Option<ProcessId> {
         self.ring.successor()
@@ -150,7 +142,7 @@ impl Election {
 
     /// Sends to the successor. The first process of a ring that closes forward does not know it before
     /// the address has come, and until then keeps what it should pass on.
-    pub fn pass(&mut self, ctx: &mut Context<Self>, message: Message) {
+    fn pass(&mut self, ctx: &mut Context<Self>, message: Message) {
         match self.ring.successor() {
             Some(successor) => ctx.send(successor, message),
             None => self.early.push(message),
@@ -204,20 +196,16 @@ impl Election {
 }
 
 impl Process for Election {
-    type Request = Infallible;
+    type Request = Never;
     type Indication = Indication;
     type Message = Message;
-    type Timer = Infallible;
+    type Timer = Never;
 
     fn on_init(&mut self, ctx: &mut Context<Self>) {
         self.on_ring(ctx, Ring::on_init);
         if self.candidate.initiates {
             self.pass(ctx, Message::Election(self.candidate.identity));
         }
-    }
-
-    fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
-        match request {}
     }
 
     fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, message: Message) {
@@ -227,31 +215,6 @@ impl Process for Election {
             }
             Message::Election(identity) => self.on_election(ctx, identity),
             Message::Elected(identity) => self.on_elected(ctx, identity),
-        }
-    }
-
-    fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
-        match timer {}
-    }
-}
-
-impl Kind for Message {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Ring(message) => message.kind(),
-            Self::Election(_) => "ELECTION",
-            Self::Elected(_) => "ELECTED",
-        }
-    }
-}
-
-impl Kind for Indication {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Closed(_) => "Closed",
-            Self::Won(_) => "Won",
-            Self::Elected(_) => "Elected",
-            Self::Settled => "Settled",
         }
     }
 }

@@ -83,51 +83,54 @@ impl fmt::Display for Initiators {
 }
 
 /// The identities of a run's processes, and which of them initiate.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Identities {
+    /// How many processes there are.
+    pub processes: u32,
     /// How they lie on the ring.
     pub order: Order,
     /// Those that stood in the file, by rank; empty if there was none.
     pub given: Vec<u64>,
     /// How many initiate.
-    pub initiators: Initiators,
+    pub initiators: u32,
     /// What the order and the initiators are drawn from.
     pub seed: u64,
 }
 
 impl Identities {
-    /// The identity of a process, among so many. Messages travel from a process to the one before it.
+    /// Random identities of so many processes, which all initiate.
+    pub fn random(processes: u32, seed: u64) -> Self {
+        let (order, given) = (Order::Random, Vec::new());
+        Self { processes, order, given, initiators: processes, seed }
+    }
+
+    /// The identity of a process. Messages travel from a process to the one before it.
     ///
     /// # Panics
     ///
     /// If identities were given, but none to this process: [`read`] sees to it.
-    pub fn identity(&self, process: ProcessId, processes: u32) -> u64 {
+    pub fn identity(&self, process: ProcessId) -> u64 {
         let rank = process.0;
         match self.order {
-            Order::Random => 1 + u64::from(shuffled(self.seed, SPREAD * processes, rank)),
-            Order::Sorted => u64::from(processes - rank),
+            Order::Random => 1 + u64::from(shuffled(self.seed, SPREAD * self.processes, rank)),
+            Order::Sorted => u64::from(self.processes - rank),
             Order::Reverse => 1 + u64::from(rank),
             Order::File(_) => self.given[process.index()],
         }
     }
 
     /// Whether a process starts an election.
-    pub fn initiates(&self, process: ProcessId, processes: u32) -> bool {
+    pub fn initiates(&self, process: ProcessId) -> bool {
         /// Makes the choice of initiators another than that of identities.
         const INITIATORS: u64 = 0x1217_1A70_125E_ED00;
-        match self.initiators {
-            Initiators::All => true,
-            Initiators::Some(count) => {
-                shuffled(self.seed ^ INITIATORS, processes, process.0) < count
-            }
-        }
+        self.initiators == self.processes
+            || shuffled(self.seed ^ INITIATORS, self.processes, process.0) < self.initiators
     }
 
     /// Identity and initiative of all, in the direction of the messages: from the last to the first.
-    pub fn round_the_ring(&self, processes: u32) -> impl Iterator<Item = (u64, bool)> + '_ {
-        (0..processes).rev().map(ProcessId).map(move |process| {
-            (self.identity(process, processes), self.initiates(process, processes))
-        })
+    pub fn round_the_ring(&self) -> impl Iterator<Item = (u64, bool)> + '_ {
+        let all = (0..self.processes).rev().map(ProcessId);
+        all.map(|process| (self.identity(process), self.initiates(process)))
     }
 }
 
@@ -214,17 +217,16 @@ mod tests {
     #[test]
     fn so_many_initiate_as_asked() {
         for count in 1..=9 {
-            let initiators = Initiators::Some(count);
-            let identities = Identities { initiators, seed: 3, ..Identities::default() };
-            assert_eq!(identities.round_the_ring(9).filter(|one| one.1).count(), count as usize);
+            let identities = Identities { initiators: count, ..Identities::random(9, 3) };
+            assert_eq!(identities.round_the_ring().filter(|one| one.1).count(), count as usize);
         }
     }
 
     #[test]
     fn the_order_is_that_of_the_messages() {
         let of = |order| -> Vec<u64> {
-            let identities = Identities { order, ..Identities::default() };
-            identities.round_the_ring(4).map(|one| one.0).collect()
+            let identities = Identities { order, ..Identities::random(4, 0) };
+            identities.round_the_ring().map(|one| one.0).collect()
         };
         assert_eq!(of(Order::Sorted), [1, 2, 3, 4]);
         assert_eq!(of(Order::Reverse), [4, 3, 2, 1]);

@@ -1,33 +1,40 @@
 //! What lab 06 demands of its algorithms, what theory says they cost, and their options.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use labs::cli::NoTools;
-use labs::lab::{BoxedApplication, Findings, Lab, Place, Prediction, Runs, Silent, Summary, Verb};
+use labs::files::read_text;
+use labs::lab::{
+    Deployment, Findings, Lab, Place, Predictions, Runs, Summary, Verb, World, exactly,
+};
+use labs::overlay::Overlay;
 use labs::overlay::ring::{Closing, Ring};
-use labs::overlay::{Contact, Overlay};
 use labs::process::ProcessId;
-use labs::report::check_regular;
-use labs::trace::Noted;
-use labs::verdict::Spec;
+use labs::verdict::{Property, Times};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::broken::{Broken, BrokenNumbering};
-use crate::election::{Candidate, Elect, Election};
+use crate::election::{Candidate, Elect, Election, Mistake};
 use crate::identities::{self, Identities, Initiators, Order};
 use crate::numbering::{Indication, Numbering};
-use crate::{sweep, theory};
+use crate::properties::{OneLeader, Ranks, RightLeader, TrueCount};
+use crate::sweep::Sweep;
+use crate::theory;
 
-/// Lab 06.
-#[derive(Debug)]
-pub struct ChangRobertsLab;
+/// Lab 06: what its options come to.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ChangRobertsLab {
+    /// The processes of the ring, by name.
+    pub identities: Identities,
+    /// Which identity wins.
+    pub elect: Elect,
+    /// How the chain of processes closes into a ring.
+    pub closing: Closing,
+    /// Many runs instead of one.
+    pub sweep: Option<Sweep>,
+}
 
 /// The lab's own options.
-#[derive(Clone, Debug, Deserialize, Serialize, clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Options {
     /// How identities lie on the ring, in the direction of the messages: random, sorted, reverse, or a
     /// file with one whole number for each process, that of p0 first
@@ -52,9 +59,6 @@ pub struct Options {
     /// Where --sweep writes its plot, as SVG [default: chang-roberts.svg]
     #[arg(long, value_name = "FILE", requires = "sweep")]
     plot: Option<PathBuf>,
-    /// What came of `--ids` and `--initiators`.
-    #[arg(skip)]
-    identities: Identities,
 }
 
 /// The largest file of identities that is read, in bytes: a million numbers of 64 bits fit in.
@@ -73,51 +77,10 @@ const RUNS: u32 = 50;
 const PLOT: &str = "chang-roberts.svg";
 
 impl Options {
-    /// These identities, this election, this ring.
-    pub fn new(identities: Identities, elect: Elect, closing: Closing) -> Self {
-        Self {
-            ids: identities.order.clone(),
-            initiators: identities.initiators,
-            elect,
-            closing,
-            sweep: Vec::new(),
-            runs: None,
-            plot: None,
-            identities,
-        }
-    }
-
-    /// Identity and initiative of all, in the direction of the messages.
-    fn round_the_ring(&self, processes: u32) -> Vec<(u64, bool)> {
-        self.identities.round_the_ring(processes).collect()
-    }
-
-    fn identity(&self, process: ProcessId, processes: u32) -> u64 {
-        self.identities.identity(process, processes)
-    }
-
-    /// How many initiate.
-    fn initiators(&self, processes: u32) -> u32 {
-        match self.identities.initiators {
-            Initiators::All => processes,
-            Initiators::Some(count) => count,
-        }
-    }
-
-    /// The one who must lead: its identity is the best among the initiators.
-    fn right_leader(&self, processes: u32) -> (ProcessId, u64) {
-        let all = (0..processes).map(ProcessId);
-        let initiators = all.filter(|&p| self.identities.initiates(p, processes));
-        let named = initiators.map(|process| (process, self.identity(process, processes)));
-        let best = |one: (ProcessId, u64), other: (ProcessId, u64)| {
-            if self.elect.prefers(other.1, one.1) { other } else { one }
-        };
-        named.reduce(best).expect("at least one process initiates")
-    }
-
-    fn check_sweep(&self, verb: Verb) -> Result<(), String> {
+    /// The sweep, if one is asked for.
+    fn sweep(&self, verb: Verb) -> Result<Option<Sweep>, String> {
         if self.sweep.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         if verb != Verb::Simulate {
             return Err("--sweep: only in `simulate`".to_owned());
@@ -125,7 +88,8 @@ impl Options {
         if let Some(n) = self.sweep.iter().find(|n| !(2..=SWEEP_MAX).contains(n)) {
             return Err(format!("--sweep {n}: a ring has from 2 to {SWEEP_MAX} processes"));
         }
-        if self.runs.is_some_and(|runs| !(1..=RUNS_MAX).contains(&runs)) {
+        let runs = self.runs.unwrap_or(RUNS);
+        if !(1..=RUNS_MAX).contains(&runs) {
             return Err(format!("--runs: from 1 to {RUNS_MAX}"));
         }
         if (&self.ids, self.initiators) != (&Order::Random, Initiators::All) {
@@ -133,7 +97,27 @@ impl Options {
                         --initiators"
                 .to_owned());
         }
-        Ok(())
+        let plot = self.plot.clone().unwrap_or_else(|| PLOT.into());
+        Ok(Some(Sweep { sizes: self.sweep.clone(), runs, plot }))
+    }
+}
+
+impl ChangRobertsLab {
+    /// Identity and initiative of all, in the direction of the messages; where the smallest identity is
+    /// elected, mirrored, so that it is the greatest.
+    fn round_the_ring(&self) -> Vec<(u64, bool)> {
+        let mirrored = |(identity, initiates): (u64, bool)| match self.elect {
+            Elect::Max => (identity, initiates),
+            Elect::Min => (u64::MAX - identity, initiates),
+        };
+        self.identities.round_the_ring().map(mirrored).collect()
+    }
+
+    /// The processes that initiate, each with its identity.
+    fn initiators(&self) -> impl Iterator<Item = (u64, ProcessId)> + '_ {
+        let all = (0..self.processes()).map(ProcessId);
+        let initiators = all.filter(|&process| self.identities.initiates(process));
+        initiators.map(|process| (self.identities.identity(process), process))
     }
 }
 
@@ -142,161 +126,118 @@ impl Lab for ChangRobertsLab {
     const ABOUT: &'static str = "Leader election on a ring, and numbering";
     const PROCESSES: u32 = 8;
 
-    type Process = Numbering;
-    type BrokenProcess = BrokenNumbering;
-    type Broken = Broken;
     type Options = Options;
-    type Findings = ElectionFindings;
-    type Tools = NoTools;
+    type Process = Numbering;
+    type Mistake = Mistake;
 
-    fn prepare(options: &mut Options, verb: Verb, processes: u32) -> Result<(), String> {
-        options.check_sweep(verb)?;
-        if let Initiators::Some(count) = options.initiators
-            && count > processes
-        {
-            return Err(format!("--initiators {count}: there are {processes} processes"));
-        }
-        options.identities.order = options.ids.clone();
-        options.identities.initiators = options.initiators;
-        if let Order::File(path) = &options.ids {
-            options.identities.given = read_identities(path, processes)
-                .map_err(|what| format!("--ids {}: {what}", path.display()))?;
-        }
-        Ok(())
-    }
-
-    fn draw(options: &mut Options, seed: u64) {
-        options.identities.seed = seed;
-    }
-
-    fn study(options: &Options) -> Option<Runs> {
-        if options.sweep.is_empty() {
-            return None;
-        }
-        let sizes = options.sweep.clone();
-        let runs = options.runs.unwrap_or(RUNS);
-        let plot = options.plot.clone().unwrap_or_else(|| PLOT.into());
-        let (elect, closing) = (options.elect, options.closing);
-        let options = move |identities| Options::new(identities, elect, closing);
-        Some(Box::new(move |seed, network| {
-            sweep::sweep(&sizes, runs, seed, network, &options, &plot)
-        }))
-    }
-
-    fn process(options: &Options, place: &Place) -> Numbering {
-        let candidate = Candidate {
-            identity: options.identity(place.me, place.processes),
-            initiates: options.identities.initiates(place.me, place.processes),
-            elect: options.elect,
+    fn plan(options: Options, world: &World) -> Result<Self, String> {
+        let sweep = options.sweep(world.verb)?;
+        let processes = world.processes::<Self>(None)?;
+        let Options { ids: order, elect, closing, .. } = options;
+        let initiators = match options.initiators {
+            Initiators::All => processes,
+            Initiators::Some(count) if count <= processes => count,
+            Initiators::Some(count) => {
+                return Err(format!("--initiators {count}: there are {processes} processes"));
+            }
         };
-        let ring = Ring::new(place.contact(), place.processes, options.closing);
+        let given = match &order {
+            Order::File(path) => read_identities(path, processes)
+                .map_err(|what| format!("--ids {}: {what}", path.display()))?,
+            _ => Vec::new(),
+        };
+        let identities = Identities { processes, order, given, initiators, seed: world.seed };
+        Ok(Self { identities, elect, closing, sweep })
+    }
+
+    fn processes(&self) -> u32 {
+        self.identities.processes
+    }
+
+    fn process(&self, place: &Place) -> Numbering {
+        let candidate = Candidate {
+            identity: self.identities.identity(place.me),
+            initiates: self.identities.initiates(place.me),
+            elect: self.elect,
+        };
+        let ring = Ring::new(place.contact(), place.processes, self.closing);
         Numbering::new(Election::new(ring, candidate))
     }
 
-    fn broken(process: Numbering, how: &Broken) -> BrokenNumbering {
-        BrokenNumbering::new(process, *how)
-    }
-
-    fn properties(options: &Options, processes: u32) -> Vec<Spec> {
-        let text = str::to_owned;
-        let (process, identity) = options.right_leader(processes);
+    fn properties(&self) -> Vec<Property> {
+        let n = self.processes();
+        let the_right_one =
+            format!("the {} identity among the initiators leads", self.elect.which());
         vec![
-            Spec::OneLeader { won: text("Won"), learned: text("Elected") },
-            Spec::RightLeader {
-                won: text("Won"),
-                which: text(options.elect.which()),
-                process,
-                identity,
-            },
-            Spec::EveryoneLearns { learned: text("Elected") },
-            Spec::Ranks { numbered: text("Numbered"), message: text("NUMBER") },
-            Spec::TrueCount { counted: text("Counted") },
-            Spec::AsPredicted {
-                message: text("ELECTION"),
-                times: theory::elections(&options.round_the_ring(processes), options.elect),
-            },
-            Spec::SingleRing { message: text("ELECTED") },
-            Spec::Fifo,
-            Spec::ExactlyOnce,
+            Property::safety("exactly one leader, agreed by all", OneLeader::default()),
+            Property::safety(the_right_one, RightLeader::new(self.elect, self.initiators())),
+            Property::each("every process learns the leader", "Elected", Times::AtLeast(1)),
+            Property::safety("ranks 0 to N-1 in ring order", Ranks::new(n)),
+            Property::safety("the count is N", TrueCount::new(n)),
+            Property::counted("ELECTION", theory::elections(&self.round_the_ring())),
+            Property::one_ring("ELECTED"),
+            Property::fifo(),
+            Property::exactly_once(),
         ]
     }
 
-    fn predicted(options: &Options, processes: u32) -> BTreeMap<String, Prediction> {
-        let n = u64::from(processes);
-        let address = match options.closing {
+    fn predicted(&self) -> Predictions {
+        let n = u64::from(self.processes());
+        let address = match self.closing {
             Closing::Forward => n - 1,
             Closing::First => 0,
         };
-        let elections = theory::elections(&options.round_the_ring(processes), options.elect);
-        [("ADDRESS", address), ("ELECTION", elections), ("ELECTED", n), ("NUMBER", n)]
-            .map(|(kind, count)| (kind.to_owned(), Prediction::Exactly(count)))
-            .into()
+        let elections = theory::elections(&self.round_the_ring());
+        exactly([("ADDRESS", address), ("ELECTION", elections), ("ELECTED", n), ("NUMBER", n)])
     }
 
-    /// There are no timers.
-    fn timeouts(_: &Options) -> u32 {
-        0
+    fn findings(&self) -> Box<dyn Findings<Indication>> {
+        let nothing = vec![None; self.processes() as usize];
+        Box::new(ElectionFindings {
+            lab: self.clone(),
+            leader: None,
+            count: None,
+            leader_of: nothing.clone(),
+            rank_of: nothing,
+        })
     }
 
-    fn overlay(options: &Options) -> Overlay {
-        Overlay::Ring(options.closing)
+    fn study(&self) -> Option<Runs> {
+        let (sweep, elect, closing) = (self.sweep.clone()?, self.elect, self.closing);
+        let lab = move |identities| Self { identities, elect, closing, sweep: None };
+        Some(Box::new(move |seed, network| sweep.run(lab, seed, network)))
     }
 
-    fn application(_: &Options, _: &Place) -> io::Result<BoxedApplication<Self>> {
-        Ok(Box::new(Silent))
-    }
-
-    fn contact(indication: &Indication) -> Option<&Contact> {
-        match indication {
-            Indication::Closed(contact) => Some(contact),
-            _ => None,
-        }
-    }
-
-    fn files(options: &Options) -> Vec<PathBuf> {
-        let ids = match &options.ids {
+    fn deployment(&self) -> Deployment<Self> {
+        let ids = match &self.identities.order {
             Order::File(path) => Some(path),
             _ => None,
         };
-        ids.into_iter().chain(&options.plot).cloned().collect()
-    }
-
-    fn is_finished(indication: &Indication) -> bool {
-        matches!(indication, Indication::Finished)
-    }
-
-    fn findings(options: &Options, processes: u32) -> ElectionFindings {
-        ElectionFindings {
-            options: options.clone(),
-            processes,
-            leader: None,
-            count: None,
-            leader_of: vec![None; processes as usize],
-            rank_of: vec![None; processes as usize],
+        Deployment {
+            contact: |indication| match indication {
+                Indication::Closed(contact) => Some(contact),
+                _ => None,
+            },
+            files: ids.into_iter().chain(self.sweep.as_ref().map(|s| &s.plot)).cloned().collect(),
+            ..Deployment::over(Overlay::Ring(self.closing))
         }
     }
 }
 
 fn read_identities(path: &Path, processes: u32) -> Result<Vec<u64>, String> {
-    let mut text = String::new();
-    let file = check_regular(path).and_then(|()| File::open(path)).map_err(|e| e.to_string())?;
-    file.take(FILE_MAX + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    if text.len() as u64 > FILE_MAX {
-        return Err(format!("longer than {FILE_MAX} bytes"));
-    }
+    let text = read_text(path, FILE_MAX).map_err(|error| error.to_string())?;
     identities::read(&text, processes)
 }
 
 /// What the result is made from.
 #[derive(Debug)]
-pub struct ElectionFindings {
-    options: Options,
-    processes: u32,
-    /// Who says that it leads.
+struct ElectionFindings {
+    lab: ChangRobertsLab,
+    /// The process that says that it leads.
     leader: Option<ProcessId>,
     /// How many the leader counted.
     count: Option<u64>,
-    /// By rank of launch: who leads according to each process, and which rank it was given.
+    /// By rank of launch: which identity leads according to each process, and which rank it was given.
     leader_of: Vec<Option<u64>>,
     rank_of: Vec<Option<u64>>,
 }
@@ -304,34 +245,33 @@ pub struct ElectionFindings {
 impl ElectionFindings {
     /// What theory says of this ring, and of all others of its size.
     fn theory(&self) -> (u64, u64, f64, u64) {
-        let (n, k) = (self.processes, self.options.initiators(self.processes));
-        let ring = self.options.round_the_ring(n);
-        let exactly = theory::elections(&ring, self.options.elect);
+        let Identities { processes: n, initiators: k, .. } = self.lab.identities;
+        let exactly = theory::elections(&self.lab.round_the_ring());
         (exactly, theory::best(n, k), theory::mean(n, k), theory::worst(n, k))
     }
 }
 
-impl Findings for ElectionFindings {
-    fn on_indication(&mut self, process: ProcessId, indication: &dyn Noted, _: u64) {
-        match &*indication.kind() {
-            "Won" => self.leader = Some(process),
-            "Elected" => self.leader_of[process.index()] = indication.number(),
-            "Numbered" => self.rank_of[process.index()] = indication.number(),
-            "Counted" => self.count = indication.number(),
-            _ => {}
+impl Findings<Indication> for ElectionFindings {
+    fn on_indication(&mut self, process: ProcessId, indication: &Indication, _: u64) {
+        match *indication {
+            Indication::Won(_) => self.leader = Some(process),
+            Indication::Elected(leader) => self.leader_of[process.index()] = Some(leader),
+            Indication::Numbered(rank) => self.rank_of[process.index()] = Some(rank),
+            Indication::Counted(count) => self.count = Some(count),
+            Indication::Closed(_) | Indication::Finished => {}
         }
     }
 
     fn lines(&self, summary: &Summary) -> Vec<String> {
+        let Identities { processes, initiators, .. } = self.lab.identities;
         let leader = self.leader.map_or("leader: none".to_owned(), |leader| {
-            let identity = self.options.identity(leader, self.processes);
-            format!("leader: {leader} with identity {identity}")
+            format!("leader: {leader} with identity {}", self.lab.identities.identity(leader))
         });
         let count = self.count.map_or("N was not counted".to_owned(), |n| format!("N = {n}"));
         let elections = summary.messages.get("ELECTION").copied().unwrap_or(0);
         let (exactly, best, mean, worst) = self.theory();
-        let initiators = match self.options.initiators(self.processes) {
-            all if all == self.processes => "all initiate".to_owned(),
+        let initiators = match initiators {
+            all if all == processes => "all initiate".to_owned(),
             1 => "1 initiates".to_owned(),
             some => format!("{some} initiate"),
         };
@@ -345,19 +285,20 @@ impl Findings for ElectionFindings {
     }
 
     fn json(&self, _: &Summary) -> serde_json::Value {
+        let identities = &self.lab.identities;
         let (exactly, best, mean, worst) = self.theory();
         json!({
             "leader": self.leader,
-            "identity": self.leader.map(|leader| self.options.identity(leader, self.processes)),
+            "identity": self.leader.map(|leader| identities.identity(leader)),
             "count": self.count,
-            "initiators": self.options.initiators(self.processes),
+            "initiators": identities.initiators,
             "elections": { "predicted": exactly, "best": best, "mean": mean, "worst": worst },
         })
     }
 
     fn of_process(&self, process: ProcessId) -> Vec<(&'static str, serde_json::Value)> {
         vec![
-            ("identity", self.options.identity(process, self.processes).into()),
+            ("identity", self.lab.identities.identity(process).into()),
             ("rank", self.rank_of[process.index()].into()),
             ("leader", self.leader_of[process.index()].into()),
         ]

@@ -15,10 +15,10 @@
 //! **Left out.** Processes that join or leave: ranks are valid as long as the ring stays as it is. Without a
 //! leader there are no ranks: Angluin, *Local and global properties in networks of processors*, STOC 1980.
 
-use std::convert::Infallible;
+mod mistake;
 
 use labs::overlay::Contact;
-use labs::process::{Context, Kind, Process, ProcessId};
+use labs::process::{Context, Kind, Never, Process, ProcessId};
 use serde::{Deserialize, Serialize};
 
 use crate::election::{self, Election};
@@ -31,16 +31,18 @@ pub struct Numbering {
 }
 
 /// What processes send to each other.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Message {
     /// The election goes on.
+    #[strum(transparent)]
     Election(election::Message),
     /// The rank of the receiver; for the leader, the number of processes.
     Number(u64),
 }
 
 /// What a process tells its application.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 pub enum Indication {
     /// The first process knows its successor: connect to it.
     Closed(Contact),
@@ -60,22 +62,6 @@ impl Numbering {
     /// The process that numbers, or is numbered, after this election.
     pub fn new(election: Election) -> Self {
         Self { election, rank: None }
-    }
-
-    /// The layer below.
-    pub fn election(&self) -> &Election {
-        &self.election
-    }
-
-    /// The same process with another identity.
-    #[must_use]
-    pub fn called(self, identity: u64) -> Self {
-        Self { election: self.election.called(identity), ..self }
-    }
-
-    /// Passes a message of the election on, whatever it says.
-    pub fn pass(&mut self, ctx: &mut Context<Self>, message: election::Message) {
-        self.on_election(ctx, |election, ctx| election.pass(ctx, message));
     }
 
     fn on_election(
@@ -119,17 +105,13 @@ impl Numbering {
 }
 
 impl Process for Numbering {
-    type Request = Infallible;
+    type Request = Never;
     type Indication = Indication;
     type Message = Message;
-    type Timer = Infallible;
+    type Timer = Never;
 
     fn on_init(&mut self, ctx: &mut Context<Self>) {
         self.on_election(ctx, Election::on_init);
-    }
-
-    fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
-        match request {}
     }
 
     fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, message: Message) {
@@ -138,32 +120,6 @@ impl Process for Numbering {
                 self.on_election(ctx, |election, ctx| election.on_message(ctx, from, message));
             }
             Message::Number(number) => self.on_number(ctx, number),
-        }
-    }
-
-    fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
-        match timer {}
-    }
-}
-
-impl Kind for Message {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Election(message) => message.kind(),
-            Self::Number(_) => "NUMBER",
-        }
-    }
-}
-
-impl Kind for Indication {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Closed(_) => "Closed",
-            Self::Won(_) => "Won",
-            Self::Elected(_) => "Elected",
-            Self::Numbered(_) => "Numbered",
-            Self::Counted(_) => "Counted",
-            Self::Finished => "Finished",
         }
     }
 }

@@ -3,89 +3,83 @@
 //! Each run has a random order of its own, and is judged like any other.
 
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 
 use labs::lab::{Lab, Place, Study};
 use labs::plot::{Axis, Curve, Mark, Plot, Point, Scale};
 use labs::process::split_mix;
+use labs::record::Recorder;
 use labs::simulate::{Limits, Network, Simulation};
-use labs::trace::Recorder;
 use labs::verdict::{Judge, Tally};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::identities::Identities;
-use crate::lab::{ChangRobertsLab, Options};
 use crate::theory;
 
-/// What the runs of one size showed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Row {
-    /// The size.
-    pub n: u32,
-    /// The mean number of ELECTION messages.
-    pub mean: f64,
-    /// Their standard deviation, over the sample.
-    pub deviation: f64,
-    /// The fewest.
-    pub min: u64,
-    /// The most.
-    pub max: u64,
-    /// N·H(N).
-    pub predicted: f64,
+/// Which runs are made.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Sweep {
+    /// How many processes the rings have.
+    pub sizes: Vec<u32>,
+    /// How many runs there are of each size.
+    pub runs: u32,
+    /// Where the plot goes.
+    pub plot: PathBuf,
 }
 
-/// Runs, writes the plot, and says what came of it. `options` makes the options of one run.
-///
-/// # Errors
-///
-/// If the network is none, or the plot cannot be written; that is known before the runs.
-pub fn sweep(
-    sizes: &[u32],
-    runs: u32,
-    seed: u64,
-    network: &Network,
-    options: &dyn Fn(Identities) -> Options,
-    plot: &Path,
-) -> io::Result<Study> {
-    Plot::check(plot)?;
-    let mut seeds = seed;
-    let mut tally = Tally::default();
-    let mut rows = Vec::new();
-    for &n in sizes {
-        let mut counts = Vec::new();
-        for _ in 0..runs {
-            let seed = split_mix(&mut seeds);
-            let options = options(Identities { seed, ..Identities::default() });
-            counts.push(run(&mut tally, n, seed, network, &options)?);
+impl Sweep {
+    /// Runs, writes the plot, and says what came of it. `lab` makes the lab of one run.
+    ///
+    /// # Errors
+    ///
+    /// If the network is none, or the plot cannot be written; that is known before the runs.
+    pub fn run<L: Lab>(
+        &self,
+        lab: impl Fn(Identities) -> L,
+        seed: u64,
+        network: &Network,
+    ) -> io::Result<Study> {
+        Plot::check(&self.plot)?;
+        let mut seeds = seed;
+        let mut tally = Tally::default();
+        let mut rows = Vec::new();
+        for &n in &self.sizes {
+            let mut counts = Vec::new();
+            for _ in 0..self.runs {
+                let seed = split_mix(&mut seeds);
+                counts.push(run(&mut tally, &lab(Identities::random(n, seed)), seed, network)?);
+            }
+            rows.push(row(n, &counts));
         }
-        rows.push(row(n, &counts));
-    }
-    drawing(&rows, runs).write(plot)?;
-    let mut lines = table(&rows, runs);
-    lines.push(format!("plot: {}", plot.display()));
-    Ok(Study {
-        processes: sizes.iter().copied().max().unwrap_or(0),
-        lines,
-        result: json!({
-            "runs": runs,
-            "plot": plot.display().to_string(),
-            "sizes": rows.iter().copied().map(Row::to_json).collect::<Vec<_>>(),
-        }),
-        verdicts: tally.into_verdicts(),
-    })
-}
-
-impl Row {
-    fn to_json(self) -> serde_json::Value {
-        json!({
-            "processes": self.n,
-            "mean": self.mean,
-            "deviation": self.deviation,
-            "min": self.min,
-            "max": self.max,
-            "predicted": self.predicted,
+        drawing(&rows, self.runs).write(&self.plot)?;
+        let mut lines = table(&rows, self.runs);
+        lines.push(format!("plot: {}", self.plot.display()));
+        Ok(Study {
+            processes: self.sizes.iter().copied().max().unwrap_or(0),
+            lines,
+            result: json!({
+                "runs": self.runs,
+                "plot": self.plot.display().to_string(),
+                "sizes": rows,
+            }),
+            verdicts: tally.into_verdicts(),
         })
     }
+}
+
+/// What the runs of one size showed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Row {
+    processes: u32,
+    /// The mean number of ELECTION messages.
+    mean: f64,
+    /// Their standard deviation, over the sample.
+    deviation: f64,
+    min: u64,
+    max: u64,
+    /// N·H(N).
+    predicted: f64,
 }
 
 fn row(n: u32, counts: &[u64]) -> Row {
@@ -93,7 +87,7 @@ fn row(n: u32, counts: &[u64]) -> Row {
     let mean = counts.iter().sum::<u64>() as f64 / runs;
     let squares: f64 = counts.iter().map(|&count| (count as f64 - mean).powi(2)).sum();
     Row {
-        n,
+        processes: n,
         mean,
         deviation: (squares / (runs - 1.0).max(1.0)).sqrt(),
         min: counts.iter().copied().min().unwrap_or(0),
@@ -104,8 +98,10 @@ fn row(n: u32, counts: &[u64]) -> Row {
 
 fn drawing(rows: &[Row], runs: u32) -> Plot {
     let axis = |name: &str| Axis { name: name.to_owned(), scale: Scale::Logarithmic };
-    let measured = |row: &Row| Point { x: f64::from(row.n), y: row.mean, deviation: row.deviation };
-    let predicted = |row: &Row| Point { x: f64::from(row.n), y: row.predicted, deviation: 0.0 };
+    let measured =
+        |row: &Row| Point { x: f64::from(row.processes), y: row.mean, deviation: row.deviation };
+    let predicted =
+        |row: &Row| Point { x: f64::from(row.processes), y: row.predicted, deviation: 0.0 };
     let measured = Curve {
         name: "measured, with standard deviation".to_owned(),
         mark: Mark::Dots,
@@ -133,9 +129,9 @@ fn table(rows: &[Row], runs: u32) -> Vec<String> {
     );
     let line = |row: &Row| {
         let ratio = row.mean / row.predicted;
-        let Row { n, mean, deviation, min, max, predicted } = row;
+        let Row { processes, mean, deviation, min, max, predicted } = row;
         format!(
-            "{n:>10}{mean:>14.1}{deviation:>14.1}{min:>12}{max:>12}{predicted:>14.1}{ratio:>9.3}"
+            "{processes:>10}{mean:>14.1}{deviation:>14.1}{min:>12}{max:>12}{predicted:>14.1}{ratio:>9.3}"
         )
     };
     let title = format!("ELECTION messages over {runs} random orders of each size:");
@@ -143,17 +139,10 @@ fn table(rows: &[Row], runs: u32) -> Vec<String> {
 }
 
 /// One run, judged. Returns how many ELECTION messages it took.
-fn run(
-    tally: &mut Tally,
-    n: u32,
-    seed: u64,
-    network: &Network,
-    options: &Options,
-) -> io::Result<u64> {
-    let process = |rank| ChangRobertsLab::process(options, &Place::simulated(rank, n));
-    let judge = Judge::new(&ChangRobertsLab::properties(options, n), n);
-    let all = (0..n).map(process).collect();
-    let recorder = Recorder::new(n, judge);
+fn run<L: Lab>(tally: &mut Tally, lab: &L, seed: u64, network: &Network) -> io::Result<u64> {
+    let n = lab.processes();
+    let all = (0..n).map(|rank| lab.process(&Place::simulated(rank, n))).collect();
+    let recorder = Recorder::new(n, Judge::new(&lab.properties(), n));
     let mut simulation = Simulation::new(seed, network.clone(), all, recorder)
         .map_err(|error| io::Error::other(error.to_string()))?;
     let ended = simulation.run(Limits::default()).end();
@@ -165,12 +154,13 @@ fn run(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::ChangRobertsLab;
 
     #[test]
     fn a_plot_that_cannot_be_written_is_said_before_the_runs() {
-        let options = |_| -> Options { panic!("a run began") };
-        let plot = Path::new("/dev/null");
-        let error = sweep(&[5], 1, 1, &Network::default(), &options, plot).unwrap_err();
+        let lab = |_| -> ChangRobertsLab { panic!("a run began") };
+        let sweep = Sweep { sizes: vec![5], runs: 1, plot: "/dev/null".into() };
+        let error = sweep.run(lab, 1, &Network::default()).unwrap_err();
         assert!(error.to_string().contains("cannot write the plot to /dev/null"), "{error}");
     }
 }

@@ -4,26 +4,22 @@
 //! Chang and Roberts give the mean for N initiators: N·H(N), where H(N) = 1 + 1/2 + ... + 1/N. For K
 //! initiators at random places it is N·H(K): the gaps between them are N/K wide on average.
 
-use crate::election::Elect;
-
-/// The exact number of ELECTION messages, for identities and initiators in the direction of the messages.
+/// The exact number of ELECTION messages where the greatest identity is elected, for identities and
+/// initiators in the direction of the messages.
 ///
 /// Takes time and space proportional to their number: those still under way are kept on a stack, the
-/// best at the bottom, and each is removed when a better one stops it.
-pub fn elections(ring: &[(u64, bool)], elect: Elect) -> u64 {
+/// greatest at the bottom, and each is removed when a greater one stops it.
+pub fn elections(ring: &[(u64, bool)]) -> u64 {
     let n = ring.len();
     let initiators = |&place: &usize| ring[place].1;
-    let best = (0..n).filter(initiators).reduce(|best, place| {
-        if elect.prefers(ring[place].0, ring[best].0) { place } else { best }
-    });
-    let Some(best) = best else { return 0 };
+    let Some(best) = (0..n).filter(initiators).max_by_key(|&place| ring[place].0) else { return 0 };
     let mut under_way: Vec<usize> = vec![0];
     let mut total = n as u64;
     // From the best one on, once round to itself: nobody's identity gets past it.
     for steps in (1..=n).filter(|steps| initiators(&((best + steps) % n))) {
         let identity = ring[(best + steps) % n].0;
         while let Some(&start) = under_way.last().filter(|&&start| start > 0) {
-            if !elect.prefers(identity, ring[(best + start) % n].0) {
+            if identity < ring[(best + start) % n].0 {
                 break;
             }
             total += (steps - start) as u64;
@@ -58,12 +54,12 @@ mod tests {
     use super::*;
 
     /// By definition: each initiator's identity, hop by hop.
-    fn by_walking(ring: &[(u64, bool)], elect: Elect) -> u64 {
+    fn by_walking(ring: &[(u64, bool)]) -> u64 {
         let n = ring.len();
         let hops = |from: usize| {
             let stops = |hop: &usize| {
                 let (identity, initiates) = ring[(from + hop) % n];
-                initiates && elect.prefers(identity, ring[from].0)
+                initiates && identity > ring[from].0
             };
             (1..n).find(stops).unwrap_or(n) as u64
         };
@@ -91,18 +87,16 @@ mod tests {
             identities in proptest::collection::btree_set(any::<u64>(), 2..40),
             order in any::<prop::sample::Index>(),
             initiators in any::<u64>(),
-            min in any::<bool>(),
         ) {
             let n = identities.len() as u32;
-            let elect = if min { Elect::Min } else { Elect::Max };
             let mut sorted: Vec<u64> = identities.into_iter().collect();
             let seed = order.index(1 << 20) as u64;
             sorted.sort_by_key(|identity| (identity ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15));
             let ring: Vec<_> = (0..).zip(sorted).map(|(i, id)| (id, initiators >> i & 1 == 1)).collect();
             let k = ring.iter().filter(|one| one.1).count() as u32;
-            prop_assert_eq!(elections(&ring, elect), by_walking(&ring, elect));
+            prop_assert_eq!(elections(&ring), by_walking(&ring));
             if k > 0 {
-                prop_assert!((best(n, k)..=worst(n, k)).contains(&elections(&ring, elect)));
+                prop_assert!((best(n, k)..=worst(n, k)).contains(&elections(&ring)));
             }
         }
     }
@@ -117,7 +111,7 @@ mod tests {
                 for order in &orders {
                     let ring: Vec<_> =
                         (0..).zip(order).map(|(i, &id)| (id, places >> i & 1 == 1)).collect();
-                    let elections = elections(&ring, Elect::Max);
+                    let elections = elections(&ring);
                     (count, sum) = (count + 1, sum + elections);
                     (least, most) = (least.min(elections), most.max(elections));
                 }

@@ -3,13 +3,15 @@
 mod common;
 
 use chang_roberts::identities::Initiators;
-use chang_roberts::numbering::Numbering;
+use chang_roberts::lab::ChangRobertsLab;
 use common::{CLOSINGS, ELECTS};
 use labs::script::run_dir;
+use labs::testing::{ProcessOf, System};
 
 #[test]
 fn scripts() {
-    run_dir::<Numbering>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scripts"), &[], |opening| {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scripts");
+    run_dir::<ProcessOf<ChangRobertsLab>>(folder, &[], |opening| {
         let argument = |key: &str| opening.arguments.get(key).map(String::as_str);
         let number = |text: &str| text.parse::<u64>().map_err(|_| format!("{text} is no number"));
         let identities = argument("ids").ok_or("ids=1,2,3 is missing")?;
@@ -18,7 +20,10 @@ fn scripts() {
         if identities.len() != processes as usize {
             return Err(format!("{} identities for {processes} processes", identities.len()));
         }
-        let initiators: Initiators = argument("initiators").unwrap_or("all").parse()?;
+        let initiators = match argument("initiators").unwrap_or("all").parse()? {
+            Initiators::All => processes,
+            Initiators::Some(count) => count,
+        };
         let closing = match argument("closing") {
             None | Some("forward") => CLOSINGS[0],
             Some("first") => CLOSINGS[1],
@@ -29,8 +34,8 @@ fn scripts() {
             Some("min") => ELECTS[1],
             Some(other) => return Err(format!("elect={other}")),
         };
-        let options = common::given(identities, initiators, elect, closing);
-        Ok((common::ring(processes, &options), common::specs(processes, &options)))
+        let system = System::new(common::given(&identities, initiators, elect, closing));
+        Ok((system.processes(), system.properties))
     })
     .unwrap();
 }

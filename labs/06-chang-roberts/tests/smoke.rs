@@ -3,7 +3,6 @@
 mod common;
 
 use common::PROGRAM;
-use labs::testing::judged_again;
 use serde_json::{Value, json};
 
 #[test]
@@ -74,7 +73,7 @@ fn a_real_run_is_judged_again_from_its_trace() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("trace.jsonl");
     let ran = PROGRAM.ran(&["run", "-n", "5", "--trace", path.to_str().unwrap()]);
-    let verdicts = serde_json::to_value(judged_again(&path)).unwrap();
+    let verdicts = serde_json::to_value(PROGRAM.verified(&path)).unwrap();
     assert_eq!(verdicts, ran.report["properties"]);
 }
 

@@ -1,13 +1,15 @@
 //! What the two detectors tell each other: who is suspected, and who is no longer.
 //!
-//! The state of a process is what its own detector says of it. Its changes are numbered, those of each process
-//! by themselves, and a message tells the last one: *the fifth change of p3 was that I suspect it*. The other
-//! detector keeps, for each process, the change with the greatest number. So it does not matter how often a
-//! message comes, nor in which order: in the end both hold the same, which is the last change.
+//! The state of a process is what its own detector says of it. Its changes are numbered, those of
+//! each process by themselves, and a message tells the last one: *the fifth change of p3 was that I
+//! suspect it*. The other detector keeps, for each process, the change with the greatest number. So
+//! it does not matter how often a message comes, nor in which order: in the end both hold the same,
+//! which is the last change.
 //!
 //! **A lost message must not leave the lists disagreeing for ever.** A change stays *open* until the other
-//! detector has noted it, and open changes are told again in every round. What was overtaken by a newer
-//! change of the same process is not told again, so never more than one change is open for each process.
+//! detector has noted it, and open changes are told again in every round. What was overtaken by a
+//! newer change of the same process is not told again, so never more than one change is open for
+//! each process.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +28,8 @@ pub struct Change {
 /// The changes of the processes that a detector watches.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Told {
-    /// Of each process that ever changed, its last change, and whether the other detector has noted it.
+    /// Of each process that ever changed, its last change, and whether the other detector has noted
+    /// it.
     last: BTreeMap<ProcessId, Last>,
 }
 

@@ -1,19 +1,16 @@
-//! The result of a run: who died and how soon that was known, and how good the detectors were, beside what
-//! interval and threshold imply.
+//! The result of a run: who died and how soon that was known, and how good the detectors were,
+//! beside what interval and threshold imply.
 
 use std::collections::BTreeMap;
 
 use labs::lab::{Findings, Summary};
 use labs::process::ProcessId;
-use labs::trace::Noted;
 use serde_json::{Value, json};
 
 use crate::lists::List;
 use crate::quality::{Measures, Quality, seconds};
-use crate::screen::name_of;
 use crate::theory;
-use crate::told::Told;
-use crate::two_levels::{DETECTORS, Settings, watcher};
+use crate::two_levels::{DETECTORS, Indication, Listed, Settings, watcher};
 
 /// How many deaths are told one by one.
 const DEATHS_MAX: usize = 10;
@@ -25,7 +22,8 @@ pub struct DetectorFindings {
     quality: Quality,
     /// By detector: where each process stands.
     views: [Vec<Place>; 2],
-    /// By detector: its last heartbeat, and of each process that it watches the last that it answered.
+    /// By detector: its last heartbeat, and of each process that it watches the last that it
+    /// answered.
     rounds: [(u32, BTreeMap<ProcessId, u32>); 2],
 }
 
@@ -35,8 +33,8 @@ struct Place {
     list: List,
     /// Since when it is on this list, in microseconds.
     since_us: u64,
-    /// Since when it is on the list of the dead, in microseconds. While it cannot be told, that is not taken
-    /// back.
+    /// Since when it is on the list of the dead, in microseconds. While it cannot be told, that is
+    /// not taken back.
     dead_since_us: Option<u64>,
 }
 
@@ -69,14 +67,8 @@ impl DetectorFindings {
         self.quality.measure()
     }
 
-    fn listed(
-        &mut self,
-        detector: ProcessId,
-        process: ProcessId,
-        by: ProcessId,
-        list: List,
-        at_us: u64,
-    ) {
+    fn listed(&mut self, detector: ProcessId, list: List, listed: &Listed, at_us: u64) {
+        let Listed { process, by, .. } = *listed;
         let Some(view) = self.views.get_mut(detector.index()) else { return };
         if let Some(place) = view.get_mut(process.index()) {
             place.put(list, at_us);
@@ -88,7 +80,8 @@ impl DetectorFindings {
         }
     }
 
-    /// Who died, when, and how long after that each detector had it on the list of the dead, if it has.
+    /// Who died, when, and how long after that each detector had it on the list of the dead, if it
+    /// has.
     fn deaths(&self) -> Vec<Death> {
         let processes = (0..self.views[0].len() as u32).map(ProcessId);
         let death = |process: ProcessId| {
@@ -132,22 +125,16 @@ impl Death {
     }
 }
 
-impl Findings for DetectorFindings {
-    fn on_indication(&mut self, process: ProcessId, indication: &dyn Noted, at_us: u64) {
-        match Told::read(indication) {
-            Some(Told::Listed { process: other, by, on }) => {
-                self.listed(process, other, by, on, at_us);
+impl Findings<Indication> for DetectorFindings {
+    fn on_indication(&mut self, process: ProcessId, indication: &Indication, at_us: u64) {
+        if let Some((list, listed)) = indication.change() {
+            self.listed(process, list, listed, at_us);
+        }
+        if let Indication::Round { round, answered, .. } = indication {
+            self.quality.on_round(process, answered.keys().copied(), at_us);
+            if let Some(rounds) = self.rounds.get_mut(process.index()) {
+                *rounds = (*round, answered.clone());
             }
-            Some(Told::Round { round, answered }) => {
-                // The text of a round may be cut off, and name only some of those that are watched.
-                let everyone = (0..self.views[0].len() as u32).map(ProcessId);
-                let watched = everyone.filter(|&other| watcher(other) == process);
-                self.quality.on_round(process, watched, at_us);
-                if let Some(rounds) = self.rounds.get_mut(process.index()) {
-                    *rounds = (round, answered);
-                }
-            }
-            Some(Told::Finished) | None => {}
         }
     }
 
@@ -185,7 +172,7 @@ impl Findings for DetectorFindings {
             match self.quality.died_us(detector) {
                 _ if detector == process => Value::Null,
                 Some(_) => Value::Null,
-                None => name_of(list).into(),
+                None => list.name().into(),
             }
         };
         let own = watcher(process).index();
@@ -257,7 +244,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::two_levels::{Indication, Listed};
 
     #[test]
     fn deaths_are_told_with_who_knew_and_when() {

@@ -1,9 +1,10 @@
 //! Heartbeats and their answers: the only time that a detector knows.
 //!
-//! Heartbeats are numbered, and all processes that a detector watches are sent the same ones. Of each process
-//! the detector keeps the greatest number that it answered. The difference is how long the process has been
-//! silent: in heartbeats, not in seconds. No clock is read, neither here nor there; a detector that was
-//! itself stopped for a minute has sent nothing meanwhile, and so suspects nobody for it.
+//! Heartbeats are numbered, and all processes that a detector watches are sent the same ones. Of
+//! each process the detector keeps the greatest number that it answered. The difference is how long
+//! the process has been silent: in heartbeats, not in seconds. No clock is read, neither here nor
+//! there; a detector that was itself stopped for a minute has sent nothing meanwhile, and so
+//! suspects nobody for it.
 
 use std::collections::BTreeMap;
 
@@ -38,8 +39,8 @@ impl Heartbeats {
         self.sent
     }
 
-    /// A process answers a heartbeat. An answer to an older one than another answer tells nothing new, and one
-    /// to a heartbeat that was never sent is none.
+    /// A process answers a heartbeat. An answer to an older one than another answer tells nothing
+    /// new, and one to a heartbeat that was never sent is none.
     pub fn answer(&mut self, process: ProcessId, number: u32) {
         if let Some(answered) = self.answered.get_mut(&process)
             && number <= self.sent
@@ -61,13 +62,6 @@ impl Heartbeats {
     /// All that are behind by more heartbeats than they may be.
     pub fn silent(&self) -> impl Iterator<Item = ProcessId> + '_ {
         self.answered.keys().copied().filter(|&process| self.is_silent(process))
-    }
-
-    /// The same heartbeats with another threshold.
-    #[must_use]
-    pub fn with_threshold(mut self, threshold: u32) -> Self {
-        self.threshold = threshold;
-        self
     }
 }
 

@@ -1,31 +1,36 @@
 //! What lab 07 demands of its detectors, what theory says they cost, and their options.
 
-use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use labs::cli::NoTools;
 use labs::faults::Assumption;
-use labs::lab::{BoxedApplication, Lab, Place, Prediction, Runs, Screen, Silent, Verb};
-use labs::overlay::{Contact, Overlay};
-use labs::run::Launch;
+use labs::lab::{
+    Deployment, Findings, Lab, Launch, Place, Predictions, Runs, Verb, World, exactly,
+};
+use labs::overlay::Overlay;
 use labs::simulate::Chance;
-use labs::verdict::Spec;
+use labs::verdict::Property;
 use serde::{Deserialize, Serialize};
 
-use crate::broken::{Broken, BrokenTwoLevels};
 use crate::findings::DetectorFindings;
-use crate::screen::Table;
+use crate::properties::{EventualAccuracy, ListsAgree, OneList, StrongCompleteness};
 use crate::sweep::{self, Sweep};
-use crate::two_levels::{Indication, Settings, TwoLevels};
+use crate::table::Table;
+use crate::two_levels::{Indication, Mistake, Settings, TwoLevels};
 
-/// Lab 07.
-#[derive(Debug)]
-pub struct FailureDetectorLab;
+/// Lab 07: what its options come to.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct FailureDetectorLab {
+    processes: u32,
+    settings: Settings,
+    /// After how many rounds a change must be known to the other detector.
+    settle: u32,
+    /// Many runs instead of one.
+    sweep: Option<Sweep>,
+}
 
 /// The lab's own options.
-#[derive(Clone, Debug, Deserialize, Serialize, clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Options {
     /// How many processes each of the two detectors watches [default: 4, in `check` 1]
     #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(0..=WATCHED_MAX))]
@@ -33,22 +38,23 @@ pub struct Options {
     /// From one heartbeat to the next: `250ms`, `1s`
     #[arg(long, value_name = "TIME", default_value = "250ms", value_parser = time)]
     interval: Duration,
-    /// By how many heartbeats a process may be behind before it is suspected [default: 3, in `check` 1]
+    /// By how many heartbeats a process may be behind before it is suspected [default: 3, in
+    /// `check` 1]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=THRESHOLD_MAX))]
     threshold: Option<u32>,
-    /// How long the detectors work, in whole intervals [default: 10s, in `check` 2 intervals, with --sweep
-    /// 300]
+    /// How long the detectors work, in whole intervals [default: 10s, in `check` 2 intervals, with
+    /// --sweep 300]
     #[arg(long, value_name = "TIME", value_parser = time)]
     duration: Option<Duration>,
-    /// Many runs instead of one, for each of these thresholds: measures how good the detectors are, and plots
-    /// it. In `simulate` only
+    /// Many runs instead of one, for each of these thresholds: measures how good the detectors are,
+    /// and plots it. In `simulate` only
     #[arg(long, value_name = "K,K,...", value_delimiter = ',', conflicts_with = "threshold")]
     sweep: Vec<u32>,
     /// The shares of messages that --sweep loses [default: 10%,20%,30%]
     #[arg(long, value_name = "P,P,...", value_delimiter = ',', requires = "sweep")]
     sweep_losses: Vec<String>,
-    /// How long messages take in --sweep, in milliseconds, from almost nothing up to this: each with each
-    /// loss [default: 5]
+    /// How long messages take in --sweep, in milliseconds, from almost nothing up to this: each
+    /// with each loss [default: 5]
     #[arg(long, value_name = "MS,MS,...", value_delimiter = ',', requires = "sweep")]
     sweep_delays: Vec<u32>,
     /// How many runs --sweep makes for each threshold, loss and delay [default: 20]
@@ -57,12 +63,6 @@ pub struct Options {
     /// Where --sweep writes its plot, as SVG [default: failure-detector.svg]
     #[arg(long, value_name = "FILE", requires = "sweep")]
     plot: Option<PathBuf>,
-    /// What came of `--interval`, `--threshold` and `--duration`.
-    #[arg(skip = DEFAULT)]
-    settings: Settings,
-    /// After how many rounds a change must be known to the other detector.
-    #[arg(skip = SETTLE_ROUNDS)]
-    settle: u32,
 }
 
 /// The most processes of one detector: its rounds are listed one by one.
@@ -77,21 +77,22 @@ const THRESHOLD_MAX: i64 = 1_000_000;
 /// The most rounds of a run: a week of four a second.
 const ROUNDS_MAX: u32 = 2_500_000;
 
-/// The settings unless told otherwise.
-const DEFAULT: Settings =
-    Settings { interval: Duration::from_millis(250), threshold: 3, rounds: 40 };
+/// By how many heartbeats a process may be behind unless told otherwise.
+const THRESHOLD: u32 = 3;
 
-/// A threshold and a number of rounds at which `check` ends in seconds, and at which processes are suspected.
+/// A threshold and a number of rounds at which `check` ends in seconds, and at which processes are
+/// suspected.
 const CHECK: (u32, u32) = (1, 2);
 
 /// How many rounds a run of a sweep has: enough for some mistakes of each process.
 const SWEEP_ROUNDS: u32 = 300;
 
-/// After so many rounds a change must be known to the other detector. It is told once in each: if three in ten
-/// messages are lost, all of them are in one of 170,000 cases.
+/// After so many rounds a change must be known to the other detector. It is told once in each: if
+/// three in ten messages are lost, all of them are in one of 170,000 cases.
 const SETTLE_ROUNDS: u32 = 10;
 
-/// The largest threshold in a sweep, the most runs of each, and the longest delay in milliseconds: minutes of work.
+/// The largest threshold in a sweep, the most runs of each, and the longest delay in milliseconds:
+/// minutes of work.
 const SWEEP_MAX: u32 = 100;
 
 /// As [`SWEEP_MAX`].
@@ -100,35 +101,20 @@ const RUNS_MAX: u32 = 10_000;
 /// As [`SWEEP_MAX`].
 const DELAY_MAX: u32 = 60_000;
 
-/// How many runs a sweep makes unless told otherwise.
+/// How many runs a sweep makes unless told otherwise, with messages that take at most so many
+/// milliseconds.
 const RUNS: u32 = 20;
+
+/// As [`RUNS`].
+const DELAY: u32 = 5;
+
+/// The percentages of messages that a sweep loses unless told otherwise.
+const LOSSES: [u32; 3] = [10, 20, 30];
 
 /// Where the plot goes unless told otherwise.
 const PLOT: &str = "failure-detector.svg";
 
 impl Options {
-    /// Detectors with these settings; the other must know after so many rounds.
-    pub fn new(settings: Settings, settle: u32) -> Self {
-        Self {
-            watched: None,
-            interval: settings.interval,
-            threshold: Some(settings.threshold),
-            duration: None,
-            sweep: Vec::new(),
-            sweep_losses: Vec::new(),
-            sweep_delays: Vec::new(),
-            runs: None,
-            plot: None,
-            settings,
-            settle,
-        }
-    }
-
-    /// How the detectors are set.
-    pub fn settings(&self) -> Settings {
-        self.settings
-    }
-
     /// How many intervals the detectors work.
     fn rounds(&self, verb: Verb) -> Result<u32, String> {
         let Some(duration) = self.duration else {
@@ -150,9 +136,10 @@ impl Options {
         )
     }
 
-    fn check_sweep(&self, verb: Verb) -> Result<(), String> {
+    /// What `--sweep` and its companions mean, if it is given.
+    fn sweep(self, verb: Verb) -> Result<Option<Sweep>, String> {
         if self.sweep.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         if verb != Verb::Simulate {
             return Err("--sweep: only in `simulate`".to_owned());
@@ -160,18 +147,23 @@ impl Options {
         if let Some(k) = self.sweep.iter().find(|k| !(1..=SWEEP_MAX).contains(k)) {
             return Err(format!("--sweep {k}: a threshold is from 1 to {SWEEP_MAX} here"));
         }
-        if self.runs.is_some_and(|runs| !(1..=RUNS_MAX).contains(&runs)) {
+        let runs = self.runs.unwrap_or(RUNS);
+        if !(1..=RUNS_MAX).contains(&runs) {
             return Err(format!("--runs: from 1 to {RUNS_MAX}"));
         }
         if let Some(ms) = self.sweep_delays.iter().find(|ms| !(1..=DELAY_MAX).contains(ms)) {
             return Err(format!("--sweep-delays {ms}: from 1 to {DELAY_MAX} milliseconds"));
         }
-        self.losses().map(|_| ())
-    }
-
-    fn losses(&self) -> Result<Vec<Chance>, String> {
         let read = |text: &String| text.parse().map_err(|error| format!("--sweep-losses: {error}"));
-        self.sweep_losses.iter().map(read).collect()
+        let losses: Vec<Chance> = self.sweep_losses.iter().map(read).collect::<Result<_, _>>()?;
+        let delays = if self.sweep_delays.is_empty() { vec![DELAY] } else { self.sweep_delays };
+        Ok(Some(Sweep {
+            thresholds: self.sweep,
+            losses: if losses.is_empty() { LOSSES.map(Chance::percent).to_vec() } else { losses },
+            delays: delays.into_iter().map(|ms| Duration::from_millis(ms.into())).collect(),
+            runs,
+            plot: self.plot.unwrap_or_else(|| PLOT.into()),
+        }))
     }
 }
 
@@ -201,6 +193,14 @@ fn time(text: &str) -> Result<Duration, String> {
     Ok(time)
 }
 
+impl FailureDetectorLab {
+    /// So many processes, of which detectors set like this tell each other within
+    /// [`SETTLE_ROUNDS`].
+    pub fn new(processes: u32, settings: Settings) -> Self {
+        Self { processes, settings, settle: SETTLE_ROUNDS, sweep: None }
+    }
+}
+
 impl Lab for FailureDetectorLab {
     const NAME: &'static str = "failure-detector";
     const ABOUT: &'static str = "Failure detection by heartbeats, in two levels";
@@ -209,133 +209,87 @@ impl Lab for FailureDetectorLab {
 
     /// Nothing: what it assumes of delays, it assumes of *some day* only.
     const ASSUMES: &'static [Assumption] = &[];
-    const CRASHES: bool = true;
-    const LAUNCH: Launch = Launch::Tree;
 
     /// By `--sweep-delays` and `--sweep-losses`.
     const VARIED: &'static [&'static str] = &["--latency", "--loss"];
 
-    type Process = TwoLevels;
-    type BrokenProcess = BrokenTwoLevels;
-    type Broken = Broken;
     type Options = Options;
-    type Findings = DetectorFindings;
-    type Tools = NoTools;
+    type Process = TwoLevels;
+    type Mistake = Mistake;
 
-    fn processes(options: &Options, _: Verb) -> Option<u32> {
-        Some(2 + 2 * options.watched?)
-    }
-
-    fn prepare(options: &mut Options, verb: Verb, processes: u32) -> Result<(), String> {
-        options.check_sweep(verb)?;
+    fn plan(options: Options, world: &World) -> Result<Self, String> {
         // Without --watched the number is that of --processes.
+        let watched = options.watched.map(|watched| 2 + 2 * watched);
+        let processes = world.processes::<Self>(watched)?;
         if processes > PROCESSES_MAX {
             return Err(format!(
                 "--processes {processes}: at most {PROCESSES_MAX}, of which each detector watches \
                  {WATCHED_MAX}"
             ));
         }
-        let threshold = if verb == Verb::Check { CHECK.0 } else { DEFAULT.threshold };
-        options.settings = Settings {
+        // Where every order is tried, all has arrived at an end: nothing needs time.
+        let (threshold, settle) = match world.verb {
+            Verb::Check => (CHECK.0, 0),
+            _ => (THRESHOLD, SETTLE_ROUNDS),
+        };
+        let settings = Settings {
             interval: options.interval,
             threshold: options.threshold.unwrap_or(threshold),
-            rounds: options.rounds(verb)?,
+            rounds: options.rounds(world.verb)?,
         };
-        // Where every order is tried, all has arrived at an end: nothing needs time.
-        options.settle = if verb == Verb::Check { 0 } else { SETTLE_ROUNDS };
-        Ok(())
+        Ok(Self { processes, settings, settle, sweep: options.sweep(world.verb)? })
     }
 
-    fn study(options: &Options) -> Option<Runs> {
-        if options.sweep.is_empty() {
-            return None;
-        }
-        let losses = match options.losses().ok()? {
-            losses if losses.is_empty() => [10, 20, 30].map(Chance::percent).to_vec(),
-            losses => losses,
-        };
-        let delays = match options.sweep_delays.as_slice() {
-            [] => vec![5],
-            delays => delays.to_vec(),
-        };
-        let sweep = Sweep {
-            settings: options.settings,
-            settle: options.settle,
-            watched: options.watched.unwrap_or(4),
-            thresholds: options.sweep.clone(),
-            losses,
-            delays: delays.into_iter().map(|ms| Duration::from_millis(ms.into())).collect(),
-            runs: options.runs.unwrap_or(RUNS),
-            plot: options.plot.clone().unwrap_or_else(|| PLOT.into()),
-        };
-        Some(Box::new(move |seed, network| sweep::sweep(&sweep, seed, network)))
+    fn processes(&self) -> u32 {
+        self.processes
     }
 
-    fn process(options: &Options, place: &Place) -> TwoLevels {
-        TwoLevels::new(place.me, place.processes, options.settings)
+    fn process(&self, place: &Place) -> TwoLevels {
+        TwoLevels::new(place.me, place.processes, self.settings)
     }
 
-    fn broken(process: TwoLevels, how: &Broken) -> BrokenTwoLevels {
-        BrokenTwoLevels::new(process, *how)
-    }
-
-    fn properties(options: &Options, _: u32) -> Vec<Spec> {
-        let [heartbeat, answer, round] = ["HEARTBEAT", "ALIVE", "Round"].map(str::to_owned);
-        let threshold = options.settings.threshold.into();
-        let settle = options.settle.into();
+    fn properties(&self) -> Vec<Property> {
+        let Self { processes: n, settings: Settings { threshold, .. }, settle, .. } = *self;
+        let completeness = StrongCompleteness::new(n, threshold, settle);
         vec![
-            Spec::StrongCompleteness {
-                heartbeat: heartbeat.clone(),
-                answer: answer.clone(),
-                round: round.clone(),
-                threshold,
-                settle,
-            },
-            Spec::EventualAccuracy { heartbeat, answer, round: round.clone(), threshold },
-            Spec::ListsAgree { round: round.clone(), settle },
-            Spec::OneList { round },
+            Property::liveness("strong completeness", completeness),
+            Property::liveness("eventual accuracy", EventualAccuracy::new(n, threshold)),
+            Property::liveness("the lists agree when quiet", ListsAgree::new(n, settle)),
+            Property::safety("every process is on exactly one list", OneList::new(n)),
         ]
     }
 
-    /// If nobody dies or is suspected: in each round one heartbeat to each process, and its answer. (Each
-    /// detector gets one from the other.)
-    fn predicted(options: &Options, processes: u32) -> BTreeMap<String, Prediction> {
-        let beats = u64::from(options.settings.rounds) * u64::from(processes);
-        [("HEARTBEAT", beats), ("ALIVE", beats)]
-            .map(|(kind, count)| (kind.to_owned(), Prediction::Exactly(count)))
-            .into()
+    /// If nobody dies or is suspected: in each round one heartbeat to each process, and its answer.
+    /// (Each detector gets one from the other.)
+    fn predicted(&self) -> Predictions {
+        let beats = u64::from(self.settings.rounds) * u64::from(self.processes);
+        exactly([("HEARTBEAT", beats), ("ALIVE", beats)])
     }
 
-    fn timeouts(options: &Options) -> u32 {
-        options.settings.rounds
+    fn timeouts(&self) -> u32 {
+        self.settings.rounds
     }
 
-    fn overlay(_: &Options) -> Overlay {
-        Overlay::TwoLevels
+    fn findings(&self) -> Box<dyn Findings<Indication>> {
+        Box::new(DetectorFindings::new(self.settings, self.processes))
     }
 
-    fn application(_: &Options, _: &Place) -> io::Result<BoxedApplication<Self>> {
-        Ok(Box::new(Silent))
+    fn study(&self) -> Option<Runs> {
+        let Self { processes, settings, settle, .. } = *self;
+        let sweep = self.sweep.clone()?;
+        let lab = move |settings| Self { processes, settings, settle, sweep: None };
+        let sweep = move |seed, network: &_| sweep::sweep(&sweep, settings, lab, seed, network);
+        Some(Box::new(sweep))
     }
 
-    fn contact(_: &Indication) -> Option<&Contact> {
-        None
-    }
-
-    fn is_finished(indication: &Indication) -> bool {
-        matches!(indication, Indication::Finished)
-    }
-
-    fn files(options: &Options) -> Vec<PathBuf> {
-        options.plot.iter().cloned().collect()
-    }
-
-    fn findings(options: &Options, processes: u32) -> DetectorFindings {
-        DetectorFindings::new(options.settings, processes)
-    }
-
-    fn screen(options: &Options, processes: u32) -> Option<Box<dyn Screen>> {
-        Some(Box::new(Table::new(options.settings, processes)))
+    fn deployment(&self) -> Deployment<Self> {
+        Deployment {
+            launch: Launch::Tree,
+            survives_crashes: true,
+            files: self.sweep.iter().map(|sweep| sweep.plot.clone()).collect(),
+            screen: |lab| Some(Box::new(Table::new(lab.settings, lab.processes))),
+            ..Deployment::over(Overlay::TwoLevels)
+        }
     }
 }
 

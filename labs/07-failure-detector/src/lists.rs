@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use labs::process::ProcessId;
+use serde::{Deserialize, Serialize};
 
 /// A list. Every process is on exactly one.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum List {
     /// Its detector has answers from it.
     Alive,
@@ -18,6 +20,15 @@ pub enum List {
 impl List {
     /// All lists, in the order in which people read them.
     pub const ALL: [Self; 3] = [Self::Alive, Self::Dead, Self::Unknown];
+
+    /// As the table and the report name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::Dead => "dead",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// The lists of one detector, over all processes of both.
@@ -61,8 +72,8 @@ impl Lists {
         self.put_too(process, list);
     }
 
-    /// Puts a process on a list, and leaves it on the others: a mistake.
-    pub fn put_too(&mut self, process: ProcessId, list: List) {
+    /// Puts a process on a list, and leaves it on the others.
+    pub(crate) fn put_too(&mut self, process: ProcessId, list: List) {
         self.on_mut(list).insert(process);
     }
 

@@ -1,68 +1,37 @@
-//! A run while it goes on, for programs: a JSON object for each change, and one for each round of a detector.
+//! A run while it goes on, for programs: a JSON object for each change, and one for each round of a
+//! detector.
 //!
-//! They say what the table of [`screen`](crate::screen) shows. Times are in seconds since the start.
+//! They say what the table of [`screen`](crate::screen) shows. Times are in seconds since the
+//! start.
 
-use labs::process::ProcessId;
-use serde::Serialize;
+use labs::process::Kind;
 use serde_json::{Value, json};
 
-use crate::lists::List;
-use crate::screen::{Table, name_of};
-use crate::told::Told;
-use crate::two_levels::DETECTORS;
+use crate::table::{News, Table};
+use crate::two_levels::{DETECTORS, Indication};
 
-/// What an event of a run says of it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum News {
-    /// A process died.
-    Died(ProcessId),
-    /// A process said something: mostly a detector.
-    Said(ProcessId, Told),
-}
-
-/// A process, as one detector has it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Standing {
-    /// Which process.
-    pub process: ProcessId,
-    /// The last heartbeat that was sent to it by the detector that watches it, as of that one's last round.
-    pub sent: u32,
-    /// The last one that it answered, as of then; nothing before the first round, and if the text of the round was
-    /// cut off before it.
-    pub answered: Option<u32>,
-    /// The list that it is on.
-    #[serde(serialize_with = "by_name")]
-    pub state: List,
-    /// Since when, in seconds.
-    pub since_s: f64,
-}
-
-fn by_name<S: serde::Serializer>(list: &List, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(name_of(*list))
-}
-
-/// The event for programs, of a table that has taken note of it; nothing if it is none that they need.
+/// The event for programs, of a table that has taken note of it; nothing if it is none that they
+/// need.
 pub fn to_json(table: &Table, news: &News, at_s: f64) -> Option<Value> {
-    let (detector, told) = match news {
+    let (detector, said) = match news {
         News::Died(process) => {
             return Some(json!({ "event": "died", "at_s": at_s, "process": process }));
         }
-        News::Said(detector, told) => (*detector, told),
+        News::Said(detector, said) => (*detector, said),
     };
-    match told {
-        Told::Listed { process, by, on } => {
-            let event = match on {
-                List::Alive => "restore",
-                List::Dead => "suspect",
-                List::Unknown => "doubt",
-            };
+    match said {
+        Indication::Suspect(listed) | Indication::Restore(listed) | Indication::Doubt(listed) => {
+            let (event, by) = (said.kind().to_lowercase(), listed.by);
             let mut object =
                 json!({ "event": event, "at_s": at_s, "detector": detector, "by": by });
-            let standing = serde_json::to_value(table.standing(detector, *process)?).ok()?;
+            let standing = table.standing(detector, listed.process)?;
+            let standing = serde_json::to_value(standing).ok()?;
             object.as_object_mut()?.extend(standing.as_object()?.clone());
             Some(object)
         }
-        Told::Round { round, answered } if DETECTORS.contains(&detector) => {
+        // Watched processes are finished as soon as they begin.
+        _ if !DETECTORS.contains(&detector) => None,
+        Indication::Round { round, answered, .. } => {
             let standings = answered.keys().filter_map(|&p| table.standing(detector, p));
             Some(json!({
                 "event": "round",
@@ -72,11 +41,9 @@ pub fn to_json(table: &Table, news: &News, at_s: f64) -> Option<Value> {
                 "processes": standings.collect::<Vec<_>>(),
             }))
         }
-        // Watched processes are finished as soon as they begin.
-        Told::Finished if DETECTORS.contains(&detector) => {
+        Indication::Finished => {
             Some(json!({ "event": "finished", "at_s": at_s, "detector": detector }))
         }
-        Told::Finished | Told::Round { .. } => None,
     }
 }
 
@@ -85,10 +52,12 @@ mod tests {
     use std::time::Duration;
 
     use labs::lab::Screen;
+    use labs::process::ProcessId;
     use labs::trace::{Note, TraceEvent, What};
 
     use super::*;
-    use crate::two_levels::{Indication, Listed, Settings};
+    use crate::lists::List;
+    use crate::two_levels::{Listed, Settings};
 
     fn event(process: u32, at_us: u64, what: What) -> TraceEvent {
         TraceEvent { process: ProcessId(process), n: 1, clock: None, lamport: 1, at_us, what }

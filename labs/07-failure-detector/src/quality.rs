@@ -1,10 +1,12 @@
-//! How good the detectors of a run were: T_D, T_MR, T_M and P_A, measured from the times of its events.
+//! How good the detectors of a run were: T_D, T_MR, T_M and P_A, measured from the times of its
+//! events.
 //!
-//! What counts is what a detector finds out of the processes that it watches itself. A suspicion of a process that
-//! lives is a *mistake*, until an answer ends it. (A process that is stopped and continued was suspected by
-//! mistake, too: it did not die.) The suspicion that lasts is the *detection* of a crash, if there was one. It may be
-//! both: the process dies while it is suspected. Until then the suspicion was wrong, and is a mistake that *ended by
-//! death*; from then on it is right, and detected the crash at once. Times are those of the machine, in `simulate`
+//! What counts is what a detector finds out of the processes that it watches itself. A suspicion of
+//! a process that lives is a *mistake*, until an answer ends it. (A process that is stopped and
+//! continued was suspected by mistake, too: it did not die.) The suspicion that lasts is the
+//! *detection* of a crash, if there was one. It may be both: the process dies while it is
+//! suspected. Until then the suspicion was wrong, and is a mistake that *ended by death*; from then
+//! on it is right, and detected the crash at once. Times are those of the machine, in `simulate`
 //! virtual. The verdicts do not use them.
 
 use std::collections::BTreeMap;
@@ -128,8 +130,8 @@ impl Pair {
 }
 
 impl Measures {
-    /// Adds a suspicion of a process that lived for so long. It was wrong as far as it lived: the answer that ends
-    /// it may be one from before the death, and arrive after it.
+    /// Adds a suspicion of a process that lived for so long. It was wrong as far as it lived: the
+    /// answer that ends it may be one from before the death, and arrive after it.
     fn add_mistake(&mut self, from_us: u64, to_us: u64, lived_us: u64) {
         if from_us < lived_us {
             self.mistakes_s.push(seconds(to_us.min(lived_us) - from_us));

@@ -1,45 +1,20 @@
-//! A run while it goes on: a table on a terminal, a line for each change in a pipe. For programs see
-//! [`live`].
+//! A run while it goes on: a table on a terminal, a line for each change in a pipe. For programs
+//! see [`live`].
 //!
-//! The table has a row for each process. Those that are not well stand first, then those that changed last; what
-//! does not fit is counted in the last line. Everything in it comes from what the detectors say.
+//! The table has a row for each process. Those that are not well stand first, then those that
+//! changed last; what does not fit is counted in the last line. Everything in it comes from what
+//! the detectors say.
 
-use std::collections::BTreeMap;
-
-use labs::lab::Screen;
+use labs::lab::{Participant, Screen};
 use labs::process::ProcessId;
-use labs::run::Participant;
-use labs::trace::{TraceEvent, What};
+use labs::trace::TraceEvent;
 use serde_json::Value;
 
 use crate::lists::List;
-use crate::live::{self, News, Standing};
+use crate::live;
 use crate::quality::seconds;
-use crate::told::Told;
-use crate::two_levels::{DETECTORS, Settings, watcher};
-
-/// What is known of a run from what its detectors said.
-#[derive(Clone, Debug)]
-pub struct Table {
-    settings: Settings,
-    /// What each detector says of each process, by rank.
-    views: [View; 2],
-    /// Who died.
-    died: Vec<bool>,
-    /// Where each process is: `host/pid`, to send signals to. Empty before the start.
-    places: Vec<String>,
-    /// The time of the last event, in microseconds.
-    now_us: u64,
-}
-
-#[derive(Clone, Debug)]
-struct View {
-    round: u32,
-    on: Vec<List>,
-    /// Since when, in microseconds.
-    since_us: Vec<u64>,
-    answered: BTreeMap<ProcessId, u32>,
-}
+use crate::table::{News, Table};
+use crate::two_levels::{DETECTORS, Indication, Listed, Settings, watcher};
 
 /// One process, as the table shows it.
 struct Row {
@@ -56,69 +31,6 @@ struct Row {
 }
 
 impl Table {
-    /// Before a run of so many processes: all live.
-    pub fn new(settings: Settings, processes: u32) -> Self {
-        let n = processes as usize;
-        let view = || View {
-            round: 0,
-            on: vec![List::Alive; n],
-            since_us: vec![0; n],
-            answered: BTreeMap::new(),
-        };
-        Self {
-            settings,
-            views: [view(), view()],
-            died: vec![false; n],
-            places: Vec::new(),
-            now_us: 0,
-        }
-    }
-
-    /// Takes note of an event, and says what it was; nothing if it says nothing of this run.
-    fn heed(&mut self, event: &TraceEvent) -> Option<News> {
-        self.now_us = event.at_us.max(self.now_us);
-        match &event.what {
-            What::Crash => {
-                *self.died.get_mut(event.process.index())? = true;
-                Some(News::Died(event.process))
-            }
-            What::Indication(note) => {
-                let told = Told::read(note)?;
-                self.note(event.process, told.clone(), event.at_us);
-                Some(News::Said(event.process, told))
-            }
-            _ => None,
-        }
-    }
-
-    fn note(&mut self, detector: ProcessId, told: Told, at_us: u64) {
-        let Some(view) = self.views.get_mut(detector.index()) else { return };
-        match told {
-            Told::Round { round, answered } => {
-                view.round = round;
-                view.answered = answered;
-            }
-            Told::Listed { process, on, .. } if process.index() < view.on.len() => {
-                view.on[process.index()] = on;
-                view.since_us[process.index()] = at_us;
-            }
-            Told::Listed { .. } | Told::Finished => {}
-        }
-    }
-
-    /// Where a process stands according to a detector; nothing if that is none, or there is no such process.
-    pub fn standing(&self, detector: ProcessId, process: ProcessId) -> Option<Standing> {
-        let view = self.views.get(detector.index())?;
-        let own = &self.views[watcher(process).index()];
-        Some(Standing {
-            process,
-            sent: own.round,
-            answered: own.answered.get(&process).copied(),
-            state: *view.on.get(process.index())?,
-            since_s: seconds(*view.since_us.get(process.index())?),
-        })
-    }
-
     fn row(&self, process: ProcessId) -> Row {
         let own = &self.views[watcher(process).index()];
         let on = DETECTORS.map(|detector| {
@@ -183,7 +95,7 @@ impl Row {
         let by = watcher(*process).to_string();
         let gap = answered.map(|answered| sent.saturating_sub(answered));
         let [answered, gap] = [*answered, gap].map(|n| n.map_or("-".to_owned(), |n| n.to_string()));
-        let [first, second] = on.map(|on| on.map_or("-", name_of));
+        let [first, second] = on.map(|on| on.map_or("-", List::name));
         let died = if *died { "  died" } else { "" };
         format!(
             "{name:<8}{by:<4}{place:<16}{sent:>6}{answered:>9}{gap:>5}  {first:<8}{second:<8}{:>6.1} s{died}",
@@ -200,7 +112,7 @@ impl Screen for Table {
     fn on_event(&mut self, event: &TraceEvent) -> Option<String> {
         let line = match self.heed(event)? {
             News::Died(process) => format!("{process} died"),
-            News::Said(detector, told) => line_of(detector, &told)?,
+            News::Said(detector, said) => line_of(detector, &said)?,
         };
         Some(format!("{:8.3} s  {line}", seconds(event.at_us)))
     }
@@ -230,21 +142,19 @@ impl Screen for Table {
 }
 
 /// What is said of a change in a pipe; nothing of a round that only goes on.
-fn line_of(detector: ProcessId, told: &Told) -> Option<String> {
-    match told {
-        Told::Listed { process, by, on } => {
-            let told = if by == &detector { String::new() } else { format!(", says {by}") };
-            let what = match on {
-                List::Alive => "lives",
-                List::Dead => "is suspected",
-                List::Unknown => "is unknown: its detector is suspected",
-            };
-            Some(format!("{detector}: {process} {what}{told}"))
-        }
-        // Watched processes are finished as soon as they begin: only the detectors' end is news.
-        Told::Finished if DETECTORS.contains(&detector) => Some(format!("{detector}: finished")),
-        Told::Finished | Told::Round { .. } => None,
+fn line_of(detector: ProcessId, said: &Indication) -> Option<String> {
+    // Watched processes are finished as soon as they begin: only the detectors' end is news.
+    if *said == Indication::Finished && DETECTORS.contains(&detector) {
+        return Some(format!("{detector}: finished"));
     }
+    let (list, Listed { process, by, .. }) = said.change()?;
+    let told = if *by == detector { String::new() } else { format!(", says {by}") };
+    let what = match list {
+        List::Alive => "lives",
+        List::Dead => "is suspected",
+        List::Unknown => "is unknown: its detector is suspected",
+    };
+    Some(format!("{detector}: {process} {what}{told}"))
 }
 
 /// `host/pid` in fifteen letters. The pid is what one needs; of a long host, its beginning.
@@ -258,23 +168,13 @@ fn place_of(host: &str, pid: u32) -> String {
 /// The longest name of a place in the table: `localhost/12345` fits.
 const PLACE_MAX: usize = 15;
 
-/// As the table and the report name a list.
-pub fn name_of(list: List) -> &'static str {
-    match list {
-        List::Alive => "alive",
-        List::Dead => "dead",
-        List::Unknown => "unknown",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use labs::trace::Note;
+    use labs::trace::{Note, What};
 
     use super::*;
-    use crate::two_levels::{Indication, Listed};
 
     const TERMINAL: (usize, usize) = (80, 24);
 

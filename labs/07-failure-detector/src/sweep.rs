@@ -1,4 +1,5 @@
-//! Many simulated runs for each threshold, loss and delay: how good the detectors are, beside theory.
+//! Many simulated runs for each threshold, loss and delay: how good the detectors are, beside
+//! theory.
 //!
 //! In each run one process dies at a random moment of the last third, and the others make the
 //! detectors err. Each run is judged like any other.
@@ -10,26 +11,21 @@ use std::time::Duration;
 use labs::lab::{Findings, Lab, Place, Study};
 use labs::plot::{Axis, Curve, Mark, Plot, Point, Scale};
 use labs::process::{ProcessId, split_mix};
+use labs::record::Recorder;
 use labs::simulate::{Chance, Limits, Network, Simulation};
-use labs::trace::Recorder;
+use labs::text::{self, Column};
 use labs::verdict::{Judge, Tally};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::findings::DetectorFindings;
-use crate::lab::{FailureDetectorLab, Options};
 use crate::quality::Measures;
 use crate::theory::{self, Link, Predicted};
-use crate::two_levels::Settings;
+use crate::two_levels::{Settings, TwoLevels};
 
 /// What is tried.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Sweep {
-    /// Interval and rounds of each run.
-    pub settings: Settings,
-    /// After how many rounds a change must be known to the other detector.
-    pub settle: u32,
-    /// How many processes each detector watches.
-    pub watched: u32,
     /// The thresholds.
     pub thresholds: Vec<u32>,
     /// The shares of messages that are lost.
@@ -59,12 +55,18 @@ pub struct Row {
     pub predicted: Option<Predicted>,
 }
 
-/// Runs, writes the plot, and says what came of it.
+/// Runs, writes the plot, and says what came of it. `lab` is the lab with settings like these.
 ///
 /// # Errors
 ///
 /// If a network is none, or the plot cannot be written; that is known before the runs.
-pub fn sweep(sweep: &Sweep, seed: u64, network: &Network) -> io::Result<Study> {
+pub fn sweep<L: Lab<Process = TwoLevels>>(
+    sweep: &Sweep,
+    settings: Settings,
+    lab: impl Fn(Settings) -> L,
+    seed: u64,
+    network: &Network,
+) -> io::Result<Study> {
     Plot::check(&sweep.plot)?;
     let mut seeds = seed;
     let mut tally = Tally::default();
@@ -72,13 +74,14 @@ pub fn sweep(sweep: &Sweep, seed: u64, network: &Network) -> io::Result<Study> {
     for &delay in &sweep.delays {
         for &loss in &sweep.losses {
             for &threshold in &sweep.thresholds {
-                let settings = Settings { threshold, ..sweep.settings };
+                let settings = Settings { threshold, ..settings };
+                let lab = lab(settings);
                 let latency = shortest(delay)..=delay;
                 let network = Network { latency, loss, ..network.clone() };
                 let mut measures = Measures::default();
                 for _ in 0..sweep.runs {
                     let seed = split_mix(&mut seeds);
-                    measures.add(run(&mut tally, sweep, settings, seed, &network)?);
+                    measures.add(run(&mut tally, &lab, settings, seed, &network)?);
                 }
                 rows.push(row(settings, loss, delay, measures));
             }
@@ -86,15 +89,15 @@ pub fn sweep(sweep: &Sweep, seed: u64, network: &Network) -> io::Result<Study> {
     }
     drawing(sweep, &rows).write(&sweep.plot)?;
     let plot = sweep.plot.display();
-    let mut lines = table(sweep, &rows);
+    let mut lines = table(settings, sweep.runs, &rows);
     lines.push(format!("plot: {plot}"));
     Ok(Study {
-        processes: processes(sweep),
+        processes: lab(settings).processes(),
         lines,
         result: json!({
             "runs": sweep.runs,
-            "rounds": sweep.settings.rounds,
-            "interval_s": sweep.settings.interval.as_secs_f64(),
+            "rounds": settings.rounds,
+            "interval_s": settings.interval.as_secs_f64(),
             "plot": plot.to_string(),
             "rows": rows.iter().map(Row::to_json).collect::<Vec<_>>(),
         }),
@@ -102,12 +105,8 @@ pub fn sweep(sweep: &Sweep, seed: u64, network: &Network) -> io::Result<Study> {
     })
 }
 
-fn processes(sweep: &Sweep) -> u32 {
-    2 + 2 * sweep.watched
-}
-
-/// The shortest time of a message whose longest is `delay`: a fifth, as in the network that is simulated by
-/// default.
+/// The shortest time of a message whose longest is `delay`: a fifth, as in the network that is
+/// simulated by default.
 fn shortest(delay: Duration) -> Duration {
     delay / 5
 }
@@ -115,15 +114,14 @@ fn shortest(delay: Duration) -> Duration {
 /// One run, judged. Returns how good the detectors were.
 fn run(
     tally: &mut Tally,
-    sweep: &Sweep,
+    lab: &impl Lab<Process = TwoLevels>,
     settings: Settings,
     seed: u64,
     network: &Network,
 ) -> io::Result<Measures> {
-    let n = processes(sweep);
-    let options = Options::new(settings, sweep.settle);
-    let process = |rank| FailureDetectorLab::process(&options, &Place::simulated(rank, n));
-    let judge = Judge::new(&FailureDetectorLab::properties(&options, n), n);
+    let n = lab.processes();
+    let process = |rank| lab.process(&Place::simulated(rank, n));
+    let judge = Judge::new(&lab.properties(), n);
     let all = (0..n).map(process).collect();
     let mut simulation = Simulation::new(seed, network.clone(), all, Recorder::new(n, judge))
         .map_err(|error| io::Error::other(error.to_string()))?;
@@ -205,54 +203,44 @@ impl Row {
         })
     }
 
-    fn line(&self) -> String {
+    fn cells(&self) -> [String; 13] {
         let cell = |value: Option<f64>, digits: usize| {
             value.filter(|v| v.is_finite()).map_or("-".to_owned(), |v| format!("{v:.digits$}"))
         };
         let Measures { mistakes_s, .. } = &self.measures;
         let (measures, predicted) = (&self.measures, self.predicted.as_ref());
-        format!(
-            "{:>5}{:>7}{:>4}{:>7}{:>9}{:>7}{:>10}{:>9}{:>9}{:>7}{:>8}{:>9}{:>9}",
+        [
             format!("{:.0}%", self.loss * 100.0),
             format!("{:?}", self.delay),
-            self.threshold,
+            self.threshold.to_string(),
             cell(measures.detection_s(), 3),
             cell(measures.longest_detection_s(), 3),
             cell(Some(self.bound.as_secs_f64()), 3),
-            mistakes_s.len(),
+            mistakes_s.len().to_string(),
             cell(measures.recurrence_s(), 2),
             cell(predicted.map(|p| p.recurrence_s), 2),
             cell(measures.duration_s(), 3),
             cell(predicted.map(|p| p.duration_s), 3),
             cell(measures.accuracy(), 6),
             cell(predicted.map(|p| p.accuracy), 6),
-        )
+        ]
     }
 }
 
-fn table(sweep: &Sweep, rows: &[Row]) -> Vec<String> {
-    let Settings { interval, rounds, .. } = sweep.settings;
+fn table(settings: Settings, runs: u32, rows: &[Row]) -> Vec<String> {
+    let Settings { interval, rounds, .. } = settings;
     let title = format!(
-        "{} runs of {rounds} heartbeats for each threshold K, one every {interval:?}; times in seconds:",
-        sweep.runs
+        "{runs} runs of {rounds} heartbeats for each threshold K, one every {interval:?}; times in \
+         seconds:"
     );
-    let head = format!(
-        "{:>5}{:>7}{:>4}{:>7}{:>9}{:>7}{:>10}{:>9}{:>9}{:>7}{:>8}{:>9}{:>9}",
-        "loss",
-        "delay",
-        "K",
-        "T_D",
-        "longest",
-        "bound",
-        "mistakes",
-        "T_MR",
-        "theory",
-        "T_M",
-        "theory",
-        "P_A",
-        "theory"
-    );
-    [title, head].into_iter().chain(rows.iter().map(Row::line)).collect()
+    let columns = [5, 7, 4, 7, 9, 7, 10, 9, 9, 7, 8, 9, 9].map(Column::Right);
+    let head = [
+        "loss", "delay", "K", "T_D", "longest", "bound", "mistakes", "T_MR", "theory", "T_M",
+        "theory", "P_A", "theory",
+    ];
+    let all: Vec<_> =
+        [head.map(str::to_owned)].into_iter().chain(rows.iter().map(Row::cells)).collect();
+    [title].into_iter().chain(text::table(&columns, &all)).collect()
 }
 
 /// T_D and T_MR over the threshold, both in seconds: what one pays, and what one gets.
@@ -294,15 +282,14 @@ fn drawing(sweep: &Sweep, rows: &[Row]) -> Plot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::FailureDetectorLab;
 
     /// With this network the first run would fail.
     #[test]
     fn a_plot_that_cannot_be_written_is_said_before_the_runs() {
         let settings = Settings { interval: Duration::from_millis(100), threshold: 3, rounds: 10 };
+        let lab = |settings| FailureDetectorLab::new(4, settings);
         let mut tried = Sweep {
-            settings,
-            settle: 10,
-            watched: 1,
             thresholds: vec![3],
             losses: vec![Chance::NEVER],
             delays: vec![Duration::from_millis(5)],
@@ -310,7 +297,7 @@ mod tests {
             plot: "/dev/null".into(),
         };
         let none = Network { reordering: Chance::percent(10), ..Network::default() };
-        let why = |tried: &Sweep| sweep(tried, 1, &none).unwrap_err().to_string();
+        let why = |tried: &Sweep| sweep(tried, settings, lab, 1, &none).unwrap_err().to_string();
         assert!(why(&tried).contains("cannot write the plot to /dev/null"), "{}", why(&tried));
         let folder = tempfile::tempdir().unwrap();
         tried.plot = folder.path().join("plot.svg");

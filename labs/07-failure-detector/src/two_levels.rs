@@ -1,27 +1,30 @@
 //! Failure detection by heartbeats, in two levels.
 //!
-//! After Chandra and Toueg, *Unreliable failure detectors for reliable distributed systems*, Journal of the ACM
-//! 43(2), 1996; the counting of heartbeats after Aguilera, Chen and Toueg, *Heartbeat: a timeout-free
-//! failure detector for quiescent reliable communication*, 1997; how good such a detector is, after Chen, Toueg
-//! and Aguilera, *On the quality of service of failure detectors*, IEEE Transactions on Computers 51(5), 2002.
+//! After Chandra and Toueg, *Unreliable failure detectors for reliable distributed systems*,
+//! Journal of the ACM 43(2), 1996; the counting of heartbeats after Aguilera, Chen and Toueg,
+//! *Heartbeat: a timeout-free failure detector for quiescent reliable communication*, 1997; how
+//! good such a detector is, after Chen, Toueg and Aguilera, *On the quality of service of failure
+//! detectors*, IEEE Transactions on Computers 51(5), 2002.
 //!
 //! **The system.** p0 and p1 are the *detectors*, and watch each other. All others are *watched*: those of even
 //! rank by p0, those of odd rank by p1. A watched process knows its detector and nobody else.
 //!
 //! **The algorithm.** In each round, one every `interval`, a detector sends HEARTBEAT(n) to all it watches,
-//! with n = 1, 2, 3 and so on. Who receives it answers ALIVE(n). A process whose last answer is more than
-//! `threshold` heartbeats behind the last one sent is *suspected*: it is struck from the list of the living
-//! and put on that of the dead. An answer that closes the gap *restores* it. What a detector finds out it tells
-//! the other (SUSPECT, RESTORE), which puts it on its own lists, and notes it (NOTED); what is not noted is
-//! told again in every round ([`crate::changes`]).
+//! with n = 1, 2, 3 and so on. Who receives it answers ALIVE(n). A process whose last answer is
+//! more than `threshold` heartbeats behind the last one sent is *suspected*: it is struck from the
+//! list of the living and put on that of the dead. An answer that closes the gap *restores* it.
+//! What a detector finds out it tells the other (SUSPECT, RESTORE), which puts it on its own lists,
+//! and notes it (NOTED); what is not noted is told again in every round ([`crate::changes`]).
 //!
 //! **Who watches the watchers.** A detector that suspects the other one no longer hears of the other's
-//! processes: it *doubts* them, and puts them on a third list, of those of whom it cannot tell. When
-//! it restores the other detector, it puts them where it last heard that they belong, and is told what it missed.
+//! processes: it *doubts* them, and puts them on a third list, of those of whom it cannot tell.
+//! When it restores the other detector, it puts them where it last heard that they belong, and is
+//! told what it missed.
 //!
 //! **Why it is correct.** *Completeness*: a process that died answers nothing, and the gap grows by one with
-//! each round; after threshold+1 rounds it is beyond the threshold, and remains so. *Accuracy*: as soon
-//! as answers come back within `threshold` rounds, and none of so many in a row are lost, no gap is beyond it.
+//! each round; after threshold+1 rounds it is beyond the threshold, and remains so. *Accuracy*: as
+//! soon as answers come back within `threshold` rounds, and none of so many in a row are lost, no
+//! gap is beyond it.
 //! *Agreement*: while neither suspects the other, a change is told until it is noted, and of
 //! two changes of one process the one with the greater number counts.
 //!
@@ -31,21 +34,24 @@
 //! is both complete and accurate, for a slow process and a dead one look the same.
 //!
 //! **Cost.** With W processes for each detector, 2(W+1) heartbeats and as many answers in a round, instead of
-//! N(N−1) where everyone watches everyone. Each change: one message and one note. A crash is detected at most
-//! (threshold+1) intervals later: the process has answered one heartbeat just before it died, and the next
-//! threshold+1 get no answer. The other detector knows one message later.
+//! N(N−1) where everyone watches everyone. Each change: one message and one note. A crash is
+//! detected at most (threshold+1) intervals later: the process has answered one heartbeat just
+//! before it died, and the next threshold+1 get no answer. The other detector knows one message
+//! later.
 //!
 //! **Left out.** Detectors that die are not replaced: their processes remain unknown (an election would find
-//! them a new one, lab 06). Timeouts that adapt to the delays that were measured (Chen et al., section 6; Hayashibara
-//! et al., *The φ accrual failure detector*, 2004).
+//! them a new one, lab 06). Timeouts that adapt to the delays that were measured (Chen et al.,
+//! section 6; Hayashibara et al., *The φ accrual failure detector*, 2004).
+
+mod mistake;
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::time::Duration;
 
-use labs::process::{Context, Kind, Process, ProcessId};
+use labs::process::{Context, Kind, Never, Process, ProcessId};
 use serde::{Deserialize, Serialize};
 
+pub use self::mistake::Mistake;
 use crate::changes::{Change, Heard, Told};
 use crate::heartbeats::Heartbeats;
 use crate::lists::{List, Lists};
@@ -93,7 +99,8 @@ pub struct Detector {
 }
 
 /// What processes send to each other.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Message {
     /// Do you live? The heartbeat of this number.
     Heartbeat(u32),
@@ -107,8 +114,9 @@ pub enum Message {
     Noted(Change),
 }
 
-/// What a process tells its application. Each change of the lists says where the process stands after it.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+/// What a process tells its application. Each change of the lists says where the process stands
+/// after it.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 pub enum Indication {
     /// A process is now held for dead.
     Suspect(Listed),
@@ -133,8 +141,20 @@ pub enum Indication {
     Finished,
 }
 
+impl Indication {
+    /// If it is a change: the list on which a process now is, and what is said of it.
+    pub fn change(&self) -> Option<(List, &Listed)> {
+        match self {
+            Self::Suspect(listed) => Some((List::Dead, listed)),
+            Self::Restore(listed) => Some((List::Alive, listed)),
+            Self::Doubt(listed) => Some((List::Unknown, listed)),
+            Self::Round { .. } | Self::Finished => None,
+        }
+    }
+}
+
 /// Where a process stands.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub struct Listed {
     /// The process.
     pub process: ProcessId,
@@ -168,14 +188,6 @@ impl TwoLevels {
             Self::Watched => None,
         }
     }
-
-    /// As [`detector`](Self::detector), to put a mistake into it.
-    pub fn detector_mut(&mut self) -> Option<&mut Detector> {
-        match self {
-            Self::Detector(detector) => Some(detector),
-            Self::Watched => None,
-        }
-    }
 }
 
 impl Detector {
@@ -196,16 +208,6 @@ impl Detector {
     /// Its lists.
     pub fn lists(&self) -> &Lists {
         &self.lists
-    }
-
-    /// Its lists, to put a mistake into them.
-    pub fn lists_mut(&mut self) -> &mut Lists {
-        &mut self.lists
-    }
-
-    /// Sets another threshold.
-    pub fn set_threshold(&mut self, threshold: u32) {
-        self.heartbeats = self.heartbeats.clone().with_threshold(threshold);
     }
 
     /// The other one.
@@ -310,8 +312,8 @@ impl Detector {
         self.put(ctx, process, self.other(), list);
     }
 
-    /// Tells what the other detector has not noted. Whom it suspects it tells nothing: it would be a
-    /// message in every round, to one who is dead.
+    /// Tells what the other detector has not noted. Whom it suspects it tells nothing: it would be
+    /// a message in every round, to one who is dead.
     fn tell_again(&self, ctx: &mut Context<TwoLevels>) {
         self.told.open().for_each(|change| self.tell(ctx, change));
     }
@@ -348,7 +350,7 @@ impl Detector {
 }
 
 impl Process for TwoLevels {
-    type Request = Infallible;
+    type Request = Never;
     type Indication = Indication;
     type Message = Message;
     type Timer = Timer;
@@ -361,10 +363,6 @@ impl Process for TwoLevels {
             // It has nothing to do but to answer, as long as it is asked.
             Self::Watched => ctx.indicate(Indication::Finished),
         }
-    }
-
-    fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
-        match request {}
     }
 
     fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, message: Message) {
@@ -392,33 +390,9 @@ impl Process for TwoLevels {
     }
 }
 
-impl Kind for Message {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Heartbeat(_) => "HEARTBEAT",
-            Self::Alive(_) => "ALIVE",
-            Self::Suspect(_) => "SUSPECT",
-            Self::Restore(_) => "RESTORE",
-            Self::Noted(_) => "NOTED",
-        }
-    }
-}
-
-impl Kind for Indication {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Suspect(_) => "Suspect",
-            Self::Restore(_) => "Restore",
-            Self::Doubt(_) => "Doubt",
-            Self::Round { .. } => "Round",
-            Self::Finished => "Finished",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use labs::process::{Choices, Effect, Env, Event, step};
+    use labs::process::{Choices, Effect, EffectOf, Env, Event, EventOf, step};
 
     use super::*;
 
@@ -427,12 +401,12 @@ mod tests {
         TwoLevels::new(DETECTORS[0], 6, settings)
     }
 
-    fn take(process: &mut TwoLevels, event: Event<TwoLevels>) -> Vec<Effect<TwoLevels>> {
+    fn take(process: &mut TwoLevels, event: EventOf<TwoLevels>) -> Vec<EffectOf<TwoLevels>> {
         let env = Env { me: DETECTORS[0], processes: 6, now: None };
         step(process, env, &mut Choices::default(), event)
     }
 
-    fn receive(process: &mut TwoLevels, from: u32, message: Message) -> Vec<Effect<TwoLevels>> {
+    fn receive(process: &mut TwoLevels, from: u32, message: Message) -> Vec<EffectOf<TwoLevels>> {
         take(process, Event::Message { from: ProcessId(from), message })
     }
 

@@ -3,22 +3,20 @@
 mod common;
 
 use common::{
-    EVENTUAL_ACCURACY, LISTS_AGREE, ONE_LIST, STRONG_COMPLETENESS, broken_system, checked, set,
-    simulate, specs,
+    EVENTUAL_ACCURACY, LISTS_AGREE, ONE_LIST, STRONG_COMPLETENESS, at_rest, checked, set,
 };
-use failure_detector::broken::Broken;
+use failure_detector::two_levels::Mistake;
 use labs::check::Options as Search;
-use labs::simulate::Network;
-use labs::testing::{assert_saved_trace_shows_it, counterexample, only, violated};
+use labs::testing::violated;
 
-/// Each mistake, a property that names it in every simulated run, and the length of the shortest run of four
-/// processes that breaks this property alone.
-const MISTAKES: [(Broken, &str, usize); 5] = [
-    (Broken::NeverSuspects, STRONG_COMPLETENESS, 2),
-    (Broken::SuspectsForEver, EVENTUAL_ACCURACY, 7),
-    (Broken::ForgetsToTell, STRONG_COMPLETENESS, 17),
-    (Broken::ForgetsToTell, LISTS_AGREE, 17),
-    (Broken::ListsTwice, ONE_LIST, 2),
+/// Each mistake, a property that names it in every simulated run, and the length of the shortest
+/// run of four processes that breaks this property alone.
+const MISTAKES: [(Mistake, &str, usize); 5] = [
+    (Mistake::NeverSuspects, STRONG_COMPLETENESS, 2),
+    (Mistake::SuspectsForEver, EVENTUAL_ACCURACY, 7),
+    (Mistake::ForgetsToTell, STRONG_COMPLETENESS, 17),
+    (Mistake::ForgetsToTell, LISTS_AGREE, 17),
+    (Mistake::ListsTwice, ONE_LIST, 2),
 ];
 
 /// One process is stopped for a second and one dies, early enough for everyone to know.
@@ -26,30 +24,23 @@ const FAULTS: &str = "stop 3 from 1s to 2s; kill 4 at 2s";
 
 #[test]
 fn simulated() {
-    for (how, property, _) in MISTAKES {
+    for (mistake, property, _) in MISTAKES {
+        let system = set(6, 3, 60).suffering(FAULTS).broken(mistake);
         for seed in 0..100 {
-            let options = set(3, 60);
-            let all = broken_system(6, &options, how);
-            let demanded = specs(6, &options);
-            let (verdicts, ..) = simulate(seed, Network::default(), FAULTS, all, &demanded);
+            let verdicts = at_rest(&system, seed).verdicts;
             let broken = violated(&verdicts);
-            assert!(broken.contains(&property), "{how:?} with seed {seed}: {verdicts:?}");
+            assert!(broken.contains(&property), "{mistake:?} with seed {seed}: {verdicts:?}");
         }
     }
 }
 
 #[test]
 fn checked_in_all_orders() {
-    let options = checked(1, 2);
-    let lengths = MISTAKES.map(|(how, property, _)| {
-        let demanded = only(property, specs(4, &options), 4);
-        let all = broken_system(4, &options, how);
+    let lengths = MISTAKES.map(|(mistake, property, _)| {
         // What one detector keeps to itself shows only where the lists come to differ for good.
         let search = Search { crashes: 1, timeouts: 2, ..Search::default() };
-        let counterexample = counterexample(all, &demanded, &search);
-        assert_eq!(counterexample.property, property, "{how:?}");
-        assert_saved_trace_shows_it(&counterexample, 4, &demanded);
-        (how, property, counterexample.steps.len())
+        let system = checked(4, 1, 2).judged_by(property).broken(mistake);
+        (mistake, property, system.counterexample(&search).steps.len())
     });
     assert_eq!(lengths, MISTAKES);
 }

@@ -1,15 +1,16 @@
-//! Real processes on loopback, stopped, continued and killed; and the program's other verbs as they are typed.
+//! Real processes on loopback, stopped, continued and killed; and the program's other verbs as they
+//! are typed.
 
 mod common;
 
 use common::PROGRAM;
-use labs::testing::{Ran, Running, assert_nothing_left, judged_again, wait_until};
+use labs::testing::{Ran, Running, assert_nothing_left, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-/// Ten heartbeats a second, and six must remain unanswered: nobody is suspected because a machine that builds
-/// something else beside it lets a process wait.
+/// Ten heartbeats a second, and six must remain unanswered: nobody is suspected because a machine
+/// that builds something else beside it lets a process wait.
 const PACE: [&str; 4] = ["--interval", "100ms", "--threshold", "5"];
 
 /// A run at this pace, to its end.
@@ -25,7 +26,8 @@ struct Run {
 }
 
 impl Run {
-    /// Starts a run in which each detector watches so many processes, and waits until all are at work.
+    /// Starts a run in which each detector watches so many processes, and waits until all are at
+    /// work.
     fn start(watched: usize, arguments: &[&str]) -> Self {
         let text = watched.to_string();
         let arguments = [&["--watched", &text], arguments].concat();
@@ -135,7 +137,8 @@ fn a_process_that_flaps_is_restored_each_time() {
     assert_eq!(lists(&ran)[3], ["alive", "alive"]);
 }
 
-/// Nothing but objects, one a line: where everyone runs, each round with all that its detector watches, each change.
+/// Nothing but objects, one a line: where everyone runs, each round with all that its detector
+/// watches, each change.
 #[test]
 fn events_for_programs_are_one_object_a_line() {
     let plan = "stop 3 from 1s to 2500ms";
@@ -204,8 +207,8 @@ fn a_stopped_process_does_not_outlive_the_run() {
     assert_eq!(lists(&ran)[3], ["dead", "dead"]);
 }
 
-/// A detector that the plan stopped and does not continue finishes nothing more, and nobody waits for it: the run ends
-/// by itself when the other is finished, long before its time-out.
+/// A detector that the plan stopped and does not continue finishes nothing more, and nobody waits
+/// for it: the run ends by itself when the other is finished, long before its time-out.
 #[test]
 fn a_detector_that_is_stopped_for_good_does_not_hold_up_the_run() {
     let ran = ran(&["run", "--watched", "2", "--duration", "3s", "--faults", "stop 0 at 1s"]);
@@ -262,7 +265,7 @@ fn halves_that_were_cut_apart_agree_again() {
     // Each suspected the other, and p1 learned of p4 when they were together again.
     assert!(ran.report["result"]["quality"]["mistakes"].as_u64().unwrap() >= 2, "{}", ran.report);
     assert_eq!(lists(&ran)[4], ["dead", "dead"]);
-    let verdicts = serde_json::to_value(judged_again(trace.path())).unwrap();
+    let verdicts = serde_json::to_value(PROGRAM.verified(trace.path())).unwrap();
     assert_eq!(verdicts, ran.report["properties"]);
 }
 
@@ -309,7 +312,8 @@ fn the_same_plan_gives_the_same_lists_in_simulate() {
     assert_eq!(run, simulated);
 }
 
-/// Stopped, suspected, and killed while it stands still: it was suspected by mistake for seven of its nine seconds.
+/// Stopped, suspected, and killed while it stands still: it was suspected by mistake for seven of
+/// its nine seconds.
 #[test]
 fn who_dies_suspected_counts_as_a_mistake() {
     let plan = "stop 3 at 1s; kill 3 at 9s";

@@ -3,18 +3,14 @@
 //! Nobody makes money or destroys it, so the total over all processes and all channels never changes. A
 //! recorded global state with another total is wrong.
 
-use std::convert::Infallible;
-
-use labs::process::{Context, Kind, Process, ProcessId};
 use serde::{Deserialize, Serialize};
 
-use crate::pace::{Pace, Timer, somebody_else};
-use crate::snapshot::Worth;
+use crate::pace::Pace;
 
 /// The most that is sent at once.
 pub const AMOUNT_MAX: u64 = 10;
 
-/// So much money that the total of all processes is far from the end of its type.
+/// Small enough that the total of all processes cannot overflow.
 pub const MONEY_MAX: u64 = 1_000_000_000_000;
 
 /// One branch of the bank.
@@ -46,50 +42,20 @@ pub struct Transfer {
     pub amount: u64,
 }
 
-impl Process for Bank {
-    type Request = Infallible;
-    type Indication = Infallible;
-    type Message = Transfer;
-    type Timer = Timer;
-
-    fn on_init(&mut self, ctx: &mut Context<Self>) {
-        self.pace.wait(ctx);
-    }
-
-    fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
-        match request {}
-    }
-
-    fn on_message(&mut self, _: &mut Context<Self>, _: ProcessId, transfer: Transfer) {
-        self.account.money = self.account.money.saturating_add(transfer.amount);
-    }
-
-    fn on_timeout(&mut self, ctx: &mut Context<Self>, Timer::Tick: Timer) {
-        let Some(to) = somebody_else(ctx) else { return };
-        let amount = match self.account.money.min(AMOUNT_MAX) {
+impl Account {
+    /// Takes out what is to be sent: `choose` picks one of so many amounts.
+    pub fn pay(&mut self, choose: impl FnOnce(usize) -> usize) -> Transfer {
+        let amount = match self.money.min(AMOUNT_MAX) {
             0 => 0,
-            most => ctx.choose(most as usize) as u64 + 1,
+            most => choose(most as usize) as u64 + 1,
         };
-        self.account.money -= amount;
-        self.account.count += 1;
-        ctx.send(to, Transfer { count: self.account.count, amount });
-        self.pace.count();
-        self.pace.wait(ctx);
-    }
-}
-
-impl Worth for Bank {
-    fn worth(&self) -> u64 {
-        self.account.money
+        self.money -= amount;
+        self.count += 1;
+        Transfer { count: self.count, amount }
     }
 
-    fn worth_of(transfer: &Transfer) -> u64 {
-        transfer.amount
-    }
-}
-
-impl Kind for Transfer {
-    fn kind(&self) -> &'static str {
-        "TRANSFER"
+    /// Puts in what has arrived.
+    pub fn receive(&mut self, transfer: Transfer) {
+        self.money = self.money.saturating_add(transfer.amount);
     }
 }

@@ -14,7 +14,7 @@
 //!
 //! A file is there whole or not at all ([`labs::files`]), so a file that is not whole was damaged later, and
 //! nothing goes on from it. A wave is *complete* when the files of all its processes are there. No process
-//! knows that, and none needs to: who looks at the folder sees it, and how many there must be stands in each
+//! knows that, and none needs to: the folder shows it, and how many there must be stands in each
 //! name. What belongs to a wave that is not complete is discarded when processes go on from an earlier one.
 //!
 //! **One execution a wave.** A process that goes on from wave 2 may come to a wave 3 again, and in the folder
@@ -24,18 +24,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use labs::files::{self, Disk, LocalDisk, UNFINISHED};
 use labs::process::ProcessId;
-use labs::snapshot::Wave;
+use labs::text::counted;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::bank::MONEY_MAX;
-use crate::snapshot::Recording;
+use crate::snapshot::{Recording, Worth as _};
+use crate::wave::Wave;
 use crate::work::{Message, State, Work};
-use labs::files::{self, Disk, LocalDisk, UNFINISHED};
 
 /// The version of the format.
 const VERSION: u32 = 1;
@@ -53,7 +54,7 @@ const PROCESSES_MAX: u32 = 1_024;
 /// nor the sum of a wave overflows.
 const WORTH_MAX: u64 = MONEY_MAX * PROCESSES_MAX as u64;
 
-/// No process counts so far, and who goes on from there still can.
+/// No process counts so far, and one that goes on from there still can.
 const COUNT_MAX: u64 = 1 << 62;
 
 /// How many waves that are discarded are told of one by one.
@@ -125,7 +126,11 @@ impl Checkpoint {
         processes: u32,
         execution: String,
     ) -> Self {
-        let messages = |messages: &[(u64, Message)]| messages.iter().map(|(_, m)| *m).collect();
+        let others = (0..processes).map(ProcessId).filter(|&other| other != process);
+        let of_channel = |from: ProcessId| {
+            let messages = recording.channels.get(&from).into_iter().flatten();
+            (from, messages.map(|(_, message)| *message).collect())
+        };
         Self {
             wave: recording.wave,
             process,
@@ -133,11 +138,7 @@ impl Checkpoint {
             execution,
             state: recording.state.state(),
             held: recording.held.clone(),
-            channels: recording
-                .channels
-                .iter()
-                .map(|(&from, channel)| (from, messages(&channel.messages)))
-                .collect(),
+            channels: others.map(of_channel).collect(),
         }
     }
 
@@ -150,7 +151,7 @@ impl Checkpoint {
     pub fn messages_worth(&self) -> u64 {
         let held = self.held.iter().map(|(_, message)| message);
         let all = held.chain(self.channels.values().flatten());
-        all.map(<Work as crate::snapshot::Worth>::worth_of).fold(0, u64::saturating_add)
+        all.map(Work::worth_of).fold(0, u64::saturating_add)
     }
 
     /// The name of its file.
@@ -186,22 +187,11 @@ impl Checkpoint {
     ///
     /// Says what is wrong with it.
     fn read(path: &Path) -> Result<Self, String> {
-        // To open a pipe would wait for its other end.
-        if fs::metadata(path).is_ok_and(|about| !about.is_file()) {
-            return Err("it is no file".to_owned());
-        }
-        let file = File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
-        let mut bytes = Vec::new();
-        file.take(FILE_MAX + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| format!("cannot be read: {error}"))?;
-        Self::from_bytes(&bytes)
+        let bytes = files::read_bounded(path, FILE_MAX);
+        Self::from_bytes(&bytes.map_err(|error| format!("cannot be read: {error}"))?)
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        if bytes.len() as u64 > FILE_MAX {
-            return Err(format!("larger than {FILE_MAX} bytes"));
-        }
         let end = bytes.iter().position(|&byte| byte == b'\n').ok_or("it has no first line")?;
         let (first, body) = (&bytes[..end], &bytes[end + 1..]);
         let first = std::str::from_utf8(first).map_err(|_| "it is no checkpoint")?;
@@ -416,7 +406,10 @@ impl Folder {
             told.push(format!("{others} other waves were not complete: discarded"));
         }
         if !self.unfinished.is_empty() {
-            told.push(format!("{} unfinished: discarded", files(self.unfinished.len())));
+            told.push(format!(
+                "{} unfinished: discarded",
+                counted(self.unfinished.len() as u64, "file")
+            ));
         }
         told
     }
@@ -469,10 +462,6 @@ pub fn read(
         return Err(damaged("it is another file than its name says".to_owned()));
     }
     Ok(checkpoint)
-}
-
-fn files(n: usize) -> String {
-    if n == 1 { "1 file".to_owned() } else { format!("{n} files") }
 }
 
 #[cfg(test)]

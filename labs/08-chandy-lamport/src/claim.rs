@@ -18,16 +18,16 @@
 //! What a claim has made and nobody used goes away with it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use labs::files::{self, LocalDisk};
 use labs::process::ProcessId;
-use labs::report::check_regular;
+use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Folder;
-use labs::files::{self, LocalDisk};
 
 /// How many folders of checkpoints are made in one place before one must be named.
 const FOLDERS_MAX: u32 = 10_000;
@@ -122,7 +122,7 @@ impl Claim {
         let path = folder.join(LOCK);
         let made_lock = !path.exists();
         let open = || OpenOptions::new().create(true).append(true).open(&path);
-        let lock = check_regular(&path)
+        let lock = files::check_regular(&path)
             .and_then(|()| open())
             .map_err(|error| failed(io::Error::new(error.kind(), format!("{LOCK}: {error}"))))?;
         match lock.try_lock() {
@@ -171,7 +171,7 @@ impl Drop for Held {
 }
 
 /// Which execution writes into a folder.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Owner {
     /// Its name: a random word.
     pub execution: String,
@@ -187,16 +187,9 @@ impl Owner {
     /// If that cannot be read.
     pub fn of(folder: &Path) -> io::Result<Option<Self>> {
         let path = folder.join(OWNER);
-        match fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-            Ok(about) if !about.is_file() => return Err(io::Error::other("it is no file")),
-            Ok(_) => {}
-        }
-        let mut text = String::new();
-        File::open(&path)?.take(OWNER_MAX).read_to_string(&mut text)?;
+        let Some(bytes) = files::read_if_there(&path, OWNER_MAX)? else { return Ok(None) };
         let what = || io::Error::other(format!("{}: it names no execution", path.display()));
-        Self::from_text(&text).ok_or_else(what).map(Some)
+        Self::from_text(&files::into_text(bytes)?).ok_or_else(what).map(Some)
     }
 
     /// Makes a folder on this machine `execution`'s, unless it is already, or holds what another one recorded.

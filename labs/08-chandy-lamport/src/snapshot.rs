@@ -6,8 +6,8 @@
 //!
 //! **The algorithm** ([`Protocol::ChandyLamport`]). After Chandy and Lamport, *Distributed snapshots:
 //! determining global states of distributed systems*, ACM Transactions on Computer Systems 3(1), 1985. The
-//! initiator records its state and sends a marker on each of its channels, before any other message. Who
-//! receives its first marker does the same, and the channel that brought it is recorded as empty. On each
+//! initiator records its state and sends a marker on each of its channels, before any other message. A
+//! process that receives its first marker does the same, and the channel that brought it is recorded as empty. On each
 //! other channel it records what arrives until that channel's marker does. When all markers are there, its
 //! part is complete. Meanwhile the application goes on.
 //!
@@ -19,8 +19,8 @@
 //!
 //! **Blocking** ([`Protocol::Blocking`]). The coordinated checkpoint that stops the application, as in
 //! Tamir and Séquin, *Error recovery in multicomputers using global checkpoints*, ICPP 1984; Koo and Toueg,
-//! *Checkpointing and rollback-recovery for distributed systems*, IEEE TSE 13(1), 1987, stop only those who
-//! depend on each other. Between its cut and its last marker a process sends no message of its application:
+//! *Checkpointing and rollback-recovery for distributed systems*, IEEE TSE 13(1), 1987, stop only processes
+//! that depend on each other. Between its cut and its last marker a process sends no message of its application:
 //! what this wants to send is held back, and leaves when the part of the process is complete and stored.
 //! What arrives meanwhile was sent before the sender's cut, so it is in transit and recorded, as above.
 //! Nothing here needs the blocking for consistency, the markers see to that; what it buys is a system that
@@ -30,8 +30,8 @@
 //! blocked process holds back are part of its state: in its application's past, and not yet on a channel.
 //!
 //! **The end.** Each process knows how many waves there will be. When its part of the last is complete, it
-//! sends nothing for its application any more, and says so on each channel (CLOSE). Channels being FIFO, who
-//! has that from all others has received everything that was sent to it.
+//! sends nothing for its application any more, and says so on each channel (CLOSE). Channels being FIFO,
+//! a process that has that from all others has received everything that was sent to it.
 //!
 //! **Going on from a wave** ([`Snapshot::resuming`]). The process is given its recorded state. First it sends
 //! what it held back, which is older than anything it will send; then it receives, in order, what was
@@ -39,7 +39,7 @@
 //! that is newer than what was recorded of their channels.
 //!
 //! **Assumptions.** Channels are FIFO and reliable and deliver once, between each two processes; nobody
-//! crashes while a wave is recorded (who does takes the wave with it, and the one before remains).
+//! crashes while a wave is recorded (a process that does takes the wave with it, and the one before remains).
 //!
 //! **Cost.** N(N−1) markers a wave, whoever and however many initiate. Time: two hops. CLOSE: N(N−1), once.
 //!
@@ -47,13 +47,18 @@
 //! process can be reached from the initiator). Channels that are not FIFO: Lai and Yang, 1987, colour
 //! messages instead of sending markers.
 
+mod mistake;
+mod recording;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Debug};
 use std::time::Duration;
 
 use labs::process::{Context, Effect, Kind, Process, ProcessId};
-use labs::snapshot::{MARKED, Recorded, Wave};
 use serde::{Deserialize, Serialize};
+
+pub use self::mistake::{Mistake, Slip};
+pub use self::recording::{Part, Recorded, Recording};
+use crate::wave::Wave;
 
 /// An application that can be recorded: any process. It may say what of it is conserved.
 pub trait Worth: Process {
@@ -87,7 +92,7 @@ pub struct Snapshot<A: Worth> {
     held: Vec<(ProcessId, A::Message)>,
     /// Whether the last wave is over.
     is_closed: bool,
-    /// Who said that it sends nothing more.
+    /// The processes that said that they send nothing more.
     closed: BTreeSet<ProcessId>,
     /// What was recorded on each channel in the wave from which this process goes on.
     restored: Option<BTreeMap<ProcessId, Vec<A::Message>>>,
@@ -130,47 +135,8 @@ pub struct Schedule {
     pub total: u64,
 }
 
-/// What one process records in one wave.
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Recording<A: Worth> {
-    /// Which wave.
-    pub wave: Wave,
-    /// The state of the application at the cut.
-    pub state: A,
-    /// What the application had sent and the process held back.
-    pub held: Vec<(ProcessId, A::Message)>,
-    /// What is in transit to this process, by sender.
-    pub channels: BTreeMap<ProcessId, Channel<A::Message>>,
-}
-
-/// What is recorded of one incoming channel.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Channel<M> {
-    /// Whether its marker has arrived.
-    pub has_marker: bool,
-    /// How many messages have arrived on it since the cut, as long as it is recorded.
-    pub arrived: u64,
-    /// Those that were in transit, in the order of their arrival, each with its place in it.
-    pub messages: Vec<(u64, M)>,
-}
-
-impl<M> Default for Channel<M> {
-    fn default() -> Self {
-        Self { has_marker: false, arrived: 0, messages: Vec::new() }
-    }
-}
-
-impl<M> Channel<M> {
-    fn record(&mut self, message: M) {
-        if !self.has_marker {
-            self.arrived += 1;
-            self.messages.push((self.arrived, message));
-        }
-    }
-}
-
 /// What is asked of a process.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Request<R> {
     /// Start a wave.
     Snapshot,
@@ -179,16 +145,17 @@ pub enum Request<R> {
 }
 
 /// What a process tells.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(bound = "")]
 pub enum Indication<A: Worth> {
     /// It goes on from a recorded state, and has received so many recorded messages.
     Restored(u64),
-    /// A marker has reached it: nobody else sees of which wave.
+    /// A marker has reached it, of this wave. It says so first of all that it does about the marker.
     Marked(Wave),
     /// A wave cuts the process here: its state is recorded.
     Cut(Wave),
     /// Its part of a wave is complete. It is to be stored before the process goes on.
-    Recorded(Recording<A>),
+    Recorded(Part<A>),
     /// Its part of the wave is stored: what comes after waited for it.
     Stored(Wave),
     /// It was blocked, and the messages that were held back leave now.
@@ -249,21 +216,8 @@ impl<A: Worth> Snapshot<A> {
         self
     }
 
-    /// The application.
-    pub fn application(&self) -> &A {
-        &self.application
-    }
-
-    /// The waves that are being recorded and for which the marker of this channel has not arrived.
-    pub fn waiting_for(&self, from: ProcessId) -> impl Iterator<Item = Wave> + '_ {
-        let is_missing = move |recording: &&Recording<A>| {
-            recording.channels.get(&from).is_some_and(|channel| !channel.has_marker)
-        };
-        self.recordings.values().filter(is_missing).map(|recording| recording.wave)
-    }
-
     /// Goes on sending, if the process was blocked.
-    pub fn resume(&mut self, ctx: &mut Context<Self>) {
+    fn resume(&mut self, ctx: &mut Context<Self>) {
         if self.is_blocked {
             self.is_blocked = false;
             ctx.indicate(Indication::Resumed);
@@ -298,12 +252,8 @@ impl<A: Worth> Snapshot<A> {
     fn cut(&mut self, ctx: &mut Context<Self>, wave: Wave) {
         let me = ctx.me();
         let others = ctx.everyone().filter(|&other| other != me);
-        let recording = Recording {
-            wave,
-            state: self.application.clone(),
-            held: self.held.clone(),
-            channels: others.map(|other| (other, Channel::default())).collect(),
-        };
+        let (state, held) = (self.application.clone(), self.held.clone());
+        let recording = Recording::new(wave, state, held, others);
         self.recordings.insert(wave, recording);
         self.is_blocked |= self.protocol == Protocol::Blocking;
         ctx.indicate(Indication::Cut(wave));
@@ -316,26 +266,20 @@ impl<A: Worth> Snapshot<A> {
         if self.is_expected(wave) {
             self.cut(ctx, wave);
         }
-        let recording = self.recordings.get_mut(&wave);
-        let channel = recording.and_then(|recording| recording.channels.get_mut(&from));
         // A copy of a marker changes nothing.
-        if let Some(channel) = channel {
-            channel.has_marker = true;
+        if self.recordings.get_mut(&wave).is_some_and(|recording| recording.mark(from)) {
             self.complete(ctx, wave);
         }
     }
 
     /// Ends the recording of a wave, if all its markers have arrived.
     fn complete(&mut self, ctx: &mut Context<Self>, wave: Wave) {
-        let has_all = |recording: &Recording<A>| {
-            recording.channels.values().all(|channel| channel.has_marker)
-        };
-        if !self.recordings.get(&wave).is_some_and(has_all) {
+        if !self.recordings.get(&wave).is_some_and(Recording::is_complete) {
             return;
         }
         let Some(recording) = self.recordings.remove(&wave) else { return };
         self.complete.insert(wave);
-        ctx.indicate(Indication::Recorded(recording));
+        ctx.indicate(Indication::Recorded(recording.into()));
         ctx.indicate(Indication::Stored(wave));
         if self.recordings.is_empty() {
             self.resume(ctx);
@@ -366,9 +310,7 @@ impl<A: Worth> Snapshot<A> {
         message: A::Message,
     ) {
         for recording in self.recordings.values_mut() {
-            if let Some(channel) = recording.channels.get_mut(&from) {
-                channel.record(message.clone());
-            }
+            recording.record(from, &message);
         }
         self.inside(ctx, |application, ctx| application.on_message(ctx, from, message));
     }
@@ -458,61 +400,42 @@ impl<A: Worth> Process for Snapshot<A> {
     }
 }
 
-impl<A: Worth> Recording<A> {
-    /// What it says to who does not know the application.
-    pub fn summary(&self) -> Recorded {
-        let in_channels = self.channels.values().flat_map(|channel| &channel.messages);
-        let under_way = in_channels.map(|(_, message)| message);
-        let held = self.held.iter().map(|(_, message)| message);
-        let messages = held.chain(under_way).map(A::worth_of);
-        let places = |channel: &Channel<A::Message>| {
-            channel.messages.iter().map(|(place, _)| *place).collect::<Vec<_>>()
-        };
-        Recorded {
-            wave: self.wave,
-            worth: messages.fold(self.state.worth(), u64::saturating_add),
-            channels: self.channels.iter().map(|(&from, c)| (from, places(c))).collect(),
+impl<'a, R: Kind> From<&'a Request<R>> for &'static str {
+    fn from(request: &'a Request<R>) -> Self {
+        match request {
+            Request::Snapshot => "Snapshot",
+            Request::Application(request) => request.kind(),
         }
     }
 }
 
-/// Its [summary](Recording::summary): traces carry it, and monitors read it there.
-impl<A: Worth> Debug for Recording<A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.summary())
-    }
-}
-
-impl<R: Kind> Kind for Request<R> {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Snapshot => "Snapshot",
-            Self::Application(request) => request.kind(),
+impl<'a, A: Worth> From<&'a Indication<A>> for &'static str {
+    fn from(indication: &'a Indication<A>) -> Self {
+        match indication {
+            Indication::Restored(_) => "Restored",
+            Indication::Marked(_) => "Marked",
+            Indication::Cut(_) => "Cut",
+            Indication::Recorded(_) => "Recorded",
+            Indication::Stored(_) => "Stored",
+            Indication::Resumed => "Resumed",
+            Indication::Application(indication) => indication.kind(),
+            Indication::Finished => "Finished",
         }
     }
 }
 
-impl<A: Worth> Kind for Indication<A> {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Restored(_) => "Restored",
-            Self::Marked(_) => MARKED,
-            Self::Cut(_) => "Cut",
-            Self::Recorded(_) => "Recorded",
-            Self::Stored(_) => "Stored",
-            Self::Resumed => "Resumed",
-            Self::Application(indication) => indication.kind(),
-            Self::Finished => "Finished",
-        }
-    }
-}
+/// The kind of the message that a marker is.
+pub const MARKER: &str = "MARKER";
 
-impl<M: Kind> Kind for Message<M> {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Application(message) => message.kind(),
-            Self::Marker(_) => "MARKER",
-            Self::Close => "CLOSE",
+/// The kind of the message that ends a channel.
+pub const CLOSE: &str = "CLOSE";
+
+impl<'a, M: Kind> From<&'a Message<M>> for &'static str {
+    fn from(message: &'a Message<M>) -> Self {
+        match message {
+            Message::Application(message) => message.kind(),
+            Message::Marker(_) => MARKER,
+            Message::Close => CLOSE,
         }
     }
 }

@@ -1,14 +1,13 @@
 //! What the processes of this lab do while they are recorded: one of two applications.
 
-use std::convert::Infallible;
 use std::fmt;
 
-use labs::process::{Context, Kind, Process, ProcessId};
+use labs::process::{Context, Kind, Never, Process, ProcessId};
 use serde::{Deserialize, Serialize};
 
 use crate::bank::{Account, Bank, Transfer};
 use crate::counter::{Count, Counter, Tally};
-use crate::pace::{Pace, Timer};
+use crate::pace::{Pace, Timer, somebody_else};
 use crate::snapshot::Worth;
 
 /// An application.
@@ -21,7 +20,8 @@ pub enum Work {
 }
 
 /// What processes send to each other.
-#[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Kind)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Message {
     /// Of the bank.
     Transfer(Transfer),
@@ -55,6 +55,13 @@ impl Work {
             Self::Counter(counter) => State::Counter(counter.tally),
         }
     }
+
+    fn pace_mut(&mut self) -> &mut Pace {
+        match self {
+            Self::Bank(bank) => &mut bank.pace,
+            Self::Counter(counter) => &mut counter.pace,
+        }
+    }
 }
 
 impl State {
@@ -75,40 +82,34 @@ impl State {
 }
 
 impl Process for Work {
-    type Request = Infallible;
-    type Indication = Infallible;
+    type Request = Never;
+    type Indication = Never;
     type Message = Message;
     type Timer = Timer;
 
     fn on_init(&mut self, ctx: &mut Context<Self>) {
-        match self {
-            Self::Bank(bank) => ctx.wrap(|ctx| bank.on_init(ctx)),
-            Self::Counter(counter) => ctx.wrap(|ctx| counter.on_init(ctx)),
-        }
-    }
-
-    fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
-        match request {}
+        self.pace_mut().wait(ctx);
     }
 
     /// A message of the other application says nothing to this one.
-    fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, message: Message) {
+    fn on_message(&mut self, _: &mut Context<Self>, _: ProcessId, message: Message) {
         match (self, message) {
-            (Self::Bank(bank), Message::Transfer(transfer)) => {
-                ctx.wrap(|ctx| bank.on_message(ctx, from, transfer));
-            }
-            (Self::Counter(counter), Message::Count(count)) => {
-                ctx.wrap(|ctx| counter.on_message(ctx, from, count));
-            }
+            (Self::Bank(bank), Message::Transfer(transfer)) => bank.account.receive(transfer),
+            (Self::Counter(counter), Message::Count(count)) => counter.tally.hear(count),
             _ => {}
         }
     }
 
-    fn on_timeout(&mut self, ctx: &mut Context<Self>, timer: Timer) {
-        match self {
-            Self::Bank(bank) => ctx.wrap(|ctx| bank.on_timeout(ctx, timer)),
-            Self::Counter(counter) => ctx.wrap(|ctx| counter.on_timeout(ctx, timer)),
-        }
+    fn on_timeout(&mut self, ctx: &mut Context<Self>, Timer::Tick: Timer) {
+        let Some(to) = somebody_else(ctx) else { return };
+        let message = match self {
+            Self::Bank(bank) => Message::Transfer(bank.account.pay(|most| ctx.choose(most))),
+            Self::Counter(counter) => Message::Count(counter.tally.step()),
+        };
+        ctx.send(to, message);
+        let pace = self.pace_mut();
+        pace.count();
+        pace.wait(ctx);
     }
 }
 
@@ -119,30 +120,9 @@ impl Worth for Work {
 
     fn worth_of(message: &Message) -> u64 {
         match message {
-            Message::Transfer(transfer) => Bank::worth_of(transfer),
-            Message::Count(count) => Counter::worth_of(count),
+            Message::Transfer(transfer) => transfer.amount,
+            Message::Count(_) => 0,
         }
-    }
-}
-
-impl Kind for Message {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Transfer(transfer) => transfer.kind(),
-            Self::Count(count) => count.kind(),
-        }
-    }
-}
-
-impl From<Transfer> for Message {
-    fn from(transfer: Transfer) -> Self {
-        Self::Transfer(transfer)
-    }
-}
-
-impl From<Count> for Message {
-    fn from(count: Count) -> Self {
-        Self::Count(count)
     }
 }
 

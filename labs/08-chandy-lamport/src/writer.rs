@@ -69,7 +69,9 @@ impl<R> Application<Indication<Work>, Request<R>> for Writer {
             Indication::Restored(_) if self.first > 0 && self.place.me == ProcessId(0) => {
                 self.discard_incomplete()?;
             }
-            Indication::Recorded(recording) => {
+            Indication::Recorded(part) => {
+                let nothing = || io::Error::other("there is nothing to store");
+                let recording = part.recording.as_ref().ok_or_else(nothing)?;
                 let Place { me, processes, .. } = self.place;
                 let checkpoint = Checkpoint::new(recording, me, processes, self.execution.clone());
                 self.write(&checkpoint).map_err(|error| {
@@ -86,25 +88,20 @@ impl<R> Application<Indication<Work>, Request<R>> for Writer {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use labs::snapshot::Wave;
-
     use super::*;
     use crate::bank::Account;
     use crate::claim::Claim;
     use crate::pace::Pace;
-    use crate::snapshot::{Channel, Recording};
+    use crate::snapshot::Recording;
+    use crate::wave::Wave;
     use crate::work::State;
 
     fn recorded(number: u32) -> Indication<Work> {
         let pace = Pace { tick: std::time::Duration::from_millis(1), left: None };
-        Indication::Recorded(Recording {
-            wave: Wave { number, initiator: ProcessId(0) },
-            state: Work::new(State::Bank(Account { count: 1, money: 5 }), pace),
-            held: Vec::new(),
-            channels: BTreeMap::from([(ProcessId(1), Channel::default())]),
-        })
+        let wave = Wave { number, initiator: ProcessId(0) };
+        let state = Work::new(State::Bank(Account { count: 1, money: 5 }), pace);
+        let recording = Recording::new(wave, state, Vec::new(), [ProcessId(1)].into_iter());
+        Indication::Recorded(recording.into())
     }
 
     fn owner(execution: &str) -> Owner {

@@ -5,26 +5,25 @@ mod common;
 use std::time::Duration;
 
 use chandy_lamport::lab::ChandyLamportLab;
-use chandy_lamport::snapshot::Snapshot;
-use chandy_lamport::work::Work;
-use common::{CHANNELS, CUT, all, options, specs};
-use labs::check::{Channels, Options as Search, Outcome, check};
-use labs::lab::{Lab, Verb};
-use labs::verdict::Spec;
+use common::{CHANNELS, CUT, checked};
+use labs::check::{Channels, Options as Search, Outcome};
+use labs::lab::Lab;
+use labs::testing::ProcessOf;
 
-type P = Snapshot<Work>;
-
-fn searched(words: &str, processes: u32, channels: Channels) -> Outcome<P> {
-    let options = options(words, Verb::Check, processes);
-    let timeouts = ChandyLamportLab::timeouts(&options);
+fn searched(
+    words: &str,
+    processes: u32,
+    channels: Channels,
+) -> Outcome<ProcessOf<ChandyLamportLab>> {
+    let mut system = checked(processes, words);
     // A busy machine may take longer than anybody would wait at a terminal.
     let time = Duration::from_secs(600);
+    let timeouts = system.lab.timeouts();
     let search = Search { channels, timeouts, time, ..Search::default() };
-    let requests = vec![Vec::new(); processes as usize];
     // That channels are not FIFO is no news where they are not.
-    let is_news = |spec: &Spec| channels == Channels::Fifo || *spec != Spec::Fifo;
-    let demanded: Vec<_> = specs(processes, &options).into_iter().filter(is_news).collect();
-    check(all(processes, &options), requests, &demanded, &search, |_| ())
+    let is_news = |name: &str| channels == Channels::Fifo || name != "FIFO";
+    system.properties.retain(|property| is_news(&property.name));
+    system.check(&search)
 }
 
 /// The counts are pinned: the protocols have no other behaviour than they had.

@@ -12,10 +12,10 @@ use std::process::Command;
 
 use chandy_lamport::bank::{Account, Transfer};
 use chandy_lamport::checkpoint::{Checkpoint, Folder};
+use chandy_lamport::wave::Wave;
 use chandy_lamport::work::{Message, State};
 use labs::files::{Disk, LocalDisk};
 use labs::process::ProcessId;
-use labs::snapshot::Wave;
 use nix::sys::signal::{Signal, raise};
 
 /// Says to the program that is run again where to write, and after how many moments to die.

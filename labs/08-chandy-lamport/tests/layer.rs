@@ -1,15 +1,18 @@
 //! The layer round another application than those of the lab: one that answers messages, hears requests and
 //! tells what it heard.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
-use chandy_lamport::snapshot::{Indication, Protocol, Request, Schedule, Snapshot, Worth};
+use chandy_lamport::properties::demanded;
+use chandy_lamport::snapshot::{
+    Indication, Protocol, Recording, Request, Schedule, Snapshot, Worth,
+};
 use labs::check::{Options, check};
-use labs::process::{Context, Kind, Process, ProcessId};
+use labs::process::{Context, Kind, Never, Process, ProcessId};
+use labs::record::Recorder;
 use labs::simulate::{Ended, Limits, Network, Simulation};
-use labs::trace::Recorder;
-use labs::verdict::{Judge, Spec};
+use labs::verdict::{Judge, Property};
+use serde::{Deserialize, Serialize};
 
 /// Passes balls on until they have been thrown often enough. Balls are conserved.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -18,58 +21,54 @@ struct Player {
 }
 
 /// A ball, with the number of throws that are left.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-struct Ball(u32);
+#[derive(
+    Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Kind,
+)]
+enum Message {
+    #[strum(serialize = "BALL")]
+    Ball(u32),
+}
 
 /// Throw a ball that is to be thrown so often.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-struct Throw(u32);
+#[derive(
+    Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Kind,
+)]
+enum Ask {
+    Throw(u32),
+}
 
 /// A ball was kept.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-struct Kept;
-
-impl Kind for Ball {
-    fn kind(&self) -> &'static str {
-        "BALL"
-    }
-}
-
-impl Kind for Throw {
-    fn kind(&self) -> &'static str {
-        "Throw"
-    }
-}
-
-impl Kind for Kept {
-    fn kind(&self) -> &'static str {
-        "Kept"
-    }
+#[derive(
+    Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Kind,
+)]
+enum Told {
+    Kept,
 }
 
 impl Process for Player {
-    type Request = Throw;
-    type Indication = Kept;
-    type Message = Ball;
-    type Timer = Infallible;
+    type Request = Ask;
+    type Indication = Told;
+    type Message = Message;
+    type Timer = Never;
 
-    fn on_request(&mut self, ctx: &mut Context<Self>, Throw(times): Throw) {
+    fn on_request(&mut self, ctx: &mut Context<Self>, Ask::Throw(times): Ask) {
         self.balls -= 1;
-        ctx.send(ProcessId((ctx.me().0 + 1) % ctx.processes()), Ball(times));
+        ctx.send(ProcessId((ctx.me().0 + 1) % ctx.processes()), Message::Ball(times));
     }
 
-    fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, Ball(left): Ball) {
+    fn on_message(
+        &mut self,
+        ctx: &mut Context<Self>,
+        from: ProcessId,
+        Message::Ball(left): Message,
+    ) {
         match left.checked_sub(1) {
-            Some(left) => ctx.send(from, Ball(left)),
+            Some(left) => ctx.send(from, Message::Ball(left)),
             None => {
                 self.balls += 1;
-                ctx.indicate(Kept);
+                ctx.indicate(Told::Kept);
             }
         }
-    }
-
-    fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
-        match timer {}
     }
 }
 
@@ -78,7 +77,7 @@ impl Worth for Player {
         self.balls
     }
 
-    fn worth_of(_: &Ball) -> u64 {
+    fn worth_of(_: &Message) -> u64 {
         1
     }
 }
@@ -91,25 +90,8 @@ fn players(processes: u64, protocol: Protocol, total: u64) -> Vec<Snapshot<Playe
     (0..processes).map(|_| Snapshot::new(Player { balls: 2 }, protocol, schedule)).collect()
 }
 
-fn demanded(processes: u64, protocol: Protocol, waves: u64) -> Vec<Spec> {
-    let [cut, recorded, message] = ["Cut", "Recorded", "BALL"].map(str::to_owned);
-    let mut demanded = vec![
-        Spec::ConsistentCut { cut: cut.clone(), message: message.clone() },
-        Spec::ChannelStates {
-            cut: cut.clone(),
-            recorded: recorded.clone(),
-            message: message.clone(),
-        },
-        Spec::Conservation { recorded: recorded.clone(), total: 2 * processes },
-        Spec::Markers { cut: cut.clone(), message: "MARKER".to_owned(), waves },
-        Spec::EveryWave { recorded: recorded.clone(), waves },
-        Spec::Fifo,
-        Spec::ExactlyOnce,
-    ];
-    if protocol == Protocol::Blocking {
-        demanded.push(Spec::Blocked { cut, recorded, message });
-    }
-    demanded
+fn properties(processes: u32, protocol: Protocol, waves: u64) -> Vec<Property> {
+    demanded::<Player>(processes, waves, Some(2 * u64::from(processes)), protocol)
 }
 
 /// Every order of throws, catches and markers. Answers to what arrives while a process is blocked are
@@ -118,11 +100,11 @@ fn demanded(processes: u64, protocol: Protocol, waves: u64) -> Vec<Spec> {
 fn every_order_holds_round_another_application() {
     let counts = PROTOCOLS.map(|protocol| {
         let requests = vec![
-            vec![Request::Application(Throw(2)), Request::Snapshot],
-            vec![Request::Application(Throw(1)), Request::Snapshot],
+            vec![Request::Application(Ask::Throw(2)), Request::Snapshot],
+            vec![Request::Application(Ask::Throw(1)), Request::Snapshot],
         ];
         let all = players(2, protocol, 2);
-        let demanded = demanded(2, protocol, 2);
+        let demanded = properties(2, protocol, 2);
         let outcome = check(all, requests, &demanded, &Options::default(), |_| ());
         assert_eq!(outcome.holds(), Some(true), "{protocol:?}: {:?}", outcome.verdicts);
         outcome.states
@@ -135,29 +117,31 @@ fn every_order_holds_round_another_application() {
 fn held_messages_are_part_of_the_state() {
     let mut held = 0;
     for seed in 0..300 {
-        let demanded = demanded(4, Protocol::Blocking, 8);
+        let demanded = properties(4, Protocol::Blocking, 8);
         let recorder = Recorder::new(4, Judge::new(&demanded, 4));
         let all = players(4, Protocol::Blocking, 8);
         let simulation = Simulation::new(seed, Network::default(), all, recorder).unwrap();
         let mut simulation = simulation.keeping_indications();
         for process in (0..4).map(ProcessId) {
-            simulation.request(process, Request::Application(Throw(60)));
-            simulation.request(process, Request::Application(Throw(61)));
+            simulation.request(process, Request::Application(Ask::Throw(60)));
+            simulation.request(process, Request::Application(Ask::Throw(61)));
             for wave in 0..2 {
                 let at = Duration::from_millis(20 + 3 * u64::from(process.0) + 60 * wave);
                 simulation.request_at(at, process, Request::Snapshot);
             }
         }
         assert_eq!(simulation.run(Limits::default()), Ended::Quiet);
+        let has_held = |recording: &Recording<_>| !recording.held.is_empty();
         held += simulation
             .indications()
-            .filter(|(_, indication)| {
-                matches!(indication, Indication::Recorded(recording) if !recording.held.is_empty())
+            .filter(|(_, indication)| match indication {
+                Indication::Recorded(part) => part.recording.as_ref().is_some_and(has_held),
+                _ => false,
             })
             .count();
         let judge = simulation.into_observer().finish().unwrap();
         let verdicts = judge.verdicts(&Ended::Quiet.end());
-        assert!(verdicts.iter().all(|v| v.holds == Some(true)), "{seed}: {verdicts:?}");
+        assert!(verdicts.iter().all(|v| v.holds() == Some(true)), "{seed}: {verdicts:?}");
     }
     assert!(held > 100, "{held}");
 }

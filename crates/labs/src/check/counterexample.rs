@@ -1,6 +1,5 @@
 //! A shortest run that breaks a property.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -10,8 +9,9 @@ use super::model::Model;
 use super::steps::Step;
 use crate::faults::Assumption;
 use crate::process::{Choices, Process, ProcessId};
-use crate::trace::{Happening, Header, Noted, Observer, Recorder};
-use crate::verdict::{End, Judge};
+use crate::record::Recorder;
+use crate::trace::{Happening, Header, Observer};
+use crate::verdict::{End, Judge, Property, Verdict};
 
 /// How far the steps of a counterexample lie apart in its trace, in microseconds. The checker has
 /// no clock; a diagram wants one.
@@ -37,10 +37,10 @@ impl<P: Process> Counterexample<P> {
         let Path { starts, steps, last } = path;
         let end = model.end_of(&last);
         let verdicts = last.monitors.verdicts(&end);
-        let broken = verdicts.into_iter().find(|verdict| verdict.holds == Some(false));
+        let broken = verdicts.into_iter().find(Verdict::is_violated);
         let (property, what) = match (broken, &last.panic) {
             (_, Some(panic)) => ("no panic".to_owned(), format!("a handler panicked: {panic}")),
-            (Some(broken), None) => (broken.name, broken.detail),
+            (Some(broken), None) => (broken.name.clone(), broken.detail().to_owned()),
             (None, None) => unreachable!("the path leads to a state in which something is wrong"),
         };
         let told = steps.iter().map(ToString::to_string).collect();
@@ -49,16 +49,26 @@ impl<P: Process> Counterexample<P> {
     }
 
     /// What algorithms often assume, and this run did not grant: it happened on the way to what is wrong.
-    pub fn broken(&self) -> BTreeSet<Assumption> {
-        let mut order = Order::default();
-        self.replay(&mut order);
-        let by_step = self.path.iter().filter_map(|step| match step {
-            Step::Lose { .. } => Some(Assumption::Reliable),
-            Step::Double { .. } => Some(Assumption::NoDuplicates),
-            Step::Crash { .. } => Some(Assumption::NoCrash),
-            _ => None,
-        });
-        by_step.chain(order.is_broken.then_some(Assumption::Fifo)).collect()
+    pub fn broken(&self) -> Vec<Assumption> {
+        let has = |what: fn(&Step<P>) -> bool| self.path.iter().any(what);
+        [
+            (Assumption::Fifo, self.overtakes()),
+            (Assumption::Reliable, has(|step| matches!(step, Step::Lose { .. }))),
+            (Assumption::NoDuplicates, has(|step| matches!(step, Step::Double { .. }))),
+            (Assumption::NoCrash, has(|step| matches!(step, Step::Crash { .. }))),
+        ]
+        .iter()
+        .filter_map(|&(assumption, is_broken)| is_broken.then_some(assumption))
+        .collect()
+    }
+
+    /// Whether a message overtakes another on its channel.
+    fn overtakes(&self) -> bool {
+        let processes = self.model.before::<()>().sites.len() as u32;
+        let judge = Judge::new(&[Property::fifo()], processes);
+        let mut recorder = Recorder::new(processes, judge);
+        self.replay(&mut recorder);
+        recorder.judge().verdicts(&self.end).iter().any(Verdict::is_violated)
     }
 
     /// Plays the run again for an observer.
@@ -106,41 +116,4 @@ impl<P: Process> fmt::Display for Counterexample<P> {
         writeln!(f, "{} is violated: {}", self.property, self.what)?;
         self.steps.iter().try_for_each(|step| writeln!(f, "  {step}"))
     }
-}
-
-/// Notices whether a message overtakes another on its channel.
-#[derive(Default)]
-struct Order {
-    sent: u64,
-    /// The latest of the messages that arrived on each channel.
-    arrived: BTreeMap<(ProcessId, ProcessId), u64>,
-    is_broken: bool,
-}
-
-impl Observer for Order {
-    /// The number of the message.
-    type Carried = u64;
-
-    fn on_send(&mut self, _: u64, _: ProcessId, _: ProcessId, _: &dyn Noted, _: u32) -> u64 {
-        self.sent += 1;
-        self.sent
-    }
-
-    fn on_receive(
-        &mut self,
-        _: u64,
-        from: ProcessId,
-        to: ProcessId,
-        _: &dyn Noted,
-        _: u32,
-        number: &u64,
-    ) {
-        let latest = self.arrived.entry((from, to)).or_default();
-        self.is_broken |= *number < *latest;
-        *latest = (*latest).max(*number);
-    }
-
-    fn on_drop(&mut self, _: u64, _: ProcessId, _: ProcessId, _: &dyn Noted, _: u32, _: &u64) {}
-
-    fn on_happening(&mut self, _: u64, _: ProcessId, _: Happening<'_>) {}
 }

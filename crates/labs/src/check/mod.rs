@@ -43,7 +43,7 @@ pub use self::options::{Channels, Options, STATES_MAX, TIMEOUT};
 use self::state::State;
 use self::steps::Step;
 use crate::process::Process;
-use crate::verdict::{End, PropertyKind, Spec, Verdict, counted};
+use crate::verdict::{End, Judgement, Property, PropertyKind, Verdict, counted};
 
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_millis(100);
@@ -55,7 +55,7 @@ pub struct Outcome<P: Process> {
     pub states: usize,
     /// The length of the longest of the shortest paths to each state, in steps.
     pub max_depth: usize,
-    /// The verdicts, in the order of the specs. A handler that panicked adds one: "no panic".
+    /// The verdicts, in the order of the properties. A handler that panicked adds one: "no panic".
     pub verdicts: Vec<Verdict>,
     /// A shortest run that breaks a property.
     pub counterexample: Option<Counterexample<P>>,
@@ -64,7 +64,7 @@ pub struct Outcome<P: Process> {
 impl<P: Process> Outcome<P> {
     /// Whether all properties hold; nothing where some could not be judged.
     pub fn holds(&self) -> Option<bool> {
-        let verdicts = || self.verdicts.iter().map(|verdict| verdict.holds);
+        let verdicts = || self.verdicts.iter().map(Verdict::holds);
         if verdicts().any(|holds| holds == Some(false)) {
             return Some(false);
         }
@@ -81,43 +81,44 @@ impl<P: Process> Outcome<P> {
 /// # Panics
 ///
 /// If a `Hash` or `Ord` of the process panics. A handler that panics is a finding.
-pub fn check<P>(
+pub fn check<P: Process>(
     processes: Vec<P>,
     requests: Vec<Vec<P::Request>>,
-    specs: &[Spec],
+    properties: &[Property],
     options: &Options,
     mut progress: impl FnMut(usize),
-) -> Outcome<P>
-where
-    P: Process + Send + Sync + 'static,
-    P::Request: Send + Sync,
-    P::Message: Send + Sync,
-    P::Timer: Send + Sync,
-{
-    let model = || Model::new(processes.clone(), requests.clone(), specs.to_vec(), options.clone());
-    let mut found = search(model(), options, None, &mut progress);
-    if let Some(path) = &found.path
+) -> Outcome<P> {
+    let options = Arc::new(options.clone());
+    let model =
+        || Model::new(processes.clone(), requests.clone(), properties, Arc::clone(&options));
+    let (found, mut path) = search(model(), &options, None, &mut progress);
+    if let Some(longer) = &path
         && options.threads > 1
     {
         // Several threads find a counterexample, but not always a shortest.
-        let one = Options { threads: 1, ..options.clone() };
-        let shortest = search(model(), &one, Some(path.steps.len()), &mut progress).path;
-        found.path = shortest.or(found.path);
+        let one = options.with_one_thread();
+        let (_, shortest) = search(model(), &one, Some(longer.steps.len()), &mut progress);
+        path = shortest.or(path);
     }
-    let verdicts = verdicts(&model(), &found);
-    let counterexample = found.path.map(|path| Counterexample::new(Arc::new(model()), path));
-    Outcome { states: found.states, max_depth: found.max_depth, verdicts, counterexample }
+    let Found { states, max_depth, .. } = found;
+    let verdicts = match &path {
+        None => found.unbroken(model().before::<()>().monitors.verdicts(&End::Complete)),
+        Some(Path { last, .. }) => {
+            let end = model().end_of(last);
+            at_counterexample(last.monitors.verdicts(&end), last.panic.as_deref())
+        }
+    };
+    let counterexample = path.map(|path| Counterexample::new(Arc::new(model()), path));
+    Outcome { states, max_depth, verdicts, counterexample }
 }
 
-/// What a search found, before it is told.
-struct Found<P: Process> {
+/// How far a search came.
+struct Found {
     states: usize,
     max_depth: usize,
     seen: Arc<Seen>,
-    /// Why the search did not come to its end.
+    /// Why it did not come to its end.
     cut: Option<String>,
-    /// The way to a state in which something is wrong.
-    path: Option<Path<P>>,
 }
 
 /// A way to a state.
@@ -128,66 +129,72 @@ struct Path<P: Process> {
     last: State<P>,
 }
 
-/// Searches with Stateright, among paths of at most so many steps.
-#[expect(clippy::disallowed_methods, reason = "the time a search takes is not that of a run")]
-fn search<P>(
+/// Searches with Stateright, among paths of at most so many steps. Returns the way to a state in which
+/// something is wrong, if there is one.
+fn search<P: Process>(
     model: Model<P>,
     options: &Options,
     steps_max: Option<usize>,
-    progress: &mut impl FnMut(usize),
-) -> Found<P>
-where
-    P: Process + Send + Sync + 'static,
-    P::Request: Send + Sync,
-    P::Message: Send + Sync,
-    P::Timer: Send + Sync,
-{
-    let begun = Instant::now();
-    let seen = Arc::clone(&model.seen);
+    progress: &mut dyn FnMut(usize),
+) -> (Found, Option<Path<P>>) {
+    let deadline = Deadline::new(&model.seen, options);
     let mut search = model.checker().threads(options.threads).finish_when(HasDiscoveries::Any);
     if let Some(steps) = steps_max {
         // Stateright counts states, and does not look at those of the last depth.
         search = search.target_max_depth(steps + 2);
     }
     let mut checker = search.spawn_bfs();
-    let mut cut = None;
-    for result in wait_for(checker.handles(), || {
-        progress(checker.unique_state_count());
-        if begun.elapsed() > options.time {
-            cut.get_or_insert_with(|| format!("the search ended after {:?}", options.time));
-            seen.stop(true);
-        }
-    }) {
-        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    }
-    if seen.visited() >= options.states {
-        cut.get_or_insert_with(|| format!("the search ended after {} states", options.states));
-    }
+    let threads = checker.handles();
+    let seen = Arc::clone(&deadline.seen);
+    let cut = deadline.wait_for(threads, &mut || progress(checker.unique_state_count()));
     // To tell the path, Stateright walks it again.
     seen.stop(false);
     let path = checker.discovery(PROPERTY).map(|path| told(checker.model(), path));
-    Found {
-        states: checker.unique_state_count(),
-        max_depth: checker.max_depth().saturating_sub(1),
-        seen,
-        cut,
-        path,
-    }
+    let states = checker.unique_state_count();
+    let max_depth = checker.max_depth().saturating_sub(1);
+    (Found { states, max_depth, seen, cut }, path)
 }
 
-/// Waits for all threads, and calls `meanwhile` from time to time.
-fn wait_for(threads: Vec<JoinHandle<()>>, mut meanwhile: impl FnMut()) -> Vec<thread::Result<()>> {
-    let (done, all_done) = channel();
-    let joiner = thread::spawn(move || {
-        let results: Vec<_> = threads.into_iter().map(JoinHandle::join).collect();
-        // Nobody hears it only where the search is not waited for any more.
-        let _ = done.send(());
-        results
-    });
-    while let Err(RecvTimeoutError::Timeout) = all_done.recv_timeout(PROGRESS) {
-        meanwhile();
+/// When a search ends that does not end by itself.
+struct Deadline<'a> {
+    begun: Instant,
+    options: &'a Options,
+    seen: Arc<Seen>,
+}
+
+impl<'a> Deadline<'a> {
+    #[expect(clippy::disallowed_methods, reason = "the time a search takes is not that of a run")]
+    fn new(seen: &Arc<Seen>, options: &'a Options) -> Self {
+        Self { begun: Instant::now(), options, seen: Arc::clone(seen) }
     }
-    joiner.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+
+    /// Waits for all threads, and calls `meanwhile` from time to time. Returns what ended the search, if it
+    /// did not come to its end.
+    fn wait_for(self, threads: Vec<JoinHandle<()>>, meanwhile: &mut dyn FnMut()) -> Option<String> {
+        let Self { begun, options, seen } = self;
+        let mut cut = None;
+        let (done, all_done) = channel();
+        let joiner = thread::spawn(move || {
+            let results: Vec<_> = threads.into_iter().map(JoinHandle::join).collect();
+            // Nobody hears it only where the search is not waited for any more.
+            let _ = done.send(());
+            results
+        });
+        while let Err(RecvTimeoutError::Timeout) = all_done.recv_timeout(PROGRESS) {
+            meanwhile();
+            if begun.elapsed() > options.time {
+                cut.get_or_insert_with(|| format!("the search ended after {:?}", options.time));
+                seen.stop(true);
+            }
+        }
+        for result in joiner.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+            result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+        if seen.visited() >= options.states {
+            cut.get_or_insert_with(|| format!("the search ended after {} states", options.states));
+        }
+        cut
+    }
 }
 
 fn told<P: Process>(model: &Model<P>, path: stateright::Path<State<P>, Action<P>>) -> Path<P> {
@@ -203,52 +210,47 @@ fn told<P: Process>(model: &Model<P>, path: stateright::Path<State<P>, Action<P>
     Path { starts, steps, last }
 }
 
-/// What became of each property.
-fn verdicts<P: Process>(model: &Model<P>, found: &Found<P>) -> Vec<Verdict> {
-    let Some(path) = &found.path else {
-        let at_start = model.before::<()>().monitors.verdicts(&End::Complete);
-        return at_start
-            .into_iter()
-            .enumerate()
-            .map(|(index, verdict)| unbroken(index, verdict, found))
-            .collect();
-    };
-    let mut verdicts = path.last.monitors.verdicts(&model.end_of(&path.last));
-    for verdict in verdicts.iter_mut().filter(|verdict| verdict.holds != Some(false)) {
-        verdict.holds = None;
-        verdict.detail = "not judged: the search ended at the counterexample".to_owned();
+/// What became of each property where one is broken.
+fn at_counterexample(mut verdicts: Vec<Verdict>, panic: Option<&str>) -> Vec<Verdict> {
+    for verdict in verdicts.iter_mut().filter(|verdict| !verdict.is_violated()) {
+        let why = "not judged: the search ended at the counterexample";
+        verdict.judgement = Judgement::Unknown(why.to_owned());
     }
-    if let Some(panic) = &path.last.panic {
-        verdicts.push(Verdict {
-            name: "no panic".to_owned(),
-            kind: PropertyKind::Safety,
-            holds: Some(false),
-            detail: format!("a handler panicked: {panic}"),
-            witnesses: Vec::new(),
-        });
+    if let Some(panic) = panic {
+        let judgement = Judgement::violated(format!("a handler panicked: {panic}"));
+        let (name, kind) = ("no panic".to_owned(), PropertyKind::Safety);
+        verdicts.push(Verdict { name, kind, judgement });
     }
     verdicts
 }
 
-/// The verdict on a property that nothing broke.
-fn unbroken<P: Process>(index: usize, verdict: Verdict, found: &Found<P>) -> Verdict {
-    let states = counted(found.states as u64, "state");
-    let ends = found.seen.ends();
-    let undecided = found.seen.undecided(index);
-    let liveness = verdict.kind == PropertyKind::Liveness;
-    let (holds, detail) = if let Some(cut) = &found.cut {
-        (None, format!("not broken in {states}, and there are more ({cut})"))
-    } else if liveness && ends == 0 {
-        (None, format!("not judged: no run ends, in {states}"))
-    } else if undecided > 0 {
-        let ends = counted(ends, "end");
-        (None, format!("not decided at {undecided} of {ends}, where only their bound stops timers"))
-    } else if !found.seen.tested(index) {
-        (Some(true), format!("in each of {states}, none of which puts it to the test"))
-    } else if liveness {
-        (Some(true), format!("at each of {}, in {states}", counted(ends, "end")))
-    } else {
-        (Some(true), format!("in each of {states}"))
-    };
-    Verdict { holds, detail, ..verdict }
+impl Found {
+    /// The verdicts on properties that nothing broke.
+    fn unbroken(&self, mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
+        for (index, verdict) in verdicts.iter_mut().enumerate() {
+            verdict.judgement = self.of_unbroken(index, verdict.kind);
+        }
+        verdicts
+    }
+
+    fn of_unbroken(&self, index: usize, kind: PropertyKind) -> Judgement {
+        let states = counted(self.states as u64, "state");
+        let (count, undecided) = (self.seen.ends(), self.seen.undecided(index));
+        let ends = counted(count, "end");
+        let liveness = kind == PropertyKind::Liveness;
+        if let Some(cut) = &self.cut {
+            Judgement::Unknown(format!("not broken in {states}, and there are more ({cut})"))
+        } else if liveness && count == 0 {
+            Judgement::Unknown(format!("not judged: no run ends, in {states}"))
+        } else if undecided > 0 {
+            let by_bound = "where only their bound stops timers";
+            Judgement::Unknown(format!("not decided at {undecided} of {ends}, {by_bound}"))
+        } else if !self.seen.tested(index) {
+            Judgement::Holds(format!("in each of {states}, none of which puts it to the test"))
+        } else if liveness {
+            Judgement::Holds(format!("at each of {ends}, in {states}"))
+        } else {
+            Judgement::Holds(format!("in each of {states}"))
+        }
+    }
 }

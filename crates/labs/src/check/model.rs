@@ -7,7 +7,6 @@
 //! Stateright asks for the actions of a state and then for the state each leads to. Here a handler may
 //! have several outcomes, and only running it tells how many, so an [`Action`] brings its successor along.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -16,18 +15,22 @@ use super::options::{Channels, Options};
 use super::panics;
 use super::state::{Envelope, Shared, Site, State};
 use super::steps::Step;
-use crate::process::{Choices, Effect, Env, Event, Kind, Process, ProcessId, step_into};
+use crate::process::{
+    Choices, Effect, EffectOf, Env, Event, EventOf, Process, ProcessId, step_into,
+};
 use crate::trace::note::TimerName;
-use crate::trace::{Happening, Observer};
-use crate::verdict::{End, Monitors, Spec};
+use crate::trace::{Happening, Noted, Observer, Passing};
+use crate::verdict::{End, Monitors, Property, Verdict, Witness};
 
 /// A system of processes, and what it is required to do.
+#[derive(Clone)]
 pub(crate) struct Model<P: Process> {
     processes: Vec<P>,
     /// What the application of each process asks for, in this order, each at any time.
     requests: Vec<Vec<P::Request>>,
-    specs: Vec<Spec>,
-    options: Options,
+    /// The monitors before any process has started.
+    monitors: Monitors,
+    options: Arc<Options>,
     /// What the search has seen so far.
     pub(crate) seen: Arc<Seen>,
 }
@@ -49,6 +52,28 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// Nothing yet, of so many properties.
+    fn before(properties: usize) -> Self {
+        let undecided = (0..properties).map(|_| AtomicU64::new(0)).collect();
+        Self {
+            visited: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+            ends: AtomicU64::new(0),
+            undecided,
+            tested: (0..properties).map(|_| AtomicBool::new(false)).collect(),
+            all_tested: AtomicBool::new(false),
+        }
+    }
+
+    /// Counts an end, and at which of its verdicts nothing is decided. Returns whether all is well there.
+    fn ends_well(&self, verdicts: &[Verdict]) -> bool {
+        self.ends.fetch_add(1, Ordering::Relaxed);
+        for (verdict, undecided) in verdicts.iter().zip(&self.undecided) {
+            undecided.fetch_add(u64::from(verdict.holds().is_none()), Ordering::Relaxed);
+        }
+        !verdicts.iter().any(Verdict::is_violated)
+    }
+
     pub(crate) fn visited(&self) -> usize {
         self.visited.load(Ordering::Relaxed)
     }
@@ -110,19 +135,12 @@ impl<P: Process> Model<P> {
     pub(crate) fn new(
         processes: Vec<P>,
         requests: Vec<Vec<P::Request>>,
-        specs: Vec<Spec>,
-        options: Options,
+        properties: &[Property],
+        options: Arc<Options>,
     ) -> Self {
-        let undecided = specs.iter().map(|_| AtomicU64::new(0)).collect();
-        let seen = Seen {
-            visited: AtomicUsize::new(0),
-            stop: AtomicBool::new(false),
-            ends: AtomicU64::new(0),
-            undecided,
-            tested: specs.iter().map(|_| AtomicBool::new(false)).collect(),
-            all_tested: AtomicBool::new(false),
-        };
-        Self { processes, requests, specs, options, seen: Arc::new(seen) }
+        let seen = Seen::before(properties.len());
+        let monitors = Monitors::new(properties, processes.len() as u32);
+        Self { processes, requests, monitors, options, seen: Arc::new(seen) }
     }
 
     /// The state before any process has started.
@@ -141,7 +159,7 @@ impl<P: Process> Model<P> {
             messages: Vec::new(),
             lost: 0,
             doubled: 0,
-            monitors: Monitors::new(&self.specs, self.processes.len() as u32),
+            monitors: self.monitors.clone(),
             panic: None,
         }
     }
@@ -165,7 +183,7 @@ impl<P: Process> Model<P> {
     }
 
     /// All steps from a state, with where they lead.
-    fn successors(&self, state: &State<P>, found: &mut impl FnMut(Step<P>, State<P>)) {
+    pub(super) fn successors(&self, state: &State<P>, found: &mut dyn FnMut(Step<P>, State<P>)) {
         let mut channel = None;
         for (index, envelope) in state.messages.iter().enumerate() {
             let repeated = index > 0 && state.messages[index - 1] == *envelope;
@@ -217,7 +235,7 @@ impl<P: Process> Model<P> {
     }
 
     /// Takes one step in each way in which its handler can choose.
-    fn take(&self, state: &State<P>, step: &Step<P>, found: &mut impl FnMut(Step<P>, State<P>)) {
+    fn take(&self, state: &State<P>, step: &Step<P>, found: &mut dyn FnMut(Step<P>, State<P>)) {
         let mut choices = Choices::default();
         loop {
             let mut next = state.clone();
@@ -271,7 +289,7 @@ impl<P: Process> Model<P> {
     }
 
     /// Whether nothing is wrong in this state. Called once for each state that is visited.
-    fn holds(&self, state: &State<P>) -> bool {
+    pub(super) fn holds(&self, state: &State<P>) -> bool {
         let seen = &self.seen;
         if seen.stopped() {
             return true;
@@ -280,19 +298,10 @@ impl<P: Process> Model<P> {
             seen.stop(true);
         }
         seen.test(&state.monitors);
-        if state.panic.is_some() || state.monitors.violation().is_some() {
+        if state.is_wrong() {
             return false;
         }
-        !self.is_end(state) || self.ends_well(state)
-    }
-
-    fn ends_well(&self, state: &State<P>) -> bool {
-        self.seen.ends.fetch_add(1, Ordering::Relaxed);
-        let verdicts = state.monitors.verdicts(&self.end_of(state));
-        for (verdict, undecided) in verdicts.iter().zip(&self.seen.undecided) {
-            undecided.fetch_add(u64::from(verdict.holds.is_none()), Ordering::Relaxed);
-        }
-        verdicts.iter().all(|verdict| verdict.holds != Some(false))
+        !self.is_end(state) || seen.ends_well(&state.monitors.verdicts(&self.end_of(state)))
     }
 }
 
@@ -308,8 +317,7 @@ impl<P: Process> stateright::Model for Model<P> {
     }
 
     fn actions(&self, state: &State<P>, actions: &mut Vec<Action<P>>) {
-        let wrong = state.panic.is_some() || state.monitors.violation().is_some();
-        if wrong || self.seen.stopped() {
+        if state.is_wrong() || self.seen.stopped() {
             return;
         }
         self.successors(state, &mut |step, next| actions.push(Action { step, next }));
@@ -339,20 +347,15 @@ impl<P: Process, O: Observer> World<'_, P, O> {
         match step {
             Step::Start { process, .. } => {
                 self.note(*process, Happening::Init);
-                self.run(*process, Event::Init, choices, |_| ())
+                self.run(*process, Event::Init, choices)
             }
             Step::Request { process, request, .. } => {
                 self.note(*process, Happening::Request(request));
-                let event = Event::Request(request.clone());
-                self.run(*process, event, choices, |site| site.requests += 1)
+                self.run(*process, Event::Request(request.clone()), choices)
             }
             Step::Timeout { process, timer, .. } => {
                 self.note(*process, Happening::Timeout(&TimerName(timer)));
-                let event = Event::Timeout(timer.clone());
-                self.run(*process, event, choices, |site| {
-                    site.timers.retain(|running| running != timer);
-                    site.timeouts += 1;
-                })
+                self.run(*process, Event::Timeout(timer.clone()), choices)
             }
             Step::Deliver { index, .. } => {
                 let envelope = self.state.messages.remove(*index as usize);
@@ -377,7 +380,7 @@ impl<P: Process, O: Observer> World<'_, P, O> {
     }
 
     fn note(&mut self, process: ProcessId, happening: Happening<'_>) {
-        self.state.monitors.on_event(process, happening, 0);
+        self.state.monitors.on_event(uncounted(process), happening);
         self.observer.on_happening(self.at_us, process, happening);
     }
 
@@ -387,15 +390,15 @@ impl<P: Process, O: Observer> World<'_, P, O> {
         choices: &mut Choices,
     ) -> bool {
         let Envelope { from, to, message, tags, carried } = envelope;
-        self.state.monitors.on_receive(from, to, Kind::kind(&message), 0, tags);
-        self.observer.on_receive(self.at_us, from, to, &message, 0, &carried);
-        self.run(to, Event::Message { from, message }, choices, |_| ())
+        self.state.monitors.on_receive(from, uncounted(to), &message, tags);
+        self.observer.on_receive(passing(self.at_us, from, to, &message), &carried);
+        self.run(to, Event::Message { from, message }, choices)
     }
 
     fn lose(&mut self, envelope: &Envelope<P::Message, O::Carried>) {
         let Envelope { from, to, message, tags, carried } = envelope;
-        self.state.monitors.on_drop(*from, *to, Kind::kind(message), 0, *tags);
-        self.observer.on_drop(self.at_us, *from, *to, message, 0, carried);
+        self.state.monitors.on_drop(uncounted(*from), *to, message, *tags);
+        self.observer.on_drop(passing(self.at_us, *from, *to, message), carried);
     }
 
     /// What is on its way to a process that died is lost. What the process knew makes no difference
@@ -418,22 +421,23 @@ impl<P: Process, O: Observer> World<'_, P, O> {
     }
 
     /// One step of one process, and what it wants done.
-    fn run(
-        &mut self,
-        me: ProcessId,
-        event: Event<P>,
-        choices: &mut Choices,
-        account: impl FnOnce(&mut Site<P>),
-    ) -> bool {
+    fn run(&mut self, me: ProcessId, event: EventOf<P>, choices: &mut Choices) -> bool {
         let mut site = Site::clone(&self.state.sites[me.index()]);
-        account(&mut site);
+        match &event {
+            Event::Request(_) => site.requests += 1,
+            Event::Timeout(timer) => {
+                site.timers.retain(|running| running != timer);
+                site.timeouts += 1;
+            }
+            Event::Init | Event::Message { .. } => {}
+        }
         let processes = self.state.sites.len() as u32;
         let env = Env { me, processes, now: None };
         let run = || step_into(&mut site.process, env, choices, event, Vec::new());
         let effects = match panics::quietly(|| catch_unwind(AssertUnwindSafe(run))) {
             Ok(effects) => effects,
             Err(panic) => {
-                self.state.panic = Some(format!("{me}: {}", text(&*panic)).into());
+                self.state.panic = Some(format!("{me}: {}", panics::text(&*panic)).into());
                 return false;
             }
         };
@@ -444,7 +448,7 @@ impl<P: Process, O: Observer> World<'_, P, O> {
         true
     }
 
-    fn carry_out(&mut self, me: ProcessId, site: &mut Site<P>, effect: Effect<P>) {
+    fn carry_out(&mut self, me: ProcessId, site: &mut Site<P>, effect: EffectOf<P>) {
         match effect {
             Effect::Send { to, message } => self.send(me, to, message),
             Effect::StartTimer { timer, .. } => {
@@ -458,8 +462,8 @@ impl<P: Process, O: Observer> World<'_, P, O> {
     }
 
     fn send(&mut self, from: ProcessId, to: ProcessId, message: P::Message) {
-        let tags = self.state.monitors.on_send(from, to, Kind::kind(&message), 0);
-        let carried = self.observer.on_send(self.at_us, from, to, &message, 0);
+        let tags = self.state.monitors.on_send(uncounted(from), to, &message);
+        let carried = self.observer.on_send(passing(self.at_us, from, to, &message));
         let envelope = Envelope { from, to, message, tags, carried };
         let Some(receiver) = self.state.sites.get(to.index()) else {
             let n = self.state.sites.len();
@@ -491,12 +495,24 @@ impl<P: Process, O: Observer> World<'_, P, O> {
 
     fn sort_messages(&mut self) {
         if self.model.options.channels == Channels::Unordered {
-            self.state.messages.sort_by(|one, other| {
-                let place = one.channel().cmp(&other.channel());
-                place.then_with(|| one.message.cmp(&other.message)).then(one.tags.cmp(&other.tags))
-            });
+            let messages = &mut self.state.messages;
+            // They are few, and nearly in order: each goes to its place among those before it.
+            for at in 1..messages.len() {
+                let place = messages[..at].partition_point(|other| !messages[at].is_before(other));
+                messages[place..=at].rotate_right(1);
+            }
         }
     }
+}
+
+/// An event of a process: nobody counts them here.
+fn uncounted(process: ProcessId) -> Witness {
+    Witness { process, n: 0 }
+}
+
+/// A message, for an observer.
+fn passing(at_us: u64, from: ProcessId, to: ProcessId, message: &dyn Noted) -> Passing<'_> {
+    Passing { at_us, from, to, message, bytes: 0 }
 }
 
 /// The choices of a script.
@@ -505,13 +521,4 @@ fn chosen(choices: &Choices) -> Vec<usize> {
         Choices::Script { choices, .. } => choices.iter().map(|&(choice, _)| choice).collect(),
         Choices::Random(_) => Vec::new(),
     }
-}
-
-/// What a panic says.
-fn text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
 }

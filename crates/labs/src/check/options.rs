@@ -42,6 +42,13 @@ pub struct Options {
     pub threads: usize,
 }
 
+impl Options {
+    /// The same, for one thread.
+    pub(super) fn with_one_thread(&self) -> Self {
+        Self { threads: 1, ..self.clone() }
+    }
+}
+
 impl Default for Options {
     /// Reliable FIFO channels, no crash, two timeouts a process, one thread.
     fn default() -> Self {

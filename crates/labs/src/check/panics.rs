@@ -3,6 +3,7 @@
 //! A handler that panics is a finding, with the path that leads to it, and no reason to print a
 //! backtrace. So the hook of the program is left out while a handler runs, and only then.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::panic;
 use std::sync::Once;
@@ -26,4 +27,10 @@ pub(crate) fn quietly<T>(run: impl FnOnce() -> T) -> T {
     let result = run();
     QUIET.set(false);
     result
+}
+
+/// What a panic says.
+pub(crate) fn text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

@@ -29,6 +29,13 @@ pub(crate) struct State<P: Process, C = ()> {
     pub(crate) panic: Option<Arc<str>>,
 }
 
+impl<P: Process, C> State<P, C> {
+    /// Whether a handler panicked, or an event broke a property.
+    pub(super) fn is_wrong(&self) -> bool {
+        self.panic.is_some() || self.monitors.violation().is_some()
+    }
+}
+
 /// A process with what surrounds it.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Site<P: Process> {
@@ -55,6 +62,16 @@ pub(crate) struct Envelope<M, C> {
 impl<M, C> Envelope<M, C> {
     pub(crate) fn channel(&self) -> (ProcessId, ProcessId) {
         (self.from, self.to)
+    }
+
+    /// Whether it stands before another where channels are not FIFO.
+    pub(super) fn is_before(&self, other: &Self) -> bool
+    where
+        M: Ord,
+    {
+        let place = self.channel().cmp(&other.channel());
+        let place = place.then_with(|| self.message.cmp(&other.message));
+        place.then_with(|| self.tags.cmp(&other.tags)).is_lt()
     }
 }
 
@@ -151,7 +168,7 @@ impl<T: Hash> Shared<T> {
 }
 
 /// The hash of a value: the same in every run of the program.
-fn hash(value: &impl Hash) -> u64 {
+pub(super) fn hash(value: &impl Hash) -> u64 {
     const SEEDS: ahash::RandomState = ahash::RandomState::with_seeds(
         0x243f_6a88_85a3_08d3,
         0x1319_8a2e_0370_7344,

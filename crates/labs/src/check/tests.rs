@@ -4,12 +4,14 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Channels, ExploreError, Options, Outcome, check, explore};
 use crate::process::{Context, Kind, Process, ProcessId};
 use crate::testing::FileInMemory;
-use crate::trace::Header;
 use crate::trace::format::Reader;
-use crate::verdict::{End, PropertyKind, Spec, StreamJudge, Verdict};
+use crate::trace::{Header, Identity, Meaning};
+use crate::verdict::{End, Property, PropertyKind, StreamJudge, Times, Verdict};
 
 /// Does at each process what its application asks for.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -17,7 +19,7 @@ struct Servant {
     done: u32,
 }
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 enum Order {
     /// Send the next process so many letters.
     Send(u32),
@@ -35,34 +37,19 @@ enum Order {
     Panic,
 }
 
-impl Kind for Order {
-    fn kind(&self) -> &'static str {
-        "Order"
-    }
-}
-
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 struct Letter(u32);
 
-impl Kind for Letter {
-    fn kind(&self) -> &'static str {
+impl From<&Letter> for &'static str {
+    fn from(_: &Letter) -> Self {
         "LETTER"
     }
 }
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 enum Told {
     Number(usize),
     Rang,
-}
-
-impl Kind for Told {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Number(_) => "Number",
-            Self::Rang => "Rang",
-        }
-    }
 }
 
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -110,17 +97,22 @@ impl Process for Servant {
 }
 
 /// Checks processes of which the first gets these orders.
-fn checked(processes: usize, orders: &[Order], spec: Spec, options: &Options) -> Outcome<Servant> {
+fn checked(
+    processes: usize,
+    orders: &[Order],
+    property: Property,
+    options: &Options,
+) -> Outcome<Servant> {
     let processes = vec![Servant::default(); processes];
-    check(processes, vec![orders.to_vec()], &[spec], options, |_| ())
+    check(processes, vec![orders.to_vec()], &[property], options, |_| ())
 }
 
-fn numbers(times: u64) -> Spec {
-    Spec::Entries { enter: "Number".to_owned(), times }
+fn numbers(times: u64) -> Property {
+    Property::each("all get numbers", "Number", Times::Exactly(times))
 }
 
-fn rings(times: u64) -> Spec {
-    Spec::Entries { enter: "Rang".to_owned(), times }
+fn rings(times: u64) -> Property {
+    Property::each("all bells ring", "Rang", Times::Exactly(times))
 }
 
 fn steps(outcome: &Outcome<Servant>) -> Vec<&str> {
@@ -131,18 +123,18 @@ const UNORDERED: Channels = Channels::Unordered;
 
 #[test]
 fn fifo_channels_are_fifo() {
-    let outcome = checked(2, &[Order::Send(3)], Spec::Fifo, &Options::default());
+    let outcome = checked(2, &[Order::Send(3)], Property::fifo(), &Options::default());
     assert_eq!((outcome.holds(), outcome.states, outcome.max_depth), (Some(true), 5, 4));
     assert!(outcome.counterexample.is_none());
-    assert_eq!(outcome.verdicts[0].detail, "in each of 5 states");
+    assert_eq!(outcome.verdicts[0].detail(), "in each of 5 states");
 }
 
 #[test]
 fn a_property_that_nothing_puts_to_the_test_says_so() {
     let detail = |letters| {
         let orders = [Order::Send(letters)];
-        let mut outcome = checked(2, &orders, Spec::Fifo, &Options::default());
-        outcome.verdicts.remove(0).detail
+        let mut outcome = checked(2, &orders, Property::fifo(), &Options::default());
+        outcome.verdicts.remove(0).detail().to_owned()
     };
     assert_eq!(detail(1), "in each of 3 states, none of which puts it to the test");
     assert_eq!(detail(2), "in each of 4 states");
@@ -151,7 +143,7 @@ fn a_property_that_nothing_puts_to_the_test_says_so() {
 #[test]
 fn unordered_channels_are_not() {
     let options = Options { channels: UNORDERED, ..Options::default() };
-    let outcome = checked(2, &[Order::Send(3)], Spec::Fifo, &options);
+    let outcome = checked(2, &[Order::Send(3)], Property::fifo(), &options);
     assert_eq!(outcome.holds(), Some(false));
     let shortest = ["p0 ? Send(3)", "p0 → p1 Letter(1)", "p0 → p1 Letter(0)"];
     assert_eq!(steps(&outcome), shortest);
@@ -159,11 +151,11 @@ fn unordered_channels_are_not() {
 
 #[test]
 fn a_lost_message_is_found() {
-    let spec = Spec::ExactlyOnce;
-    let reliable = checked(2, &[Order::Send(2)], spec.clone(), &Options::default());
+    let property = Property::exactly_once();
+    let reliable = checked(2, &[Order::Send(2)], property.clone(), &Options::default());
     assert_eq!(reliable.holds(), Some(true), "{:?}", reliable.verdicts);
     let options = Options { losses: 1, ..Options::default() };
-    let outcome = checked(2, &[Order::Send(2)], spec, &options);
+    let outcome = checked(2, &[Order::Send(2)], property, &options);
     assert_eq!(steps(&outcome), ["p0 ? Send(2)", "p0 ⇥ p1 Letter(0)"]);
 }
 
@@ -180,7 +172,7 @@ fn no_more_messages_are_lost_than_allowed() {
 #[test]
 fn a_doubled_message_is_found() {
     let options = Options { duplicates: 1, ..Options::default() };
-    let outcome = checked(2, &[Order::Send(1)], Spec::ExactlyOnce, &options);
+    let outcome = checked(2, &[Order::Send(1)], Property::exactly_once(), &options);
     let shortest =
         ["p0 ? Send(1)", "p0 → p1 Letter(0), and a copy stays under way", "p0 → p1 Letter(0)"];
     assert_eq!(steps(&outcome), shortest);
@@ -189,7 +181,7 @@ fn a_doubled_message_is_found() {
 #[test]
 fn what_is_sent_to_the_dead_is_lost() {
     let options = Options { crashes: 1, ..Options::default() };
-    let outcome = checked(2, &[Order::Send(1)], Spec::ExactlyOnce, &options);
+    let outcome = checked(2, &[Order::Send(1)], Property::exactly_once(), &options);
     assert_eq!(steps(&outcome), ["p0 ? Send(1)", "p1 crashes"]);
 }
 
@@ -200,22 +192,22 @@ fn the_dead_do_nothing() {
     let outcome = checked(1, &orders, rings(1), &options);
     assert_eq!(steps(&outcome), ["p0 crashes"]);
     // Started, asked, rung; and dead after each.
-    assert_eq!(checked(1, &orders, Spec::Fifo, &options).states, 6);
+    assert_eq!(checked(1, &orders, Property::fifo(), &options).states, 6);
 }
 
 #[test]
 fn all_choices_are_tried() {
     let outcome = checked(1, &[Order::Choose(3)], numbers(1), &Options::default());
     assert_eq!((outcome.states, outcome.holds()), (4, Some(true)));
-    assert_eq!(outcome.verdicts[0].detail, "at each of 3 ends, in 4 states");
-    let twice = checked(1, &[Order::ChooseTwice(3)], Spec::Fifo, &Options::default());
+    assert_eq!(outcome.verdicts[0].detail(), "at each of 3 ends, in 4 states");
+    let twice = checked(1, &[Order::ChooseTwice(3)], Property::fifo(), &Options::default());
     assert_eq!(twice.states, 1 + 9);
 }
 
 #[test]
 fn a_choice_is_told() {
     let orders = [Order::Choose(2), Order::Panic];
-    let outcome = checked(1, &orders, Spec::Fifo, &Options::default());
+    let outcome = checked(1, &orders, Property::fifo(), &Options::default());
     assert_eq!(steps(&outcome), ["p0 ? Choose(2), choosing [0]", "p0 ? Panic"]);
 }
 
@@ -234,7 +226,7 @@ fn a_timer_that_runs_for_ever_is_bounded_and_decides_nothing() {
     let outcome = checked(1, &[Order::Ring], rings(5), &options(3));
     assert_eq!((outcome.states, outcome.holds()), (5, None));
     let detail = "not decided at 1 of 1 end, where only their bound stops timers";
-    assert_eq!(outcome.verdicts[0].detail, detail);
+    assert_eq!(outcome.verdicts[0].detail(), detail);
     let outcome = checked(1, &[Order::Ring], rings(3), &options(4));
     assert_eq!(outcome.holds(), Some(false));
 }
@@ -243,8 +235,8 @@ fn a_timer_that_runs_for_ever_is_bounded_and_decides_nothing() {
 fn a_run_that_ends_too_early_is_found() {
     let outcome = checked(1, &[Order::Choose(1)], numbers(2), &Options::default());
     let verdict = &outcome.verdicts[0];
-    assert_eq!((verdict.kind, verdict.holds), (PropertyKind::Liveness, Some(false)));
-    assert_eq!(verdict.detail, "p0 entered 1 of 2 times");
+    assert_eq!((verdict.kind, verdict.holds()), (PropertyKind::Liveness, Some(false)));
+    assert_eq!(verdict.detail(), "p0 number 1 of 2 times");
     assert_eq!(steps(&outcome), ["p0 ? Choose(1), choosing [0]"]);
 }
 
@@ -252,26 +244,26 @@ fn a_run_that_ends_too_early_is_found() {
 fn a_panic_is_a_finding() {
     let orders = [Order::Choose(1), Order::Panic];
     let outcome = checked(1, &orders, numbers(1), &Options::default());
-    let held: Vec<_> = outcome.verdicts.iter().map(|v| (v.name.as_str(), v.holds)).collect();
-    let expected = [("every process enters K times", None), ("no panic", Some(false))];
+    let held: Vec<_> = outcome.verdicts.iter().map(|v| (v.name.as_str(), v.holds())).collect();
+    let expected = [("all get numbers", None), ("no panic", Some(false))];
     assert_eq!(held, expected);
-    assert_eq!(outcome.verdicts[1].detail, "a handler panicked: p0: broke down after 0");
+    assert_eq!(outcome.verdicts[1].detail(), "a handler panicked: p0: broke down after 0");
     assert_eq!(steps(&outcome), ["p0 ? Choose(1), choosing [0]", "p0 ? Panic"]);
 }
 
 #[test]
 fn several_threads_find_the_same_path() {
     let options = Options { channels: UNORDERED, threads: 2, ..Options::default() };
-    let outcome = checked(2, &[Order::Send(6)], Spec::Fifo, &options);
+    let outcome = checked(2, &[Order::Send(6)], Property::fifo(), &options);
     assert_eq!(steps(&outcome).len(), 3);
 }
 
 #[test]
 fn a_search_that_is_cut_short_decides_nothing() {
     let options = Options { states: 3, ..Options::default() };
-    let outcome = checked(2, &[Order::Send(9)], Spec::Fifo, &options);
+    let outcome = checked(2, &[Order::Send(9)], Property::fifo(), &options);
     assert_eq!(outcome.holds(), None);
-    let detail = &outcome.verdicts[0].detail;
+    let detail = outcome.verdicts[0].detail();
     assert!(detail.contains("(the search ended after 3 states)"), "{detail}");
     assert!(outcome.states < 11);
 }
@@ -280,24 +272,21 @@ fn a_search_that_is_cut_short_decides_nothing() {
 fn a_search_ends_in_time() {
     let options = Options { time: Duration::ZERO, channels: UNORDERED, ..Options::default() };
     // More states than can be visited before the clock is looked at.
-    let outcome = checked(3, &[Order::Send(24)], Spec::ExactlyOnce, &options);
+    let outcome = checked(3, &[Order::Send(24)], Property::exactly_once(), &options);
     assert_eq!(outcome.holds(), None, "{:?}", outcome.verdicts);
-    assert!(outcome.verdicts[0].detail.contains("(the search ended after 0ns)"));
+    assert!(outcome.verdicts[0].detail().contains("(the search ended after 0ns)"));
 }
 
 /// Saves the counterexample as a trace, and judges it from the file alone.
-fn judged_from_file(outcome: &Outcome<Servant>, spec: Spec, processes: u32) -> Verdict {
-    let header = Header {
-        trace: 1,
+fn judged_from_file(outcome: &Outcome<Servant>, property: Property, processes: u32) -> Verdict {
+    let identity = Identity {
         lab: "servant".to_owned(),
         verb: "check".to_owned(),
         run: "test".to_owned(),
         processes,
         seed: 0,
-        arguments: Vec::new(),
-        clocks: true,
-        properties: vec![spec],
     };
+    let header = Header::new(identity, Vec::new(), vec![property], Meaning::default());
     let file = FileInMemory::default();
     let counterexample = outcome.counterexample.as_ref().unwrap();
     let judge = counterexample.save(&header, Box::new(file.clone())).unwrap();
@@ -317,7 +306,7 @@ fn a_counterexample_is_a_trace_with_the_same_verdict() {
     let unordered = Options { channels: UNORDERED, ..none.clone() };
     let send = [Order::Send(3)];
     let choose = [Order::Choose(2), Order::Choose(3)];
-    let (fifo, once) = (Spec::Fifo, Spec::ExactlyOnce);
+    let (fifo, once) = (Property::fifo(), Property::exactly_once());
     let cases = [
         (2, &send[..], fifo, unordered),
         (2, &send, once.clone(), Options { losses: 1, ..none.clone() }),
@@ -327,13 +316,13 @@ fn a_counterexample_is_a_trace_with_the_same_verdict() {
         (1, &choose, numbers(1), none.clone()),
         (1, &choose, numbers(3), none),
     ];
-    for (processes, orders, spec, options) in cases {
-        let outcome = checked(processes, orders, spec.clone(), &options);
+    for (processes, orders, property, options) in cases {
+        let outcome = checked(processes, orders, property.clone(), &options);
         let found = &outcome.verdicts[0];
-        let judged = judged_from_file(&outcome, spec, processes as u32);
-        assert_eq!(found.holds, Some(false));
-        assert_eq!((judged.holds, &judged.name), (found.holds, &found.name));
-        assert_eq!(judged.detail, found.detail);
+        let judged = judged_from_file(&outcome, property, processes as u32);
+        assert_eq!(found.holds(), Some(false));
+        assert_eq!((judged.holds(), &judged.name), (found.holds(), &found.name));
+        assert_eq!(judged.detail(), found.detail());
     }
 }
 
@@ -344,13 +333,13 @@ fn progress_is_told_while_a_search_lasts() {
     let mut told = Vec::new();
     let processes = vec![Servant::default(); 3];
     let requests = vec![vec![Order::Send(24)]];
-    check(processes, requests, &[Spec::ExactlyOnce], &options, |states| told.push(states));
+    check(processes, requests, &[Property::exactly_once()], &options, |states| told.push(states));
     assert!(told.len() > 1 && told.is_sorted(), "{told:?}");
 }
 
 fn serve(address: SocketAddr, ready: impl FnOnce()) -> Result<(), ExploreError> {
     let (processes, requests) = (vec![Servant::default(); 2], vec![vec![Order::Send(1)]]);
-    explore(processes, requests, &[Spec::Fifo], &Options::default(), address, ready)
+    explore(processes, requests, &[Property::fifo()], &Options::default(), address, ready)
 }
 
 #[test]

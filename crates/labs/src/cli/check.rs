@@ -3,33 +3,29 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use anyhow::Context as _;
 use clap::Args;
 
-use super::made::Made;
 use super::progress::Progress;
-use super::{Common, arguments_after_verb, check_trace, finish};
-use crate::check::{Channels, Counterexample, Options, STATES_MAX, check as explore_all, explore};
+use super::{Common, Typed, arguments_after_verb, check_trace, finish, identity};
+use crate::check::{Channels, Options, STATES_MAX};
 use crate::faults::{Action, Fault, Rule, When};
-use crate::lab::{Lab, Place, Verb};
-use crate::process::{Process, ProcessId};
-use crate::report::{Report, say};
+use crate::lab::Verb;
+use crate::planned::{Planned, Shortest};
+use crate::report::Report;
+use crate::said::say;
 use crate::simulate::Chance;
-use crate::trace::Header;
-use crate::trace::event::FORMAT;
+use crate::trace::{Header, Identity};
+use crate::verdict::Verdict;
 
 #[derive(Args, Debug)]
-pub(super) struct Arguments<L: Lab> {
+pub(super) struct Arguments {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
     search: Search,
-    /// Put a mistake into the algorithm, and see which property notices
-    #[arg(long, value_name = "MISTAKE")]
-    broken: Option<L::Broken>,
-    #[command(flatten)]
-    options: L::Options,
 }
 
 #[derive(Args, Debug)]
@@ -58,83 +54,31 @@ struct Search {
     explore: Option<SocketAddr>,
 }
 
-impl<L: Lab> Arguments<L> {
-    /// What it takes to make the processes.
-    pub(super) fn made(&self) -> anyhow::Result<Made<L>> {
-        let Self { common, broken, options, .. } = self;
-        Made::new(Verb::Check, common, common.seed(), broken.clone(), options.clone())
+impl Arguments {
+    /// What the options mean.
+    pub(super) fn plan(&self, lab: Typed<'_>) -> anyhow::Result<Box<dyn Planned>> {
+        self.common.plan(lab, Verb::Check)
     }
 }
 
-pub(super) fn check<L>(arguments: Arguments<L>) -> anyhow::Result<u8>
-where
-    L: Lab,
-{
-    let Made { processes, broken, options } = arguments.made()?;
-    let Arguments { common, search, .. } = arguments;
-    let build = |rank| L::process(&options, &Place::simulated(rank, processes));
-    match broken {
-        None => {
-            check_processes::<L, _>(&common, &search, &options, (0..processes).map(build).collect())
-        }
-        Some(how) => {
-            let all = (0..processes).map(|rank| L::broken(build(rank), &how)).collect();
-            check_processes::<L, _>(&common, &search, &options, all)
-        }
-    }
-}
-
-fn check_processes<L, P>(
-    common: &Common,
-    search: &Search,
-    lab_options: &L::Options,
-    all: Vec<P>,
-) -> anyhow::Result<u8>
-where
-    L: Lab,
-    P: Process<Request = <L::Process as Process>::Request>,
-{
-    let processes = u32::try_from(all.len())?;
-    let specs = L::properties(lab_options, processes);
-    let plan = common.faults(processes)?;
-    let mut options = Options {
-        channels: if search.unordered { Channels::Unordered } else { Channels::Fifo },
-        losses: search.losses,
-        duplicates: search.duplicates,
-        crashes: search.crashes,
-        timeouts: search.timeouts.unwrap_or_else(|| L::timeouts(lab_options)),
-        states: search.max_states,
-        time: common.timeout(),
-        ..Options::default()
-    };
-    for rule in plan.rules() {
-        allow(&mut options, rule)
-            .map_err(|why| anyhow::anyhow!("--faults: {rule:?}: {why}", rule = rule.to_string()))?;
-    }
-    widen(&mut options, search);
-    check_trace(common, L::files(lab_options).into_iter())?;
-    let request = |rank| L::requests(lab_options, ProcessId(rank), processes);
-    let requests = (0..processes).map(request).collect();
+pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8> {
+    let lab = &*arguments.plan(lab)?;
+    let Arguments { common, search } = arguments;
+    let options = options(common, search, lab)?;
+    check_trace(common, lab.deployed().files.into_iter())?;
     if let Some(address) = search.explore {
-        explore(all, requests, &specs, &options, address, || {
+        lab.explore(&options, address, &mut || {
             say(&format!("the Explorer is at http://{address}/ until you press Ctrl-C"));
         })?;
         return Ok(0);
     }
-
     let mut progress = Progress::new();
-    let outcome = explore_all(all, requests, &specs, &options, |states| {
-        progress.say(&format!("{states} states"));
-    });
+    let outcome = lab.check(&options, &mut |states| progress.say(&format!("{states} states")));
     let elapsed = progress.elapsed();
-    let broken = outcome.counterexample.as_ref().map(Counterexample::broken).unwrap_or_default();
-    let assumed = broken.iter().filter(|assumption| L::ASSUMES.contains(assumption));
-    let assumptions_broken = assumed.map(ToString::to_string).collect();
     drop(progress);
-    let trace = match (&common.trace, &outcome.counterexample) {
-        (Some(_), Some(counterexample)) => {
-            Some(save::<L, P>(common, processes, counterexample, &specs)?)
-        }
+    let found = outcome.counterexample.as_deref();
+    let trace = match (&common.trace, found) {
+        (Some(path), Some(found)) => Some(save(path, common.seed(), lab, found)?),
         (Some(_), None) => {
             say("no property is violated, so there is no counterexample to write");
             None
@@ -142,36 +86,48 @@ where
         (None, _) => None,
     };
     // With a counterexample the search is over, and there is nothing more to ask of it.
-    let cut_short = outcome.verdicts.iter().find(|verdict| verdict.holds.is_none());
-    let problems = match (&outcome.counterexample, cut_short) {
-        (None, Some(verdict)) => vec![format!("not every state was visited: {}", verdict.detail)],
-        _ => Vec::new(),
+    let cut_short = outcome.verdicts.iter().find(|verdict| verdict.holds().is_none());
+    let problem = |verdict: &Verdict| format!("not every state was visited: {}", verdict.detail());
+    let problems = match found {
+        None => cut_short.map(problem).into_iter().collect(),
+        Some(_) => Vec::new(),
     };
+    let assumed = lab.about().assumes;
+    let broken = found.map(Shortest::broken).unwrap_or_default();
+    let broken = broken.iter().filter(|assumption| assumed.contains(assumption));
     let report = Report {
-        lab: L::NAME.to_owned(),
-        verb: Verb::Check.name().to_owned(),
-        run: run_name(processes),
-        processes,
-        seed: common.seed(),
         elapsed_s: elapsed.as_secs_f64(),
-        virtual_s: None,
         states: Some(outcome.states as u64),
-        hosts: Vec::new(),
-        messages: std::collections::BTreeMap::new(),
-        assumptions_broken,
-        faults: Vec::new(),
+        assumptions_broken: broken.map(ToString::to_string).collect(),
         problems,
+        counterexample: found.map(|found| found.steps().to_vec()).unwrap_or_default(),
         properties: outcome.verdicts,
         result: serde_json::json!({ "max_depth": outcome.max_depth }),
         trace,
-        logs: Vec::new(),
-        killed: Vec::new(),
-        counterexample: outcome.counterexample.map(|found| found.steps).unwrap_or_default(),
-        places: Vec::new(),
-        began: true,
         lines: vec![format!("every state is reached within {} steps", outcome.max_depth)],
+        ..Report::of(identity_of(lab, common.seed()))
     };
     finish(&report, common.json)
+}
+
+/// What the search may do.
+fn options(common: &Common, search: &Search, lab: &dyn Planned) -> anyhow::Result<Options> {
+    let mut options = Options {
+        channels: if search.unordered { Channels::Unordered } else { Channels::Fifo },
+        losses: search.losses,
+        duplicates: search.duplicates,
+        crashes: search.crashes,
+        timeouts: search.timeouts.unwrap_or_else(|| lab.timeouts()),
+        states: search.max_states,
+        time: common.timeout(),
+        ..Options::default()
+    };
+    for rule in common.faults(lab.processes())?.rules() {
+        allow(&mut options, rule)
+            .map_err(|why| anyhow::anyhow!("--faults: {rule:?}: {why}", rule = rule.to_string()))?;
+    }
+    widen(&mut options, search);
+    Ok(options)
 }
 
 /// Lets the checker try what a rule says: it may happen once, at any moment.
@@ -226,36 +182,17 @@ fn widen(options: &mut Options, search: &Search) {
     }
 }
 
-fn run_name(processes: u32) -> String {
-    format!("checked-{processes}")
+fn identity_of(lab: &dyn Planned, seed: u64) -> Identity {
+    identity(lab, Verb::Check, format!("checked-{}", lab.processes()), seed)
 }
 
 /// Writes the counterexample as a trace, and returns where.
-fn save<L, P>(
-    common: &Common,
-    processes: u32,
-    counterexample: &Counterexample<P>,
-    specs: &[crate::verdict::Spec],
-) -> anyhow::Result<String>
-where
-    L: Lab,
-    P: Process,
-{
-    let path = common.trace.as_ref().context("no trace was asked for")?;
-    let header = Header {
-        trace: FORMAT,
-        lab: L::NAME.to_owned(),
-        verb: Verb::Check.name().to_owned(),
-        run: run_name(processes),
-        processes,
-        seed: common.seed(),
-        arguments: arguments_after_verb(),
-        clocks: true,
-        properties: specs.to_vec(),
-    };
+fn save(path: &Path, seed: u64, lab: &dyn Planned, found: &dyn Shortest) -> anyhow::Result<String> {
+    let identity = identity_of(lab, seed);
+    let header = Header::new(identity, arguments_after_verb(), lab.properties(), lab.meaning());
     let place = path.display().to_string();
     let file = File::create(path).with_context(|| format!("cannot write the trace to {place}"))?;
-    counterexample
+    found
         .save(&header, Box::new(BufWriter::new(file)))
         .with_context(|| format!("cannot write the trace to {place}"))?;
     Ok(place)

@@ -1,19 +1,26 @@
 //! `run --view`: the space-time diagram of a run in the browser, as it grows.
 //!
-//! The launcher follows the journals of the participants, as it does for a screen, and hands every event to
-//! [`crate::view`], whose server shows it. When the run has ended and was judged, the page gets what only the
-//! launcher knows: who died, and how the run ended. It stays until Ctrl-C, for somebody looks at it.
+//! The launcher follows the journals of the participants, as it does for a screen, and hands every event to a
+//! [`Feed`], which a [`Server`] shows to browsers on this machine. When the run has ended and was judged, the page gets what only the
+//! launcher knows: which processes died, and how the run ended. The page stays until Ctrl-C.
+
+pub mod feed;
+pub mod open;
+pub mod serve;
+pub mod until;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use anyhow::Context as _;
 
+pub use self::feed::Feed;
+pub use self::serve::Server;
 use crate::logs::Placing;
 use crate::process::ProcessId;
-use crate::report::say;
+use crate::said::say;
 use crate::trace::{Header, TraceEvent, What};
-use crate::view::{Entry, Feed, Server, open};
+use crate::view::Entry;
 
 /// The page of a run in progress. Copies are the same page.
 #[derive(Clone, Debug)]
@@ -59,7 +66,7 @@ impl Live {
         Ok(Self { feed, server: Rc::new(server), told: Rc::new(RefCell::new(told)) })
     }
 
-    /// An event of a run in progress. That a process stops is told once it is known how the run ended.
+    /// Shows an event of a run in progress. The stop of a process is shown later, when the end of the run is known.
     pub(super) fn on_event(&self, event: &TraceEvent) {
         if !matches!(event.what, What::Stop(_)) {
             self.tell(event);

@@ -1,14 +1,16 @@
 //! What goes to standard output.
 //!
-//! Writing there can fail in two ways that are not alike. Whoever reads has read enough (`| head`): then nothing
-//! is wrong, and nothing is said. Or it cannot be written, as on a disk that is full: then what was asked for is
-//! not there, and whoever asked must be told. `println!` panics in both.
+//! Writing there can fail in two ways. The reader may have read enough (`| head`): that is no error, and nothing
+//! is said. Or the disk is full: then the output is missing, and the user must be told. `println!` panics in both
+//! cases.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use anyhow::Context as _;
 
-/// Writes to standard output. That nobody reads it any more is no error.
+use crate::text::Paint;
+
+/// Writes to standard output. A reader that is gone is no error.
 ///
 /// # Errors
 ///
@@ -22,11 +24,20 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 /// # Errors
 ///
 /// If it cannot be written.
-pub(super) fn offer(text: &str) -> anyhow::Result<bool> {
+pub fn offer(text: &str) -> anyhow::Result<bool> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         done => done.map(|()| true).context("cannot write to standard output"),
+    }
+}
+
+/// Colours on a terminal, unless its user wants none (`NO_COLOR`).
+pub fn paint() -> Paint {
+    let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    match io::stdout().is_terminal() && !is_unwanted {
+        true => Paint::Coloured,
+        false => Paint::Plain,
     }
 }
 

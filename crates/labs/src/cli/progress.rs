@@ -7,18 +7,21 @@ use std::time::{Duration, Instant};
 const QUIET: Duration = Duration::from_secs(1);
 
 /// One line on standard error that is written over again; in a pipe, nothing.
-pub(super) struct Progress {
+pub struct Progress {
     started: Instant,
     on_terminal: bool,
     shown: bool,
 }
 
 impl Progress {
-    pub(super) fn new() -> Self {
+    /// From now on, with nothing to say yet.
+    #[expect(clippy::new_without_default, reason = "it begins at a moment, and a default has none")]
+    pub fn new() -> Self {
         Self { started: now(), on_terminal: std::io::stderr().is_terminal(), shown: false }
     }
 
-    pub(super) fn say(&mut self, message: &str) {
+    /// Shows how far it is, once it has taken a moment.
+    pub fn say(&mut self, message: &str) {
         if self.on_terminal && self.started.elapsed() > QUIET {
             self.shown = true;
             // Carriage return and "erase to the end of the line".
@@ -27,14 +30,14 @@ impl Progress {
     }
 
     /// Takes away what is shown.
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         if std::mem::take(&mut self.shown) {
             let _ = write!(std::io::stderr(), "\r\u{1b}[K");
         }
     }
 
     /// How long it has taken so far.
-    pub(super) fn elapsed(&self) -> Duration {
+    pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 }
@@ -45,7 +48,8 @@ impl Drop for Progress {
     }
 }
 
+/// The clock of this machine. People and other programs live in real time; no process of a lab asks it.
 #[expect(clippy::disallowed_methods, reason = "how long a person waits is a matter of real time")]
-pub(super) fn now() -> Instant {
+pub fn now() -> Instant {
     Instant::now()
 }

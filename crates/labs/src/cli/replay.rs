@@ -6,30 +6,30 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use anstyle::AnsiColor;
 use anyhow::{Context as _, bail, ensure};
-use clap::{Args, CommandFactory, FromArgMatches};
+use clap::{ArgMatches, Args, FromArgMatches};
 use serde::Serialize;
 
-use super::made::Made;
-use super::output::WhileRead;
+use super::output::{WhileRead, paint};
 use super::progress::Progress;
 use super::simulate::{TraceTo, simulated};
-use super::{
-    CHECK_PROCESSES_MAX, COULD_NOT_RUN, Command, CommandLine, RUN_PROCESSES_MAX, print, trace_file,
-};
+use super::{COULD_NOT_RUN, Command, Typed, VERBS, command, print, trace_file};
 use crate::check::panics::quietly;
-use crate::lab::{Lab, Place};
-use crate::process::{Process, ProcessId};
-use crate::replay::{Luck, Replay, Step};
-use crate::report::say;
+use crate::files;
+use crate::lab::{Place, Verb, World};
+use crate::planned::{Course, Planned};
+use crate::replay::{Luck, Replayed, Step};
+use crate::said::say;
+use crate::text::Paint;
 use crate::trace::event::Setup;
 use crate::trace::format::{LINE_MAX, Reader, Writer, parse};
-use crate::trace::{Header, TraceEvent, What};
+use crate::trace::{Header, Identity, TraceEvent, What};
 use crate::verdict::End;
 
 /// The exit status of a replay that is not the same.
@@ -49,26 +49,23 @@ const SHOWN: usize = 200;
 
 /// What `labs replay` hands on to the lab's program.
 #[derive(Args, Clone, Debug)]
-pub(super) struct ReplayArguments {
+pub struct ReplayArguments {
     /// A file that the lab wrote with --trace
-    pub(super) trace: PathBuf,
+    pub trace: PathBuf,
     /// Write the trace to FILE, each event with the state of its process after it; `-` is standard output, and
     /// the answer goes to standard error then
     #[arg(long, value_name = "FILE")]
-    pub(super) states: Option<PathBuf>,
+    pub states: Option<PathBuf>,
     /// Print what came of it as one JSON object
     #[arg(long)]
-    pub(super) json: bool,
+    pub json: bool,
 }
 
 /// What came of a replay.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 struct Outcome {
-    lab: String,
-    verb: String,
-    run: String,
-    processes: u32,
-    seed: u64,
+    #[serde(flatten)]
+    identity: Identity,
     /// Whether all is the same; null if that cannot be known.
     same: Option<bool>,
     /// Whether the simulation came out the same, byte for byte; null in the other worlds.
@@ -82,38 +79,28 @@ struct Outcome {
     states: Option<String>,
 }
 
-pub(super) fn replay<L: Lab>(arguments: &ReplayArguments) -> anyhow::Result<u8> {
+pub(super) fn replay(arguments: &ReplayArguments, lab: &dyn Course) -> anyhow::Result<u8> {
     let path = &arguments.trace;
     let place = path.display();
     let reader = trace_file::read(path)?;
     let (header, setup) = (reader.header().clone(), reader.setup().cloned());
-    ensure!(
-        header.lab == L::NAME,
-        "{place} is of {}, and this is {}: `labs replay` finds the right one",
-        header.lab,
-        L::NAME
-    );
+    let planned = planned(lab, &header, setup.as_ref()).with_context(|| format!("{place}"))?;
     let mut outcome = Outcome {
-        lab: header.lab.clone(),
-        verb: header.verb.clone(),
-        run: header.run.clone(),
-        processes: header.processes,
-        seed: header.seed,
+        identity: header.identity.clone(),
+        same: None,
+        again: None,
+        events: 0,
+        followed: 0,
+        differences: Vec::new(),
+        unfollowed: Vec::new(),
         trace: place.to_string(),
         states: arguments.states.as_ref().map(|path| path.display().to_string()),
-        ..Outcome::default()
     };
-    let made = made::<L>(&header, setup.as_ref()).with_context(|| format!("{place}"))?;
-    ensure!(
-        made.processes == header.processes,
-        "{place} has {} processes, and its arguments mean {}",
-        header.processes,
-        made.processes
-    );
     let states = arguments.states.as_deref().map(|to| StatesFile::create(to, path)).transpose()?;
-    follow_all::<L>(&header, setup.as_ref(), made, reader, states, &mut outcome)?;
-    if header.verb == "simulate" {
-        outcome.again = Some(simulate_again::<L>(&header, path, &mut outcome.differences)?);
+    let replay = replayed(&header, setup.as_ref(), &*planned)?;
+    follow(replay, reader, states, &mut outcome)?;
+    if header.verb == Verb::Simulate.name() {
+        outcome.again = Some(simulate_again(lab, &header, path, &mut outcome.differences)?);
     }
     outcome.same = match (outcome.differences.is_empty(), outcome.unfollowed.is_empty()) {
         (false, _) => Some(false),
@@ -130,44 +117,65 @@ pub(super) fn replay<L: Lab>(arguments: &ReplayArguments) -> anyhow::Result<u8> 
 
 // What the processes were made from.
 
-fn made<L: Lab>(header: &Header, setup: Option<&Setup>) -> anyhow::Result<Made<L>> {
-    match (header.verb.as_str(), setup) {
-        ("run", Some(setup)) => {
-            ensure!(header.processes <= RUN_PROCESSES_MAX, "no run has so many processes");
-            let not_ours = "its options are not those of this program: is it of another version?";
-            let options = serde_json::from_value(setup.options.clone()).context(not_ours)?;
-            let broken = setup.broken.clone().map(serde_json::from_value).transpose();
-            Ok(Made { processes: header.processes, broken: broken.context(not_ours)?, options })
-        }
-        ("run", None) => {
-            bail!("it does not say how its processes were made: an older program wrote it")
-        }
-        ("simulate", _) => match parsed::<L>(header)? {
-            Command::Simulate(arguments) => arguments.made(),
-            _ => unreachable!("the verb is given"),
-        },
-        ("check", _) => match parsed::<L>(header)? {
-            Command::Check(arguments) => {
-                let made = arguments.made()?;
-                ensure!(made.processes <= CHECK_PROCESSES_MAX, "no search has so many processes");
-                Ok(made)
-            }
-            _ => unreachable!("the verb is given"),
-        },
-        (verb, _) => bail!("{verb:?} is not a world that can be replayed"),
-    }
+/// The lab that a trace is of, as it was planned.
+///
+/// # Errors
+///
+/// If the trace is of another lab, or cannot have been written by it.
+pub(super) fn planned_again(lab: &dyn Course, path: &Path) -> anyhow::Result<Box<dyn Planned>> {
+    let reader = trace_file::read(path)?;
+    planned(lab, reader.header(), reader.setup()).with_context(|| path.display().to_string())
 }
 
-/// The command line that wrote the trace.
-fn parsed<L: Lab>(header: &Header) -> anyhow::Result<Command<L>> {
-    let words = [L::NAME, &header.verb].into_iter();
+fn planned(
+    lab: &dyn Course,
+    header: &Header,
+    setup: Option<&Setup>,
+) -> anyhow::Result<Box<dyn Planned>> {
+    let name = lab.about().name;
+    ensure!(
+        header.lab == name,
+        "it is of {}, and this is {name}: `labs` finds the right program",
+        header.lab
+    );
+    let planned = match (header.verb.as_str(), setup) {
+        ("run", Some(setup)) => lab
+            .read(&setup.options, setup.broken.as_ref())
+            .context("its options are not those of this program: is it of another version?")?,
+        ("run", None) => bail!("it does not say how its processes were made"),
+        (verb, _) if !VERBS.iter().any(|known| known.name() == verb) => {
+            bail!("{verb:?} is not a world that can be replayed")
+        }
+        _ => parsed(lab, header, |command, lab| match command {
+            Command::Simulate(arguments) => arguments.plan(lab),
+            Command::Check(arguments) => arguments.plan(lab),
+            _ => unreachable!("the verb is one of these"),
+        })?,
+    };
+    ensure!(
+        planned.processes() == header.processes,
+        "it has {} processes, and its arguments mean {}",
+        header.processes,
+        planned.processes()
+    );
+    Ok(planned)
+}
+
+/// Does something with the command line that wrote the trace.
+fn parsed<T>(
+    lab: &dyn Course,
+    header: &Header,
+    act: impl FnOnce(Command, Typed<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let words = [lab.about().name, &header.verb].into_iter();
     let words = words.chain(header.arguments.iter().map(String::as_str));
-    let command = CommandLine::<L>::command().name(L::NAME);
-    let matches = command.try_get_matches_from(words).map_err(|error| {
+    let matches = command(lab).try_get_matches_from(words).map_err(|error| {
         let first = error.to_string().lines().next().unwrap_or_default().to_owned();
         anyhow::anyhow!("its arguments are not those of this program: {first}")
     })?;
-    Ok(CommandLine::<L>::from_arg_matches(&matches)?.verb)
+    let options: &ArgMatches = matches.subcommand().context("no subcommand")?.1;
+    let plan = |world: &World| lab.plan(options, world);
+    act(Command::from_arg_matches(&matches)?, Typed { plan: &plan })
 }
 
 /// Where each process was.
@@ -189,48 +197,27 @@ fn places(header: &Header, setup: Option<&Setup>) -> Vec<Place> {
 
 // Following.
 
-fn follow_all<L: Lab>(
+/// The run of a trace, before its first event.
+fn replayed(
     header: &Header,
     setup: Option<&Setup>,
-    made: Made<L>,
-    reader: Reader<BufReader<File>>,
-    states: Option<StatesFile>,
-    outcome: &mut Outcome,
-) -> anyhow::Result<()> {
-    let Made { processes, broken, options } = made;
+    planned: &dyn Planned,
+) -> anyhow::Result<Box<dyn Replayed>> {
     let places = places(header, setup);
-    // The driver itself asks when a connection ends.
-    let lost: Vec<_> = (0..processes).map(ProcessId).filter_map(L::lost).collect();
-    let request = |rank| {
-        let mut requests = L::requests(&options, ProcessId(rank), processes);
-        requests.extend(lost.iter().cloned());
-        requests
-    };
-    // Options that somebody made up may be too odd to make processes of.
-    let built = quietly(|| {
-        catch_unwind(AssertUnwindSafe(|| {
-            let all: Vec<_> = places.iter().map(|place| L::process(&options, place)).collect();
-            (all, (0..processes).map(request).collect::<Vec<_>>())
-        }))
-    });
-    let Ok((all, requests)) = built else { bail!("no processes can be made from its options") };
     let luck = match header.verb.as_str() {
-        "run" => Luck::of_run(header.seed, processes),
+        "run" => Luck::of_run(header.seed, header.processes),
         "simulate" => Luck::of_simulation(header.seed),
         _ => Luck::Unknown,
     };
-    let has_clock = header.verb != "check";
-    match broken {
-        None => follow(Replay::new(all, requests, luck, has_clock), reader, states, outcome),
-        Some(how) => {
-            let all = all.into_iter().map(|process| L::broken(process, &how)).collect();
-            follow(Replay::new(all, requests, luck, has_clock), reader, states, outcome)
-        }
-    }
+    let has_clock = header.verb != Verb::Check.name();
+    // Options that somebody made up may be too odd to make processes of.
+    let built = AssertUnwindSafe(|| planned.replay(&places, luck, has_clock));
+    quietly(|| catch_unwind(built))
+        .map_err(|_| anyhow::anyhow!("no processes can be made from its options"))
 }
 
-fn follow<P: Process>(
-    mut replay: Replay<P>,
+fn follow(
+    mut replay: Box<dyn Replayed>,
     mut reader: Reader<BufReader<File>>,
     mut states: Option<StatesFile>,
     outcome: &mut Outcome,
@@ -238,7 +225,7 @@ fn follow<P: Process>(
     let place = outcome.trace.clone();
     let mut progress = Progress::new();
     // A counterexample is looked into ahead, for its choices.
-    let whole = match outcome.verb == "check" {
+    let whole = match outcome.identity.verb == "check" {
         false => Vec::new(),
         true => {
             let events: Vec<_> =
@@ -269,6 +256,7 @@ fn follow<P: Process>(
     outcome.followed = replay.followed();
     outcome.unfollowed = replay
         .unfollowed()
+        .iter()
         .map(|lost| format!("{} from its event {} on: {}", lost.process, lost.n, lost.why))
         .collect();
     states.map_or(Ok(()), StatesFile::finish)
@@ -295,8 +283,8 @@ impl StatesFile {
         let to: Box<dyn Write> = match path == Path::new(STANDARD_OUTPUT) {
             true => Box::new(WhileRead(io::stdout())),
             false => {
-                crate::report::check_regular(path).with_context(failed)?;
-                crate::report::check_other(path, trace).with_context(failed)?;
+                files::check_regular(path).with_context(failed)?;
+                files::check_other(path, trace).with_context(failed)?;
                 Box::new(File::create(path).with_context(failed)?)
             }
         };
@@ -324,18 +312,23 @@ impl StatesFile {
 // Running a simulation again.
 
 /// Whether the simulation comes out the same; what is different goes to `differences`.
-fn simulate_again<L: Lab>(
+fn simulate_again(
+    lab: &dyn Course,
     header: &Header,
     path: &Path,
     differences: &mut Vec<String>,
 ) -> anyhow::Result<bool> {
-    let Command::Simulate(arguments) = parsed::<L>(header)? else { bail!("the verb is given") };
     let original = trace_file::open(path)?;
     let has_enough = Rc::new(Cell::new(false));
     let comparison = Rc::new(RefCell::new(Comparison::new(original, has_enough.clone())));
     let to = Box::new(Compared(comparison.clone()));
     let arguments_then = header.arguments.clone();
-    simulated(arguments, Some(TraceTo { to, arguments: arguments_then, has_enough }))?;
+    parsed(lab, header, |command, lab| match command {
+        Command::Simulate(arguments) => {
+            simulated(&arguments, lab, Some(TraceTo { to, arguments: arguments_then, has_enough }))
+        }
+        _ => bail!("the verb is given"),
+    })?;
     let difference = comparison.borrow_mut().finish()?;
     Ok(match difference {
         None => true,
@@ -452,7 +445,7 @@ fn tell(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
     let is_taken = outcome.states.as_deref() == Some(STANDARD_OUTPUT);
     let answer = match json {
         true => format!("{}\n", serde_json::to_string(outcome)?),
-        false => text(outcome, !is_taken && io::stdout().is_terminal()),
+        false => text(outcome, if is_taken { Paint::Plain } else { paint() }),
     };
     if is_taken {
         say(answer.trim_end());
@@ -461,14 +454,14 @@ fn tell(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
     print(&answer)
 }
 
-fn text(outcome: &Outcome, colour: bool) -> String {
-    let Outcome { lab, verb, run, processes, seed, events, followed, .. } = outcome;
+fn text(outcome: &Outcome, paint: Paint) -> String {
+    let Outcome { identity, events, followed, .. } = outcome;
+    let Identity { lab, verb, run, processes, seed } = identity;
     let mut lines =
         vec![format!("{lab} replay of {verb} {run}, {processes} processes, seed {seed}")];
-    let (bold, red, plain) = if colour { ("\x1b[1m", "\x1b[31m", "\x1b[0m") } else { ("", "", "") };
     let verdict = match outcome.same {
-        Some(true) => format!("{bold}the same{plain}"),
-        Some(false) => format!("{red}not the same{plain}"),
+        Some(true) => paint.bold("the same"),
+        Some(false) => paint.colour(AnsiColor::Red, "not the same"),
         None => "the same as far as it could be followed".to_owned(),
     };
     lines.push(match outcome.differences.is_empty() {

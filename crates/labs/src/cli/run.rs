@@ -1,35 +1,44 @@
 //! `run`.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use netkit::files;
 use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 
 use super::live::Live;
-use super::made::Made;
 use super::show::Show;
-use super::{Common, arguments_after_verb, check_trace, finish, key};
-use crate::faults::PlanError;
-use crate::lab::{Findings, Lab, Place, Summary, Verb};
-use crate::process::{Process as _, ProcessId};
-use crate::report::{PlaceOf, Report, Struck, say};
-use crate::run::{Audience as _, Launch, Plan, UntilSignal, host_label};
-use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
-use crate::trace::{Header, What};
+use super::{Common, Typed, arguments_after_verb, check_trace, finish, identity, key};
+use crate::faults::{self, PlanError};
+use crate::lab::{Findings, Lab, Launch, Remains, Summary, Verb, World};
+use crate::planned::{Deployed, Planned, PlannedLab};
+use crate::process::ProcessId;
+use crate::report::{PlaceOf, Report, Struck};
+use crate::run::{Audience as _, Finished, MadeOf, Plan, Room, UntilSignal, Watched, host_label};
+use crate::said::say;
+use crate::trace::{Header, Identity, Noted, What};
 
-/// The options of `run`.
+/// The options of `run` that all labs share.
 #[derive(Args, Debug)]
-pub struct Arguments<L: Lab> {
+pub(super) struct Arguments {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
     machines: Machines,
+}
+
+/// The options of `run`, for a lab's own subcommand that is a run too.
+#[derive(Args, Debug)]
+pub struct RunArguments<L: Lab> {
+    #[command(flatten)]
+    arguments: Arguments,
     /// Put a mistake into the algorithm, and see which property notices
     #[arg(long, value_name = "MISTAKE")]
-    broken: Option<L::Broken>,
+    broken: Option<L::Mistake>,
     /// The lab's own.
     #[command(flatten)]
     pub options: L::Options,
@@ -84,85 +93,68 @@ fn max_frame(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Starts real processes, judges what they did, and prints the report. Returns the exit status that it
-/// means.
+/// Does what the verb `run` does. Returns the exit status that it means.
 ///
 /// # Errors
 ///
 /// If nothing could be started, or the result not be judged.
-pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
-    let Arguments { common, machines, broken, options } = arguments;
+pub fn run<L: Lab>(
+    arguments: RunArguments<L>,
+    plan: impl Fn(L::Options, &World) -> anyhow::Result<L>,
+) -> anyhow::Result<u8>
+where
+    L::Options: Clone,
+{
+    let RunArguments { arguments, broken, options } = arguments;
+    let plan = |world: &World| {
+        let (lab, mistake) = (plan(options.clone(), world)?, broken.clone());
+        Ok(Box::new(PlannedLab { lab, mistake }) as Box<dyn Planned>)
+    };
+    start(&arguments, Typed { plan: &plan })
+}
+
+/// Starts real processes, judges what they did, and prints the report.
+pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8> {
     init_log();
     let run = crate::run::new_run_id();
+    let Arguments { common, machines } = arguments;
     let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
-    let made = Made::<L>::new(Verb::Run, &common, seed, broken, options)?;
-    let Made { processes, broken, options } = made;
-    let faults = common.faults(processes)?;
-    let hosts = match &machines.hosts {
-        Some(path) => Hosts::read(path)?,
-        None => Hosts::localhost(),
-    };
-    let identity = machines.identity.as_deref().map(key).transpose()?;
+    let lab = &*(lab.plan)(&World { verb: Verb::Run, processes: common.processes, seed })?;
+    let faults = common.faults(lab.processes())?;
+    let hosts = machines.hosts()?;
+    let deployed = lab.deployed();
     // Better to know now than after the run.
-    check_trace(&common, machines.hosts.iter().cloned().chain(L::files(&options)))?;
-    for process in faults.restarted() {
-        let place = Place::simulated(process.0, processes);
-        if L::process(&options, &place).recovered().is_none() {
-            return Err(PlanError::keeps_nothing(process)).context("--faults");
-        }
+    let needed = machines.hosts.iter().chain(&deployed.files).cloned();
+    check_trace(common, needed)?;
+    if let Some(process) = faults.restarted().into_iter().find(|&process| !lab.recovers(process)) {
+        return Err(PlanError::keeps_nothing(process)).context("--faults");
     }
-    let properties = L::properties(&options, processes);
-    let live = machines.view.map(|port| {
-        let header = Header {
-            trace: FORMAT,
-            lab: L::NAME.to_owned(),
-            verb: Verb::Run.name().to_owned(),
-            run: run.to_string(),
-            processes,
-            seed,
-            arguments: arguments_after_verb(),
-            clocks: processes <= CLOCKS_MAX_PROCESSES,
-            properties: properties.clone(),
-        };
-        Live::start(header, port)
-    });
-    let live = live.transpose()?;
+    let identity = identity(lab, Verb::Run, run.to_string(), seed);
+    let header = Header::new(identity, arguments_after_verb(), lab.properties(), lab.meaning());
+    let live = machines.view.map(|port| Live::start(header.clone(), port)).transpose()?;
     // One that ends the run ends the page too.
     let until_signal = live.as_ref().map(|_| UntilSignal::new()).transpose()?;
-    let mut show = Show::new(L::screen(&options, processes), live.clone(), common.json);
+    let Deployed { overlay, launch, survives_crashes, screen, .. } = deployed;
+    let mut show = Show::new(screen, live.clone(), common.json);
+    let (options, broken) = lab.written()?;
     let plan = Plan {
-        lab: L::NAME,
+        header: header.clone(),
         run: run.clone(),
-        processes,
-        seed,
-        launch: LaunchOptions {
-            program: std::env::current_exe().context("cannot find this program itself")?,
-            push: machines.push,
-            identity,
-            accept_new: machines.accept_new,
-            known_hosts: machines.known_hosts.as_deref().map(absolute).transpose()?,
-            ..LaunchOptions::default()
+        made_of: MadeOf { options, broken },
+        room: machines.room(hosts.clone(), launch)?,
+        overlay,
+        faults: faults.clone(),
+        survives_crashes,
+        watched: match show.follows() {
+            _ if live.is_some() => Watched::Page,
+            true => Watched::Terminal,
+            false => Watched::No,
         },
-        hosts: hosts.clone(),
-        mode: machines.launch.unwrap_or(L::LAUNCH),
-        advertise: machines.advertise,
-        overlay: L::overlay(&options),
-        properties,
-        options: serde_json::to_value(&options)?,
-        broken: broken.as_ref().map(serde_json::to_value).transpose()?,
-        arguments: arguments_after_verb(),
         trace: common.trace.clone(),
         timeout: common.timeout(),
         stay: machines.stay,
-        max_frame: machines.max_frame,
-        follow: show.follows(),
-        follow_logs: live.is_some(),
-        catches_signals: live.is_some(),
-        faults: faults.clone(),
-        survives_crashes: L::CRASHES,
     };
-
-    let mut findings = L::findings(&options, processes);
+    let mut findings = lab.findings();
     let finished = crate::run::run(
         plan,
         |event| {
@@ -178,65 +170,9 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
         &mut show,
     )?;
     drop(show);
-
-    let complete = finished.problems.is_empty();
-    let one_machine = hosts.iter().all(Host::is_local);
-    let mut properties = finished.verdicts;
-    if finished.began {
-        properties.extend(L::judge_remains(&options, processes, complete, one_machine));
-    }
-    let judge = &finished.judge;
-    let summary = Summary {
-        messages: judge.messages().clone(),
-        elapsed: finished.elapsed,
-        is_virtual: false,
-    };
-    let mut messages = Report::count(judge.messages(), &L::predicted(&options, processes));
-    if finished.has_gaps {
-        // What was not seen was not counted.
-        messages.values_mut().for_each(|count| count.measured = None);
-    }
-    let used: std::collections::BTreeSet<_> = hosts.place(processes).into_iter().collect();
-    let report = Report {
-        lab: L::NAME.to_owned(),
-        verb: Verb::Run.name().to_owned(),
-        run: run.to_string(),
-        processes,
-        seed,
-        elapsed_s: finished.elapsed.as_secs_f64(),
-        virtual_s: None,
-        states: None,
-        hosts: used.iter().filter_map(|&i| hosts.get(i)).map(host_label).collect(),
-        messages,
-        properties,
-        result: if finished.has_gaps { serde_json::Value::Null } else { findings.json(&summary) },
-        trace: common.trace.as_ref().map(|path| path.display().to_string()),
-        logs: finished
-            .participants
-            .iter()
-            .filter(|participant| !participant.log.is_empty())
-            .map(|participant| format!("{}:{}", participant.host, participant.log))
-            .collect(),
-        assumptions_broken: faults.broken(L::ASSUMES, &finished.toll),
-        faults: Struck::all(&faults, &finished.toll),
-        problems: finished.problems,
-        killed: finished.killed,
-        began: finished.began,
-        counterexample: Vec::new(),
-        places: (0..)
-            .zip(&finished.participants)
-            .map(|(process, p)| PlaceOf {
-                process,
-                host: p.host.clone(),
-                pid: p.pid,
-                known: findings.of_process(ProcessId(process)),
-            })
-            .collect(),
-        lines: match finished.has_gaps {
-            true => vec!["the result is not known: events are missing".to_owned()],
-            false => [finished.deaths, findings.lines(&summary)].concat(),
-        },
-    };
+    let ran = Ran { lab, faults: &faults, hosts: &hosts, finished };
+    let mut report = ran.report(header.identity, &*findings);
+    report.trace = common.trace.as_ref().map(|path| path.display().to_string());
     let status = finish(&report, common.json)?;
     if let (Some(live), Some(until_signal)) = (live, until_signal) {
         live.end();
@@ -246,9 +182,97 @@ pub fn run<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
     Ok(status)
 }
 
-/// Daemons work in another folder, and in a chain these paths travel to them.
-fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("there is no such path: {}", path.display()))
+impl Machines {
+    /// The machines, where the lab would start its participants as `launch` says.
+    fn room(&self, hosts: Hosts, launch: Launch) -> anyhow::Result<Room> {
+        Ok(Room {
+            hosts,
+            launch: self.launch_options()?,
+            mode: self.launch.unwrap_or(launch),
+            advertise: self.advertise,
+            max_frame: self.max_frame,
+        })
+    }
+
+    fn hosts(&self) -> anyhow::Result<Hosts> {
+        match &self.hosts {
+            Some(path) => Ok(Hosts::read(path)?),
+            None => Ok(Hosts::localhost()),
+        }
+    }
+
+    fn launch_options(&self) -> anyhow::Result<LaunchOptions> {
+        Ok(LaunchOptions {
+            program: std::env::current_exe().context("cannot find this program itself")?,
+            push: self.push,
+            identity: self.identity.as_deref().map(key).transpose()?,
+            accept_new: self.accept_new,
+            // Daemons work in another folder, and in a chain this path travels to them.
+            known_hosts: self.known_hosts.as_deref().map(files::absolute).transpose()?,
+            ..LaunchOptions::default()
+        })
+    }
+}
+
+/// A run that has ended.
+struct Ran<'a> {
+    lab: &'a dyn Planned,
+    faults: &'a faults::Plan,
+    hosts: &'a Hosts,
+    finished: Finished,
+}
+
+impl Ran<'_> {
+    fn report(self, identity: Identity, findings: &dyn Findings<dyn Noted>) -> Report {
+        let Self { lab, faults, hosts, finished } = self;
+        let mut properties = finished.verdicts;
+        if finished.began {
+            let complete = finished.problems.is_empty();
+            let one_machine = hosts.iter().all(Host::is_local);
+            properties.extend(lab.remains(Remains { complete, one_machine }));
+        }
+        let judge = &finished.judge;
+        let (messages, elapsed) = (judge.messages().clone(), finished.elapsed);
+        let mut counts = Report::count(&messages, &lab.predicted());
+        if finished.has_gaps {
+            // What was not seen was not counted.
+            counts.values_mut().for_each(|count| count.measured = None);
+        }
+        let summary = Summary { messages, elapsed, is_virtual: false };
+        let used: BTreeSet<_> = hosts.place(lab.processes()).into_iter().collect();
+        let participants = &finished.participants;
+        let logged = participants.iter().filter(|participant| !participant.log.is_empty());
+        Report {
+            elapsed_s: elapsed.as_secs_f64(),
+            hosts: used.iter().filter_map(|&i| hosts.get(i)).map(host_label).collect(),
+            messages: counts,
+            properties,
+            result: match finished.has_gaps {
+                true => serde_json::Value::Null,
+                false => findings.json(&summary),
+            },
+            logs: logged.map(|p| format!("{}:{}", p.host, p.log)).collect(),
+            assumptions_broken: faults.broken(lab.about().assumes, &finished.toll),
+            faults: Struck::all(faults, &finished.toll),
+            problems: finished.problems,
+            killed: finished.killed,
+            began: finished.began,
+            places: (0..)
+                .zip(participants)
+                .map(|(process, p)| PlaceOf {
+                    process,
+                    host: p.host.clone(),
+                    pid: p.pid,
+                    known: findings.of_process(ProcessId(process)),
+                })
+                .collect(),
+            lines: match finished.has_gaps {
+                true => vec!["the result is not known: events are missing".to_owned()],
+                false => [finished.deaths, findings.lines(&summary)].concat(),
+            },
+            ..Report::of(identity)
+        }
+    }
 }
 
 /// What the launcher has to say beside its report, on standard error: warnings, unless `RUST_LOG` asks

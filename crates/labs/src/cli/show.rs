@@ -12,10 +12,10 @@ use serde_json::json;
 
 use super::live::Live;
 use super::progress::{Progress, now};
-use crate::lab::Screen;
+use crate::lab::{Participant, Screen};
 use crate::process::ProcessId;
-use crate::report::say;
-use crate::run::{Audience, Participant};
+use crate::run::Audience;
+use crate::said::say;
 use crate::trace::TraceEvent;
 
 /// How often the picture is drawn anew at the most: the eye sees no more.
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn who_runs_where_is_told_in_either_form() {
+    fn the_place_of_a_process_is_told_in_either_form() {
         let participant = Participant { host: "me@lab02".to_owned(), pid: 17, log: String::new() };
         let line = |form| line_of_start(form, ProcessId(3), &participant);
         assert_eq!(line(Form::Text).unwrap(), "p3 runs on me@lab02, process 17");

@@ -10,19 +10,19 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::made::Made;
 use super::progress::Progress;
-use super::{Common, arguments_after_verb, check_trace, finish};
+use super::{Common, Typed, arguments_after_verb, check_trace, finish, identity};
 use crate::faults::{Assumption, Plan};
-use crate::lab::{Findings, Lab, Place, Study, Summary, Verb};
-use crate::process::{Process, ProcessId};
+use crate::lab::{Findings, Study, Summary, Verb};
+use crate::planned::{Planned, Simulated};
+use crate::process::ProcessId;
+use crate::record::Recorder;
 use crate::report::{PlaceOf, Report, Struck};
-use crate::simulate::{Chance, Ended, Limits, Mishaps, Network, Simulation};
-use crate::trace::event::{CLOCKS_MAX_PROCESSES, FORMAT};
-use crate::trace::{Header, Recorder};
+use crate::simulate::{Chance, Ended, Limits, Mishaps, Network};
+use crate::trace::{Header, Identity, Noted};
 use crate::verdict::{End, Judge};
 
-/// After how many events it is looked at the clock and told how far the run is.
+/// How many events pass between two looks at the clock.
 const ROUND: u64 = 1 << 16;
 
 /// How many messages may be under way. Each takes some hundred bytes, and a million processes have a few
@@ -30,16 +30,11 @@ const ROUND: u64 = 1 << 16;
 const UNDER_WAY_MAX: usize = 10_000_000;
 
 #[derive(Args, Debug)]
-pub(super) struct Arguments<L: Lab> {
+pub(super) struct Arguments {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
     network: NetworkArguments,
-    /// Put a mistake into the algorithm, and see which property notices
-    #[arg(long, value_name = "MISTAKE")]
-    broken: Option<L::Broken>,
-    #[command(flatten)]
-    options: L::Options,
 }
 
 #[derive(Args, Debug)]
@@ -67,11 +62,10 @@ struct NetworkArguments {
 #[derive(Clone, Debug)]
 struct Latency(RangeInclusive<Duration>);
 
-impl<L: Lab> Arguments<L> {
-    /// What it takes to make the processes.
-    pub(super) fn made(&self) -> anyhow::Result<Made<L>> {
-        let Self { common, broken, options, .. } = self;
-        Made::new(Verb::Simulate, common, common.seed(), broken.clone(), options.clone())
+impl Arguments {
+    /// What the options mean.
+    pub(super) fn plan(&self, lab: Typed<'_>) -> anyhow::Result<Box<dyn Planned>> {
+        self.common.plan(lab, Verb::Simulate)
     }
 }
 
@@ -84,217 +78,180 @@ pub(super) struct TraceTo {
     pub(super) has_enough: Rc<Cell<bool>>,
 }
 
-pub(super) fn simulate<L: Lab>(arguments: Arguments<L>) -> anyhow::Result<u8> {
-    let json = arguments.common.json;
-    finish(&simulated(arguments, None)?, json)
+pub(super) fn simulate(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8> {
+    finish(&simulated(arguments, lab, None)?, arguments.common.json)
 }
 
 /// Simulates, and returns the report.
-pub(super) fn simulated<L: Lab>(
-    arguments: Arguments<L>,
+pub(super) fn simulated(
+    arguments: &Arguments,
+    lab: Typed<'_>,
     to: Option<TraceTo>,
 ) -> anyhow::Result<Report> {
-    let Made { processes, broken, options } = arguments.made()?;
-    let Arguments { common, network, .. } = arguments;
-    let seed = common.seed();
+    let lab = &*arguments.plan(lab)?;
+    let Arguments { common, network } = arguments;
     for (process, _) in &network.crash {
-        anyhow::ensure!(
-            *process < processes,
-            "--crash {process}: processes are numbered 0 to {}",
-            processes - 1
-        );
+        let last = lab.processes() - 1;
+        anyhow::ensure!(*process <= last, "--crash {process}: processes are numbered 0 to {last}");
     }
-    let faults = common.faults(processes)?;
-    let started = Progress::new();
-    if let Some(runs) = L::study(&options) {
-        let of_one_run = [
-            ("--faults", !faults.is_empty()),
-            ("--processes", common.processes.is_some()),
-            ("--trace", common.trace.is_some()),
-            ("--broken", broken.is_some()),
-            ("--crash", !network.crash.is_empty()),
-            ("--timeout", common.timeout.is_some()),
-        ];
-        if let Some((option, _)) = of_one_run.iter().find(|(_, given)| *given) {
-            anyhow::bail!("{option} is for one run, and many were asked for: leave it out");
-        }
-        let varied = [("--latency", network.latency.is_some()), ("--loss", network.loss.is_some())];
-        let ignored = varied.iter().find(|(option, given)| *given && L::VARIED.contains(option));
-        if let Some((option, _)) = ignored {
-            anyhow::bail!("{option} is what these runs vary themselves: leave it out");
-        }
+    let faults = common.faults(lab.processes())?;
+    if let Some(runs) = lab.study() {
+        let progress = Progress::new();
+        check_study(arguments, lab, &faults)?;
         anyhow::ensure!(to.is_none(), "many runs leave no trace: it is of one");
-        let study = runs(seed, &network.to_network())?;
-        return Ok(study_report::<L>(study, seed, started.elapsed()));
+        let study = runs(common.seed(), &network.to_network())?;
+        return Ok(study_report(lab, study, common.seed(), progress.elapsed()));
     }
     if to.is_none() {
-        check_trace(&common, L::files(&options).into_iter())?;
+        check_trace(common, lab.deployed().files.into_iter())?;
     }
-    let build = |rank| L::process(&options, &Place::simulated(rank, processes));
-    match broken {
-        None => {
-            let all = (0..processes).map(build).collect();
-            simulate_processes::<L, _>(&common, network, &faults, &options, all, to)
+    one_run(arguments, lab, &faults, to)
+}
+
+/// Refuses options beside many runs that would not be heeded.
+fn check_study(
+    Arguments { common, network }: &Arguments,
+    lab: &dyn Planned,
+    faults: &Plan,
+) -> anyhow::Result<()> {
+    let of_one_run = [
+        ("--faults", !faults.is_empty()),
+        ("--processes", common.processes.is_some()),
+        ("--trace", common.trace.is_some()),
+        ("--broken", lab.written()?.1.is_some()),
+        ("--crash", !network.crash.is_empty()),
+        ("--timeout", common.timeout.is_some()),
+    ];
+    if let Some((option, _)) = of_one_run.iter().find(|(_, given)| *given) {
+        anyhow::bail!("{option} is for one run, and many were asked for: leave it out");
+    }
+    let varied = [("--latency", network.latency.is_some()), ("--loss", network.loss.is_some())];
+    let by_itself = lab.about().varied;
+    let ignored = varied.iter().find(|(option, given)| *given && by_itself.contains(option));
+    match ignored {
+        Some((option, _)) => {
+            anyhow::bail!("{option} is what these runs vary themselves: leave it out")
         }
-        Some(how) => {
-            let all = (0..processes).map(|rank| L::broken(build(rank), &how)).collect();
-            simulate_processes::<L, _>(&common, network, &faults, &options, all, to)
-        }
+        None => Ok(()),
     }
 }
 
-fn simulate_processes<L, P>(
-    common: &Common,
-    network: NetworkArguments,
+fn one_run(
+    Arguments { common, network }: &Arguments,
+    lab: &dyn Planned,
     faults: &Plan,
-    options: &L::Options,
-    all: Vec<P>,
     to: Option<TraceTo>,
-) -> anyhow::Result<Report>
-where
-    L: Lab,
-    P: Process<
-            Request = <L::Process as Process>::Request,
-            Indication = <L::Process as Process>::Indication,
-            Message = <L::Process as Process>::Message,
-        >,
-{
-    let processes = u32::try_from(all.len())?;
-    let seed = common.seed();
+) -> anyhow::Result<Report> {
+    let (processes, seed) = (lab.processes(), common.seed());
     let is_traced = to.is_some() || common.trace.is_some();
     let has_enough = to.as_ref().map(|to| to.has_enough.clone());
-    let recorder = recorder::<L>(common, options, processes, seed, to)?;
-    let mut simulation = Simulation::new(seed, network.to_network(), all, recorder)?;
+    let recorder = recorder(common, lab, to)?;
+    let mut simulation =
+        lab.simulate(seed, network.to_network(), recorder)?.suffer(faults, &network.crash, seed)?;
     if is_traced {
         // Measuring a message costs as much as encoding it, and only the trace shows it.
-        simulation = simulation.sizes(crate::run::message_size);
+        simulation = simulation.measure();
     }
-    for process in (0..processes).map(ProcessId) {
-        for request in L::requests(options, process, processes) {
-            simulation.request_at(Duration::ZERO, process, request);
-        }
-    }
-    for &(process, at) in &network.crash {
-        simulation.crash_at(at, ProcessId(process));
-    }
-    simulation = simulation.with_faults(faults, seed)?;
-
-    let mut findings = L::findings(options, processes);
+    let mut findings = lab.findings();
     let mut progress = Progress::new();
-    let timeout = common.timeout();
-    let mut problems = Vec::new();
-    let ended = loop {
-        let events = simulation.events().saturating_add(ROUND);
-        let limits = Limits { events, ..Limits::default() };
-        let ended = simulation.run_with(limits, |simulation, process, indication| {
-            let at_us = simulation.now().as_micros().try_into().unwrap_or(u64::MAX);
-            findings.on_indication(process, &indication, at_us);
-        });
-        if !matches!(ended, Ended::EventLimit(_)) {
-            break ended.end();
-        }
-        if simulation.scheduled() > UNDER_WAY_MAX {
-            let under_way = simulation.scheduled();
-            problems
-                .push(format!("{under_way} messages are under way: with --duplication they grow"));
-            break End::CutShort("too many messages under way".to_owned());
-        }
-        if has_enough.as_ref().is_some_and(|enough| enough.get()) {
-            break End::CutShort("nobody wants to know more".to_owned());
-        }
-        if progress.elapsed() > timeout && has_enough.is_none() {
-            let seconds = timeout.as_secs_f64();
-            problems.push(format!("time-out after {seconds} s; --timeout gives it longer"));
-            break End::CutShort(format!("time-out after {seconds} s"));
-        }
-        progress.say(&format!("{} events", simulation.events()));
-    };
+    let timeout = Timeout { after: common.timeout(), has_enough };
+    let (ended, problem) = timeout.run(&mut *simulation, &mut *findings, &mut progress);
     let elapsed = progress.elapsed();
-    let virtual_time = simulation.now();
-    let toll = simulation.toll();
     drop(progress);
-    let crashes = simulation.observer().crashes();
-    for &(process, at_us) in crashes {
+    for &(process, at_us) in simulation.crashes() {
         findings.on_crash(process, at_us);
     }
-    let by_network = network.broken(L::ASSUMES, simulation.mishaps(), crashes);
-    let judge = simulation.into_observer().finish().with_context(|| match &common.trace {
+    let (virtual_time, toll) = (simulation.now(), simulation.toll());
+    let assumed = lab.about().assumes;
+    let by_network = network.broken(assumed, simulation.mishaps(), simulation.crashes());
+    let judge = simulation.finish().with_context(|| match &common.trace {
         Some(path) => format!("the trace could not be written to {}", path.display()),
         None => "the run could not be recorded".to_owned(),
     })?;
-
     let summary =
         Summary { messages: judge.messages().clone(), elapsed: virtual_time, is_virtual: true };
     Ok(Report {
-        lab: L::NAME.to_owned(),
-        verb: Verb::Simulate.name().to_owned(),
-        run: run_name(seed),
-        processes,
-        seed,
         elapsed_s: elapsed.as_secs_f64(),
         virtual_s: Some(virtual_time.as_secs_f64()),
-        states: None,
-        hosts: Vec::new(),
-        messages: Report::count(judge.messages(), &L::predicted(options, processes)),
+        messages: Report::count(judge.messages(), &lab.predicted()),
         properties: judge.verdicts(&ended),
         result: findings.json(&summary),
         trace: common.trace.as_ref().map(|path| path.display().to_string()),
-        logs: Vec::new(),
-        assumptions_broken: [by_network, faults.broken(L::ASSUMES, &toll)].concat(),
+        assumptions_broken: [by_network, faults.broken(assumed, &toll)].concat(),
         faults: Struck::all(faults, &toll),
-        problems,
-        killed: Vec::new(),
-        counterexample: Vec::new(),
-        places: PlaceOf::simulated(processes, &findings),
-        began: true,
+        problems: problem.into_iter().collect(),
+        places: PlaceOf::simulated(processes, &*findings),
         lines: findings.lines(&summary),
+        ..Report::of(identity_of(lab, seed))
     })
 }
 
-/// The report on many runs.
-fn study_report<L: Lab>(study: Study, seed: u64, elapsed: Duration) -> Report {
-    Report {
-        lab: L::NAME.to_owned(),
-        verb: Verb::Simulate.name().to_owned(),
-        run: run_name(seed),
-        processes: study.processes,
-        seed,
-        elapsed_s: elapsed.as_secs_f64(),
-        virtual_s: None,
-        states: None,
-        hosts: Vec::new(),
-        messages: std::collections::BTreeMap::new(),
-        properties: study.verdicts,
-        result: study.result,
-        trace: None,
-        logs: Vec::new(),
-        assumptions_broken: Vec::new(),
-        faults: Vec::new(),
-        problems: Vec::new(),
-        killed: Vec::new(),
-        counterexample: Vec::new(),
-        places: Vec::new(),
-        began: true,
-        lines: study.lines,
+/// When a simulation is ended that does not end by itself.
+struct Timeout {
+    after: Duration,
+    /// Whether nobody wants to know more; then the clock does not end it.
+    has_enough: Option<Rc<Cell<bool>>>,
+}
+
+impl Timeout {
+    /// Runs a simulation to its end. Returns how it ended, and what the report must say of that.
+    fn run(
+        &self,
+        simulation: &mut dyn Simulated,
+        findings: &mut dyn Findings<dyn Noted>,
+        progress: &mut Progress,
+    ) -> (End, Option<String>) {
+        let seconds = self.after.as_secs_f64();
+        loop {
+            let events = simulation.events().saturating_add(ROUND);
+            let ended = simulation.run(Limits { events, ..Limits::default() }, findings);
+            if !matches!(ended, Ended::EventLimit(_)) {
+                return (ended.end(), None);
+            }
+            let under_way = simulation.scheduled();
+            if under_way > UNDER_WAY_MAX {
+                let why = "too many messages under way".to_owned();
+                let problem =
+                    format!("{under_way} messages are under way: with --duplication they grow");
+                return (End::CutShort(why), Some(problem));
+            }
+            match &self.has_enough {
+                Some(enough) if enough.get() => {
+                    return (End::CutShort("nobody wants to know more".to_owned()), None);
+                }
+                None if progress.elapsed() > self.after => {
+                    let why = format!("time-out after {seconds} s");
+                    let problem = format!("{why}; --timeout gives it longer");
+                    return (End::CutShort(why), Some(problem));
+                }
+                _ => progress.say(&format!("{} events", simulation.events())),
+            }
+        }
     }
 }
 
-fn run_name(seed: u64) -> String {
-    format!("simulated-{seed}")
+/// The report on many runs.
+fn study_report(lab: &dyn Planned, study: Study, seed: u64, elapsed: Duration) -> Report {
+    let Study { processes, lines, result, verdicts } = study;
+    Report {
+        elapsed_s: elapsed.as_secs_f64(),
+        properties: verdicts,
+        result,
+        lines,
+        ..Report::of(Identity { processes, ..identity_of(lab, seed) })
+    }
 }
 
-fn recorder<L: Lab>(
-    common: &Common,
-    options: &L::Options,
-    processes: u32,
-    seed: u64,
-    to: Option<TraceTo>,
-) -> anyhow::Result<Recorder> {
-    let properties = L::properties(options, processes);
-    let judge = Judge::new(&properties, processes);
+fn identity_of(lab: &dyn Planned, seed: u64) -> Identity {
+    identity(lab, Verb::Simulate, format!("simulated-{seed}"), seed)
+}
+
+fn recorder(common: &Common, lab: &dyn Planned, to: Option<TraceTo>) -> anyhow::Result<Recorder> {
+    let properties = lab.properties();
+    let judge = Judge::new(&properties, lab.processes());
     let (to, arguments) = match (to, &common.trace) {
         (Some(TraceTo { to, arguments, .. }), _) => (to, arguments),
-        (None, None) => return Ok(Recorder::new(processes, judge)),
+        (None, None) => return Ok(Recorder::new(lab.processes(), judge)),
         (None, Some(path)) => {
             let file = File::create(path)
                 .with_context(|| format!("cannot write the trace to {}", path.display()))?;
@@ -303,17 +260,8 @@ fn recorder<L: Lab>(
             (to, without_trace(arguments_after_verb()))
         }
     };
-    let header = Header {
-        trace: FORMAT,
-        lab: L::NAME.to_owned(),
-        verb: Verb::Simulate.name().to_owned(),
-        run: run_name(seed),
-        processes,
-        seed,
-        arguments,
-        clocks: processes <= CLOCKS_MAX_PROCESSES,
-        properties,
-    };
+    let identity = identity_of(lab, common.seed());
+    let header = Header::new(identity, arguments, properties, lab.meaning());
     Ok(Recorder::writing(&header, judge, to)?)
 }
 

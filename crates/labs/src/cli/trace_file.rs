@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::report::check_regular;
+use crate::files;
 use crate::trace::format::Reader;
 
 /// Opens a trace.
@@ -14,9 +14,8 @@ use crate::trace::format::Reader;
 /// # Errors
 ///
 /// If it is no ordinary file, or cannot be opened. The error names it.
-pub(super) fn open(path: &Path) -> anyhow::Result<BufReader<File>> {
-    check_regular(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+pub fn open(path: &Path) -> anyhow::Result<BufReader<File>> {
+    let file = files::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     Ok(BufReader::new(file))
 }
 
@@ -25,6 +24,6 @@ pub(super) fn open(path: &Path) -> anyhow::Result<BufReader<File>> {
 /// # Errors
 ///
 /// As [`open`], or if the file does not begin like a trace.
-pub(super) fn read(path: &Path) -> anyhow::Result<Reader<BufReader<File>>> {
+pub fn read(path: &Path) -> anyhow::Result<Reader<BufReader<File>>> {
     Reader::new(open(path)?).with_context(|| path.display().to_string())
 }

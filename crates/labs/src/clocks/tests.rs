@@ -61,7 +61,7 @@ fn a_matrix_counts_channels() {
 
 /// The three correspondents: p0 writes to p2 and then to p1, who answers to p2.
 #[test]
-fn the_delivery_condition_makes_an_answer_wait_for_what_it_answers() {
+fn an_answer_waits_for_what_it_answers() {
     let mut p0 = Matrix::new(3);
     let first = p0.clone();
     p0.tick(P0, P2);

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 
 use super::Exporter;
 use crate::process::ProcessId;
+use crate::trace::Meaning;
 use crate::trace::{Header, MessageId, Note, TraceEvent, What};
-use crate::view::Meaning;
 
 /// The most processes: more columns fit on no page.
 pub const PROCESSES_MAX: u32 = 256;
@@ -21,7 +21,7 @@ pub(super) struct Mermaid {
     meaning: Meaning,
     /// What is under way, and to whom.
     under_way: BTreeMap<MessageId, (ProcessId, String)>,
-    /// Who is in a critical section: Mermaid refuses to end what has not begun.
+    /// Which processes are in a critical section: Mermaid refuses to end what has not begun.
     inside: Vec<bool>,
 }
 
@@ -31,7 +31,7 @@ impl Mermaid {
         for process in 0..header.processes {
             writeln!(to, "    participant p{process}")?;
         }
-        let meaning = Meaning::of(&header.properties);
+        let meaning = crate::view::meaning::of(header);
         let inside = vec![false; header.processes as usize];
         Ok(Self { meaning, under_way: BTreeMap::new(), inside })
     }

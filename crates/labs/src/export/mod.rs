@@ -48,11 +48,11 @@ pub enum ExportError {
         "the run has {processes} processes, and {format} takes at most {max}: export a smaller one"
     )]
     TooManyProcesses {
-        /// The format.
+        /// How a person calls the format.
         format: &'static str,
         /// How many there are.
         processes: u32,
-        /// The limit.
+        /// How many the format takes.
         max: u32,
     },
     /// The result cannot be written.

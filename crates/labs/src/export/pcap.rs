@@ -282,6 +282,7 @@ mod tests {
             kind: "TOKEN".to_owned(),
             text: "ab".to_owned(),
             bytes: 12,
+            data: crate::trace::Data::default(),
         };
         let frame = frame(ProcessId(2), ProcessId(1), 17, 31, Some(&clock), &message);
         #[rustfmt::skip]

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-const HEADER: &str = r#"{"trace":1,"lab":"any","verb":"simulate","run":"r","processes":3,"seed":1,"arguments":[],"clocks":false,"properties":[{"property":"mutual_exclusion","enter":"Entered","exit":"Left"}]}"#;
+const HEADER: &str = r#"{"trace":2,"lab":"any","verb":"simulate","run":"r","processes":3,"seed":1,"arguments":[],"clocks":false,"properties":[{"name":"mutual exclusion","kind":"safety","pattern":{"pairwise_ordered":{"enter":"Entered","exit":"Left"}}}]}"#;
 
 /// Numbers and clocks events as a run does.
 #[derive(Default)]

@@ -20,19 +20,19 @@
 //!
 //! Channels are `0->1`, `0,1->*` or `0<->1`; without them, all. A share is all unless it is said. Each rule may
 //! say when: `at 2s`, `from 2s`, `from 2s to 5s`, counted from the start of the algorithm, or `after 3 TOKEN`.
-//! What concerns messages lasts from then on, or to the end of its time; what concerns a process
-//! happens then, and `stop 3 from 2s to 5s` continues it by itself.
+//! A rule for messages holds from then on, or to the end of its time. A rule for a process strikes once, at that
+//! time; `stop 3 from 2s to 5s` also continues the process.
 //!
-//! `after 3 TOKEN` counts where it can be known without asking anyone: for messages at their sender, those it
-//! has sent on the channels of the rule, so that the fourth is the first that suffers; for a process those that
-//! reach it, and it stops or dies when the third does, before it receives it. A process that starts again counts
-//! anew, and no rule strikes it twice.
+//! `after 3 TOKEN` counts only what a process knows by itself. In a rule for messages each sender counts its own
+//! messages on the channels of the rule, and the fourth is the first that suffers. In a rule for a process that
+//! process counts the messages that reach it, and stops or dies when the third does, before it receives it. A
+//! process that starts again counts from the beginning, and no rule strikes it twice.
 //!
 //! Everything here is pure. The simulator and the participants of a real run carry it out, messages through
 //! an [`Injector`] each; the launcher carries out what concerns processes at a time.
 //!
-//! A plan may break what an algorithm assumes ([`Assumption`]): then the report says so, and what fails is not
-//! the algorithm's fault.
+//! A plan may break an assumption of the algorithm ([`Assumption`]). Then the report says so, and a property that
+//! fails is not the algorithm's fault.
 
 mod inject;
 mod parse;
@@ -55,11 +55,11 @@ use crate::process::ProcessId;
 /// The longest time that a plan may name. A day is beyond any run.
 pub const TIME_MAX: Duration = Duration::from_secs(86_400);
 
-/// The most rules of a plan: each message is looked at by all of them.
+/// The most rules of a plan. Every message is compared with all of them.
 pub const RULES_MAX: usize = 256;
 
-/// How long a message is held back for one that overtakes it, if none comes. Longer than most pauses between
-/// two messages of one channel, and far below what anyone takes for silence.
+/// How long a message waits for another to overtake it. This is longer than most pauses between two messages
+/// of one channel, and far below what anyone takes for silence.
 pub(crate) const OVERTAKEN_MAX: Duration = Duration::from_millis(100);
 
 /// What goes wrong in a run, and when.
@@ -71,9 +71,9 @@ pub struct Plan {
 /// One thing that goes wrong.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rule {
-    /// What.
+    /// What goes wrong.
     pub fault: Fault,
-    /// When.
+    /// When it does.
     pub when: When,
 }
 
@@ -95,7 +95,7 @@ pub enum Fault {
 }
 
 /// What happens to a process.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub enum Action {
     /// It stands still.
     Stop,
@@ -120,7 +120,7 @@ pub enum When {
     After(u64, String),
 }
 
-/// From whom to whom. Nobody is named: everyone is meant.
+/// Which channels a rule means. An empty list means all processes.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Channels {
     /// From these.
@@ -159,13 +159,13 @@ impl fmt::Display for Assumption {
 }
 
 /// Something that happens to a process at a time.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Timed {
     /// When, counted from the start of the algorithm.
     pub at: Duration,
     /// To whom.
     pub process: ProcessId,
-    /// What.
+    /// What happens to the process.
     pub action: Action,
     /// By which rule of the plan, counted from 0.
     pub rule: usize,
@@ -196,7 +196,7 @@ impl Triggers {
     }
 
     /// Counts a message that reaches the process. Returns what happens to the process at that, and by which
-    /// rule of the plan. Who is killed by it is not stopped too.
+    /// rule of the plan. A process that is killed is not stopped as well.
     pub fn count(&mut self, kind: &str) -> Option<(Action, usize)> {
         for trigger in self.0.iter_mut().filter(|trigger| trigger.kind == kind) {
             trigger.left = trigger.left.saturating_sub(1);
@@ -259,7 +259,7 @@ impl Plan {
         Triggers(rules.filter_map(trigger).collect())
     }
 
-    /// Who is stopped or killed when messages reach it.
+    /// Which processes are stopped or killed when messages reach them.
     pub fn triggered(&self) -> BTreeSet<ProcessId> {
         let triggered = |rule: &Rule| match (&rule.fault, &rule.when) {
             (Fault::Process(_, process), When::After(..)) => Some(*process),
@@ -268,7 +268,7 @@ impl Plan {
         self.rules.iter().filter_map(triggered).collect()
     }
 
-    /// Who is started again after a death.
+    /// Which processes are started again after a death.
     pub fn restarted(&self) -> BTreeSet<ProcessId> {
         let restarted = |rule: &Rule| match rule.fault {
             Fault::Process(Action::Restart, process) => Some(process),
@@ -316,7 +316,7 @@ impl Plan {
 }
 
 /// How many times each rule of a plan struck: messages, or a process.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Toll(Vec<u64>);
 
 impl Toll {

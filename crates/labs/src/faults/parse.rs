@@ -13,7 +13,7 @@ use crate::process::ProcessId;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{rule:?}: {why}")]
 pub struct PlanError {
-    /// The rule.
+    /// The rule as it was written.
     pub rule: String,
     /// What is wrong with it, and what to do.
     pub why: String,

@@ -131,12 +131,12 @@ fn a_process_is_struck_when_the_message_reaches_it() {
     assert_eq!((triggers.count("TOKEN"), triggers.count("TOKEN")), (None, None));
     assert_eq!(triggers.count("TOKEN"), Some((Action::Kill, 1)));
     assert!(triggers.is_empty());
-    // Who starts again is not struck twice by one rule.
+    // A process that starts again is not struck twice by one rule.
     assert_eq!(plan.triggers(ProcessId(0), &[0, 1]), Triggers::default());
 }
 
 #[test]
-fn who_is_killed_and_stopped_by_one_message_is_killed() {
+fn a_kill_and_a_stop_at_one_message_is_a_kill() {
     let plan = plan("kill 0 after 2 TOKEN; stop 0 after 2 TOKEN; stop 0 after 2 OTHER");
     let mut triggers = plan.triggers(ProcessId(0), &[]);
     assert_eq!(triggers.count("TOKEN"), None);
@@ -216,7 +216,7 @@ fn chances_and_delays_are_drawn_from_the_seed() {
 }
 
 #[test]
-fn who_overtakes_is_not_overtaken_in_turn() {
+fn a_message_that_overtakes_is_not_overtaken() {
     let mut injector = Injector::new(&plan("reorder"), 7);
     let mut held = |to| fate(&mut injector, 0, 0, to).overtaken_by.is_some();
     assert_eq!([held(1), held(1), held(2), held(1), held(1)], [true, false, true, true, false]);

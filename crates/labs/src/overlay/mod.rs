@@ -1,11 +1,11 @@
-//! Overlays: who is connected to whom.
+//! Overlays: which processes are connected.
 //!
 //! Before a run starts, each process is given the addresses that its overlay grants it, connects to
 //! them, and waits for those who shall connect to it ([`Links`]). What an overlay still lacks then, it
 //! works out by messages, as an algorithm like any other: a chain of processes becomes a ring in
 //! [`ring`].
 //!
-//! | overlay | connections | who opens them |
+//! | overlay | connections | opened by |
 //! |---|---|---|
 //! | [`Overlay::Ring`] | N | each process to its parent; then the ring is closed, see [`ring`] |
 //! | [`Overlay::Star`] | N−1 | everyone to p0 |
@@ -26,8 +26,8 @@ use serde::{Deserialize, Serialize};
 use self::ring::Closing;
 use crate::process::ProcessId;
 
-/// Who is connected to whom.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+/// Which processes are connected.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Overlay {
     /// A chain of processes, each launched after its parent, that closes into a ring.
     Ring(Closing),
@@ -43,7 +43,7 @@ pub enum Overlay {
 /// The connections that one process makes before the start.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Links {
-    /// To whom it connects.
+    /// Those to which it connects.
     pub opens: Vec<ProcessId>,
     /// How many connect to it.
     pub accepts: u32,
@@ -66,8 +66,9 @@ impl Overlay {
         }
     }
 
-    /// Whom `me` starts if each process starts those below it: in a ring the next, in a star and a
-    /// complete graph p0 all, in two levels p0 starts p1 and each of them its half.
+    /// The processes that `me` starts if each starts those below it. In a ring each starts the next;
+    /// in a star and a complete graph p0 starts all; in two levels p0 starts p1, and each of them its
+    /// half.
     pub fn below(self, me: ProcessId, processes: u32) -> impl Iterator<Item = ProcessId> {
         let is_below = move |other: &ProcessId| match self {
             Self::Ring(_) => other.0 == me.0 + 1,
@@ -78,7 +79,7 @@ impl Overlay {
     }
 }
 
-/// To whom a process belongs in [`Overlay::TwoLevels`].
+/// The process to which another belongs in [`Overlay::TwoLevels`].
 fn above(process: ProcessId) -> Option<ProcessId> {
     match process.0 {
         0 => None,
@@ -92,9 +93,9 @@ fn above(process: ProcessId) -> Option<ProcessId> {
 /// To an algorithm the address is a word that it passes on. In the simulator it is empty.
 #[derive(Clone, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Contact {
-    /// Who.
+    /// The process.
     pub process: ProcessId,
-    /// Where: `10.0.0.7:40123`.
+    /// Its address, as text: `10.0.0.7:40123`.
     pub address: String,
 }
 

@@ -21,12 +21,10 @@
 //! A ring has at least two processes. With two, parent and closing connection join the same pair, and
 //! one connection serves for both.
 
-use std::convert::Infallible;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Contact, Links};
-use crate::process::{Context, Kind, Process, ProcessId};
+use crate::process::{Context, Kind, Never, Process, ProcessId};
 
 /// How the chain closes.
 #[derive(
@@ -34,12 +32,12 @@ use crate::process::{Context, Kind, Process, ProcessId};
     Copy,
     Debug,
     Default,
-    Deserialize,
     Eq,
     Hash,
     Ord,
     PartialEq,
     PartialOrd,
+    Deserialize,
     Serialize,
     clap::ValueEnum,
 )]
@@ -62,29 +60,18 @@ pub struct Ring {
 }
 
 /// What the processes of a ring say to each other while it closes.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Message {
     /// The address of the last process, on its way to the first.
     Address(Contact),
 }
 
 /// What a process of a ring tells the layer above.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 pub enum Indication {
     /// The ring is closed: told by the first process, which now knows its successor.
     Closed(Contact),
-}
-
-impl Kind for Message {
-    fn kind(&self) -> &'static str {
-        "ADDRESS"
-    }
-}
-
-impl Kind for Indication {
-    fn kind(&self) -> &'static str {
-        "Closed"
-    }
 }
 
 impl Ring {
@@ -117,20 +104,16 @@ impl Ring {
 }
 
 impl Process for Ring {
-    type Request = Infallible;
+    type Request = Never;
     type Indication = Indication;
     type Message = Message;
-    type Timer = Infallible;
+    type Timer = Never;
 
     fn on_init(&mut self, ctx: &mut Context<Self>) {
         if let (true, Closing::Forward, Some(parent)) = (self.is_last, self.closing, self.successor)
         {
             ctx.send(parent, Message::Address(self.me.clone()));
         }
-    }
-
-    fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
-        match request {}
     }
 
     fn on_message(&mut self, ctx: &mut Context<Self>, _: ProcessId, message: Message) {
@@ -144,10 +127,6 @@ impl Process for Ring {
                 ctx.indicate(Indication::Closed(last));
             }
         }
-    }
-
-    fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
-        match timer {}
     }
 }
 

@@ -44,7 +44,7 @@ fn the_two_ends_differ_when_the_first_is_known() {
     assert!(links[1..4].iter().all(|l| (l.opens.len(), l.accepts) == (1, 1)));
 }
 
-/// Whoever starts whom, in the end each is started once.
+/// Whatever the overlay, each process is started once.
 #[test]
 fn everyone_but_the_first_is_below_one_other() {
     for overlay in OVERLAYS {

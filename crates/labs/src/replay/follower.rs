@@ -1,12 +1,13 @@
 //! One process of a replayed run, and what it owes: what it did here and the trace has yet to tell.
 
-use std::any::Any;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Luck, Parting};
-use crate::check::panics::quietly;
-use crate::process::{Choices, Effect, Env, Event, Kind, Process, ProcessId, step_into};
+use crate::check::panics::{quietly, text};
+use crate::process::{
+    Choices, Effect, EffectOf, Env, EventOf, Kind, Process, ProcessId, step_into,
+};
 use crate::trace::note::{TimerName, debug_text};
 use crate::trace::{MessageNote, Note, Noted, TraceEvent, What};
 use crate::verdict::End;
@@ -18,10 +19,10 @@ const CHOICES_MAX: usize = 4_096;
 /// One process, as far as it is followed.
 pub(super) struct Follower<P: Process> {
     pub(super) process: P,
-    requests: Vec<P::Request>,
-    timers: BTreeSet<P::Timer>,
+    /// The timers that run.
+    timers: Vec<P::Timer>,
     /// Messages and indications that the trace must tell next, in this order.
-    owed: VecDeque<Effect<P>>,
+    owed: VecDeque<EffectOf<P>>,
     /// From which of its events on it is not followed, and why.
     pub(super) lost: Option<(u64, String)>,
     /// Its handler panicked: what the panic said.
@@ -31,9 +32,9 @@ pub(super) struct Follower<P: Process> {
 }
 
 impl<P: Process> Follower<P> {
-    pub(super) fn new(process: P, requests: Vec<P::Request>) -> Self {
-        let (timers, owed) = (BTreeSet::new(), VecDeque::new());
-        Self { process, requests, timers, owed, lost: None, panic: None, died_within_step: false }
+    pub(super) fn new(process: P) -> Self {
+        let (timers, owed) = (Vec::new(), VecDeque::new());
+        Self { process, timers, owed, lost: None, panic: None, died_within_step: false }
     }
 
     pub(super) fn lose(&mut self, n: u64, why: String) {
@@ -49,15 +50,11 @@ impl<P: Process> Follower<P> {
         self.panic = None;
     }
 
-    /// A request that reads so.
-    pub(super) fn request(&self, note: &Note) -> Option<P::Request> {
-        self.requests.iter().find(|request| debug_text(request) == note.text).cloned()
-    }
-
     /// A running timer that reads so; it runs no more.
     pub(super) fn take_timer(&mut self, note: &Note) -> Option<P::Timer> {
-        let timer = self.timers.iter().find(|timer| TimerName(*timer).text() == note.text)?.clone();
-        self.timers.take(&timer)
+        let is_it = |timer: &P::Timer| TimerName(timer).text() == note.text;
+        let place = self.timers.iter().position(is_it)?;
+        Some(self.timers.swap_remove(place))
     }
 
     /// Makes one step. It fails if nobody can know what it chose then.
@@ -65,7 +62,7 @@ impl<P: Process> Follower<P> {
         &mut self,
         env: Env,
         luck: &mut Luck,
-        event: Event<P>,
+        event: EventOf<P>,
         ahead: &[TraceEvent],
     ) -> Result<(), String> {
         let stepped = match luck.stream(env.me) {
@@ -91,16 +88,16 @@ impl<P: Process> Follower<P> {
     fn try_choices(
         &mut self,
         env: Env,
-        event: &Event<P>,
+        event: &EventOf<P>,
         told: &[&TraceEvent],
-    ) -> Result<Vec<Effect<P>>, String> {
+    ) -> Result<Vec<EffectOf<P>>, String> {
         let mut choices = Choices::default();
         let mut first = None;
         for _ in 0..CHOICES_MAX {
             let mut process = self.process.clone();
             let stepped = attempt(&mut process, env, &mut choices, event.clone());
             let fits = match &stepped {
-                Ok(effects) => does(env.me, effects, told),
+                Ok(effects) => does::<P>(env.me, effects, told),
                 Err(_) => told.is_empty(),
             };
             if fits {
@@ -117,11 +114,14 @@ impl<P: Process> Follower<P> {
         stepped
     }
 
-    fn carry_out(&mut self, effect: Effect<P>) {
+    fn carry_out(&mut self, effect: EffectOf<P>) {
         match effect {
             Effect::Send { .. } | Effect::Indicate(_) => self.owed.push_back(effect),
-            Effect::StartTimer { timer, .. } => _ = self.timers.insert(timer),
-            Effect::StopTimer { timer } => _ = self.timers.remove(&timer),
+            Effect::StartTimer { timer, .. } if !self.timers.contains(&timer) => {
+                self.timers.push(timer);
+            }
+            Effect::StartTimer { .. } => {}
+            Effect::StopTimer { timer } => self.timers.retain(|running| *running != timer),
         }
     }
 
@@ -147,7 +147,7 @@ impl<P: Process> Follower<P> {
     /// The trace tells an indication: that which is owed, if they are the same.
     pub(super) fn expect_indication(&mut self, event: &TraceEvent, note: &Note) -> Option<Parting> {
         match self.owed.pop_front() {
-            Some(Effect::Indicate(indication)) if Note::of(&indication) == *note => None,
+            Some(Effect::Indicate(indication)) if is_same(&indication, note) => None,
             other => Some(self.parting(event, other.as_ref())),
         }
     }
@@ -171,7 +171,7 @@ impl<P: Process> Follower<P> {
         self.expect_rest(event)
     }
 
-    fn parting(&self, event: &TraceEvent, done: Option<&Effect<P>>) -> Parting {
+    fn parting(&self, event: &TraceEvent, done: Option<&EffectOf<P>>) -> Parting {
         let (process, told) = (event.process, event.to_string());
         match (done, &self.panic) {
             (_, Some(panic)) => Parting::Panicked { process, told, panic: panic.clone() },
@@ -201,16 +201,15 @@ fn attempt<P: Process>(
     process: &mut P,
     env: Env,
     choices: &mut Choices,
-    event: Event<P>,
-) -> Result<Vec<Effect<P>>, String> {
+    event: EventOf<P>,
+) -> Result<Vec<EffectOf<P>>, String> {
     let step = || step_into(process, env, choices, event, Vec::new());
-    quietly(|| catch_unwind(AssertUnwindSafe(step))).map_err(|panic| text(&*panic))
+    quietly(|| catch_unwind(AssertUnwindSafe(step))).map_err(|panic| text(&*panic).to_owned())
 }
 
-/// What a panic says.
-fn text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+/// Whether a value is the one that a trace tells of.
+fn is_same(value: &impl Noted, note: &Note) -> bool {
+    value.kind() == note.kind && value.text() == note.text
 }
 
 fn random_state(choices: &Choices) -> Option<u64> {
@@ -230,8 +229,8 @@ fn told(process: ProcessId, ahead: &[TraceEvent]) -> Vec<&TraceEvent> {
 }
 
 /// Whether these effects are what the trace tells.
-fn does<P: Process>(me: ProcessId, effects: &[Effect<P>], told: &[&TraceEvent]) -> bool {
-    let visible = |effect: &Effect<P>| match effect {
+fn does<P: Process>(me: ProcessId, effects: &[EffectOf<P>], told: &[&TraceEvent]) -> bool {
+    let visible = |effect: &EffectOf<P>| match effect {
         Effect::Send { to, message } => Some(format!("{me} ↗ {to} {}", debug_text(message))),
         Effect::Indicate(indication) => Some(format!("{me} ! {}", debug_text(indication))),
         Effect::StartTimer { .. } | Effect::StopTimer { .. } => None,

@@ -8,11 +8,9 @@
 //! step.
 //!
 //! **What a process is given.** Its start, requests, receipts and timeouts, as they stand in the trace. A
-//! trace has only the texts of values, not the values: a message is the one that its sender has just sent
-//! *here*, a request one of those that the lab asks for, a timer one that runs here. So a replay needs the
-//! whole trace, and a process that is asked for something that only its application knew cannot be
-//! followed. One that starts again does so from what it says that it keeps
-//! ([`Process::recovered`]).
+//! message is the one that its sender has just sent *here*, a request is read from the trace, a timer is one
+//! that runs here. So a replay needs the whole trace. A process that starts again does so from what it says
+//! that it keeps ([`Process::recovered`]).
 //!
 //! **What must be the same** for that: the processes, which are made from the options; what
 //! [`Context::now`](crate::process::Context::now) says, which is the time of the event in the trace; and
@@ -55,9 +53,25 @@ pub struct Replay<P: Process> {
     followers: Vec<Follower<P>>,
     luck: Luck,
     has_clock: bool,
-    /// What was sent here, and to whom.
-    sent: BTreeMap<MessageId, (ProcessId, P::Message)>,
+    sent: Sent,
+    /// The messages of it.
+    messages: Vec<P::Message>,
     followed: u64,
+}
+
+/// What was sent here, to whom, and its place among all messages.
+#[derive(Default)]
+struct Sent(BTreeMap<MessageId, (ProcessId, usize)>);
+
+impl Sent {
+    fn add(&mut self, id: MessageId, to: ProcessId, place: usize) {
+        self.0.insert(id, (to, place));
+    }
+
+    /// The place of a message that was sent to this process.
+    fn place(&self, id: MessageId, to: ProcessId) -> Option<usize> {
+        self.0.get(&id).filter(|(receiver, _)| *receiver == to).map(|(_, place)| *place)
+    }
 }
 
 /// Where the replay and the trace say different things.
@@ -140,38 +154,34 @@ pub struct Unfollowed {
     pub why: String,
 }
 
-impl<P: Process> Replay<P> {
-    /// A run of these processes that is about to begin. `requests` are those that the application of each
-    /// may make, in any order; `has_clock` says whether handlers may ask for the time.
-    pub fn new(
-        processes: Vec<P>,
-        requests: Vec<Vec<P::Request>>,
-        luck: Luck,
-        has_clock: bool,
-    ) -> Self {
-        let requests = requests.into_iter().chain(std::iter::repeat_with(Vec::new));
-        let followers = processes.into_iter().zip(requests).map(|(p, r)| Follower::new(p, r));
-        let followers = followers.collect();
-        Self { followers, luck, has_clock, sent: BTreeMap::new(), followed: 0 }
-    }
-
+/// A run that is gone through again, of processes of any type.
+pub trait Replayed {
     /// Lets the next event of the trace happen here. `ahead` are the events behind it, where the luck is
     /// to be found by trying; else it may be empty.
     ///
     /// # Errors
     ///
     /// If no run can have that event.
-    pub fn follow(
-        &mut self,
-        event: &TraceEvent,
-        ahead: &[TraceEvent],
-    ) -> Result<Step, ReplayError> {
+    fn follow(&mut self, event: &TraceEvent, ahead: &[TraceEvent]) -> Result<Step, ReplayError>;
+
+    /// How many events happened here as they did in the trace.
+    fn followed(&self) -> u64;
+
+    /// What a process is now, for people; none if it is not followed any more.
+    fn state(&self, process: ProcessId) -> Option<String>;
+
+    /// The processes that could not be followed to their end.
+    fn unfollowed(&self) -> Vec<Unfollowed>;
+}
+
+impl<P: Process> Replayed for Replay<P> {
+    fn follow(&mut self, event: &TraceEvent, ahead: &[TraceEvent]) -> Result<Step, ReplayError> {
         let me = event.process;
         let all = self.followers.len();
         if me.index() >= all {
             return Err(ReplayError::NoSuchProcess(me, all));
         }
-        if self.sent.len() > MESSAGES_MAX {
+        if self.messages.len() > MESSAGES_MAX {
             return Err(ReplayError::TooManyMessages);
         }
         let follower = &mut self.followers[me.index()];
@@ -200,24 +210,37 @@ impl<P: Process> Replay<P> {
         Ok(Step::Same)
     }
 
-    /// How many events happened here as they did in the trace.
-    pub fn followed(&self) -> u64 {
+    fn followed(&self) -> u64 {
         self.followed
     }
 
-    /// What a process is now, for people; none if it is not followed any more.
-    pub fn state(&self, process: ProcessId) -> Option<String> {
+    fn state(&self, process: ProcessId) -> Option<String> {
         let follower = self.followers.get(process.index())?;
         follower.lost.is_none().then(|| debug_text(&follower.process))
     }
 
-    /// The processes that could not be followed to their end.
-    pub fn unfollowed(&self) -> impl Iterator<Item = Unfollowed> + '_ {
+    fn unfollowed(&self) -> Vec<Unfollowed> {
         let lost = |(process, follower): (ProcessId, &Follower<P>)| {
             let (n, why) = follower.lost.clone()?;
             Some(Unfollowed { process, n, why })
         };
-        (0..).map(ProcessId).zip(&self.followers).filter_map(lost)
+        (0..).map(ProcessId).zip(&self.followers).filter_map(lost).collect()
+    }
+}
+
+impl<P: Process> Replay<P> {
+    /// A run of these processes that is about to begin. `has_clock` says whether handlers may ask for the
+    /// time.
+    pub fn new(processes: Vec<P>, luck: Luck, has_clock: bool) -> Self {
+        let followers = processes.into_iter().map(Follower::new).collect();
+        Self {
+            followers,
+            luck,
+            has_clock,
+            sent: Sent::default(),
+            messages: Vec::new(),
+            followed: 0,
+        }
     }
 
     /// A process starts again, from what it kept where it died.
@@ -248,12 +271,9 @@ impl<P: Process> Replay<P> {
         }
         let given = match &event.what {
             What::Init | What::Recover => Event::Init,
-            What::Request(note) => match follower.request(note) {
-                Some(request) => Event::Request(request),
-                None => {
-                    let why = format!("only its application knew that it would ask {}", note.text);
-                    return self.lose(event, why);
-                }
+            What::Request(note) => match note.data.get() {
+                Ok(request) => Event::Request(request),
+                Err(why) => return self.lose(event, format!("{}: {why}", note.text)),
             },
             What::Timeout(note) => match follower.take_timer(note) {
                 Some(timer) => Event::Timeout(timer),
@@ -280,9 +300,9 @@ impl<P: Process> Replay<P> {
 
     /// The value of a message that arrives, if it was sent here.
     fn message(&self, to: ProcessId, from: ProcessId, note: &MessageNote) -> Option<P::Message> {
-        let (receiver, message) = self.sent.get(&note.id)?;
-        let is_it = *receiver == to && note.id.process == from;
-        (is_it && debug_text(message) == note.text).then(|| message.clone())
+        let message = &self.messages[self.sent.place(note.id, to)?];
+        let is_it = note.id.process == from && debug_text(message) == note.text;
+        is_it.then(|| message.clone())
     }
 
     fn expect_send(
@@ -294,7 +314,8 @@ impl<P: Process> Replay<P> {
         match self.followers[event.process.index()].expect_send(event, to, note) {
             Ok(message) => {
                 let id = MessageId { process: event.process, n: event.n };
-                self.sent.insert(id, (to, message));
+                self.sent.add(id, to, self.messages.len());
+                self.messages.push(message);
                 None
             }
             Err(parting) => Some(parting),

@@ -1,13 +1,16 @@
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::*;
 use crate::check::{Options, check};
-use crate::process::{Context, Kind};
+use crate::process::Context;
+use crate::record::Recorder;
 use crate::simulate::{Chance, Limits, Network, Simulation};
 use crate::testing::FileInMemory;
 use crate::trace::format::Reader;
-use crate::trace::{Header, Note, Recorder};
-use crate::verdict::{Judge, Spec};
+use crate::trace::{Header, Identity, Meaning, Note};
+use crate::verdict::{Judge, Property};
 
 /// Everything that a handler may depend on: its state, a choice, a timer, the time.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -19,20 +22,20 @@ struct Dice {
     panics_at: Option<u32>,
 }
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 struct Rolled(u64);
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-struct Start(u32);
-
-impl Kind for Rolled {
-    fn kind(&self) -> &'static str {
+impl From<&Rolled> for &'static str {
+    fn from(_: &Rolled) -> Self {
         "ROLLED"
     }
 }
 
-impl Kind for Start {
-    fn kind(&self) -> &'static str {
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
+struct Start(u32);
+
+impl From<&Start> for &'static str {
+    fn from(_: &Start) -> Self {
         "Start"
     }
 }
@@ -79,17 +82,14 @@ impl Process for Dice {
 }
 
 fn header(verb: &str, seed: u64) -> Header {
-    Header {
-        trace: 1,
+    let identity = Identity {
         lab: "dice".to_owned(),
         verb: verb.to_owned(),
         run: "test".to_owned(),
         processes: 3,
         seed,
-        arguments: Vec::new(),
-        clocks: true,
-        properties: Vec::new(),
-    }
+    };
+    Header::new(identity, Vec::new(), Vec::new(), Meaning::default())
 }
 
 fn fresh() -> Vec<Dice> {
@@ -125,7 +125,7 @@ fn simulated(seed: u64) -> (Vec<TraceEvent>, Vec<Dice>) {
 
 fn replay(events: &[TraceEvent], all: Vec<Dice>, luck: Luck) -> (Replay<Dice>, Option<Parting>) {
     let has_clock = !matches!(luck, Luck::Unknown);
-    let mut replay = Replay::new(all, requests(), luck, has_clock);
+    let mut replay = Replay::new(all, luck, has_clock);
     for (at, event) in events.iter().enumerate() {
         if let Step::Parted(parting) = replay.follow(event, &events[at + 1..]).unwrap() {
             return (replay, Some(parting));
@@ -141,7 +141,7 @@ fn a_simulated_run_happens_again_and_ends_in_the_same_states() {
         let (replay, parted) = replay(&events, fresh(), Luck::of_simulation(seed));
         assert_eq!(parted, None, "seed {seed}");
         assert_eq!(replay.followed(), events.len() as u64);
-        assert_eq!(replay.unfollowed().count(), 0);
+        assert_eq!(replay.unfollowed(), []);
         for (rank, process) in (0..).zip(last) {
             assert_eq!(replay.state(ProcessId(rank)), Some(format!("{process:?}")));
         }
@@ -177,7 +177,8 @@ fn what_a_trace_does_not_tell_parts_from_it_too() {
 
     let (mut events, _) = simulated(7);
     let timeout = events.iter_mut().find(|e| matches!(e.what, What::Timeout(_))).unwrap();
-    timeout.what = What::Timeout(Note { kind: "Never".into(), text: "Never".into() });
+    timeout.what =
+        What::Timeout(Note { kind: "Never".into(), text: "Never".into(), ..Note::default() });
     let (_, parted) = replay(&events, fresh(), Luck::of_simulation(7));
     assert!(matches!(parted, Some(Parting::NoTimer { .. })), "{parted:?}");
 
@@ -192,17 +193,17 @@ fn what_a_trace_does_not_tell_parts_from_it_too() {
 }
 
 #[test]
-fn who_is_asked_what_nobody_knows_is_not_followed_nor_those_who_hear_of_it() {
+fn a_process_asked_for_what_was_cut_is_not_followed() {
     let (mut events, _) = simulated(7);
     for event in &mut events {
         if let What::Request(note) = &mut event.what {
-            note.text = "Start(3)".to_owned();
+            note.data = serde_json::from_str(r#"{"cut":5000,"sha256":"00"}"#).unwrap();
         }
     }
     let (replay, parted) = replay(&events, fresh(), Luck::of_simulation(7));
     assert_eq!(parted, None);
-    let lost: Vec<_> = replay.unfollowed().collect();
-    assert!(lost[0].why.contains("only its application knew that it would ask Start(3)"));
+    let lost: Vec<_> = replay.unfollowed();
+    assert!(lost[0].why.contains("5000 bytes are too many for a trace"));
     assert!(lost.len() > 1, "others hear from p0, or draw from the same stream: {lost:?}");
     assert!(replay.followed() < events.len() as u64);
     assert_eq!(replay.state(ProcessId(0)), None);
@@ -213,7 +214,7 @@ fn the_choices_of_a_counterexample_are_found() {
     let all: Vec<_> = fresh().into_iter().map(|dice| Dice { rolls: 1, ..dice }).collect();
     let options = Options { timeouts: 2, ..Options::default() };
     // Nobody is rolled for: broken by the first who is.
-    let demanded = [Spec::Entries { enter: "ROLLED".to_owned(), times: 0 }];
+    let demanded = [Property::never("no roll", "ROLLED")];
     let outcome = check(all.clone(), requests(), &demanded, &options, |_| ());
     let found = outcome.counterexample.expect("somebody is rolled for");
     let file = FileInMemory::default();
@@ -246,7 +247,7 @@ fn a_panic_of_the_checker_is_the_end_here_too_and_nowhere_else() {
 #[test]
 fn a_process_that_there_is_not_is_an_error() {
     let (events, _) = simulated(7);
-    let mut replay = Replay::new(vec![Dice::default()], Vec::new(), Luck::Unknown, true);
+    let mut replay = Replay::new(vec![Dice::default()], Luck::Unknown, true);
     let stranger = events.iter().find(|event| event.process == ProcessId(2)).unwrap();
     let error = replay.follow(stranger, &[]).unwrap_err();
     assert_eq!(error.to_string(), "the trace has an event of p2, and only 1 processes");
@@ -280,8 +281,6 @@ impl Process for Keeper {
         ctx.indicate(Rolled(self.heard));
     }
 
-    fn on_timeout(&mut self, _: &mut Context<Self>, _: Timer) {}
-
     fn recovered(&self) -> Option<Self> {
         Some(self.clone())
     }
@@ -305,12 +304,11 @@ fn who_starts_again_does_so_from_what_it_kept() {
     let bytes = file.take();
     let mut events: Vec<_> = Reader::new(bytes.as_slice()).unwrap().map(Result::unwrap).collect();
     let follow = |events: &[TraceEvent]| {
-        let requests = vec![vec![Start(1)]];
-        let mut replay = Replay::new(all.clone(), requests, Luck::of_simulation(3), true);
+        let mut replay = Replay::new(all.clone(), Luck::of_simulation(3), true);
         for event in events {
             assert_eq!(replay.follow(event, &[]), Ok(Step::Same));
         }
-        replay.unfollowed().map(|lost| lost.why).collect::<Vec<_>>()
+        replay.unfollowed().into_iter().map(|lost| lost.why).collect::<Vec<_>>()
     };
     assert!(events.iter().any(|event| event.what == What::Recover));
     assert_eq!(follow(&events), [""; 0]);

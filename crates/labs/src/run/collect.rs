@@ -1,8 +1,8 @@
 //! From the journals of all participants to a trace and its verdicts.
 //!
-//! Each journal is in the order of its process. Sorted by Lamport time, all together are in an order
-//! that respects causality, for a receipt is later than its sending; so a merge of sorted lists is
-//! all that it takes.
+//! Each journal is in the order of its process. Sorted by Lamport time, all together are in an
+//! order that respects causality, for a receipt is later than its sending; so a merge of sorted
+//! lists is all that it takes.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::journal::Events;
+use super::journal::{Events, Form};
 use crate::process::ProcessId;
 use crate::trace::{Header, Note, Setup, TraceEvent, What, format};
-use crate::verdict::{End, Judge, StreamError, StreamJudge, Verdict};
+use crate::verdict::{End, Judge, Judgement, StreamError, StreamJudge, Verdict};
 
 /// The journal of one participant, in a file of this machine.
 #[derive(Clone, Debug)]
@@ -24,8 +24,8 @@ pub(super) struct Collected {
     pub(super) journal: Option<PathBuf>,
     /// Events at its end are missing.
     pub(super) truncated: bool,
-    /// The process was killed, so many microseconds after the start as far as is known: its last event is
-    /// its crash.
+    /// The process was killed, so many microseconds after the start as far as is known: its last
+    /// event is its crash.
     pub(super) died: Option<u64>,
 }
 
@@ -69,21 +69,21 @@ impl<'a> TraceFile<'a> {
     }
 }
 
-/// Merges the journals, which were kept on disk or in memory, has them judged, shows every event to `watch`,
-/// and writes the trace if asked, with how the processes were made.
+/// Merges the journals, which were kept on disk or in memory, has them judged, shows every event to
+/// `watch`, and writes the trace if asked, with how the processes were made.
 pub(super) fn judge(
     header: &Header,
     journals: &[Collected],
     end: &End,
     trace: Option<(&Path, &Setup)>,
-    on_disk: bool,
-    mut watch: impl FnMut(&TraceEvent),
+    form: Form,
+    watch: &mut dyn FnMut(&TraceEvent),
 ) -> anyhow::Result<Judged> {
     let mut writer = trace.map(|(path, setup)| TraceFile::create(path, header, setup));
     let gaps = gaps(journals);
     let mut stream = StreamJudge::new(&header.properties, header.processes);
     let mut judging = true;
-    for event in Merge::new(journals, on_disk)? {
+    for event in Merge::new(journals, form)? {
         let mut event = event?;
         if let What::Stop(how) = &mut event.what {
             *how = Some(Note::of(end));
@@ -102,9 +102,9 @@ pub(super) fn judge(
     let trace_problem = writer.and_then(TraceFile::finish);
     let mut verdicts = stream.judge().verdicts(end);
     if !gaps.is_empty() {
-        for verdict in verdicts.iter_mut().filter(|verdict| verdict.holds != Some(false)) {
-            verdict.holds = None;
-            verdict.detail = format!("not judged to the end: {}", gaps.join("; "));
+        for verdict in verdicts.iter_mut().filter(|verdict| !verdict.is_violated()) {
+            let why = format!("not judged to the end: {}", gaps.join("; "));
+            verdict.judgement = Judgement::Unknown(why);
         }
     }
     Ok(Judged { judge: stream.judge().clone(), verdicts, gaps, trace_problem })
@@ -141,7 +141,7 @@ struct Source {
 }
 
 impl Merge {
-    fn new(journals: &[Collected], is_trace: bool) -> anyhow::Result<Self> {
+    fn new(journals: &[Collected], form: Form) -> anyhow::Result<Self> {
         let mut this = Self { sources: Vec::new(), next: BinaryHeap::new() };
         for (index, collected) in journals.iter().enumerate() {
             let process = ProcessId(index as u32);
@@ -149,7 +149,7 @@ impl Merge {
                 Some(path) => {
                     let file = File::open(path)
                         .with_context(|| format!("cannot read {}", path.display()))?;
-                    Some(Events::new(process, BufReader::new(file), is_trace))
+                    Some(Events::new(process, BufReader::new(file), form))
                 }
                 None => None,
             };

@@ -1,9 +1,10 @@
-//! What a participant must know, handed to it on its standard input: the run's secret is part of it,
-//! and must not stand on a command line, in an environment variable or in a file.
+//! What a participant must know, handed to it on its standard input: the run's secret is part of
+//! it, and must not stand on a command line, in an environment variable or in a file.
 
 use std::io::Read;
 use std::net::SocketAddr;
 
+use netkit::files::read_whole;
 use netkit::hosts::Hosts;
 use netkit::launch::LaunchOptions;
 use netkit::membership::Secret;
@@ -23,34 +24,43 @@ pub(crate) struct Config {
     pub(crate) run: RunId,
     /// What its members prove to each other that they know.
     pub(crate) secret: Secret,
-    /// Which participant this is.
     pub(crate) rank: u32,
-    /// Of how many.
     pub(crate) processes: u32,
     /// Where each participant finds the launcher.
     pub(crate) launcher: Vec<SocketAddr>,
     /// What random choices are drawn from.
     pub(crate) seed: u64,
-    /// Whether to write a trace.
-    pub(crate) trace: bool,
-    /// Whether to hand over the log, where the run is followed.
-    pub(crate) shows_log: bool,
-    /// Whether to watch the neighbours.
-    pub(crate) watch: bool,
+    pub(crate) duties: Duties,
     /// The largest body of a frame, in bytes.
     pub(crate) max_frame: usize,
-    /// The mistake to make, if any, as JSON.
-    pub(crate) broken: Option<serde_json::Value>,
-    /// The lab's options, as JSON.
-    pub(crate) options: serde_json::Value,
+    pub(crate) made_of: MadeOf,
     /// Unless the launcher starts all: how this participant starts those below it.
     pub(crate) relay: Option<Relay>,
     /// What goes wrong, as the text of a plan.
     pub(crate) faults: String,
-    /// Whether it starts again, where one of this rank has died.
-    pub(crate) again: bool,
-    /// Rules of the plan that have struck this process before, and do so no more.
-    pub(crate) spent: Vec<usize>,
+    /// If it starts again where one of this rank has died: the rules of the plan that have struck
+    /// that one, and strike no more.
+    pub(crate) again: Option<Vec<usize>>,
+}
+
+/// What a participant does beside the algorithm.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Duties {
+    /// Write a trace.
+    pub(crate) trace: bool,
+    /// Hand over the log, where the run is followed.
+    pub(crate) show_log: bool,
+    /// Watch the neighbours.
+    pub(crate) watch: bool,
+}
+
+/// What the lab makes the process of.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct MadeOf {
+    /// The lab's options, as JSON.
+    pub options: serde_json::Value,
+    /// The mistake to make, if any, as JSON.
+    pub broken: Option<serde_json::Value>,
 }
 
 /// How a participant starts others.
@@ -60,12 +70,12 @@ pub(crate) struct Relay {
     /// The machine of each participant, an index into `hosts`.
     pub(crate) placement: Vec<usize>,
     pub(crate) launch: LaunchOptions,
-    /// Who starts whom; in a chain each the next.
+    /// The overlay in which each participant starts those below it. In a chain each starts the next.
     pub(crate) tree: Option<Overlay>,
 }
 
 impl Relay {
-    /// Those whom `rank` starts.
+    /// Those that `rank` starts.
     pub(crate) fn below(&self, rank: u32) -> Vec<u32> {
         let processes = self.placement.len() as u32;
         match self.tree {
@@ -82,11 +92,8 @@ impl Config {
     }
 
     /// Reads a configuration to its end.
-    pub(crate) fn read(from: impl Read) -> anyhow::Result<Self> {
-        let mut text = Vec::new();
-        from.take(CONFIG_MAX + 1).read_to_end(&mut text)?;
-        anyhow::ensure!(text.len() as u64 <= CONFIG_MAX, "it is longer than {CONFIG_MAX} bytes");
-        let config: Self = serde_json::from_slice(&text)?;
+    pub(crate) fn read(from: &mut dyn Read) -> anyhow::Result<Self> {
+        let config: Self = serde_json::from_slice(&read_whole(from, CONFIG_MAX)?)?;
         anyhow::ensure!(
             config.rank < config.processes,
             "rank {} of {}",

@@ -1,14 +1,16 @@
 //! The secret of a group of stand-alone processes, in a file.
 //!
-//! A run has a secret of its own, which lives no longer than the run and stands in no file. Programs that people
-//! start one by one need one that they can hand on: a file for its owner alone, made by the first that needs it, and
-//! copied to the other machines by whoever may log in there.
+//! A run has a secret of its own, which lives no longer than the run and stands in no file.
+//! Programs that people start one by one need one that they can hand on: a file for its owner
+//! alone, made by the first that needs it, and copied to the other machines by whoever may log in
+//! there.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use netkit::files;
 use netkit::membership::Secret;
 
 /// What the members of a group prove to each other that they know.
@@ -60,17 +62,16 @@ impl Key {
     pub fn read(path: &Path) -> Result<Self, KeyError> {
         let name = || path.display().to_string();
         let io = |error| KeyError::Io { path: name(), error };
-        crate::report::check_regular(path).map_err(io)?;
-        let file = File::open(path).map_err(io)?;
+        let file = files::open(path).map_err(io)?;
         let about = file.metadata().map_err(io)?;
         let mode = about.permissions().mode() & 0o777;
         if mode & !FOR_OWNER_ALONE != 0 {
             return Err(KeyError::Open { path: name(), mode });
         }
-        let mut text = String::new();
-        let malformed = |_| KeyError::Malformed { path: name() };
-        file.take(LENGTH_MAX).read_to_string(&mut text).map_err(malformed)?;
-        Secret::from_hex(text.trim_end()).map(Self).ok_or(KeyError::Malformed { path: name() })
+        let malformed = || KeyError::Malformed { path: name() };
+        let text = files::read_whole(file, LENGTH_MAX).and_then(files::into_text);
+        let text = text.map_err(|_| malformed())?;
+        Secret::from_hex(text.trim_end()).map(Self).ok_or_else(malformed)
     }
 
     /// Reads a key; makes one, if there is no such file.

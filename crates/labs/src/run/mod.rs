@@ -1,50 +1,58 @@
 //! Real processes on real machines: the world in which a lab is more than a model.
 //!
 //! The command in the foreground is the launcher and takes no part in the algorithm. It starts N
-//! daemons, here or over SSH, and each connects back to it (`launcher`). A daemon runs one process of
-//! the algorithm and carries out what it asks for (`participant`); both speak in frames of netkit
-//! (`wire`). At the end the launcher collects what the participants wrote down (`journal`), puts
-//! it in an order that respects causality, and has it judged (`collect`).
+//! daemons, here or over SSH, and each connects back to it (`conductor`). A daemon takes part in
+//! the run (`participant`) with one process of the algorithm (`algorithm`), of whose types only
+//! `hosted` knows; `runner` carries out what both ask for, in frames of netkit (`wire`). At the end
+//! the launcher collects what the participants wrote down (`journal`), puts it in an order that
+//! respects causality, and has it judged (`collect`).
 //!
 //! A process can also be a program of its own, which people start by hand, without a launcher: see
 //! [`solo`].
 //!
-//! Beside this module only `cli` names netkit, for options of a run and for the tool `labs`: all else is pure.
+//! Beside this module only `cli` names netkit, for options of a run and for the tool `labs`: all
+//! else is pure.
 
+mod algorithm;
 mod collect;
 mod conclude;
+mod conductor;
 mod config;
+mod hosted;
 mod journal;
 mod key;
-mod launcher;
-pub(crate) mod note;
+mod links;
+mod log_tail;
+pub mod note;
 mod participant;
 mod plan;
 mod routes;
+mod runner;
+mod shell;
 pub mod solo;
-mod strikes;
 #[cfg(test)]
 mod tests;
-mod visit;
 mod wire;
 
 use std::io;
 
-use netkit::launch::{Job, Program};
 use netkit::logs::{LogName, RunFolder};
 use netkit::run_id::RunId;
 use netkit::{CloseReason, ConnectionId, Net, Peer, Service};
 
 use self::config::Config;
+pub use self::config::MadeOf;
+use self::hosted::{Build, Texts};
 use self::journal::Journal;
 pub use self::key::{Key, KeyError};
-pub use self::launcher::run;
-pub use self::plan::{Audience, Finished, Launch, Participant, Plan, host_label};
-use crate::lab::{Lab, Place};
+pub use self::plan::{Audience, Finished, Plan, Room, Watched, host_label};
+pub use self::runner::conductor::run;
+use self::runner::participant::{Start, participate};
+use crate::lab::Lab;
 use crate::process::{Choices, ProcessId};
 
 /// The folder of all runs of a user: `/tmp/labs-<user>`.
-pub(crate) const FOLDER: &str = "labs";
+pub const FOLDER: &str = "labs";
 
 /// The subcommand that a participant is started with; people do not use it.
 pub const PARTICIPANT: &str = "participant";
@@ -69,79 +77,61 @@ pub fn new_run_id() -> RunId {
     RunId::new()
 }
 
-/// What a process of a real run with this seed chooses: each from a stream of its own, for nobody knows in
-/// which order they run.
+/// What a process of a real run with this seed chooses: each from a stream of its own, for nobody
+/// knows in which order they run.
 pub(crate) fn choices(seed: u64, process: ProcessId) -> Choices {
     Choices::Random(seed ^ (u64::from(process.0) << 32))
 }
 
-/// What starts the participant of `config`.
-fn participant_job(config: &Config, program: Program) -> Job {
-    let level = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
-    Job {
-        program,
-        // The run stands on the command line so that `ps` shows it and whoever cleans up finds it.
-        arguments: [PARTICIPANT, "--run", config.run.as_str(), "--rank", &config.rank.to_string()]
-            .map(str::to_owned)
-            .to_vec(),
-        environment: vec![("RUST_LOG".to_owned(), level)],
-        stdin: config.to_bytes(),
-    }
-}
-
-/// The participant's program: reads its configuration from standard input, becomes a daemon, and takes
-/// part until the run ends.
+/// The participant's program: reads its configuration from standard input, becomes a daemon, and
+/// takes part until the run ends.
 ///
 /// # Errors
 ///
-/// If it could not take part; who started it is told why.
+/// If it could not take part; the program that started it is told why.
 pub fn participant<L: Lab>() -> anyhow::Result<()> {
-    let config = Config::read(io::stdin().lock())
+    take_part(L::NAME, hosted::build::<L>)
+}
+
+fn take_part(
+    lab: &str,
+    build: fn(&MadeOf, Texts) -> serde_json::Result<Build>,
+) -> anyhow::Result<()> {
+    let config = Config::read(&mut io::stdin().lock())
         .map_err(|error| anyhow::anyhow!("this command is for the launcher to use ({error})"))?;
-    let options: L::Options = serde_json::from_value(config.options.clone())?;
-    let broken: Option<L::Broken> =
-        config.broken.clone().map(serde_json::from_value).transpose()?;
+    let texts = if config.duties.trace { Texts::Whole } else { Texts::KindOnly };
+    let build = build(&config.made_of, texts)?;
     let ready = netkit::daemon::detach()?;
-    let (host, log_path, journal) = match set_up::<L>(&config) {
-        Ok(all) => all,
+    let set_up = || -> anyhow::Result<_> {
+        let (host, pid) = (host_name(), std::process::id());
+        let folder = RunFolder::create(FOLDER, &config.run)?;
+        let name = LogName { lab, rank: config.rank, host: &host, pid }.to_string();
+        netkit::logs::init(folder.file(&name)?, config.rank, &log_level())?;
+        let journal = match config.duties.trace {
+            true => Journal::open(&folder, &config)?,
+            false => Journal::in_memory(),
+        };
+        Ok((host, folder.path().join(name).display().to_string(), journal))
+    };
+    match set_up() {
         Err(error) => ready.fail(&format!("{error:#}")),
-    };
-    let built = options.clone();
-    let build = move |place: &Place| L::restore(&built, place, L::process(&built, place));
-    match broken {
-        None => participant::participate::<L, L::Process>(
-            config, options, host, log_path, journal, ready, build,
-        ),
-        Some(how) => participant::participate::<L, L::BrokenProcess>(
-            config,
-            options,
-            host,
-            log_path,
-            journal,
-            ready,
-            move |place| build(place).map(|process| L::broken(process, &how)),
-        ),
+        Ok((host, log_path, journal)) => {
+            let start =
+                Start { host, log_path, process: Some((build, journal)), ready: Some(ready) };
+            participate(config, start).inspect_err(|error| log::error!("{error:#}"))
+        }
     }
-    .inspect_err(|error| log::error!("{error:#}"))
 }
 
-fn set_up<L: Lab>(config: &Config) -> anyhow::Result<(String, String, Journal)> {
-    let host = host_name();
-    let folder = RunFolder::create(FOLDER, &config.run)?;
-    let name = LogName { lab: L::NAME, rank: config.rank, host: &host, pid: std::process::id() };
-    let name = name.to_string();
-    let level = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
-    netkit::logs::init(folder.file(&name)?, config.rank, &level)?;
-    let journal = match config.trace {
-        true => Journal::File(participant::trace_file(&folder, config)?),
-        false => Journal::in_memory(),
-    };
-    Ok((host, folder.path().join(name).display().to_string(), journal))
+/// How much is logged: what was said in the environment, or what one wants to know of any run.
+fn log_level() -> String {
+    std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned())
 }
 
-/// Catches what says that somebody wants this program to end: Ctrl-C, a plain `kill`, a terminal that is
-/// closed. From when it is made on, such a signal does not end the program by itself. It must be made before
-/// a run that [catches signals](Plan::catches_signals): the handlers of one that was let go stay away.
+/// Catches what says that somebody wants this program to end: Ctrl-C, a plain `kill`, a terminal
+/// that is closed. From when it is made on, such a signal does not end the program by itself. It
+/// must be made before a run that [catches signals](Plan::catches_signals): the handlers of one
+/// that was let go stay away.
 pub(crate) struct UntilSignal(Net);
 
 impl UntilSignal {
@@ -152,7 +142,7 @@ impl UntilSignal {
     /// If the system refuses.
     pub(crate) fn new() -> anyhow::Result<Self> {
         let mut net = Net::new(netkit::Limits::default())?;
-        net.watch_signals(&launcher::SIGNALS)?;
+        net.watch_signals(&runner::conductor::SIGNALS)?;
         Ok(Self(net))
     }
 
@@ -181,8 +171,8 @@ impl Service for EndsAtSignal {
     }
 }
 
-/// The name of this machine, as it calls itself: what [`Place`] says of a process here. `localhost` if it has
-/// none.
+/// The name of this machine, as it calls itself: what [`Place`](crate::lab::Place) says of a
+/// process here. `localhost` if it has none.
 pub fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     match name.trim() {
@@ -201,8 +191,8 @@ pub fn reap(run: &str) -> anyhow::Result<Vec<u32>> {
     Ok(netkit::reap::reap(&run, netkit::Signal::SIGKILL))
 }
 
-/// Sends a signal, `SIGSTOP` and the like, to one process of a run on this machine. Returns whether it is
-/// there.
+/// Sends a signal, `SIGSTOP` and the like, to one process of a run on this machine. Returns whether
+/// it is there.
 ///
 /// # Errors
 ///

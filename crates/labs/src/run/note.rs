@@ -1,14 +1,15 @@
-//! What a launcher leaves in the folder of its run, so that `labs ps`, `labs stop` and `labs logs` find it and
-//! its machines: `run.json`.
+//! What a launcher leaves in the folder of its run, so that `labs ps`, `labs stop` and `labs logs`
+//! find it and its machines: `run.json`.
 //!
-//! It holds no secret: the run's own is in no file, and of keys only the paths. It is for the user alone, as
-//! all in that folder. That it is there says nothing about whether the run still goes on; the launcher's
-//! number and its start do.
+//! It holds no secret: the run's own is in no file, and of keys only the paths. It is for the user
+//! alone, as all in that folder. That it is there says nothing about whether the run still goes on;
+//! the launcher's number and its start do.
 
-use std::io::{Read, Write};
+use std::io::Write;
 
 use anyhow::Context as _;
 use netkit::census;
+use netkit::files::read_whole;
 use netkit::hosts::Hosts;
 use netkit::launch::LaunchOptions;
 use netkit::logs::RunFolder;
@@ -18,30 +19,30 @@ use serde::{Deserialize, Serialize};
 use super::plan::Plan;
 
 /// The name of the file.
-pub(crate) const NAME: &str = "run.json";
+pub const NAME: &str = "run.json";
 
 /// The longest note that is read, in bytes: thousands of machines fit.
 const NOTE_MAX: u64 = 4 << 20;
 
 /// What there is to know about a run from outside.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct RunNote {
+pub struct RunNote {
     /// Which lab.
-    pub(crate) lab: String,
+    pub lab: String,
     /// Its name.
-    pub(crate) run: RunId,
+    pub run: RunId,
     /// How many participants it has.
-    pub(crate) processes: u32,
+    pub processes: u32,
     /// The command line after the verb.
-    pub(crate) arguments: Vec<String>,
+    pub arguments: Vec<String>,
     /// The launcher's process on this machine.
-    pub(crate) launcher: u32,
+    pub launcher: u32,
     /// When that was started, as [`census::started`] counts.
-    pub(crate) launcher_started: u64,
+    pub launcher_started: u64,
     /// The machines that the run takes place on.
-    pub(crate) hosts: Hosts,
+    pub hosts: Hosts,
     /// How to reach them.
-    pub(crate) launch: LaunchOptions,
+    pub launch: LaunchOptions,
 }
 
 impl RunNote {
@@ -49,14 +50,14 @@ impl RunNote {
     pub(super) fn of(plan: &Plan) -> Self {
         let launcher = std::process::id();
         Self {
-            lab: plan.lab.to_owned(),
+            lab: plan.header.identity.lab.clone(),
             run: plan.run.clone(),
-            processes: plan.processes,
-            arguments: plan.arguments.clone(),
+            processes: plan.processes(),
+            arguments: plan.header.arguments.clone(),
             launcher,
             launcher_started: census::started(launcher).unwrap_or_default(),
-            hosts: plan.hosts.clone(),
-            launch: plan.launch.clone(),
+            hosts: plan.room.hosts.clone(),
+            launch: plan.room.launch.clone(),
         }
     }
 
@@ -72,19 +73,18 @@ impl RunNote {
     /// # Errors
     ///
     /// If it cannot be read, or is none.
-    pub(crate) fn read(folder: &RunFolder) -> anyhow::Result<Option<Self>> {
+    pub fn read(folder: &RunFolder) -> anyhow::Result<Option<Self>> {
         if !folder.files()?.iter().any(|(name, _)| name == NAME) {
             return Ok(None);
         }
         let place = folder.path().join(NAME);
-        let mut text = Vec::new();
-        folder.read(NAME)?.take(NOTE_MAX).read_to_end(&mut text)?;
-        let note = serde_json::from_slice(&text);
+        let note = read_whole(folder.read(NAME)?, NOTE_MAX).map_err(anyhow::Error::from);
+        let note = note.and_then(|text| Ok(serde_json::from_slice(&text)?));
         note.map(Some).with_context(|| format!("{} cannot be read", place.display()))
     }
 
     /// Whether the launcher is there.
-    pub(crate) fn is_alive(&self) -> bool {
+    pub fn is_alive(&self) -> bool {
         census::started(self.launcher) == Some(self.launcher_started)
     }
 }

@@ -1,387 +1,405 @@
-//! One process of a real run: a daemon that carries out what its algorithm asks for.
+//! A participant of a run, as a process: what it says to the launcher and does with its neighbours.
 //!
 //! Its life, as the launcher conducts it:
 //!
 //! 1. *Join*: connect to the launcher and say hello. With `--launch chain`, start the next one.
-//! 2. *Connect*: the launcher releases everyone with the addresses that the overlay grants; connect to
-//!    them, wait for those who connect here, and say ready.
-//! 3. *Run*: on the launcher's word the algorithm starts. Each event is one step; what it asks for is
-//!    written to the journal first and carried out then.
+//! 2. *Connect*: the launcher releases everyone with the addresses that the overlay grants; connect
+//!    to them, wait for those that connect here, and say ready.
+//! 3. *Run*: on the launcher's word the algorithm starts.
 //! 4. *Hand over*: the algorithm is stopped, and the launcher collects the journal.
 //! 5. *End*, on the launcher's word.
 //!
 //! Whenever the connection to the launcher ends, or the launcher is silent for too long, the
 //! participant ends too: nothing is left behind by a launcher that was killed.
+//!
+//! Like every [`Process`] this one does no I/O and reads no clock. Connections are opened, journals
+//! read and algorithms stepped by its runner ([`super::runner`]), which is told so by [`Act`]s.
+//! Silence is counted in questions that were not answered. So the simulator and the checker run it
+//! (`tests`).
 
-mod faults;
-mod log_tail;
-mod neighbours;
-mod orders;
-mod steps;
-
-use std::collections::{BTreeMap, VecDeque};
-use std::fs::File;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::Context as _;
-use log::warn;
-use netkit::daemon::Ready;
-use netkit::membership::Membership;
-use netkit::{CloseReason, ConnectionId, Net, Outgoing, Peer, Service, TimerId, Waker};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use self::faults::Link;
-use self::log_tail::LogTail;
-use super::config::Config;
-use super::journal::{Entry, Journal};
-use super::wire::{LAUNCHER, MessageHeader, ToLauncher};
-use crate::faults::{Injector, Toll, Triggers};
-use crate::lab::{Application, Lab, Place};
-use crate::process::{Choices, Effect, Env, Event, Process, ProcessId};
-use crate::trace::Stamper;
-use crate::trace::note::TimerName;
+use super::wire::{Hello, Line, ToLauncher, ToParticipant};
+use crate::overlay::Contact;
+use crate::process::{Context, Kind, Process, ProcessId};
 
 /// How often neighbours and the launcher are asked whether they are there.
 pub(super) const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long someone may be silent before being taken for gone. Six questions unanswered: a machine
-/// that compiles on all its cores has been seen to leave one open.
+/// How long someone may be silent before being taken for gone: [`QUESTIONS_MAX`] questions.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(3);
+
+/// How many questions in a row may stay unanswered. A machine that compiles on all its cores has
+/// been seen to leave one open.
+pub(super) const QUESTIONS_MAX: u32 = 6;
 
 /// How long after the end of the launcher the others of this run on this machine get to end by
 /// themselves, before they are killed: some may be stopped and cannot.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// How often the launcher is told what happened, if it follows the run: fast enough for the eye.
-const FOLLOW_INTERVAL: Duration = Duration::from_millis(100);
-
-/// How many messages may arrive before the start: each neighbour that starts earlier may send a few.
-const EARLY_MAX: usize = 10_000;
-
-/// How many messages may wait for a connection that is not open yet.
-const WAITING_MAX: usize = 10_000;
 
 /// How many times a connection to a neighbour is tried, and the pause before the first repetition;
 /// each further pause is longer by as much.
 const CONNECT_TRIES: u32 = 10;
 const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How many parts of the log are handed over at the end of the run: a megabyte. More is in the file.
-const LOG_PARTS_AT_END: u32 = 16;
-
-type IndicationOf<L> = <<L as Lab>::Process as Process>::Indication;
-type RequestOf<L> = <<L as Lab>::Process as Process>::Request;
-
-/// Runs one participant until the end of the run.
-pub(super) fn participate<L, P>(
-    config: Config,
-    options: L::Options,
-    host: String,
-    log_path: String,
-    journal: Journal,
-    ready: Ready,
-    build: impl FnOnce(&Place) -> Result<P, String> + 'static,
-) -> anyhow::Result<()>
-where
-    L: Lab,
-    P: Process<
-            Request = RequestOf<L>,
-            Indication = IndicationOf<L>,
-            Message: Serialize + DeserializeOwned,
-        >,
-{
-    let mut net = Net::new(netkit::Limits { max_frame: config.max_frame, ..Default::default() })?;
-    let caught = [netkit::Signal::SIGINT, netkit::Signal::SIGTERM, netkit::Signal::SIGTSTP];
-    net.watch_signals(&caught.map(|signal| signal as i32))?;
-    let membership =
-        Membership { run: config.run.to_string(), secret: config.secret.clone(), me: config.rank };
-    let launcher = config.launcher_address().context("nobody said where the launcher is")?;
-    let to = Outgoing::Member { membership: membership.clone(), to: LAUNCHER };
-    let control = net.connect(launcher, to)?;
-    let watch = net.start_timer(WATCH_INTERVAL);
-    let (launched, launches) = mpsc::channel();
-    let plan: crate::faults::Plan = config.faults.parse().context("the plan of faults")?;
-    let me = ProcessId(config.rank);
-    let log_tail = match config.shows_log {
-        true => LogTail::open(Path::new(&log_path)),
-        false => LogTail::default(),
-    };
-    let mut driver = Driver::<L, P> {
-        env: Env { me, processes: config.processes, now: None },
-        stamper: Stamper::new(
-            me,
-            config.processes,
-            config.trace && config.processes <= crate::trace::event::CLOCKS_MAX_PROCESSES,
-        ),
-        choices: crate::run::choices(config.seed, me),
-        membership,
-        options,
-        host,
-        log_path,
-        journal,
-        ready: Some(ready),
-        build: Some(Box::new(build)),
-        control,
-        last_word: now(),
-        phase: Phase::Joining,
-        process: None,
-        application: None,
-        effects: Vec::new(),
-        scratch: Vec::new(),
-        started_at: now(),
-        addresses: BTreeMap::new(),
-        neighbours: BTreeMap::new(),
-        connections: BTreeMap::new(),
-        accepts_left: 0,
-        early: VecDeque::new(),
-        to_self: VecDeque::new(),
-        asked: VecDeque::new(),
-        timers: BTreeMap::from([(watch, TimerUse::Watch)]),
-        running: BTreeMap::new(),
-        injector: (!plan.is_empty()).then(|| Injector::new(&plan, config.seed)),
-        // What struck the one that died does not strike the one that starts where it died.
-        triggers: plan.triggers(me, &config.spent),
-        toll: Toll::default(),
-        told_toll: Toll::default(),
-        links: BTreeMap::new(),
-        last_tick: now(),
-        followed: None,
-        log_tail,
-        launched,
-        launches,
-        waker: net.waker(),
-        config,
-        failure: None,
-    };
-    net.run(&mut driver)?;
-    match driver.failure {
-        Some(failure) => Err(anyhow::anyhow!(failure)),
-        None => Ok(()),
-    }
-}
-
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Phase {
-    /// Connecting to the launcher, or waiting for its release.
+/// How far a participant is.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) enum Phase {
+    /// Connecting to the launcher.
     Joining,
+    /// Waiting for the launcher's release.
+    Joined,
     /// Opening the overlay's connections.
     Connecting,
     /// Waiting for the start.
     Ready,
     Running,
-    /// The algorithm is stopped.
+    /// The algorithm is stopped, or the participant cannot go on.
     HandingOver,
     /// The launcher is gone.
     Orphaned,
 }
 
-enum TimerUse<T> {
-    Process(T),
+/// What its runner tells a participant.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+pub(super) enum News {
+    /// It listens, and its process is made: the answer to [`Act::Join`].
+    Joined(Hello),
+    /// It cannot go on.
+    Failed(String),
+    /// A signal came that ends it.
+    Signalled(i32),
+    /// The algorithm told a contact to connect to.
+    Met(Contact),
+    /// The algorithm has done all it has to do.
+    Finished,
+    /// A participant below this one was started, or could not be.
+    Launched { rank: u32, result: Result<u32, String> },
+}
+
+/// What the runner of a participant has to do.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+pub(super) enum Act {
+    /// Listen for neighbours and make the process.
+    Join,
+    Connect {
+        to: ProcessId,
+        address: SocketAddr,
+    },
+    /// Close the connection to a neighbour, which is somewhere else now.
+    Disconnect(ProcessId),
+    Start,
+    /// Go on where the one of this rank that died left off.
+    Resume {
+        at_us: u64,
+        follow: Option<u64>,
+    },
+    /// Hand over the journal as it grows, from this byte on.
+    Follow(u64),
+    /// Stop the algorithm, and say what there is to say beside the journal.
+    Close,
+    /// Hand over the part of the journal from this byte on.
+    HandOver(u64),
+    /// Tell the algorithm that a neighbour is gone.
+    Lost(ProcessId),
+    /// Say why it cannot go on.
+    Fail(String),
+    /// Say that the launcher is gone, and why that is thought.
+    Orphan(String),
+    /// End what is left of this run on this machine, then this process.
+    Reap,
+    End,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) enum Timer {
     Watch,
     Retry(ProcessId),
-    /// A frame to this process was kept back long enough.
-    Release(ProcessId),
-    Follow,
     Grace,
 }
 
-/// What is known of another process that this one sends to or hears from.
+/// What a participant knows of another one.
+#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 struct Neighbour {
-    /// The connection that messages to it are sent on; always the same one, or they could overtake
-    /// each other.
-    connection: Option<ConnectionId>,
-    is_open: bool,
+    /// Where it listens, if this participant connects to it.
+    address: Option<SocketAddr>,
+    way: Way,
+    /// How many times a connection to it was tried.
     tries: u32,
-    /// Frames that wait until the connection is open.
-    waiting: Vec<Vec<u8>>,
-    last_word: Instant,
-    is_lost: bool,
+    /// How many questions it has left open.
+    unanswered: u32,
 }
 
-impl Neighbour {
-    fn new() -> Self {
-        Self {
-            connection: None,
-            is_open: false,
-            tries: 0,
-            waiting: Vec::new(),
-            last_word: now(),
-            is_lost: false,
-        }
-    }
+/// The way to a neighbour.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+enum Way {
+    /// None yet, or none at the moment.
+    #[default]
+    None,
+    Opening,
+    Open,
+    /// It is gone, or does not answer.
+    Lost,
 }
 
-/// Makes the process, once its place is known.
-type Build<P> = Box<dyn FnOnce(&Place) -> Result<P, String>>;
-
-struct Driver<L: Lab, P: Process> {
-    config: Config,
-    options: L::Options,
-    membership: Membership,
-    host: String,
-    log_path: String,
-    ready: Option<Ready>,
-    build: Option<Build<P>>,
+/// One participant.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct Participant {
+    launcher: ProcessId,
+    /// Whether it asks its neighbours if they are there.
+    watches: bool,
     phase: Phase,
-
-    control: ConnectionId,
-    /// When the launcher was last heard.
-    last_word: Instant,
-
-    process: Option<P>,
-    application: Option<Box<dyn Application<P::Indication, P::Request>>>,
-    env: Env,
-    choices: Choices,
-    stamper: Stamper,
-    journal: Journal,
-    started_at: Instant,
-    effects: Vec<Effect<P>>,
-    scratch: Vec<u8>,
-
-    addresses: BTreeMap<ProcessId, SocketAddr>,
     neighbours: BTreeMap<ProcessId, Neighbour>,
-    connections: BTreeMap<ConnectionId, ProcessId>,
-    accepts_left: u32,
-    /// Messages that arrived before the start, with their sizes in bytes.
-    early: VecDeque<(MessageHeader, P::Message, u32)>,
-    /// Messages to itself.
-    to_self: VecDeque<(MessageHeader, P::Message, u32)>,
-    /// What the application asks for, not yet handed over.
-    asked: VecDeque<P::Request>,
-    timers: BTreeMap<TimerId, TimerUse<P::Timer>>,
-    running: BTreeMap<P::Timer, TimerId>,
-
-    /// What goes wrong with messages from here.
-    injector: Option<Injector>,
-    /// What goes wrong with this process when messages reach it.
-    triggers: Triggers,
-    /// How many times what goes wrong with this process did.
-    toll: Toll,
-    /// What the launcher was told of that, and of what goes wrong with messages.
-    told_toll: Toll,
-    /// Frames that the plan keeps back.
-    links: BTreeMap<ProcessId, Link>,
-    /// When this process last looked at who is silent.
-    last_tick: Instant,
-    /// How much of the journal the launcher has, if it follows it.
-    followed: Option<u64>,
-    log_tail: LogTail,
-
-    launched: mpsc::Sender<(u32, Result<u32, String>)>,
-    launches: mpsc::Receiver<(u32, Result<u32, String>)>,
-    waker: Waker,
-    failure: Option<String>,
+    /// How many neighbours have connected here, and how many must before the start.
+    accepted: u32,
+    accepts: u32,
+    /// How many times in a row it looked for a word of the launcher in vain.
+    unanswered: u32,
 }
 
-impl<L, P> Service for Driver<L, P>
-where
-    L: Lab,
-    P: Process<
-            Request = RequestOf<L>,
-            Indication = IndicationOf<L>,
-            Message: Serialize + DeserializeOwned,
-        >,
-{
-    fn on_open(&mut self, net: &mut Net, connection: ConnectionId, peer: &Peer) {
-        if connection == self.control {
-            self.last_word = now();
-            self.join(net, peer);
-        } else {
-            self.on_neighbour_open(net, connection, peer);
+impl Participant {
+    /// One that has not joined yet.
+    pub(super) fn new(launcher: ProcessId, watches: bool) -> Self {
+        Self {
+            launcher,
+            watches,
+            phase: Phase::Joining,
+            neighbours: BTreeMap::new(),
+            accepted: 0,
+            accepts: 0,
+            unanswered: 0,
         }
     }
 
-    fn on_frame(&mut self, net: &mut Net, connection: ConnectionId, body: &[u8]) {
-        if connection == self.control {
-            self.on_control(net, body);
-        } else {
-            self.on_peer_frame(net, connection, body);
+    /// Whether a neighbour is gone, so that nothing reaches it any more.
+    pub(super) fn has_lost(&self, process: ProcessId) -> bool {
+        self.neighbours.get(&process).is_some_and(|neighbour| neighbour.way == Way::Lost)
+    }
+
+    /// Somebody said something.
+    pub(super) fn hear(&mut self, from: ProcessId) {
+        if from == self.launcher {
+            self.unanswered = 0;
+        } else if let Some(neighbour) = self.neighbours.get_mut(&from) {
+            neighbour.unanswered = 0;
         }
     }
 
-    fn on_close(&mut self, net: &mut Net, connection: ConnectionId, reason: CloseReason) {
-        if connection == self.control {
-            self.orphaned(net, &reason.to_string());
-        } else {
-            self.on_neighbour_gone(net, connection, &reason.to_string());
-        }
+    /// This process itself stood still and could hear nobody: that is nobody's silence.
+    pub(super) fn hear_all(&mut self) {
+        self.unanswered = 0;
+        self.neighbours.values_mut().for_each(|neighbour| neighbour.unanswered = 0);
     }
 
-    fn on_timer(&mut self, net: &mut Net, timer: TimerId) {
-        match self.timers.remove(&timer) {
-            Some(TimerUse::Process(name)) => {
-                self.running.remove(&name);
-                if self.phase == Phase::Running {
-                    let entry = TimerName(&name);
-                    self.happen(net, Event::Timeout(name.clone()), &Entry::Timeout(&entry));
-                    self.settle(net);
-                }
+    fn tell(&self, ctx: &mut Context<Self>, word: ToLauncher) {
+        ctx.send(self.launcher, Line::Up(word));
+    }
+
+    fn obey(&mut self, ctx: &mut Context<Self>, word: ToParticipant) {
+        match word {
+            ToParticipant::Release { opens, accepts } => {
+                self.phase = Phase::Connecting;
+                self.accepts = accepts;
+                opens.iter().for_each(|contact| self.meet(ctx, contact));
+                self.check_ready(ctx);
             }
-            Some(TimerUse::Watch) => self.watch(net),
-            Some(TimerUse::Retry(process)) => self.try_again(net, process),
-            Some(TimerUse::Release(process)) => self.release_kept(net, process),
-            Some(TimerUse::Follow) => self.follow(net),
-            Some(TimerUse::Grace) => {
-                let killed = netkit::reap::reap(&self.config.run, netkit::Signal::SIGKILL);
-                if !killed.is_empty() {
-                    warn!("killed what could not end by itself: {killed:?}");
-                }
-                net.stop();
+            ToParticipant::Go => {
+                self.phase = Phase::Running;
+                ctx.indicate(Act::Start);
             }
-            None => {}
+            ToParticipant::Follow => ctx.indicate(Act::Follow(0)),
+            ToParticipant::Ping => self.tell(ctx, ToLauncher::Pong),
+            ToParticipant::Collect { offset } => {
+                if self.phase < Phase::HandingOver {
+                    self.phase = Phase::HandingOver;
+                    ctx.indicate(Act::Close);
+                }
+                ctx.indicate(Act::HandOver(offset));
+            }
+            ToParticipant::Stop => {
+                log::info!("stopped by the launcher");
+                ctx.indicate(Act::End);
+            }
+            ToParticipant::Resume { at_us, follow } => {
+                self.phase = Phase::Running;
+                ctx.indicate(Act::Resume { at_us, follow });
+            }
+            ToParticipant::Moved(contact) => {
+                // What was sent to it meanwhile is lost.
+                self.neighbours.remove(&contact.process);
+                ctx.indicate(Act::Disconnect(contact.process));
+                self.meet(ctx, &contact);
+            }
         }
     }
 
-    fn on_signal(&mut self, net: &mut Net, signal: i32) {
-        if signal == netkit::Signal::SIGTSTP as i32 {
-            return stand_still();
-        }
-        if self.phase >= Phase::HandingOver {
-            return net.stop();
-        }
-        // The launcher ends the run; until then this process hands over what it knows.
-        self.fail(net, format!("it was ended by signal {signal}"));
+    /// Connects to a process whose address is now known.
+    fn meet(&mut self, ctx: &mut Context<Self>, contact: &Contact) {
+        let Contact { process, address: text } = contact;
+        let Ok(address) = text.parse() else {
+            return self.fail(ctx, format!("{process} has the address {text:?}, which is none"));
+        };
+        let neighbour = self.neighbours.entry(*process).or_default();
+        neighbour.address = Some(address);
+        self.open(ctx, *process);
     }
 
-    fn on_wake(&mut self, net: &mut Net) {
-        while let Ok((rank, result)) = self.launches.try_recv() {
-            self.tell(net, &ToLauncher::Launched { rank, result });
+    /// Tries to connect, unless there is a connection or one is on its way.
+    fn open(&mut self, ctx: &mut Context<Self>, to: ProcessId) {
+        let Some(neighbour) = self.neighbours.get_mut(&to) else { return };
+        let Some(address) = neighbour.address else { return };
+        if matches!(neighbour.way, Way::None | Way::Lost) {
+            neighbour.way = Way::Opening;
+            neighbour.tries += 1;
+            ctx.indicate(Act::Connect { to, address });
+        }
+    }
+
+    fn on_neighbour_open(&mut self, ctx: &mut Context<Self>, process: ProcessId) {
+        let neighbour = self.neighbours.entry(process).or_default();
+        neighbour.way = Way::Open;
+        neighbour.unanswered = 0;
+        self.check_ready(ctx);
+    }
+
+    /// It is ready without neighbours that are gone: the launcher knows of those, and where the others
+    /// may not go on without them, it starts nobody.
+    fn check_ready(&mut self, ctx: &mut Context<Self>) {
+        let is_settled = |neighbour: &Neighbour| matches!(neighbour.way, Way::Open | Way::Lost);
+        let all_settled = self.neighbours.values().all(is_settled);
+        if self.phase == Phase::Connecting && self.accepted >= self.accepts && all_settled {
+            self.phase = Phase::Ready;
+            self.tell(ctx, ToLauncher::Ready);
+        }
+    }
+
+    fn on_neighbour_gone(&mut self, ctx: &mut Context<Self>, process: ProcessId, why: String) {
+        let Some(neighbour) = self.neighbours.get_mut(&process) else { return };
+        let may_come = self.phase < Phase::HandingOver && neighbour.tries < CONNECT_TRIES;
+        if neighbour.way == Way::Opening && may_come {
+            neighbour.way = Way::None;
+            ctx.start_timer(Timer::Retry(process), CONNECT_PAUSE * neighbour.tries);
+        } else {
+            self.lose(ctx, process, why);
+        }
+    }
+
+    fn lose(&mut self, ctx: &mut Context<Self>, process: ProcessId, why: String) {
+        let Some(neighbour) = self.neighbours.get_mut(&process) else { return };
+        let known = std::mem::replace(&mut neighbour.way, Way::Lost) == Way::Lost;
+        if known || self.phase >= Phase::HandingOver {
+            return;
+        }
+        log::warn!("lost {process}: {why}");
+        self.tell(ctx, ToLauncher::PeerLost { peer: process, why });
+        if self.phase == Phase::Running {
+            ctx.indicate(Act::Lost(process));
+        }
+        self.check_ready(ctx);
+    }
+
+    /// This participant cannot go on. The launcher ends the run.
+    fn fail(&mut self, ctx: &mut Context<Self>, why: String) {
+        self.phase = self.phase.max(Phase::HandingOver);
+        ctx.indicate(Act::Fail(why.clone()));
+        self.tell(ctx, ToLauncher::Failed { why });
+    }
+
+    /// The launcher is gone. Others of this run on this machine may be stopped and cannot notice:
+    /// after a while they are killed.
+    fn orphan(&mut self, ctx: &mut Context<Self>, why: String) {
+        if self.phase == Phase::Orphaned {
+            return;
+        }
+        self.phase = Phase::Orphaned;
+        ctx.indicate(Act::Orphan(why));
+        ctx.start_timer(Timer::Grace, GRACE);
+    }
+
+    fn watch(&mut self, ctx: &mut Context<Self>) {
+        ctx.start_timer(Timer::Watch, WATCH_INTERVAL);
+        // Before the launcher has answered once, netkit's own deadlines apply.
+        if self.phase >= Phase::Joined {
+            self.unanswered += 1;
+            if self.unanswered > QUESTIONS_MAX {
+                return self.orphan(ctx, "it is silent".to_owned());
+            }
+        }
+        if !self.watches || self.phase != Phase::Running {
+            return;
+        }
+        let mut silent = Vec::new();
+        for (&process, neighbour) in &mut self.neighbours {
+            if neighbour.way != Way::Open {
+                continue;
+            }
+            neighbour.unanswered += 1;
+            match neighbour.unanswered > QUESTIONS_MAX {
+                true => silent.push(process),
+                false => ctx.send(process, Line::Ping),
+            }
+        }
+        for process in silent {
+            self.lose(ctx, process, format!("no answer for {:.1} s", SILENCE_MAX.as_secs_f64()));
         }
     }
 }
 
-/// The clock of this machine: watching who is silent is a matter of real time.
-#[expect(clippy::disallowed_methods, reason = "this is the driver, where time comes from")]
-fn now() -> Instant {
-    Instant::now()
-}
+impl Process for Participant {
+    type Request = News;
+    type Indication = Act;
+    type Message = Line;
+    type Timer = Timer;
 
-/// Opens the file of a traced journal, in `folder`. Who starts again goes on with the one that is there.
-pub(super) fn trace_file(
-    folder: &netkit::logs::RunFolder,
-    config: &Config,
-) -> anyhow::Result<File> {
-    let name = trace_name(config.rank);
-    if !config.again {
-        drop(folder.file(&name)?);
+    fn on_init(&mut self, ctx: &mut Context<Self>) {
+        ctx.start_timer(Timer::Watch, WATCH_INTERVAL);
     }
-    let path = folder.path().join(name);
-    Ok(std::fs::OpenOptions::new().read(true).append(true).open(path)?)
-}
 
-/// The name of a traced journal in the folder of its run.
-pub(super) fn trace_name(rank: u32) -> String {
-    format!("trace-{rank}.jsonl")
-}
+    fn on_request(&mut self, ctx: &mut Context<Self>, news: News) {
+        match news {
+            News::Joined(hello) => {
+                self.phase = Phase::Joined;
+                self.tell(ctx, ToLauncher::Hello(hello));
+            }
+            News::Failed(why) => self.fail(ctx, why),
+            News::Signalled(_) if self.phase >= Phase::HandingOver => ctx.indicate(Act::End),
+            // The launcher ends the run; until then this process hands over what it knows.
+            News::Signalled(signal) => {
+                self.fail(ctx, format!("it was ended by signal {signal}"));
+            }
+            News::Met(contact) => self.meet(ctx, &contact),
+            News::Finished => self.tell(ctx, ToLauncher::Finished),
+            News::Launched { rank, result } => {
+                self.tell(ctx, ToLauncher::Launched { rank, result });
+            }
+        }
+    }
 
-/// Does what SIGTSTP asks for. The system itself ignores it in a daemon, whose process group has nobody who
-/// could continue it from a terminal; whoever sends it to one by hand means it.
-fn stand_still() {
-    if let Err(error) = netkit::reap::raise(netkit::Signal::SIGSTOP) {
-        log::warn!("SIGTSTP came, and the system does not let this process stop: {error}");
+    fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, line: Line) {
+        self.hear(from);
+        match line {
+            Line::Opened if from == self.launcher => ctx.indicate(Act::Join),
+            Line::Closed(why) if from == self.launcher => self.orphan(ctx, why),
+            Line::Down(word) if from == self.launcher => self.obey(ctx, word),
+            Line::Opened => self.on_neighbour_open(ctx, from),
+            Line::Accepted => {
+                self.accepted += 1;
+                self.check_ready(ctx);
+            }
+            Line::Closed(why) => self.on_neighbour_gone(ctx, from, why),
+            Line::Up(_) | Line::Down(_) | Line::Ping => {}
+        }
+    }
+
+    fn on_timeout(&mut self, ctx: &mut Context<Self>, timer: Timer) {
+        match timer {
+            Timer::Watch => self.watch(ctx),
+            Timer::Retry(process) => self.open(ctx, process),
+            Timer::Grace => ctx.indicate(Act::Reap),
+        }
     }
 }

@@ -8,94 +8,91 @@ use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 use netkit::run_id::RunId;
 
+use super::config::MadeOf;
 use crate::faults;
+use crate::lab::{Launch, Participant};
 use crate::overlay::Overlay;
 use crate::process::ProcessId;
-use crate::trace::TraceEvent;
-use crate::verdict::Spec;
-
-/// Who starts whom.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
-pub enum Launch {
-    /// The launcher starts all participants.
-    #[default]
-    Star,
-    /// The launcher starts the first, and each starts the next from its own machine.
-    Chain,
-    /// The launcher starts the first, and each starts those below it in the overlay.
-    Tree,
-}
+use crate::trace::{Header, TraceEvent};
 
 /// Everything that a run needs to know.
 pub struct Plan {
-    /// Which lab.
-    pub lab: &'static str,
+    /// Which run of which lab it is, and what is demanded of it.
+    pub header: Header,
     /// The name of the run.
     pub run: RunId,
-    /// How many participants.
-    pub processes: u32,
-    /// What random choices are drawn from.
-    pub seed: u64,
-    /// The machines.
-    pub hosts: Hosts,
-    /// How to reach them.
-    pub launch: LaunchOptions,
-    /// Who starts whom.
-    pub mode: Launch,
-    /// The address at which participants find the launcher, if it is not to be found out.
-    pub advertise: Option<IpAddr>,
-    /// How the participants are connected.
+    /// What each participant is made of.
+    pub made_of: MadeOf,
+    /// Where the participants are.
+    pub room: Room,
+    /// How they are connected.
     pub overlay: Overlay,
-    /// What is demanded of the run.
-    pub properties: Vec<Spec>,
-    /// The lab's options as JSON.
-    pub options: serde_json::Value,
-    /// The mistake to make, as JSON.
-    pub broken: Option<serde_json::Value>,
-    /// The command line after the verb.
-    pub arguments: Vec<String>,
+    /// The plan of what goes wrong.
+    pub faults: faults::Plan,
+    /// Whether the others go on when a participant dies or falls silent. Then neighbours do not watch
+    /// each other.
+    pub survives_crashes: bool,
+    /// Who is shown the run.
+    pub watched: Watched,
     /// Where to write the trace, if anywhere.
     pub trace: Option<PathBuf>,
     /// How long the run may take, launching apart.
     pub timeout: Duration,
     /// Whether to leave the participants there when they have finished, until a signal comes.
     pub stay: bool,
+}
+
+/// The machines of a run, and the ways to them.
+pub struct Room {
+    /// The machines that it takes place on.
+    pub hosts: Hosts,
+    /// How to reach them.
+    pub launch: LaunchOptions,
+    /// How the participants are started.
+    pub mode: Launch,
+    /// The address at which participants find the launcher, if it is not to be found out.
+    pub advertise: Option<IpAddr>,
     /// The largest body of a frame, in bytes.
     pub max_frame: usize,
-    /// Whether somebody follows the events while the run goes on.
-    pub follow: bool,
-    /// Whether they are shown what is logged, too.
-    pub follow_logs: bool,
-    /// Whether the program goes on after the run, until a signal that it catches itself.
-    pub catches_signals: bool,
-    /// What goes wrong.
-    pub faults: faults::Plan,
-    /// Whether the others go on when a participant dies or falls silent. Then nobody watches his
-    /// neighbours.
-    pub survives_crashes: bool,
+}
+
+/// Who is shown a run while it goes on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Watched {
+    /// Nobody: its events are read when it has ended.
+    No,
+    /// The terminal follows its events.
+    Terminal,
+    /// A page follows its events and what is logged. The program goes on after the run, until a signal
+    /// that it catches itself.
+    Page,
 }
 
 impl Plan {
     /// Whether participants keep their journals on disk, so that they survive `kill -9`.
     pub(super) fn journals_on_disk(&self) -> bool {
-        self.trace.is_some() || self.survives_crashes || self.faults.kills() || self.follow
+        self.trace.is_some() || self.survives_crashes || self.faults.kills() || self.follows()
+    }
+
+    /// Whether somebody follows the events while the run goes on.
+    pub(super) fn follows(&self) -> bool {
+        self.watched != Watched::No
+    }
+
+    /// Whether there is a page, which shows what is logged, too, and stays after the run.
+    pub(super) fn has_page(&self) -> bool {
+        self.watched == Watched::Page
+    }
+
+    /// How many participants there are.
+    pub(super) fn processes(&self) -> u32 {
+        self.header.identity.processes
     }
 
     /// Whether neighbours watch each other: not where silence is expected.
     pub(super) fn watches(&self) -> bool {
         !self.survives_crashes && !self.faults.stops_any()
     }
-}
-
-/// What is known of one participant.
-#[derive(Clone, Debug)]
-pub struct Participant {
-    /// Its machine as the host file names it.
-    pub host: String,
-    /// Its process id there; 0 if it never joined.
-    pub pid: u32,
-    /// Its log file there.
-    pub log: String,
 }
 
 /// A run that has ended, and been judged.
@@ -106,9 +103,9 @@ pub struct Finished {
     pub elapsed: Duration,
     /// Why it did not come to its end, if it did not.
     pub problems: Vec<String>,
-    /// The judge, with its counts.
+    /// The judge, for its counts of messages.
     pub judge: crate::verdict::Judge,
-    /// The verdicts.
+    /// What became of each property.
     pub verdicts: Vec<crate::verdict::Verdict>,
     /// Whether the algorithm began at all.
     pub began: bool,
@@ -118,11 +115,11 @@ pub struct Finished {
     pub killed: Vec<String>,
     /// How many times each rule of the plan of faults struck.
     pub toll: faults::Toll,
-    /// Who died, where the others go on without.
+    /// A line for each participant that died while the others went on.
     pub deaths: Vec<String>,
 }
 
-/// Who hears of a run while it goes on.
+/// What a run is shown to while it goes on.
 pub trait Audience {
     /// What the launcher is doing, in a few words.
     fn progress(&mut self, message: &str);
@@ -142,7 +139,7 @@ pub trait Audience {
         let _ = event;
     }
 
-    /// A participant logged these lines. Only called if the plan says [`follow_logs`](Plan::follow_logs).
+    /// A participant logged these lines. Only called if the run is [`Watched`] on a page.
     fn on_log(&mut self, process: ProcessId, lines: &str) {
         let _ = (process, lines);
     }

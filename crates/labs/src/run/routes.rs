@@ -10,7 +10,7 @@ use super::plan::Plan;
 
 /// Where to listen: on loopback if all participants are here, else everywhere.
 pub(super) fn listen_address(plan: &Plan) -> SocketAddr {
-    if plan.hosts.iter().all(Host::is_local) && plan.advertise.is_none() {
+    if plan.room.hosts.iter().all(Host::is_local) && plan.room.advertise.is_none() {
         return (Ipv4Addr::LOCALHOST, 0).into();
     }
     // The IPv6 wildcard takes IPv4 too, where the machine has IPv6.
@@ -21,17 +21,18 @@ pub(super) fn listen_address(plan: &Plan) -> SocketAddr {
     }
 }
 
-/// Where each participant finds the launcher, as far as that can be known before anybody is reached:
-/// the address of this machine on the way to it. A participant on this machine is given an address that
-/// the others can reach, for they will reach it under the same.
+/// Where each participant finds the launcher, as far as that can be known before anybody is
+/// reached: the address of this machine on the way to it. A participant on this machine is given an
+/// address that the others can reach, for they will reach it under the same.
 pub(super) fn launcher_addresses(plan: &Plan, placement: &[usize], port: u16) -> Vec<SocketAddr> {
     let routes: BTreeMap<usize, IpAddr> = placement
         .iter()
         .collect::<BTreeSet<_>>()
         .into_iter()
         .filter_map(|&index| {
-            let host = plan.hosts.get(index)?;
-            let route = if host.is_local() { None } else { address_towards(host, &plan.launch) };
+            let host = plan.room.hosts.get(index)?;
+            let route =
+                if host.is_local() { None } else { address_towards(host, &plan.room.launch) };
             route.map(|address| (index, address))
         })
         .collect();
@@ -40,6 +41,7 @@ pub(super) fn launcher_addresses(plan: &Plan, placement: &[usize], port: u16) ->
         .iter()
         .map(|index| {
             let address = plan
+                .room
                 .advertise
                 .or(routes.get(index).copied())
                 .or(outward)

@@ -1,30 +1,35 @@
 //! One process of an algorithm as a program of its own, without a launcher.
 //!
-//! A [`Role`] is what a person starts by hand: a server that listens for as long as it lives, a client that
-//! connects to it. The process inside is the same as in a run, and so are the frames; what is missing is the
-//! launcher, and with it the journal and the verdict. Of the barrier at the start this is left: the process starts
-//! when all those are connected whom it was told to connect to.
+//! A [`Role`] is what a person starts by hand: a server that listens for as long as it lives, a
+//! client that connects to it. The process inside is the same as in a run, and so are the frames;
+//! what is missing is the launcher, and with it the journal and the verdict. Of the barrier at the
+//! start this is left: the process starts when it has been connected with all to which it was told
+//! to connect.
 //!
-//! **Connections come and go.** Who is not connected hears nothing: a message to it is lost, as on a wire that was cut. A
-//! role connects again by itself to those whom it was told to connect to, at first at once and then after longer
-//! and longer pauses. An algorithm that is run so must bear that.
+//! **Connections come and go.** A message to a member that is not connected is lost, as on a wire
+//! that was cut. A role connects again by itself, first at once and then after longer and longer
+//! pauses. An algorithm that is run so must bear that.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use log::{debug, info, warn};
-use netkit::{
-    Admission, CloseReason, ConnectionId, Membership, Net, Outgoing, Peer, Service, TimerId,
-};
+use netkit::codec::CodecError;
+use netkit::{Admission, CloseReason, ConnectionId, Membership, Net, Peer, Service, TimerId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::algorithm::{Algorithm, Books, Deed};
+use super::hosted::{Bonds, Host, Texts};
+use super::journal::Journal;
 use super::key::Key;
-use super::wire::{MessageHeader, PeerFrame, PeerFrameRef, kind_field};
+use super::runner::Timers;
+use super::runner::ways::Ways;
+use super::wire::{MessageHeader, PeerFrame};
 use crate::lab::Application;
-use crate::process::{Choices, Effect, Env, Event, Kind, Process, ProcessId, step_into};
+use crate::process::{Choices, Env, Process, ProcessId};
 use crate::trace::Stamper;
 
 /// The pause before a connection is tried again, the first time; each further one is twice as long.
@@ -43,11 +48,11 @@ pub struct Role<P: Process> {
     pub group: String,
     /// What all members know.
     pub key: Key,
-    /// Who it is in the group.
+    /// Its rank in the group.
     pub me: ProcessId,
     /// Where it listens, if it does; port 0 lets the system choose.
     pub listen: Option<SocketAddr>,
-    /// To whom it connects, and stays connected.
+    /// The members to which it connects, and stays connected.
     pub connect: Vec<(ProcessId, SocketAddr)>,
     /// What random choices are drawn from.
     pub seed: u64,
@@ -86,271 +91,200 @@ where
         }
         None => None,
     };
-    let links = role.connect.into_iter().map(|(peer, address)| {
-        (peer, Link { connection: None, address: Some(address), pause: PAUSE })
-    });
-    let mut player = Player {
-        membership,
-        // Who takes part is not known beforehand.
-        env: Env { me: role.me, processes: u32::MAX, now: None },
-        stamper: Stamper::new(role.me, 0, false),
-        choices: Choices::Random(role.seed),
-        process: role.process,
+    let bonds = Bonds {
         application: role.application,
-        is_over: role.is_over,
+        contact: |_| None,
+        is_finished: role.is_over,
         lost: role.lost,
+        requests: Vec::new(),
         stop: role.stop,
-        started_at: now(),
-        has_started: false,
-        links: links.collect(),
-        connections: BTreeMap::new(),
-        asked: VecDeque::new(),
-        timers: BTreeMap::new(),
-        running: BTreeMap::new(),
-        effects: Vec::new(),
+    };
+    let host = Host::new(role.process, bonds, Texts::KindOnly);
+    // How many take part is not known beforehand.
+    let env = Env { me: role.me, processes: u32::MAX, now: None };
+    let books = Books::new(Stamper::new(role.me, 0, false), Journal::Nowhere);
+    let algorithm = Algorithm::new(Box::new(host), env, Choices::Random(role.seed), books);
+    let calls = role.connect.into_iter();
+    let mut player = Player {
+        me: role.me,
+        algorithm,
+        ways: Ways::new(membership),
+        calls: calls.map(|(peer, address)| (peer, Call { address, pause: PAUSE })).collect(),
+        connected: BTreeSet::new(),
+        timers: Timers::new(),
         failure: None,
     };
     ready(listening);
-    let peers: Vec<_> = player.links.keys().copied().collect();
+    let peers: Vec<_> = player.calls.keys().copied().collect();
     for peer in peers {
-        player.connect(&mut net, peer);
+        player.call(&mut net, peer);
     }
     player.start_if_connected(&mut net);
     net.run(&mut player)?;
-    player.failure.map_or(Ok(()), Err)
+    player.failure.map_or(Ok(()), |why| Err(anyhow::anyhow!(why)))
 }
 
 /// What a timer is for.
-enum Use<T> {
-    Process(T),
-    Connect(ProcessId),
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Use {
+    Algorithm(u32),
+    Call(ProcessId),
 }
 
-/// The way to another member.
-struct Link {
-    /// Open, once it is in `connections`.
-    connection: Option<ConnectionId>,
-    /// Where to connect to; nothing if the other one connects here.
-    address: Option<SocketAddr>,
+/// Another member, to which this one connects.
+struct Call {
+    address: SocketAddr,
     /// How long to wait before the next try.
     pause: Duration,
 }
 
-struct Player<P: Process> {
-    membership: Membership,
-    env: Env,
-    stamper: Stamper,
-    choices: Choices,
-    process: P,
-    application: Box<dyn Application<P::Indication, P::Request>>,
-    is_over: fn(&P::Indication) -> bool,
-    lost: fn(ProcessId) -> Option<P::Request>,
-    stop: Option<P::Request>,
-    started_at: Instant,
-    /// All to whom it connects were connected once.
-    has_started: bool,
-    links: BTreeMap<ProcessId, Link>,
-    /// Those that are open.
-    connections: BTreeMap<ConnectionId, ProcessId>,
-    /// What the process is asked, and has not got yet.
-    asked: VecDeque<P::Request>,
-    timers: BTreeMap<TimerId, Use<P::Timer>>,
-    running: BTreeMap<P::Timer, TimerId>,
-    effects: Vec<Effect<P>>,
-    failure: Option<anyhow::Error>,
+/// Plays a role: the runner of its algorithm.
+struct Player {
+    me: ProcessId,
+    algorithm: Algorithm,
+    ways: Ways,
+    calls: BTreeMap<ProcessId, Call>,
+    /// Those to which there is a way.
+    connected: BTreeSet<ProcessId>,
+    timers: Timers<Use>,
+    failure: Option<String>,
 }
 
-impl<P: Process<Message: Serialize + DeserializeOwned>> Player<P> {
+impl Player {
+    /// The algorithm starts when everybody was connected once.
     fn start_if_connected(&mut self, net: &mut Net) {
-        let is_open =
-            |link: &Link| link.connection.is_some_and(|c| self.connections.contains_key(&c));
-        if !self.has_started && self.links.values().all(is_open) {
-            self.has_started = true;
-            self.step(net, Event::Init);
-            self.settle(net);
+        if self.algorithm.is_waiting() && self.calls.keys().all(|p| self.connected.contains(p)) {
+            self.algorithm.start();
+            self.go_on(net);
         }
     }
 
-    fn connect(&mut self, net: &mut Net, peer: ProcessId) {
-        let Some(link) = self.links.get_mut(&peer) else { return };
-        let Some(address) = link.address.filter(|_| link.connection.is_none()) else { return };
-        let to = Outgoing::Member { membership: self.membership.clone(), to: peer.0 };
-        match net.connect(address, to) {
-            Ok(connection) => link.connection = Some(connection),
-            Err(error) => self.connect_later(net, peer, &error.to_string()),
+    fn call(&mut self, net: &mut Net, peer: ProcessId) {
+        let Some(call) = self.calls.get(&peer) else { return };
+        if let Err(error) = self.ways.connect(net, peer, call.address) {
+            self.call_later(net, peer, &error.to_string());
         }
     }
 
-    fn connect_later(&mut self, net: &mut Net, peer: ProcessId, why: &str) {
-        let Some(link) = self.links.get_mut(&peer) else { return };
-        let Some(address) = link.address else { return };
-        info!("no connection to {peer} at {address}: {why}; again in {:?}", link.pause);
-        let timer = net.start_timer(link.pause);
-        link.pause = (link.pause * 2).min(PAUSE_MAX);
-        self.timers.insert(timer, Use::Connect(peer));
+    fn call_later(&mut self, net: &mut Net, peer: ProcessId, why: &str) {
+        let Some(Call { address, pause }) = self.calls.get_mut(&peer) else { return };
+        info!("no connection to {peer} at {address}: {why}; again in {pause:?}");
+        self.timers.start(net, Use::Call(peer), *pause);
+        *pause = (*pause * 2).min(PAUSE_MAX);
     }
 
-    fn step(&mut self, net: &mut Net, event: Event<P>) {
-        self.env.now = Some(self.started_at.elapsed());
-        let effects = std::mem::take(&mut self.effects);
-        let mut effects = step_into(&mut self.process, self.env, &mut self.choices, event, effects);
-        for effect in effects.drain(..) {
-            if self.failure.is_some() {
-                break; // What was to be done before could not be.
+    /// Does what is left to do, until nothing is.
+    fn go_on(&mut self, net: &mut Net) {
+        loop {
+            if let Some(deed) = self.algorithm.deed() {
+                self.carry_out(net, deed);
+            } else if let Some((header, body)) = self.algorithm.next_message() {
+                let received = self.receive(header, &body);
+                received.unwrap_or_else(|error| warn!("a message was none: {error}"));
+            } else if !self.algorithm.next_request() {
+                return;
             }
-            match effect {
-                Effect::Send { to, message } => self.send(net, to, &message),
-                Effect::StartTimer { timer, after } => {
-                    self.stop_timer(net, &timer);
-                    let id = net.start_timer(after);
-                    self.running.insert(timer.clone(), id);
-                    self.timers.insert(id, Use::Process(timer));
+        }
+    }
+
+    fn carry_out(&mut self, net: &mut Net, deed: Deed) {
+        match deed {
+            Deed::Send { to, frame, .. } => {
+                if self.ways.send(net, to, frame).is_some() {
+                    debug!("a message to {to}, which is not connected, is lost");
                 }
-                Effect::StopTimer { timer } => self.stop_timer(net, &timer),
-                Effect::Indicate(indication) => self.indicate(net, &indication),
+            }
+            Deed::StartTimer { timer, after } => {
+                self.timers.start(net, Use::Algorithm(timer), after);
+            }
+            Deed::StopTimer { timer } => self.timers.stop(net, &Use::Algorithm(timer)),
+            Deed::Meet(_) => {}
+            Deed::Finished => net.stop(),
+            Deed::Fail(why) => {
+                self.failure = Some(why);
+                net.stop();
             }
         }
-        self.effects = effects;
     }
 
-    fn send(&mut self, net: &mut Net, to: ProcessId, message: &P::Message) {
-        self.stamper.tick();
-        let link = self.links.get(&to).and_then(|link| link.connection);
-        let Some(connection) = link.filter(|open| self.connections.contains_key(open)) else {
-            return debug!("{message:?} to {to}, which is not connected, is lost");
-        };
-        let header = MessageHeader {
-            from: self.env.me,
-            to,
-            n: self.stamper.n(),
-            lamport: self.stamper.lamport(),
-            kind: kind_field(Kind::kind(message)),
-            clock: None,
-        };
-        if let Err(error) = net.send_value(connection, &PeerFrameRef::Message(&header, message)) {
-            warn!("{message:?} to {to} is lost: {error}");
+    fn receive(&mut self, header: MessageHeader, body: &[u8]) -> Result<(), CodecError> {
+        if self.algorithm.is_running() {
+            let arrival = self.algorithm.arrive(header, body)?;
+            self.algorithm.receive(arrival);
+            return Ok(());
         }
+        self.algorithm.keep(header, body)
     }
 
-    fn indicate(&mut self, net: &mut Net, indication: &P::Indication) {
-        debug!("{} ! {indication:?}", self.env.me);
-        match self.application.on_indication(indication) {
-            Ok(requests) => self.asked.extend(requests),
-            Err(error) => {
-                let what = format!("at {}", indication.kind());
-                self.failure = Some(anyhow::Error::new(error).context(what));
-                return net.stop();
-            }
+    /// There is no way to a member any more.
+    fn lose(&mut self, net: &mut Net, peer: ProcessId, why: &str) {
+        match self.calls.contains_key(&peer) {
+            true => self.call_later(net, peer, why),
+            false => info!("{peer} is gone: {why}"),
         }
-        if (self.is_over)(indication) {
-            net.stop();
-        }
-    }
-
-    fn stop_timer(&mut self, net: &mut Net, timer: &P::Timer) {
-        if let Some(id) = self.running.remove(timer) {
-            self.timers.remove(&id);
-            net.stop_timer(id);
-        }
-    }
-
-    /// What the last step left to ask.
-    fn settle(&mut self, net: &mut Net) {
-        while let Some(request) = self.asked.pop_front() {
-            self.step(net, Event::Request(request));
+        if self.connected.remove(&peer) {
+            self.algorithm.lose(peer);
         }
     }
 }
 
-impl<P: Process<Message: Serialize + DeserializeOwned>> Service for Player<P> {
+impl Service for Player {
     fn on_open(&mut self, net: &mut Net, connection: ConnectionId, peer: &Peer) {
         // Only members come here, and they have proved their ranks.
         let Some(process) = peer.rank.map(ProcessId) else { return net.close(connection) };
         info!("connected with {process} at {}", peer.address);
-        let link = self.links.entry(process).or_insert(Link {
-            connection: None,
-            address: None,
-            pause: PAUSE,
-        });
-        link.pause = PAUSE;
         // One that connects again has lost the old connection, and may have noticed sooner.
-        let old = link.connection.replace(connection).filter(|old| *old != connection);
-        if let Some(old) = old {
+        if !self.ways.open(net, connection, peer) {
             warn!("{process} is here already, and replaced by the one at {}", peer.address);
-            self.connections.remove(&old);
-            net.close(old);
+            self.ways.disconnect(net, process);
+            self.ways.open(net, connection, peer);
         }
-        self.connections.insert(connection, process);
+        self.connected.insert(process);
+        if let Some(call) = self.calls.get_mut(&process) {
+            call.pause = PAUSE;
+        }
         self.start_if_connected(net);
     }
 
     fn on_frame(&mut self, net: &mut Net, connection: ConnectionId, body: &[u8]) {
-        let Some(&from) = self.connections.get(&connection) else { return };
-        match netkit::codec::decode::<PeerFrame<P::Message>>(body) {
-            Err(error) => {
-                warn!("{from} sent a frame that is no message ({error}): connection closed");
-                net.close(connection);
-                self.on_close(net, connection, CloseReason::Ended);
-            }
-            Ok(PeerFrame::Message(header, message))
-                if (header.from, header.to) == (from, self.env.me) =>
-            {
-                self.stamper.receive(header.lamport, None);
-                self.step(net, Event::Message { from, message });
-                self.settle(net);
-            }
-            Ok(PeerFrame::Message(header, _)) => {
+        let Some(from) = self.ways.end(connection) else { return };
+        let me = self.me;
+        let received = PeerFrame::read(body).and_then(|frame| match frame {
+            PeerFrame::Message(header, _) if (header.from, header.to) != (from, me) => {
                 warn!("{from} sent a message from {} to {}: dropped", header.from, header.to);
+                Ok(())
             }
-            Ok(PeerFrame::Ping | PeerFrame::Pong) => {}
+            PeerFrame::Message(header, message) => self.receive(header, message),
+            PeerFrame::Ping | PeerFrame::Pong => Ok(()),
+        });
+        if let Err(error) = received {
+            warn!("{from} sent a frame that is no message ({error}): connection closed");
+            return self.on_close(net, connection, CloseReason::Ended);
         }
+        self.go_on(net);
     }
 
     fn on_close(&mut self, net: &mut Net, connection: ConnectionId, reason: CloseReason) {
-        let mine = |link: &Link| link.connection == Some(connection);
-        let was_open = self.connections.remove(&connection).is_some();
-        let Some((&peer, link)) = self.links.iter_mut().find(|(_, link)| mine(link)) else {
-            return;
-        };
-        link.connection = None;
-        if link.address.is_none() {
-            info!("{peer} is gone: {reason}");
-            self.links.remove(&peer);
-        } else {
-            self.connect_later(net, peer, &reason.to_string());
-        }
-        if was_open {
-            self.asked.extend((self.lost)(peer));
-            self.settle(net);
+        if let Some(peer) = self.ways.close(net, connection) {
+            self.lose(net, peer, &reason.to_string());
+            self.go_on(net);
         }
     }
 
     fn on_timer(&mut self, net: &mut Net, timer: TimerId) {
-        match self.timers.remove(&timer) {
-            Some(Use::Process(name)) => {
-                self.running.remove(&name);
-                self.step(net, Event::Timeout(name));
-                self.settle(net);
-            }
-            Some(Use::Connect(peer)) => self.connect(net, peer),
+        match self.timers.ring(timer) {
+            Some(Use::Algorithm(timer)) => self.algorithm.on_timeout(timer),
+            Some(Use::Call(peer)) => self.call(net, peer),
             None => {}
         }
+        self.go_on(net);
     }
 
     fn on_signal(&mut self, net: &mut Net, signal: i32) {
         info!("signal {signal}");
-        match self.stop.take().filter(|_| self.has_started) {
-            Some(request) => {
-                self.asked.push_back(request);
-                self.settle(net);
-            }
-            None => net.stop(),
+        match self.algorithm.is_running() && self.algorithm.ask_to_stop() {
+            true => self.go_on(net),
+            false => net.stop(),
         }
     }
-}
-
-/// The clock of this machine.
-#[expect(clippy::disallowed_methods, reason = "this is a driver, where time comes from")]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -1,46 +1,94 @@
 //! What participants and the launcher say to each other, as it stands in netkit's frames.
 //!
-//! Between participants there are algorithm messages ([`PeerFrame::Message`]) and, where a lab wants its
-//! neighbours watched, pings. Between a participant and the launcher there is the life of the run, in
-//! the order of [`ToLauncher`] and [`ToParticipant`].
+//! Between participants there are algorithm messages ([`PeerFrame::Message`]) and, where a lab
+//! wants its neighbours watched, pings. Between a participant and the launcher there is the life of
+//! the run, in the order of [`ToLauncher`] and [`ToParticipant`].
 
+use netkit::codec::{self, CodecError};
 use serde::{Deserialize, Serialize};
 
 use crate::clocks::Vector;
 use crate::faults::Toll;
 use crate::overlay::Contact;
-use crate::process::ProcessId;
+use crate::process::{Kind, ProcessId};
 use crate::trace::note::KIND_LENGTH;
 pub(super) use crate::trace::note::kind_field;
 
 /// The rank that the launcher has in the handshake: it is no participant.
 pub(super) const LAUNCHER: u32 = u32::MAX;
 
-/// A frame between two participants, as its receiver reads it.
-#[derive(Debug, Deserialize)]
-pub(super) enum PeerFrame<M> {
-    /// A message of the algorithm.
-    Message(MessageHeader, M),
+/// A frame between two participants.
+#[derive(Debug)]
+pub(super) enum PeerFrame<'a> {
+    /// A message of the algorithm: its header, and the bytes of the algorithm's own.
+    Message(MessageHeader, &'a [u8]),
     /// Are you there?
     Ping,
     /// Yes.
     Pong,
 }
 
-/// The same, as its sender writes it.
-#[derive(Debug, Serialize)]
-pub(super) enum PeerFrameRef<'a, M> {
-    Message(&'a MessageHeader, &'a M),
+/// What kind of frame it is: its first four bytes.
+#[derive(Deserialize, Serialize)]
+enum Tag {
+    Message,
     Ping,
     Pong,
+}
+
+impl<'a> PeerFrame<'a> {
+    /// Takes a body apart, the algorithm's bytes apart.
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, CodecError> {
+        let Some(rest) = body.strip_prefix(&MESSAGE) else {
+            // Both are nothing but their tags.
+            return match codec::decode(body)? {
+                Tag::Message | Tag::Ping => Ok(Self::Ping),
+                Tag::Pong => Ok(Self::Pong),
+            };
+        };
+        let (header, message) = rest.split_at(header_length(rest).min(rest.len()));
+        Ok(Self::Message(codec::decode(header)?, message))
+    }
+
+    pub(super) fn write(&self) -> Result<Vec<u8>, CodecError> {
+        let mut body = Vec::with_capacity(BODY_USUAL);
+        match self {
+            Self::Message(header, message) => {
+                codec::encode(&(Tag::Message, header), &mut body)?;
+                body.extend_from_slice(message);
+            }
+            Self::Ping => codec::encode(&Tag::Ping, &mut body)?,
+            Self::Pong => codec::encode(&Tag::Pong, &mut body)?,
+        }
+        Ok(body)
+    }
+}
+
+/// Room for most messages of algorithms, in bytes, with their headers.
+const BODY_USUAL: usize = 128;
+
+/// The tag of a message.
+const MESSAGE: [u8; 4] = [0; 4];
+
+/// The bytes of a header that stand before its clock: from, to, n, lamport and kind.
+const BEFORE_CLOCK: usize = 4 + 4 + 8 + 8 + KIND_LENGTH;
+
+/// How many bytes the header takes with which these bytes begin, if they do.
+fn header_length(bytes: &[u8]) -> usize {
+    let entries = BEFORE_CLOCK + 1;
+    match (bytes.get(BEFORE_CLOCK), bytes.get(entries..entries + 8)) {
+        (Some(1), Some(count)) => {
+            let count = count.iter().fold(0_usize, |all, &byte| all << 8 | usize::from(byte));
+            count.saturating_mul(8).saturating_add(entries + 8)
+        }
+        _ => entries,
+    }
 }
 
 /// What stands before every message of an algorithm.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct MessageHeader {
-    /// Who sent it.
     pub(super) from: ProcessId,
-    /// To whom.
     pub(super) to: ProcessId,
     /// The number of the sending among the sender's events: with `from`, the message's id.
     pub(super) n: u64,
@@ -52,29 +100,51 @@ pub(super) struct MessageHeader {
     pub(super) clock: Option<Vector>,
 }
 
-impl MessageHeader {
-    /// How many bytes it takes in a frame, the frame's own tag included: what follows is the message.
-    pub(super) fn length(&self) -> usize {
-        let clock = self.clock.as_ref().map_or(0, |clock| 8 + 8 * clock.entries().len());
-        TAG + 4 + 4 + 8 + 8 + KIND_LENGTH + 1 + clock
-    }
+/// What happens on the connection between two members of a run.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+pub(super) enum Line {
+    /// It can be used.
+    Opened,
+    /// It was made by the other end.
+    Accepted,
+    #[strum(transparent)]
+    Up(ToLauncher),
+    #[strum(transparent)]
+    Down(ToParticipant),
+    /// Are you there?
+    Ping,
+    /// It has ended, or could not be made, for this reason.
+    Closed(String),
 }
 
-/// The bytes that say which [`PeerFrame`] it is.
-const TAG: usize = 4;
+/// What a participant says of itself when it joins.
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub(super) struct Hello {
+    /// Its machine, as that calls itself.
+    pub(super) host: String,
+    pub(super) pid: u32,
+    /// Where other participants can reach it.
+    pub(super) address: String,
+    /// Its log file.
+    pub(super) log: String,
+}
+
+/// A part of a journal.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub(super) struct Part {
+    /// The place of its first byte.
+    pub(super) offset: u64,
+    pub(super) bytes: Vec<u8>,
+    pub(super) is_last: bool,
+    /// Events at the end are missing.
+    pub(super) truncated: bool,
+}
 
 /// What a participant tells the launcher.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 pub(super) enum ToLauncher {
     /// It is here: its first word.
-    Hello {
-        host: String,
-        pid: u32,
-        /// Where other participants can reach it.
-        address: String,
-        /// Its log file.
-        log: String,
-    },
+    Hello(Hello),
     /// With `--launch chain`: the next participant is started, or could not be.
     Launched { rank: u32, result: Result<u32, String> },
     /// All connections of the overlay are open.
@@ -87,16 +157,18 @@ pub(super) enum ToLauncher {
     Failed { why: String },
     /// Still alive.
     Pong,
-    /// How many times the rules of the plan of faults struck there: before the last part of its journal.
+    /// How many times the rules of the plan of faults struck there: before the last part of its
+    /// journal.
     Toll(Toll),
-    /// A part of its journal, from a byte on: the answer to `Collect`, and after `Follow` from time to time.
-    Journal { offset: u64, bytes: Vec<u8>, is_last: bool, truncated: bool },
+    /// A part of its journal, from a byte on: the answer to `Collect`, and after `Follow` from time
+    /// to time.
+    Journal(Part),
     /// Whole lines of its log that were not handed over yet, if somebody shows them.
     Log(String),
 }
 
 /// What the launcher tells a participant.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 pub(super) enum ToParticipant {
     /// Everyone is here: connect to these, and wait for so many to connect to you.
     Release { opens: Vec<Contact>, accepts: u32 },
@@ -110,8 +182,8 @@ pub(super) enum ToParticipant {
     Collect { offset: u64 },
     /// End.
     Stop,
-    /// Start again, so many microseconds after the others started. If the run is followed: hand over the
-    /// journal as it grows, from this byte on.
+    /// Start again, so many microseconds after the others started. If the run is followed: hand
+    /// over the journal as it grows, from this byte on.
     Resume { at_us: u64, follow: Option<u64> },
     /// A participant started again, and is there now.
     Moved(Contact),
@@ -136,10 +208,9 @@ mod tests {
     }
 
     fn encoded(header: &MessageHeader) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let frame = PeerFrameRef::Message(header, &Message::Token { lap: 3 });
-        netkit::codec::encode(&frame, &mut bytes).unwrap();
-        bytes
+        let mut message = Vec::new();
+        codec::encode(&Message::Token { lap: 3 }, &mut message).unwrap();
+        PeerFrame::Message(header.clone(), &message).write().unwrap()
     }
 
     /// The bytes that `docs/wire-format.md` shows, and what stands in them.
@@ -176,20 +247,26 @@ mod tests {
     }
 
     #[test]
-    fn the_length_of_a_header_is_what_stands_before_the_message() {
-        const MESSAGE: usize = 4 + 8;
+    fn a_frame_is_taken_apart_where_its_header_ends() {
         for clock in [None, Some(Vector::new(1)), Some(Vector::from(vec![9, 8, 17]))] {
-            let header = header(clock);
-            assert_eq!(header.length(), encoded(&header).len() - MESSAGE, "{header:?}");
+            let body = encoded(&header(clock.clone()));
+            let Ok(PeerFrame::Message(read, message)) = PeerFrame::read(&body) else { panic!() };
+            assert_eq!((read.clock, read.n, read.lamport), (clock, 17, 31));
+            assert_eq!(message, &WITH_CLOCK[WITH_CLOCK.len() - 12..]);
+            for cut in 0..body.len() - message.len() {
+                assert!(PeerFrame::read(&body[..cut]).is_err(), "{cut}");
+            }
         }
     }
 
     #[test]
     fn pings_and_pongs_are_their_tags() {
-        for (frame, tag) in [(PeerFrameRef::<()>::Ping, 1), (PeerFrameRef::Pong, 2)] {
-            let mut bytes = Vec::new();
-            netkit::codec::encode(&frame, &mut bytes).unwrap();
+        for (frame, tag) in [(PeerFrame::Ping, 1), (PeerFrame::Pong, 2)] {
+            let mut bytes = frame.write().unwrap();
             assert_eq!(bytes, [0, 0, 0, tag]);
+            assert!(PeerFrame::read(&bytes).is_ok());
+            bytes.push(0);
+            assert!(PeerFrame::read(&bytes).is_err());
         }
     }
 }

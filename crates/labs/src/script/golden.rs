@@ -9,7 +9,7 @@ use goldenscript::{Argument, ArgumentConsumer, Command, Runner};
 
 use super::stage::Stage;
 use crate::process::{Process, ProcessId};
-use crate::verdict::Spec;
+use crate::verdict::Property;
 
 /// The most processes of a script, which people read.
 const PROCESSES_MAX: u32 = 64;
@@ -24,7 +24,7 @@ pub struct Opening {
 }
 
 /// The processes of a script and what is required of them, or why its arguments do not fit.
-pub type Cast<P> = Result<(Vec<P>, Vec<Spec>), String>;
+pub type Cast<P> = Result<(Vec<P>, Vec<Property>), String>;
 
 /// Runs all scripts in a folder.
 ///
@@ -133,8 +133,8 @@ impl<P: Process> Director<'_, P> {
         let pairs = pairs.map(|pair| (pair.name().to_owned(), pair.value.clone()));
         let opening = Opening { processes, arguments: pairs.collect() };
         arguments.reject_rest()?;
-        let (processes, specs) = (self.build)(&opening)?;
-        self.stage = Some(Stage::new(processes, &specs));
+        let (processes, properties) = (self.build)(&opening)?;
+        self.stage = Some(Stage::new(processes, &properties));
         Ok(())
     }
 }
@@ -170,12 +170,12 @@ fn named<R: Clone + std::fmt::Debug>(all: &[R], name: &str) -> Result<R, String>
 
 fn verdicts<P: Process>(stage: &Stage<P>) -> String {
     let line = |verdict: &crate::verdict::Verdict| {
-        let holds = match verdict.holds {
+        let holds = match verdict.holds() {
             Some(true) => "holds",
             Some(false) => "is violated",
             None => "is open",
         };
-        format!("{} {holds}: {}", verdict.name, verdict.detail)
+        format!("{} {holds}: {}", verdict.name, verdict.detail())
     };
     stage.verdicts().iter().map(line).collect::<Vec<_>>().join("\n")
 }

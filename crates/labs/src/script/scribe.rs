@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::process::ProcessId;
-use crate::trace::{Happening, Noted, Observer};
+use crate::trace::{Happening, Observer, Passing};
 
 /// An observer that writes down what happens as the commands of a script.
 ///
@@ -97,34 +97,18 @@ impl Telling {
 impl Observer for Scribe {
     type Carried = u64;
 
-    fn on_send(&mut self, _: u64, from: ProcessId, to: ProcessId, _: &dyn Noted, _: u32) -> u64 {
+    fn on_send(&mut self, Passing { from, to, .. }: Passing<'_>) -> u64 {
         self.sent += 1;
         self.entries.push(Entry::Sent(Message { number: self.sent, from, to }));
         self.sent
     }
 
-    fn on_receive(
-        &mut self,
-        _: u64,
-        from: ProcessId,
-        to: ProcessId,
-        _: &dyn Noted,
-        _: u32,
-        &number: &u64,
-    ) {
+    fn on_receive(&mut self, Passing { from, to, .. }: Passing<'_>, &number: &u64) {
         self.entries.push(Entry::Arrived(Message { number, from, to }));
         *self.leaves.entry(number).or_default() += 1;
     }
 
-    fn on_drop(
-        &mut self,
-        _: u64,
-        from: ProcessId,
-        to: ProcessId,
-        _: &dyn Noted,
-        _: u32,
-        &number: &u64,
-    ) {
+    fn on_drop(&mut self, Passing { from, to, .. }: Passing<'_>, &number: &u64) {
         self.entries.push(Entry::Lost(Message { number, from, to }));
         *self.leaves.entry(number).or_default() += 1;
     }

@@ -5,8 +5,8 @@ use crate::check::model::Model;
 use crate::check::state::{Envelope, Site, State};
 use crate::check::steps::Step;
 use crate::process::{Choices, Process, ProcessId};
-use crate::trace::{Happening, MessageId, MessageNote, Note, Noted, Observer, TraceEvent, What};
-use crate::verdict::{End, Judge, Spec, Tags, Verdict};
+use crate::trace::{Happening, MessageId, MessageNote, Observer, Passing, TraceEvent, What};
+use crate::verdict::{End, Judge, Property, Tags, Verdict, Witness};
 
 /// The most messages that one `run` lets arrive: an algorithm that never comes to rest is told so.
 const RUN_MAX: usize = 10_000;
@@ -22,10 +22,10 @@ pub(super) struct Stage<P: Process> {
 
 impl<P: Process> Stage<P> {
     /// Starts the processes.
-    pub(super) fn new(processes: Vec<P>, specs: &[Spec]) -> Self {
+    pub(super) fn new(processes: Vec<P>, properties: &[Property]) -> Self {
         let n = processes.len() as u32;
-        let model = Model::new(processes, Vec::new(), Vec::new(), Options::default());
-        let log = Log { judge: Judge::new(specs, n), sent: 0, lines: Vec::new() };
+        let model = Model::new(processes, Vec::new(), &[], Options::default().into());
+        let log = Log { judge: Judge::new(properties, n), sent: 0, lines: Vec::new() };
         let mut stage = Self { state: model.before(), model, log, choices: Vec::new() };
         for rank in 0..n {
             let process = ProcessId(rank);
@@ -224,64 +224,40 @@ impl Log {
     }
 }
 
-fn note(message: &dyn Noted) -> MessageNote {
-    let Note { kind, text } = Note::of(message);
-    MessageNote { id: MessageId::default(), kind, text, bytes: 0 }
+/// An event of a process: nobody counts them here.
+fn uncounted(process: ProcessId) -> Witness {
+    Witness { process, n: 0 }
+}
+
+fn note(message: Passing<'_>) -> MessageNote {
+    MessageNote::new(MessageId::default(), message.message, 0)
 }
 
 impl Observer for Log {
     type Carried = Carried;
 
-    fn on_send(
-        &mut self,
-        _: u64,
-        from: ProcessId,
-        to: ProcessId,
-        message: &dyn Noted,
-        _: u32,
-    ) -> Carried {
+    fn on_send(&mut self, message: Passing<'_>) -> Carried {
+        let Passing { from, to, .. } = message;
         self.sent += 1;
         self.write(from, What::Send { peer: to, message: note(message) });
-        Carried { order: self.sent, tags: self.judge.on_send(from, to, message, 0) }
+        let tags = self.judge.on_send(uncounted(from), to, message.message);
+        Carried { order: self.sent, tags }
     }
 
-    fn on_receive(
-        &mut self,
-        _: u64,
-        from: ProcessId,
-        to: ProcessId,
-        message: &dyn Noted,
-        _: u32,
-        carried: &Carried,
-    ) {
-        self.judge.on_receive(from, to, message, 0, carried.tags);
+    fn on_receive(&mut self, message: Passing<'_>, carried: &Carried) {
+        let Passing { from, to, .. } = message;
+        self.judge.on_receive(from, uncounted(to), message.message, carried.tags);
         self.write(to, What::Receive { peer: from, message: note(message) });
     }
 
-    fn on_drop(
-        &mut self,
-        _: u64,
-        from: ProcessId,
-        to: ProcessId,
-        message: &dyn Noted,
-        _: u32,
-        carried: &Carried,
-    ) {
-        self.judge.on_drop(from, to, message, 0, carried.tags);
+    fn on_drop(&mut self, message: Passing<'_>, carried: &Carried) {
+        let Passing { from, to, .. } = message;
+        self.judge.on_drop(uncounted(from), to, message.message, carried.tags);
         self.write(from, What::Drop { peer: to, message: note(message) });
     }
 
     fn on_happening(&mut self, _: u64, process: ProcessId, happening: Happening<'_>) {
-        self.judge.on_event(process, happening, 0);
-        let what = match happening {
-            Happening::Init => What::Init,
-            Happening::Request(value) => What::Request(Note::of(value)),
-            Happening::Indication(value) => What::Indication(Note::of(value)),
-            Happening::Timeout(value) => What::Timeout(Note::of(value)),
-            Happening::Crash => What::Crash,
-            Happening::Recover => What::Recover,
-            Happening::Stop(end) => What::Stop(end.map(Note::of)),
-        };
-        self.write(process, what);
+        self.judge.on_event(uncounted(process), happening);
+        self.write(process, What::of(happening));
     }
 }

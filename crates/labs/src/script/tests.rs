@@ -3,12 +3,14 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::golden::Director;
 use super::{Cast, Opening, Scribe, run_dir};
 use crate::check::{Channels, Options, check};
 use crate::process::{Context, Kind, Process, ProcessId};
 use crate::simulate::{Chance, Limits, Network, Simulation};
-use crate::verdict::Spec;
+use crate::verdict::Property;
 
 /// Tells its letters to all others, and again when the alarm rings.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -16,39 +18,33 @@ struct Postman {
     heard: BTreeSet<u32>,
 }
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 enum Order {
     Send(u32),
     SendAny,
     Break,
 }
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 struct Letter(u32);
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-struct Heard(u32);
-
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-struct Again(u32);
-
-impl Kind for Order {
-    fn kind(&self) -> &'static str {
-        "Order"
-    }
-}
-
-impl Kind for Letter {
-    fn kind(&self) -> &'static str {
+impl From<&Letter> for &'static str {
+    fn from(_: &Letter) -> Self {
         "LETTER"
     }
 }
 
-impl Kind for Heard {
-    fn kind(&self) -> &'static str {
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
+struct Heard(u32);
+
+impl From<&Heard> for &'static str {
+    fn from(_: &Heard) -> Self {
         "Heard"
     }
 }
+
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct Again(u32);
 
 impl Process for Postman {
     type Request = Order;
@@ -80,12 +76,12 @@ impl Process for Postman {
 const REQUESTS: [Order; 4] = [Order::Send(1), Order::Send(2), Order::SendAny, Order::Break];
 
 fn cast(opening: &Opening) -> Cast<Postman> {
-    let specs = match opening.arguments.get("watch").map(String::as_str) {
+    let properties = match opening.arguments.get("watch").map(String::as_str) {
         None => Vec::new(),
-        Some("channels") => vec![Spec::Fifo, Spec::ExactlyOnce],
+        Some("channels") => vec![Property::fifo(), Property::exactly_once()],
         Some(other) => return Err(format!("watch={other}: there is only watch=channels")),
     };
-    Ok((vec![Postman::default(); opening.processes as usize], specs))
+    Ok((vec![Postman::default(); opening.processes as usize], properties))
 }
 
 #[test]
@@ -141,8 +137,10 @@ fn a_counterexample_becomes_a_script() {
     let options = Options { duplicates: 1, channels: Channels::Unordered, ..Options::default() };
     let requests = vec![vec![Order::Send(1), Order::Send(2)]];
     let processes = vec![Postman::default(); 2];
-    for (spec, name) in [(Spec::Fifo, "FIFO"), (Spec::ExactlyOnce, "exactly-once delivery")] {
-        let outcome = check(processes.clone(), requests.clone(), &[spec], &options, |_| ());
+    for (property, name) in
+        [(Property::fifo(), "FIFO"), (Property::exactly_once(), "exactly-once delivery")]
+    {
+        let outcome = check(processes.clone(), requests.clone(), &[property], &options, |_| ());
         let mut scribe = Scribe::default();
         outcome.counterexample.unwrap().replay(&mut scribe);
         let script = scribe.to_string().replacen("start 2", "start 2 watch=channels", 1);

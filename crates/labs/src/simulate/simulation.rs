@@ -13,17 +13,19 @@ use std::collections::VecDeque;
 use std::mem;
 use std::time::Duration;
 
-use self::faults::Faults;
+use self::faults::{Blows, Faults};
 pub use self::limits::{Ended, Limits};
 use self::random::Random;
 pub(crate) use self::random::choices;
 use super::network::{Mishaps, Network, NetworkError};
 use super::wheel::{Key, Wheel};
-use crate::faults::{Action, Fate, PlanError};
+use crate::faults::{Fate, PlanError};
 use crate::peers::Peers;
-use crate::process::{Choices, Effect, Env, Event, Kind, Process, ProcessId, step_into};
+use crate::process::{
+    Choices, Effect, EffectOf, Env, Event, EventOf, Kind, Process, ProcessId, step_into,
+};
 use crate::trace::note::TimerName;
-use crate::trace::{Happening, Observer};
+use crate::trace::{Happening, Observer, Passing};
 use crate::verdict::End;
 
 /// The most processes of one simulation: with some hundred bytes each they still fit into the memory
@@ -33,42 +35,37 @@ pub const PROCESSES_MAX: u32 = 16_777_216;
 /// Processes in virtual time.
 ///
 /// ```
-/// use labs::process::{Context, Kind, Process, ProcessId};
+/// use labs::process::{Context, Kind, Never, Process, ProcessId};
 /// use labs::simulate::{Ended, Limits, Network, Simulation};
-/// use std::convert::Infallible;
+/// use serde::{Deserialize, Serialize};
 ///
 /// /// Sends back what it gets, until that is 0.
 /// #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 /// struct Countdown;
 ///
 /// #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-/// struct Number(u32);
-///
-/// impl Kind for Number {
-///     fn kind(&self) -> &'static str {
-///         "NUMBER"
-///     }
+/// #[derive(Deserialize, Serialize, Kind)]
+/// enum Message {
+///     Number(u32),
 /// }
 ///
-/// impl Process for Countdown {
-///     type Request = Number;
-///     type Indication = Number;
-///     type Message = Number;
-///     type Timer = Infallible;
+/// use Message::Number;
 ///
-///     fn on_request(&mut self, ctx: &mut Context<Self>, start: Number) {
+/// impl Process for Countdown {
+///     type Request = Message;
+///     type Indication = Message;
+///     type Message = Message;
+///     type Timer = Never;
+///
+///     fn on_request(&mut self, ctx: &mut Context<Self>, start: Message) {
 ///         ctx.send_to_others(start);
 ///     }
 ///
-///     fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, Number(n): Number) {
+///     fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, Number(n): Message) {
 ///         match n.checked_sub(1) {
 ///             Some(less) => ctx.send(from, Number(less)),
 ///             None => ctx.indicate(Number(0)),
 ///         }
-///     }
-///
-///     fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
-///         match timer {}
 ///     }
 /// }
 ///
@@ -102,7 +99,7 @@ pub struct Simulation<P: Process, O: Observer = ()> {
     /// What goes wrong by plan, if there is one.
     faults: Option<Box<Faults<P, O::Carried>>>,
     /// Used by one step after the other.
-    effects: Vec<Effect<P>>,
+    effects: Vec<EffectOf<P>>,
 }
 
 /// What is still to happen.
@@ -185,7 +182,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             events: 0,
             started: false,
             queue: Wheel::new(),
-            arrivals: vec![Peers::default(); n],
+            arrivals: std::iter::repeat_with(Peers::default).take(n).collect(),
             mishaps: Mishaps::default(),
             timers: Vec::new(),
             crashed: vec![false; n],
@@ -329,14 +326,10 @@ impl<P: Process, O: Observer> Simulation<P, O> {
     /// Whether nothing will happen any more: what is left is at most what the plan of faults does to
     /// processes that have nothing to do.
     fn is_quiet(&self) -> bool {
-        let to_come = self.faults.as_ref().map_or(0, |faults| faults.to_come);
-        let restarts = |faults: &Faults<P, O::Carried>| {
-            let left = &faults.timed[faults.timed.len() - faults.to_come..];
-            left.iter().any(|timed| timed.action == Action::Restart)
-        };
-        self.queue.len() == to_come
+        let blows = self.faults.as_ref().map(|faults| &faults.blows);
+        self.queue.len() == blows.map_or(0, |blows| blows.to_come)
             && self.waiting() == 0
-            && !self.faults.as_ref().is_some_and(|faults| restarts(faults))
+            && !blows.is_some_and(Blows::restarts)
     }
 
     /// Virtual time since the start.
@@ -454,11 +447,11 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         message: P::Message,
         carried: &O::Carried,
     ) {
+        let passing = Passing { at_us: self.now, from, to, message: &message, bytes };
         if self.crashed[to.index()] {
-            self.observer.on_drop(self.now, from, to, &message, bytes, carried);
-            return;
+            return self.observer.on_drop(passing, carried);
         }
-        self.observer.on_receive(self.now, from, to, &message, bytes, carried);
+        self.observer.on_receive(passing, carried);
         self.happen(to, Event::Message { from, message });
     }
 
@@ -489,7 +482,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             }
         }
         self.observer.on_happening(self.now, process, Happening::Crash);
-        let waited = self.faults.as_mut().and_then(|faults| faults.waiting.remove(&process));
+        let waited = self.faults.as_mut().and_then(|faults| faults.go_on(process));
         for scheduled in waited.into_iter().flatten() {
             if let Scheduled::Message { .. } = &scheduled {
                 self.happen_scheduled(scheduled);
@@ -504,7 +497,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             return false;
         }
         if let Some(faults) = &mut self.faults {
-            faults.start_again(process);
+            faults.blows.start_again(process);
         }
         self.processes[process.index()] = state;
         self.observer.on_happening(self.now, process, Happening::Recover);
@@ -513,7 +506,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
     }
 
     /// One step of one process, and what it wants done.
-    fn happen(&mut self, process: ProcessId, event: Event<P>) {
+    fn happen(&mut self, process: ProcessId, event: EventOf<P>) {
         self.events += 1;
         let processes = self.processes.len() as u32;
         let env = Env { me: process, processes, now: Some(Duration::from_micros(self.now)) };
@@ -526,7 +519,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         self.effects = effects;
     }
 
-    fn carry_out(&mut self, process: ProcessId, effect: Effect<P>) {
+    fn carry_out(&mut self, process: ProcessId, effect: EffectOf<P>) {
         match effect {
             Effect::Send { to, message } => self.send(process, to, message),
             Effect::StartTimer { timer, after } => self.start_timer(process, timer, after),
@@ -545,10 +538,11 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         let n = self.processes.len();
         assert!(to.index() < n, "{from} sends to {to}, which is not one of the {n} processes");
         let bytes = self.sizes.map_or(0, |sizes| sizes(&message));
-        let carried = self.observer.on_send(self.now, from, to, &message, bytes);
+        let passing = Passing { at_us: self.now, from, to, message: &message, bytes };
+        let carried = self.observer.on_send(passing);
         let now = Duration::from_micros(self.now);
         let fate = match &mut self.faults {
-            Some(faults) => faults.injector.fate(now, from, to, message.kind()),
+            Some(faults) => faults.blows.injector.fate(now, from, to, message.kind()),
             None => Fate::default(),
         };
         // A lost message has its latency too, so that losing it does not change that of the next.
@@ -556,8 +550,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         let is_lost = self.random.loses(&self.network);
         self.mishaps.lost += u64::from(is_lost);
         if is_lost || fate.is_lost {
-            self.observer.on_drop(self.now, from, to, &message, bytes, &carried);
-            return;
+            return self.observer.on_drop(passing, &carried);
         }
         let second_latency = self.random.second_latency(&self.network);
         if fate.overtaken_by.is_none() {

@@ -1,16 +1,17 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::convert::Infallible;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::wheel::Wheel;
 use super::{Chance, Ended, Limits, Mishaps, Network, NetworkError, Simulation, SimulationError};
-use crate::process::{Context, Kind, Process, ProcessId};
+use crate::process::{Context, Kind, Never, Process, ProcessId};
+use crate::record::Recorder;
 use crate::testing::FileInMemory;
-use crate::trace::{Happening, Header, Noted, Observer, Recorder};
-use crate::verdict::{End, Judge, Spec};
+use crate::trace::{Happening, Header, Identity, Meaning, Observer, Passing};
+use crate::verdict::{End, Judge, Property};
 
 const P0: ProcessId = ProcessId(0);
 const P1: ProcessId = ProcessId(1);
@@ -99,11 +100,11 @@ struct Volley {
     arrived: Vec<(ProcessId, u32)>,
 }
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 struct Shot(u32);
 
-impl Kind for Shot {
-    fn kind(&self) -> &'static str {
+impl From<&Shot> for &'static str {
+    fn from(_: &Shot) -> Self {
         "SHOT"
     }
 }
@@ -112,7 +113,7 @@ impl Process for Volley {
     type Request = Shot;
     type Indication = Shot;
     type Message = Shot;
-    type Timer = Infallible;
+    type Timer = Never;
 
     fn on_request(&mut self, ctx: &mut Context<Self>, Shot(shots): Shot) {
         (0..shots).for_each(|shot| ctx.send_to_others(Shot(shot)));
@@ -122,14 +123,10 @@ impl Process for Volley {
         self.arrived.push((from, shot));
         ctx.indicate(Shot(shot));
     }
-
-    fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
-        match timer {}
-    }
 }
 
 fn volley(network: Network, shots: u32) -> Simulation<Volley, Recorder> {
-    let judge = Judge::new(&[Spec::Fifo, Spec::ExactlyOnce], 2);
+    let judge = Judge::new(&[Property::fifo(), Property::exactly_once()], 2);
     let recorder = Recorder::new(2, judge);
     let mut simulation = Simulation::new(7, network, vec![Volley::default(); 2], recorder).unwrap();
     simulation.request(P0, Shot(shots));
@@ -140,7 +137,7 @@ fn volley(network: Network, shots: u32) -> Simulation<Volley, Recorder> {
 /// Whether the run was FIFO, and whether each message arrived exactly once.
 fn verdicts(simulation: &Simulation<Volley, Recorder>) -> [Option<bool>; 2] {
     let verdicts = simulation.observer().judge().verdicts(&End::Complete);
-    [verdicts[0].holds, verdicts[1].holds]
+    [verdicts[0].holds(), verdicts[1].holds()]
 }
 
 const FAULTY: Network = Network {
@@ -240,17 +237,14 @@ fn loss_leaves_the_latencies_alone() {
 
 fn traced(seed: u64) -> Vec<u8> {
     let file = FileInMemory::default();
-    let header = Header {
-        trace: 1,
+    let identity = Identity {
         lab: "volley".to_owned(),
         verb: "simulate".to_owned(),
         run: "test".to_owned(),
         processes: 3,
         seed,
-        arguments: Vec::new(),
-        clocks: true,
-        properties: Vec::new(),
     };
+    let header = Header::new(identity, Vec::new(), Vec::new(), Meaning::default());
     let recorder = Recorder::writing(&header, Judge::new(&[], 3), Box::new(file.clone())).unwrap();
     let network = Network {
         loss: Chance::percent(5),
@@ -278,22 +272,16 @@ fn a_seed_gives_one_trace_byte_by_byte() {
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 struct Alarm;
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 enum Set {
     In(u64),
     Off,
 }
 
-impl Kind for Set {
-    fn kind(&self) -> &'static str {
-        "Set"
-    }
-}
-
 impl Process for Alarm {
     type Request = Set;
     type Indication = Set;
-    type Message = Infallible;
+    type Message = Never;
     type Timer = ();
 
     fn on_request(&mut self, ctx: &mut Context<Self>, set: Set) {
@@ -303,7 +291,7 @@ impl Process for Alarm {
         }
     }
 
-    fn on_message(&mut self, _: &mut Context<Self>, _: ProcessId, message: Infallible) {
+    fn on_message(&mut self, _: &mut Context<Self>, _: ProcessId, message: Never) {
         match message {}
     }
 
@@ -367,35 +355,26 @@ fn the_timers_of_the_dead_do_not_ring() {
 #[derive(Default)]
 struct Diary(Vec<String>);
 
+impl Diary {
+    fn note(&mut self, sign: char, passing: Passing<'_>, size: &str) {
+        let Passing { from, to, message, .. } = passing;
+        self.0.push(format!("{from} {sign} {to} {}{size}", message.text()));
+    }
+}
+
 impl Observer for Diary {
     type Carried = ();
 
-    fn on_send(&mut self, _: u64, from: ProcessId, to: ProcessId, what: &dyn Noted, bytes: u32) {
-        self.0.push(format!("{from} ↗ {to} {} {bytes}", what.text()));
+    fn on_send(&mut self, message: Passing<'_>) {
+        self.note('↗', message, &format!(" {}", message.bytes));
     }
 
-    fn on_receive(
-        &mut self,
-        _: u64,
-        from: ProcessId,
-        to: ProcessId,
-        what: &dyn Noted,
-        _: u32,
-        (): &(),
-    ) {
-        self.0.push(format!("{from} → {to} {}", what.text()));
+    fn on_receive(&mut self, message: Passing<'_>, (): &()) {
+        self.note('→', message, "");
     }
 
-    fn on_drop(
-        &mut self,
-        _: u64,
-        from: ProcessId,
-        to: ProcessId,
-        what: &dyn Noted,
-        _: u32,
-        (): &(),
-    ) {
-        self.0.push(format!("{from} ⇥ {to} {}", what.text()));
+    fn on_drop(&mut self, message: Passing<'_>, (): &()) {
+        self.note('⇥', message, "");
     }
 
     fn on_happening(&mut self, _: u64, process: ProcessId, happening: Happening<'_>) {
@@ -618,7 +597,7 @@ impl Process for Keeper {
     type Request = Shot;
     type Indication = Shot;
     type Message = Shot;
-    type Timer = Infallible;
+    type Timer = Never;
 
     fn on_init(&mut self, ctx: &mut Context<Self>) {
         ctx.indicate(Shot(self.count));
@@ -630,10 +609,6 @@ impl Process for Keeper {
     }
 
     fn on_message(&mut self, _: &mut Context<Self>, _: ProcessId, _: Shot) {}
-
-    fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
-        match timer {}
-    }
 
     fn recovered(&self) -> Option<Self> {
         Some(Self { count: self.stored, stored: self.stored })

@@ -4,16 +4,17 @@
 //! error: everything here panics where something is not as it must be, and says what.
 
 mod memory;
-mod models;
+mod processes;
 mod program;
+mod story;
 mod system;
 
 pub(crate) use self::memory::FileInMemory;
-pub use self::models::{
-    Simulated, assert_saved_trace_shows_it, counterexample, judged_again, only, simulate,
-    simulate_with_faults, violated,
-};
-pub use self::program::{Program, Ran, Running};
-pub use self::system::{
+pub use self::processes::{
     assert_nothing_left, command_line, connections, left_of, sockets, wait_until, with_hosts,
 };
+pub use self::program::{Program, Ran, Running};
+pub use self::story::Story;
+#[cfg(feature = "script")]
+pub use self::system::run_scripts;
+pub use self::system::{ProcessOf, Simulated, System, violated};

@@ -2,9 +2,13 @@
 
 use std::cell::OnceCell;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
-use super::system::{assert_nothing_left, command_line, connections, running_processes, sockets};
+use super::processes::{
+    assert_nothing_left, command_line, connections, running_processes, sockets,
+};
+use crate::verdict::Verdict;
 
 /// A lab's program, by its path: `env!("CARGO_BIN_EXE_token-ring")`.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +42,17 @@ impl Program {
         let ran = Ran::of(&self.output(&all));
         assert_nothing_left(ran.report["run"].as_str().expect("a report names its run"));
         ran
+    }
+
+    /// The verdicts on a trace, from its file and what the program knows of its lab.
+    ///
+    /// # Panics
+    ///
+    /// If it is not the trace of a run of this lab.
+    pub fn verified(self, trace: &Path) -> Vec<Verdict> {
+        let trace = trace.to_str().expect("the tests name their files in UTF-8");
+        let Ran { report, .. } = Ran::of(&self.output(&["verify", "--json", trace]));
+        serde_json::from_value(report["properties"].clone()).expect("a report has verdicts")
     }
 
     /// Starts it with these arguments and `--json`.

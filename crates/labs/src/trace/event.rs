@@ -1,27 +1,49 @@
 //! One event of one process, and the header of a trace.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::note::Note;
+use super::meaning::Meaning;
+use super::note::{Data, Note, Noted};
+use super::observe::Happening;
 use crate::clocks::Vector;
 use crate::process::ProcessId;
-use crate::verdict::Spec;
+use crate::verdict::Property;
 
 /// From how many processes on a trace leaves vector clocks out: at 256 entries they are most of
 /// the file already, and what needs happened-before can follow the messages themselves.
 pub const CLOCKS_MAX_PROCESSES: u32 = 256;
 
 /// The format this crate writes, the value of the header's `trace`.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The first line of a trace.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Header {
     /// The version of the format.
     pub trace: u32,
+    /// Which run of which lab.
+    #[serde(flatten)]
+    pub identity: Identity,
+    /// The command line after the verb.
+    pub arguments: Vec<String>,
+    /// Whether events carry vector clocks.
+    #[serde(default = "yes")]
+    pub clocks: bool,
+    /// What the lab demands of the run, so that the file alone can be judged.
+    #[serde(default)]
+    pub properties: Vec<Property>,
+    /// How its indications are drawn.
+    #[serde(default, skip_serializing_if = "Meaning::is_empty")]
+    pub meaning: Meaning,
+}
+
+/// Which run of which lab this is: what a report and a trace both say.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Identity {
     /// Which lab: `token-ring`.
     pub lab: String,
     /// In which world: `run`, `simulate` or `check`.
@@ -32,14 +54,27 @@ pub struct Header {
     pub processes: u32,
     /// What the run's random choices were drawn from.
     pub seed: u64,
-    /// The command line after the verb.
-    pub arguments: Vec<String>,
-    /// Whether events carry vector clocks.
-    #[serde(default = "yes")]
-    pub clocks: bool,
-    /// What the lab demands of the run, so that the file alone can be judged.
-    #[serde(default)]
-    pub properties: Vec<Spec>,
+}
+
+impl Header {
+    /// The header of a run that this command line asked for.
+    pub fn new(
+        identity: Identity,
+        arguments: Vec<String>,
+        properties: Vec<Property>,
+        meaning: Meaning,
+    ) -> Self {
+        let clocks = identity.processes <= CLOCKS_MAX_PROCESSES;
+        Self { trace: FORMAT, identity, arguments, clocks, properties, meaning }
+    }
+}
+
+impl std::ops::Deref for Header {
+    type Target = Identity;
+
+    fn deref(&self) -> &Identity {
+        &self.identity
+    }
 }
 
 fn yes() -> bool {
@@ -130,6 +165,21 @@ pub enum What {
     Stop(Option<Note>),
 }
 
+impl What {
+    /// What happened to a process, written down.
+    pub fn of(happening: Happening<'_>) -> Self {
+        match happening {
+            Happening::Init => Self::Init,
+            Happening::Request(value) => Self::Request(Note::of(value)),
+            Happening::Indication(value) => Self::Indication(Note::of(value)),
+            Happening::Timeout(value) => Self::Timeout(Note::of(value)),
+            Happening::Crash => Self::Crash,
+            Happening::Recover => Self::Recover,
+            Happening::Stop(end) => Self::Stop(end.map(Note::of)),
+        }
+    }
+}
+
 /// A message in a trace.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct MessageNote {
@@ -137,10 +187,35 @@ pub struct MessageNote {
     pub id: MessageId,
     /// Under which name it is counted.
     pub kind: String,
-    /// What it says.
+    /// What it says, for people.
     pub text: String,
     /// The size of its encoding, in bytes.
     pub bytes: u32,
+    /// What it says, for programs.
+    #[serde(default)]
+    pub data: Data,
+}
+
+impl MessageNote {
+    /// A message that is at hand.
+    pub fn new(id: MessageId, message: &dyn Noted, bytes: u32) -> Self {
+        let Note { kind, text, data } = Note::of(message);
+        Self { id, kind: kind.into_owned(), text, bytes, data }
+    }
+}
+
+impl Noted for MessageNote {
+    fn kind(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.kind)
+    }
+
+    fn text(&self) -> String {
+        self.text.clone()
+    }
+
+    fn data(&self) -> Data {
+        self.data.clone()
+    }
 }
 
 /// The identity of a message: its sending.

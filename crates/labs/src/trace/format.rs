@@ -1,21 +1,25 @@
 //! The trace as a file: JSON Lines, the header first, then one event a line.
 //!
 //! ```json
-//! {"trace":1,"lab":"token-ring","verb":"simulate","run":"sim","processes":4,"seed":7,"arguments":[]}
+//! {"trace":2,"lab":"token-ring","verb":"simulate","run":"sim","processes":4,"seed":7,"arguments":[]}
 //! {"process":2,"n":17,"clock":[3,9,17,2],"lamport":31,"at_us":1234567,"event":"send","peer":3,
-//!  "message":{"id":"2-17","kind":"TOKEN","text":"Token { lap: 3 }","bytes":12}}
+//!  "message":{"id":"2-17","kind":"TOKEN","text":"Token { lap: 3 }","bytes":12,"data":{"Token":{"lap":3}}}}
 //! ```
 //!
 //! (The second is one line in the file.) The events of one process stand in order; those of several
 //! interleave in any order that respects causality. `request`, `indication` and `timeout` carry
-//! `"value":{"kind":..,"text":..}`; `stop` may carry one that says how the run ended. Fields that a reader does not know are passed over.
+//! `"value":{"kind":..,"text":..,"data":..}`; `stop` may carry one that says how the run ended. Fields that
+//! a reader does not know are passed over.
+//!
+//! A file for people keeps of a large value its length and its hash ([`Data::bound`]). What a participant
+//! of a run writes down for its launcher is whole: see [`line()`].
 
 use std::io::{self, BufRead, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
 use super::event::{FORMAT, Header, MessageNote, Setup, TraceEvent, What};
-use super::note::Note;
+use super::note::{Data, Note};
 use crate::clocks::Vector;
 use crate::process::ProcessId;
 use crate::verdict::Monitors;
@@ -24,11 +28,21 @@ use crate::verdict::Monitors;
 /// its 256 largest entries fit ten times. A file that is no trace must not fill memory.
 pub const LINE_MAX: u64 = 1 << 18;
 
+/// The longest line of a journal, whose values are whole: as long as four of the largest messages that
+/// netkit sends unless told otherwise, for JSON is longer than what is sent.
+pub const WHOLE_LINE_MAX: u64 = 64 << 20;
+
 /// The longest header that is read, in bytes. Its arguments may hold a fault plan.
 pub const HEADER_MAX: u64 = 1 << 20;
 
 /// The most processes that a trace may name: as many as the simulator takes, and a few bytes each.
 pub const PROCESSES_MAX: u32 = 16_777_216;
+
+/// What stands in the header of any format.
+#[derive(Deserialize)]
+struct AnyFormat {
+    trace: u32,
+}
 
 /// The header as it stands in its line.
 #[derive(Deserialize)]
@@ -127,7 +141,7 @@ impl<W: Write> Writer<W> {
     ///
     /// Those of the file.
     pub fn write(&mut self, event: &TraceEvent) -> io::Result<()> {
-        self.to.write_all(&line(event))
+        self.to.write_all(&line(&bounded(event)))
     }
 
     /// Writes one event with what its process was afterwards, as one write.
@@ -137,7 +151,7 @@ impl<W: Write> Writer<W> {
     /// Those of the file.
     pub fn write_with_state(&mut self, event: &TraceEvent, state: &str) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(512);
-        let line = Line::from(event.clone());
+        let line = Line::from(bounded(event));
         serde_json::to_writer(&mut bytes, &LineWithState { line, state })?;
         bytes.push(b'\n');
         self.to.write_all(&bytes)
@@ -154,7 +168,23 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// One event as its line, the line's end included.
+/// The event as a file for people has it: large values are cut.
+fn bounded(event: &TraceEvent) -> TraceEvent {
+    let mut event = event.clone();
+    let data: Option<&mut Data> = match &mut event.what {
+        What::Send { message, .. } | What::Receive { message, .. } | What::Drop { message, .. } => {
+            Some(&mut message.data)
+        }
+        What::Request(note) | What::Indication(note) | What::Timeout(note) => Some(&mut note.data),
+        What::Stop(_) | What::Init | What::Crash | What::Recover => None,
+    };
+    if let Some(data) = data {
+        data.bound();
+    }
+    event
+}
+
+/// One event as its line, the line's end included, with its values whole.
 pub fn line(event: &TraceEvent) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(256);
     serde_json::to_writer(&mut bytes, &Line::from(event.clone()))
@@ -177,8 +207,11 @@ pub enum ReadError {
     /// The first line is not the header of a trace.
     #[error("this is not a trace: its first line is no header ({0})")]
     NoHeader(String),
-    /// The trace was written by a newer program.
-    #[error("the trace has format {0}, and this program reads format {FORMAT}: use a newer one")]
+    /// The trace was written by an older or a newer program.
+    #[error(
+        "the trace has format {0}, and this program reads format {FORMAT}: use the program that wrote it, \
+         or make the run again"
+    )]
     Format(u32),
     /// The header names more processes than any run has.
     #[error("the trace names {0} processes, and the limit is {PROCESSES_MAX}")]
@@ -219,11 +252,12 @@ impl<R: BufRead> Reader<R> {
         let mut buffer = Vec::new();
         let io = |error| ReadError::Io { line: 1, error };
         from.by_ref().take(HEADER_MAX).read_until(b'\n', &mut buffer).map_err(io)?;
-        let FirstLine { header, setup } = serde_json::from_slice(&buffer)
-            .map_err(|error| ReadError::NoHeader(error.to_string()))?;
-        if header.trace != FORMAT {
-            return Err(ReadError::Format(header.trace));
+        let no_header = |error: serde_json::Error| ReadError::NoHeader(error.to_string());
+        let AnyFormat { trace } = serde_json::from_slice(&buffer).map_err(no_header)?;
+        if trace != FORMAT {
+            return Err(ReadError::Format(trace));
         }
+        let FirstLine { header, setup } = serde_json::from_slice(&buffer).map_err(no_header)?;
         if header.processes == 0 {
             return Err(ReadError::NoProcesses);
         }

@@ -6,14 +6,18 @@
 
 pub mod event;
 pub mod format;
+pub mod meaning;
 pub mod notation;
 pub mod note;
-pub mod recorder;
+pub mod observe;
 pub mod stamp;
 #[cfg(test)]
 mod tests;
 
-pub use self::event::{Header, MessageId, MessageNote, Setup, TraceEvent, What, Whereabouts};
-pub use self::note::{Note, Noted};
-pub use self::recorder::{Carried, Happening, Observer, Recorder};
+pub use self::event::{
+    Header, Identity, MessageId, MessageNote, Setup, TraceEvent, What, Whereabouts,
+};
+pub use self::meaning::Meaning;
+pub use self::note::{Data, Note, Noted, Unreadable};
+pub use self::observe::{Happening, Observer, Passing};
 pub use self::stamp::Stamper;

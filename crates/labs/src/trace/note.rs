@@ -1,23 +1,33 @@
-//! Messages, requests and indications as a trace sees them: a kind and a text.
+//! Messages, requests and indications as a trace sees them: a kind, a text for people, and the value itself
+//! as data.
 
+use std::any::Any;
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt::{self, Debug, Write};
+use std::hash::{Hash, Hasher};
 
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
 use crate::process::Kind;
 
-/// The longest text of one value in a trace, in bytes. A message that carries a list of all
-/// processes would otherwise make a trace of a large run quadratic.
+/// The longest text of one value in a trace, in bytes. It is for people, who read no longer one.
 pub const TEXT_MAX: usize = 2_048;
+
+/// The largest value in a trace that people keep, in bytes of JSON. A message that carries a list of all
+/// processes would otherwise make a trace of a large run quadratic. What is larger is [cut](Data::Cut).
+pub const DATA_MAX: usize = 4_096;
 
 /// How many letters of a message's kind stand in its header: in a frame, and so in a capture. Fixed,
 /// so that a dissector finds the fields behind it, and enough for every kind that a person would
 /// write on a board.
 pub(crate) const KIND_LENGTH: usize = 16;
 
-/// Something with a kind and a text, made only when asked for: most runs count and judge without
-/// ever writing a text.
+/// A value with a kind, a text and data, each made only when asked for: most runs count and judge
+/// without ever writing one down.
 pub trait Noted {
     /// Under which name it is counted: see [`Kind::kind`].
     fn kind(&self) -> Cow<'_, str>;
@@ -25,11 +35,26 @@ pub trait Noted {
     /// What it says, for people: its `Debug` form.
     fn text(&self) -> String;
 
-    /// The number in it, if it is a kind and a number: 42 in `Elected(42)`.
-    fn number(&self) -> Option<u64> {
-        let text = self.text();
-        let (_, number) = text.strip_suffix(')')?.split_once('(')?;
-        number.parse().ok()
+    /// What it says, for programs.
+    fn data(&self) -> Data;
+
+    /// The value itself, while it is at hand; a value that was read from a file has only its data.
+    fn value(&self) -> Option<&dyn Any> {
+        None
+    }
+}
+
+impl dyn Noted + '_ {
+    /// The value as its own type: at hand, or made from its data.
+    ///
+    /// # Errors
+    ///
+    /// If its data was cut, or is not of this type.
+    pub fn get<T: Kind>(&self) -> Result<Cow<'_, T>, Unreadable> {
+        match self.value().and_then(|value| value.downcast_ref()) {
+            Some(value) => Ok(Cow::Borrowed(value)),
+            None => self.data().get().map(Cow::Owned),
+        }
     }
 }
 
@@ -40,6 +65,147 @@ impl<T: Kind> Noted for T {
 
     fn text(&self) -> String {
         debug_text(self)
+    }
+
+    fn data(&self) -> Data {
+        Data::of(self)
+    }
+
+    fn value(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+/// Why a value cannot be had from a trace.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Unreadable {
+    /// It is larger than what a trace keeps.
+    #[error("{0} bytes are too many for a trace, which keeps only their length")]
+    Cut(u64),
+    /// The data is not that of such a value.
+    #[error("the data is of another program, or was changed")]
+    Foreign,
+}
+
+/// A value as JSON, as it stands in a trace.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(untagged)]
+pub enum Data {
+    /// Nothing: what is no value, or was not kept.
+    #[default]
+    Nothing,
+    /// A value that was larger than [`DATA_MAX`].
+    Cut(Digested),
+    /// The whole value.
+    Whole(Box<RawValue>),
+}
+
+/// What a trace keeps of a value that is too large for it.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Digested {
+    /// The length of its JSON, in bytes.
+    pub cut: u64,
+    /// The SHA-256 of its JSON, in hexadecimal digits: equal values have equal ones.
+    pub sha256: String,
+}
+
+/// How the JSON of a cut value begins. No other value of a lab does: its fields have other names.
+const CUT: &str = "{\"cut\":";
+
+/// The JSON of nothing.
+const NOTHING: &str = "null";
+
+impl<'de> Deserialize<'de> for Data {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        match json.get().starts_with(CUT) {
+            true => serde_json::from_str(json.get()).map(Self::Cut).map_err(D::Error::custom),
+            false => Ok(Self::Whole(json)),
+        }
+    }
+}
+
+impl Data {
+    /// The data of a value.
+    pub fn of<T: Serialize>(value: &T) -> Self {
+        // Only maps whose keys are no texts have no JSON form; such a value reads as null, and as foreign.
+        serde_json::value::to_raw_value(value).map_or(Self::Nothing, Self::Whole)
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    ///
+    /// If it was cut, or is of another type.
+    pub fn get<T: DeserializeOwned>(&self) -> Result<T, Unreadable> {
+        match self {
+            Self::Nothing => serde_json::from_str(NOTHING).map_err(|_| Unreadable::Foreign),
+            Self::Whole(json) => serde_json::from_str(json.get()).map_err(|_| Unreadable::Foreign),
+            Self::Cut(digested) => Err(Unreadable::Cut(digested.cut)),
+        }
+    }
+
+    /// Cuts it, if it is too large for a file that people keep.
+    pub fn bound(&mut self) {
+        if let Self::Whole(json) = self
+            && json.get().len() > DATA_MAX
+        {
+            let sha256 = Sha256::digest(json.get());
+            let sha256 = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+            *self = Self::Cut(Digested { cut: json.get().len() as u64, sha256 });
+        }
+    }
+
+    /// As it is shown, without a copy of the whole; empty for nothing.
+    pub fn into_json(self) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::Whole(json) => Box::<str>::from(json).into_string(),
+            Self::Cut(_) => self.to_string(),
+        }
+    }
+
+    /// Its JSON.
+    fn json(&self) -> Cow<'_, str> {
+        match self {
+            Self::Nothing => Cow::Borrowed(NOTHING),
+            Self::Whole(json) => Cow::Borrowed(json.get()),
+            Self::Cut(Digested { cut, sha256 }) => Cow::Owned(format!("{cut} {sha256}")),
+        }
+    }
+}
+
+/// As JSON.
+impl fmt::Display for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.json())
+    }
+}
+
+impl Eq for Data {}
+
+impl PartialEq for Data {
+    fn eq(&self, other: &Self) -> bool {
+        self.json() == other.json()
+    }
+}
+
+impl Hash for Data {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.json().hash(hasher);
+    }
+}
+
+impl Ord for Data {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.json().cmp(&other.json())
+    }
+}
+
+impl PartialOrd for Data {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -58,21 +224,28 @@ impl<T: Debug> Noted for TimerName<'_, T> {
     fn text(&self) -> String {
         debug_text(self.0)
     }
+
+    fn data(&self) -> Data {
+        Data::default()
+    }
 }
 
-/// A kind and a text read from a file.
+/// A value that was written down.
 #[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Note {
     /// Under which name it is counted.
-    pub kind: String,
-    /// What it says.
+    pub kind: Cow<'static, str>,
+    /// What it says, for people.
     pub text: String,
+    /// What it says, for programs; null where that is nothing.
+    #[serde(default)]
+    pub data: Data,
 }
 
 impl Note {
     /// The note of something that is at hand.
     pub fn of(noted: &dyn Noted) -> Self {
-        Self { kind: noted.kind().into_owned(), text: noted.text() }
+        Self { kind: noted.kind().into_owned().into(), text: noted.text(), data: noted.data() }
     }
 }
 
@@ -83,6 +256,10 @@ impl Noted for Note {
 
     fn text(&self) -> String {
         self.text.clone()
+    }
+
+    fn data(&self) -> Data {
+        self.data.clone()
     }
 }
 

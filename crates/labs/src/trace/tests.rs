@@ -1,22 +1,26 @@
 use proptest::prelude::*;
 
-use super::format::{Reader, line, parse};
-use super::{Header, MessageId, MessageNote, Note, TraceEvent, What};
+use super::format::{Reader, Writer, line, parse};
+use super::{
+    Data, Header, Identity, Meaning, MessageId, MessageNote, Note, TraceEvent, Unreadable, What,
+};
 use crate::clocks::Vector;
 use crate::process::ProcessId;
 
 fn header() -> Header {
-    Header {
-        trace: 1,
+    let identity = Identity {
         lab: "token-ring".to_owned(),
         verb: "simulate".to_owned(),
         run: "sim".to_owned(),
         processes: 4,
         seed: 7,
-        arguments: vec!["--laps".to_owned(), "3".to_owned()],
-        clocks: true,
-        properties: vec![],
-    }
+    };
+    let arguments = vec!["--laps".to_owned(), "3".to_owned()];
+    Header::new(identity, arguments, Vec::new(), Meaning::default())
+}
+
+fn token() -> Data {
+    serde_json::from_str(r#"{"Token":{"lap":3}}"#).unwrap()
 }
 
 fn send() -> TraceEvent {
@@ -33,6 +37,7 @@ fn send() -> TraceEvent {
                 kind: "TOKEN".to_owned(),
                 text: "Token { lap: 3 }".to_owned(),
                 bytes: 12,
+                data: token(),
             },
         },
     }
@@ -43,7 +48,8 @@ fn send() -> TraceEvent {
 fn the_format_is_as_published() {
     let expected = concat!(
         r#"{"process":2,"n":17,"clock":[3,9,17,2],"lamport":31,"at_us":1234567,"event":"send","#,
-        r#""peer":3,"message":{"id":"2-17","kind":"TOKEN","text":"Token { lap: 3 }","bytes":12}}"#,
+        r#""peer":3,"message":{"id":"2-17","kind":"TOKEN","text":"Token { lap: 3 }","bytes":12,"#,
+        r#""data":{"Token":{"lap":3}}}}"#,
         "\n"
     );
     assert_eq!(String::from_utf8(line(&send())).unwrap(), expected);
@@ -52,7 +58,7 @@ fn the_format_is_as_published() {
 #[test]
 fn a_header_without_later_fields_is_read() {
     let old =
-        r#"{"trace":1,"lab":"x","verb":"run","run":"r","processes":2,"seed":0,"arguments":[]}"#;
+        r#"{"trace":2,"lab":"x","verb":"run","run":"r","processes":2,"seed":0,"arguments":[]}"#;
     let reader = Reader::new(old.as_bytes()).unwrap();
     assert!(reader.header().clocks);
     assert!(reader.header().properties.is_empty());
@@ -70,6 +76,48 @@ fn errors_name_the_line() {
     assert!(error.starts_with("line 3: missing field"), "{error}");
 }
 
+/// A list of so many numbers, told by a process.
+fn told(numbers: u64) -> TraceEvent {
+    let list: Vec<_> = (0..numbers).collect();
+    let note = Note { kind: "Listed".into(), text: String::new(), data: Data::of(&list) };
+    TraceEvent { what: What::Indication(note), ..send() }
+}
+
+/// The data of the one event in a file.
+fn data_in_file(event: &TraceEvent) -> serde_json::Value {
+    let mut writer = Writer::append(Vec::new());
+    writer.write(event).unwrap();
+    let line: serde_json::Value = serde_json::from_slice(&writer.finish().unwrap()).unwrap();
+    line["value"]["data"].clone()
+}
+
+#[test]
+fn a_large_value_stands_in_a_file_as_its_length_and_its_hash() {
+    let small = data_in_file(&told(1_000));
+    assert_eq!(small.as_array().unwrap().len(), 1_000);
+    let large = told(1_100);
+    let sha256 = "cfd5473e364a572657dd9633de008a6af4ffaffc0bca1885f1e2009c2ecd6da0";
+    assert_eq!(data_in_file(&large), serde_json::json!({ "cut": 4391, "sha256": sha256 }));
+    // A journal has it whole.
+    assert_eq!(parse(&line(&large)).unwrap(), large);
+    let mut cut = Data::of(&(0..1_100_u64).collect::<Vec<_>>());
+    cut.bound();
+    assert_eq!(cut.get::<Vec<u64>>(), Err(Unreadable::Cut(4391)));
+    let read: Data = serde_json::from_str(&serde_json::to_string(&cut).unwrap()).unwrap();
+    assert_eq!(read, cut);
+}
+
+#[test]
+fn data_is_equal_where_its_json_is() {
+    let (one, same, other) = (Data::of(&[1, 2]), Data::of(&vec![1_u64, 2]), Data::of(&[1, 3]));
+    assert_eq!(one, same);
+    assert!(one < other);
+    assert_ne!(one, Data::default());
+    assert_eq!(Data::default().to_string(), "null");
+    assert_eq!(one.get::<Vec<u8>>(), Ok(vec![1, 2]));
+    assert_eq!(one.get::<String>(), Err(Unreadable::Foreign));
+}
+
 #[test]
 fn a_send_needs_its_message() {
     let error =
@@ -83,11 +131,15 @@ fn what_is_no_trace_is_refused() {
     assert!(error("").starts_with("this is not a trace"));
     assert!(error("#!/bin/sh\n").starts_with("this is not a trace"));
     let mut newer = header();
-    newer.trace = 2;
+    newer.trace = 3;
     let newer = serde_json::to_string(&newer).unwrap();
-    assert!(error(&newer).contains("format 2"));
+    assert!(error(&newer).contains("format 3"));
+    let older = r#"{"trace":1,"lab":"x","properties":[{"property":"fifo"}]}"#;
+    let refused = "the trace has format 1, and this program reads format 2: use the program that \
+                   wrote it, or make the run again";
+    assert_eq!(error(older), refused);
     let mut huge = header();
-    huge.processes = u32::MAX;
+    huge.identity.processes = u32::MAX;
     let huge = serde_json::to_string(&huge).unwrap();
     assert!(error(&huge).contains("the limit is"));
 }
@@ -105,7 +157,7 @@ fn a_line_without_end_does_not_fill_memory() {
 fn the_notation_is_that_of_the_books() {
     assert_eq!(send().to_string(), "p2 ↗ p3 Token { lap: 3 }");
     let told = |what| TraceEvent { what, ..send() }.to_string();
-    let note = || Note { kind: "Entered".to_owned(), text: "Entered".to_owned() };
+    let note = || Note { kind: "Entered".into(), text: "Entered".to_owned(), ..Note::default() };
     assert_eq!(told(What::Indication(note())), "p2 ! Entered");
     assert_eq!(told(What::Request(note())), "p2 ? Entered");
     assert_eq!(told(What::Timeout(note())), "p2 ⏰ Entered");
@@ -127,7 +179,7 @@ proptest! {
         let mut event = send();
         event.process = ProcessId(process);
         (event.n, event.lamport) = (n, lamport);
-        event.what = What::Indication(Note { kind, text });
+        event.what = What::Indication(Note { kind: kind.into(), text, data: token() });
         prop_assert_eq!(parse(&line(&event)).unwrap(), event);
     }
 }

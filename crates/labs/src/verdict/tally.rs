@@ -1,6 +1,6 @@
 //! The verdicts on many runs as one list.
 
-use super::Verdict;
+use super::{Judgement, Verdict};
 
 /// Of each property, in how many runs it held, or the first run in which it did not.
 #[derive(Clone, Debug, Default)]
@@ -19,14 +19,12 @@ impl Tally {
             self.verdicts.clone_from(&verdicts);
         }
         for (all, one) in self.verdicts.iter_mut().zip(verdicts) {
-            let first_to_fail = one.holds != Some(true) && all.holds == Some(true);
+            let first_to_fail = one.holds() != Some(true) && all.holds() == Some(true);
             if first_to_fail || self.runs == 1 {
-                all.holds = one.holds;
-                all.detail = format!("{run}: {}", one.detail);
-                all.witnesses = one.witnesses;
+                all.judgement = one.judgement.map(|detail| format!("{run}: {detail}"));
             }
-            if all.holds == Some(true) {
-                all.detail = format!("in all {} runs", self.runs);
+            if let Judgement::Holds(detail) = &mut all.judgement {
+                *detail = format!("in all {} runs", self.runs);
             }
         }
     }
@@ -42,21 +40,21 @@ mod tests {
     use super::*;
     use crate::verdict::PropertyKind;
 
-    fn verdict(holds: Option<bool>, detail: &str) -> Vec<Verdict> {
-        let (name, kind) = ("p".to_owned(), PropertyKind::Safety);
-        vec![Verdict { name, kind, holds, detail: detail.to_owned(), witnesses: Vec::new() }]
+    fn verdict(judgement: Judgement) -> Vec<Verdict> {
+        vec![Verdict { name: "p".to_owned(), kind: PropertyKind::Safety, judgement }]
     }
 
     #[test]
     fn the_first_run_that_fails_is_named() {
+        let fine = || verdict(Judgement::Holds("fine".to_owned()));
         let mut tally = Tally::default();
-        tally.count("run 1", verdict(Some(true), "fine"));
-        tally.count("run 2", verdict(Some(true), "fine"));
-        assert_eq!(tally.clone().into_verdicts()[0].detail, "in all 2 runs");
-        tally.count("run 3", verdict(Some(false), "lost"));
-        tally.count("run 4", verdict(Some(false), "lost again"));
-        tally.count("run 5", verdict(Some(true), "fine"));
+        tally.count("run 1", fine());
+        tally.count("run 2", fine());
+        assert_eq!(tally.clone().into_verdicts()[0].detail(), "in all 2 runs");
+        tally.count("run 3", verdict(Judgement::violated("lost")));
+        tally.count("run 4", verdict(Judgement::violated("lost again")));
+        tally.count("run 5", fine());
         let all = tally.into_verdicts().remove(0);
-        assert_eq!((all.holds, all.detail.as_str()), (Some(false), "run 3: lost"));
+        assert_eq!((all.holds(), all.detail()), (Some(false), "run 3: lost"));
     }
 }

@@ -193,7 +193,7 @@ impl<'a> Parts<'a> {
         Self { what, ..Self::default() }
     }
 
-    fn noted(what: u64, Note { kind, text }: &'a Note) -> Self {
+    fn noted(what: u64, Note { kind, text, .. }: &'a Note) -> Self {
         Self { what, kind, text, ..Self::default() }
     }
 
@@ -212,7 +212,7 @@ mod tests {
     }
 
     fn note(kind: &str) -> Note {
-        Note { kind: kind.to_owned(), text: kind.to_owned() }
+        Note { kind: kind.to_owned().into(), text: kind.to_owned(), ..Note::default() }
     }
 
     #[test]

@@ -2,32 +2,25 @@
 //!
 //! A page is one file without any other: style, program and trace are in it, and it asks the network
 //! for nothing. What only Rust knows is computed before the page is written: the verdicts
-//! ([`crate::verdict`]) and what the lab's indications mean ([`meaning`]). The events follow in columns
+//! ([`crate::verdict`]) and what the lab's indications mean ([`crate::trace::meaning`]). The events follow in columns
 //! ([`columns`]), a few bytes each; vector clocks are left out, for the page follows the messages.
 //!
-//! A run in progress is drawn the same way: [`feed`] holds what has happened so far, in the same
-//! columns, and [`serve`] hands it to any number of browsers on this machine as it grows.
+//! A run in progress is drawn the same way: [`crate::cli::live`] serves its events, in the same columns, to
+//! any number of browsers on this machine as they happen.
 //!
 //! The program of the page is in `page/`, in plain JavaScript as the browser reads it: nothing is
 //! compiled, fetched or minified.
 
 pub mod columns;
-pub mod feed;
 pub mod meaning;
-pub mod open;
 pub mod page;
 pub mod read;
-pub mod serve;
-pub(crate) mod until;
 
-use std::io::{self, BufRead};
+use std::io::BufRead;
 
 pub use self::columns::{Chunk, Encoder};
-pub use self::feed::Feed;
-pub use self::meaning::Meaning;
 pub use self::page::{Page, Status};
 pub use self::read::{Entry, Trace};
-pub use self::serve::Server;
 use crate::trace::format::ReadError;
 use crate::verdict::{StreamError, StreamJudge};
 
@@ -38,7 +31,7 @@ pub const EVENTS_MAX: usize = 2_000_000;
 pub const PROCESSES_MAX: u32 = 65_536;
 
 /// How much of the logs a page holds, in bytes: more than anybody reads, and less than its events may take.
-pub(crate) const LOGS_MAX: usize = 32 << 20;
+pub const LOGS_MAX: usize = 32 << 20;
 
 /// How much of a line of a log is shown, in letters.
 const LOG_LINE_SHOWN: usize = 2_000;
@@ -99,13 +92,5 @@ pub fn draw(from: impl BufRead) -> Result<Page, ViewError> {
     }
     chunks.extend(encoder.take());
     let status = Status::of(&judge, false);
-    Ok(Page { meaning: Meaning::of(&header.properties), header, status, chunks, live: false })
-}
-
-/// Writes a page that follows a run in progress: it has the header, and asks for the events.
-pub(crate) fn write_live(feed: &Feed, to: impl io::Write) -> io::Result<()> {
-    let header = feed.header().clone();
-    let meaning = Meaning::of(&header.properties);
-    let status = Status::default();
-    Page { meaning, header, status, chunks: Vec::new(), live: true }.write(to)
+    Ok(Page { meaning: meaning::of(&header), header, status, chunks, live: false })
 }

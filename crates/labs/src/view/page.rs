@@ -12,9 +12,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Chunk, Encoder, Meaning};
+use super::{Chunk, Encoder};
 use crate::process::ProcessId;
 use crate::trace::Header;
+use crate::trace::Meaning;
 use crate::verdict::{End, StreamJudge, Verdict};
 
 /// How a page begins; nothing else that `labs` finds in a file may be written over.
@@ -43,7 +44,7 @@ pub struct Page {
     pub meaning: Meaning,
     /// How far the run has come, and what became of its properties.
     pub status: Status,
-    /// The events.
+    /// The events of the trace, in columns.
     pub chunks: Vec<Chunk>,
     /// Whether the page asks the server that it came from for the events.
     pub live: bool,
@@ -136,7 +137,7 @@ mod tests {
 
     fn page() -> String {
         let header = serde_json::json!({
-            "trace": 1, "lab": HOSTILE, "verb": HOSTILE, "run": HOSTILE, "processes": 1, "seed": 1,
+            "trace": 2, "lab": HOSTILE, "verb": HOSTILE, "run": HOSTILE, "processes": 1, "seed": 1,
             "arguments": [HOSTILE],
         });
         let event = serde_json::json!({

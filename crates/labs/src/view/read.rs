@@ -46,7 +46,7 @@ impl<R: BufRead> Trace<R> {
         Ok(Self { from, header, line: 1, buffer: Vec::new() })
     }
 
-    /// The header.
+    /// The header, which was read first.
     pub fn header(&self) -> &Header {
         &self.header
     }
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     const HEADER: &str =
-        r#"{"trace":1,"lab":"any","verb":"run","run":"r","processes":2,"seed":1,"arguments":[]}"#;
+        r#"{"trace":2,"lab":"any","verb":"run","run":"r","processes":2,"seed":1,"arguments":[]}"#;
     const INIT: &str = r#"{"process":0,"n":1,"lamport":1,"at_us":0,"event":"init"}"#;
 
     #[test]

@@ -5,9 +5,9 @@
 //! the others.
 
 use std::borrow::Cow;
-use std::convert::Infallible;
 
-use labs::process::{Context, Kind, Process, ProcessId};
+use labs::process::{Context, Kind, Never, Process, ProcessId};
+use serde::{Deserialize, Serialize};
 use stateright::actor::{Actor, ActorModel, Id, Network, Out};
 
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -16,30 +16,16 @@ pub(crate) struct ChangRoberts {
     leader: Option<u32>,
 }
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Message {
     Elect(u32),
     Elected(u32),
 }
 
-impl Kind for Message {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Elect(_) => "ELECT",
-            Self::Elected(_) => "ELECTED",
-        }
-    }
-}
-
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 pub(crate) enum Indication {
     Leads(u32),
-}
-
-impl Kind for Indication {
-    fn kind(&self) -> &'static str {
-        "Leads"
-    }
 }
 
 /// A ring in which the greatest identity has the longest way before it.
@@ -67,17 +53,13 @@ impl ChangRoberts {
 }
 
 impl Process for ChangRoberts {
-    type Request = Infallible;
+    type Request = Never;
     type Indication = Indication;
     type Message = Message;
-    type Timer = Infallible;
+    type Timer = Never;
 
     fn on_init(&mut self, ctx: &mut Context<Self>) {
         ctx.send(successor(ctx), Message::Elect(self.identity));
-    }
-
-    fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
-        match request {}
     }
 
     fn on_message(&mut self, ctx: &mut Context<Self>, _: ProcessId, message: Message) {
@@ -88,10 +70,6 @@ impl Process for ChangRoberts {
         if let Some(leader) = self.leader.filter(|_| knew.is_none()) {
             ctx.indicate(Indication::Leads(leader));
         }
-    }
-
-    fn on_timeout(&mut self, _: &mut Context<Self>, timer: Infallible) {
-        match timer {}
     }
 }
 

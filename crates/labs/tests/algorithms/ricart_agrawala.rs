@@ -8,10 +8,10 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::time::Duration;
 
-use labs::process::{Context, Kind, Process, ProcessId};
+use labs::process::{Context, Kind, Never, Process, ProcessId};
+use serde::{Deserialize, Serialize};
 use stateright::actor::{Actor, ActorModel, Id, Network, Out, model_timeout};
 
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -27,34 +27,17 @@ pub(crate) struct RicartAgrawala {
     polite: bool,
 }
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Message {
     Ask { at: u32 },
     Agree,
 }
 
-impl Kind for Message {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Ask { .. } => "ASK",
-            Self::Agree => "AGREE",
-        }
-    }
-}
-
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 pub(crate) enum Indication {
     Entered,
     Left,
-}
-
-impl Kind for Indication {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Entered => "Entered",
-            Self::Left => "Left",
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -135,7 +118,7 @@ fn act(ctx: &mut Context<RicartAgrawala>, deeds: Vec<Deed>) {
 }
 
 impl Process for RicartAgrawala {
-    type Request = Infallible;
+    type Request = Never;
     type Indication = Indication;
     type Message = Message;
     type Timer = Leave;
@@ -143,10 +126,6 @@ impl Process for RicartAgrawala {
     fn on_init(&mut self, ctx: &mut Context<Self>) {
         let deeds = self.ask();
         act(ctx, deeds);
-    }
-
-    fn on_request(&mut self, _: &mut Context<Self>, request: Infallible) {
-        match request {}
     }
 
     fn on_message(&mut self, ctx: &mut Context<Self>, from: ProcessId, message: Message) {

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{Job, LaunchError, MAX_STDIN, Program, START_TIMEOUT, Stage};
+use super::job::{Job, LaunchError, MAX_STDIN, Program, START_TIMEOUT, Stage};
 use crate::marker::{END_TIMEOUT, Marker, Output};
 
 /// Starts a job on this machine; returns the process number of its daemon.

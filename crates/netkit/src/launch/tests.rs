@@ -1,8 +1,10 @@
 //! Starting processes here, and the gates that limit how many are started at once.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::queue::Permit;
 use super::*;
 
 /// A shell script as a job.

@@ -12,86 +12,125 @@ use super::connection::{Connection, State};
 use super::deadlines::Due;
 use super::slots::Key;
 use super::strangers::WINDOW;
+use super::turn::Turn;
 use super::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Slot, Source};
 use crate::frame::FrameError;
 use crate::membership::{Handshake, MAX_HANDSHAKE_FRAME};
 
-/// How many connections are taken from one listener in one turn: whoever connects in a loop delays
-/// the others by this.
+/// How many connections are taken from one listener in one turn. A program that connects in a loop
+/// delays the others by this much and no more.
 const ACCEPTS_AT_ONCE: usize = 64;
 
 /// How long a listener waits when the process or the machine has no file descriptors left. It must
 /// come back by itself, for the system speaks of waiting connections only once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What somebody reads who sends text.
+/// The answer to somebody that sends text.
 const HINT: &[u8] =
     b"This port speaks netkit frames (u32 length in network order, then the body), not text.\n";
 
-impl Net {
-    pub(super) fn accept<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) {
+impl<S: Service + ?Sized> Turn<'_, S> {
+    pub(super) fn accept(&mut self, key: Key) {
         for _ in 0..ACCEPTS_AT_ONCE {
-            let Some(Slot { source: Source::Listener(listener), .. }) = self.slots.find(key) else {
+            let Some(Slot { source: Source::Listener(listener), .. }) = self.net.slots.find(key)
+            else {
                 return;
             };
             match listener.socket.accept() {
                 Ok((stream, address)) => {
                     listener.is_paused = false;
                     let admission = listener.admission.clone();
-                    if let Err(error) = self.admit(service, stream, address, admission) {
+                    if let Err(error) = self.admit(stream, address, admission) {
                         log::debug!(
                             "a connection from {address} was gone before it was taken: {error}"
                         );
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if is_exhaustion(&error) => return self.pause(key, &error),
+                Err(error) if is_exhaustion(&error) => return self.net.pause(key, &error),
                 // The connection was reset while it waited, or a packet filter refused it: the next
                 // one may be fine.
                 Err(error) => log::debug!("could not accept a connection: {error}"),
             }
         }
-        self.again(key);
+        self.net.again(key);
     }
 
-    fn admit<S: Service + ?Sized>(
+    fn admit(
         &mut self,
-        service: &mut S,
         stream: TcpStream,
         address: SocketAddr,
         admission: Admission,
     ) -> io::Result<()> {
         let local = stream.local_addr()?;
-        if self.connections >= self.limits.max_connections {
+        if self.net.connections >= self.net.limits.max_connections {
             let peer = Peer { rank: None, address, local, incoming: true };
-            self.log_stranger(&peer, "there are too many connections");
+            self.net.log_stranger(&peer, "there are too many connections");
             return Ok(());
         }
         stream.set_nodelay(true)?;
         let (state, max_frame, is_stranger) = match admission {
-            Admission::Anyone => (State::Open, self.limits.max_frame, false),
+            Admission::Anyone => (State::Open, self.net.limits.max_frame, false),
             Admission::Members(membership) => {
                 let handshake = Box::new(Handshake::accept(membership)?);
-                (State::Greeting(handshake), MAX_HANDSHAKE_FRAME, true)
+                let state = State::Greeting { handshake, is_anybody_welcome: false };
+                (state, MAX_HANDSHAKE_FRAME, true)
+            }
+            Admission::Either(membership) => {
+                let handshake = Box::new(Handshake::accept(membership)?);
+                let state = State::Greeting { handshake, is_anybody_welcome: true };
+                (state, self.net.limits.max_frame, true)
             }
         };
         let mut connection = Connection::new(stream, address, local, state, max_frame);
         connection.peer.incoming = true;
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let key = self.insert(Source::Connection(Box::new(connection)), interest)?;
-        self.connections += 1;
+        let key = self.net.insert(Source::Connection(Box::new(connection)), interest)?;
+        self.net.connections += 1;
         if is_stranger {
-            self.strangers.add(key);
-            self.set_deadline(key, self.limits.handshake_deadline);
-            if self.strangers.count() > self.limits.max_strangers {
-                self.evict_oldest_stranger("it made room for newer connections");
+            self.net.strangers.add(key);
+            self.net.set_deadline(key, self.net.limits.handshake_deadline);
+            if self.net.strangers.count() > self.net.limits.max_strangers {
+                self.net.evict_oldest_stranger("it made room for newer connections");
             }
         } else {
-            self.open(service, key);
+            self.open(key);
         }
         Ok(())
     }
 
+    /// Ends a connection that nobody here has asked to end: tells the service, or, of a stranger,
+    /// the log.
+    pub(super) fn lose(&mut self, key: Key, reason: CloseReason) {
+        let is_stranger = self.net.strangers.contains(key);
+        let Some(connection) = self.net.connection(key) else { return };
+        let peer = connection.peer;
+        let reason = match (&connection.state, reason) {
+            (State::Closing { .. }, _) => {
+                self.net.remove(key);
+                return;
+            }
+            (
+                State::Greeting { .. },
+                CloseReason::Ended | CloseReason::EndedInFrame { .. } | CloseReason::Broken(_),
+            ) if !peer.incoming => CloseReason::Refused,
+            (_, reason) => reason,
+        };
+        if peer.incoming && matches!(reason, CloseReason::Frame(FrameError::Text { .. })) {
+            connection.queue().extend_from_slice(HINT);
+            self.net.start_closing(key);
+        } else {
+            self.net.remove(key);
+        }
+        if is_stranger {
+            self.net.log_stranger(&peer, &reason.to_string());
+        } else {
+            self.service.on_close(self.net, ConnectionId(key), reason);
+        }
+    }
+}
+
+impl Net {
     /// No file descriptors: takes one back from a stranger, and tries again later.
     fn pause(&mut self, key: Key, error: &io::Error) {
         self.evict_oldest_stranger("there are no file descriptors left");
@@ -115,41 +154,6 @@ impl Net {
             && !matches!(connection.state, State::Closing { .. })
         {
             self.log_stranger(&connection.peer, why);
-        }
-    }
-
-    /// Ends a connection that nobody here has asked to end: tells the service, or, of a stranger,
-    /// the log.
-    pub(super) fn lose<S: Service + ?Sized>(
-        &mut self,
-        service: &mut S,
-        key: Key,
-        reason: CloseReason,
-    ) {
-        let is_stranger = self.strangers.contains(key);
-        let Some(connection) = self.connection(key) else { return };
-        let peer = connection.peer;
-        let reason = match (&connection.state, reason) {
-            (State::Closing { .. }, _) => {
-                self.remove(key);
-                return;
-            }
-            (
-                State::Greeting(_),
-                CloseReason::Ended | CloseReason::EndedInFrame { .. } | CloseReason::Broken(_),
-            ) if !peer.incoming => CloseReason::Refused,
-            (_, reason) => reason,
-        };
-        if peer.incoming && matches!(reason, CloseReason::Frame(FrameError::Text { .. })) {
-            connection.queue().extend_from_slice(HINT);
-            self.start_closing(key);
-        } else {
-            self.remove(key);
-        }
-        if is_stranger {
-            self.log_stranger(&peer, &reason.to_string());
-        } else {
-            service.on_close(self, ConnectionId(key), reason);
         }
     }
 

@@ -30,7 +30,8 @@ pub(super) struct Connection {
     pub(super) is_dirty: bool,
     /// The system said that the peer will send no more: read until the end of the stream.
     pub(super) ended: bool,
-    /// Writing failed. What has come in is still read; then the connection ends with this.
+    /// Writing failed. Bytes that have already come in are still read; then the connection ends
+    /// with this error.
     pub(super) failed: Option<io::Error>,
     /// The system took no more bytes; an event will say when it does.
     blocked: bool,
@@ -44,7 +45,11 @@ pub(super) enum State {
     /// The system is making the connection. Then a handshake may follow, with this hello.
     Connecting(Option<Box<Handshake>>, Vec<u8>),
     /// The handshake is under way.
-    Greeting(Box<Handshake>),
+    Greeting {
+        handshake: Box<Handshake>,
+        /// The first frame may also be anything else, and needs no handshake then.
+        is_anybody_welcome: bool,
+    },
     Open,
     /// Our program has closed it: the queue is written, what comes in is thrown away.
     Closing {

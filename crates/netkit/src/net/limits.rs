@@ -21,18 +21,18 @@ pub struct Limits {
     /// off, for it reads slower than we write and would fill memory. Default: 16 MiB, sixteen of
     /// the largest frames.
     pub max_queue: usize,
-    /// The most connections that have not yet proved their membership. One more, and the oldest of
-    /// them makes room: an honest peer needs a few milliseconds, so that it gets through however
-    /// many others just sit there. Default: 256, far more than the processes that start at the same
-    /// moment.
+    /// The most connections that have not yet proved their membership, or, where anybody is
+    /// welcome, said anything. One more, and the oldest of them makes room: an honest peer needs a
+    /// few milliseconds, so that it gets through however many others just sit there. Default: 256,
+    /// far more than the processes that start at the same moment.
     pub max_strangers: usize,
     /// The most connections at once. Those that come beyond are closed unheard. Default: 8,192.
     pub max_connections: usize,
     /// How long an outgoing connection may take to be made. Default: 5 s; the kernel alone would
     /// try for two minutes.
     pub connect_deadline: Duration,
-    /// How long the handshake may take, once connected. Default: 3 s: two packets each way, and a
-    /// busy machine.
+    /// How long the handshake may take, or the first frame where anybody is welcome, once
+    /// connected. Default: 3 s: two packets each way, and a busy machine.
     pub handshake_deadline: Duration,
     /// How long [`close_when_sent`](crate::Net::close_when_sent) waits for the peer to take what is
     /// queued. Default: 2 s, so that a peer that reads nothing does not delay the end of the

@@ -1,9 +1,9 @@
 //! Where the sources of events are kept, and how they are named.
 //!
-//! mio names a source by a number that is used again; a program must never take a new connection
-//! for an old one that had its place. So a name here is the place and a serial number that is used
-//! once. A place that becomes free in a turn is given away only in the next: an event of this turn
-//! may still carry its number.
+//! mio names a source by a number, and uses the numbers of closed sources again. A program must
+//! never take a new connection for an old one of the same number. So a name here is a place and a
+//! serial number; a serial number is used once. A place that becomes free in a turn is not used
+//! before the next turn, because an event of this turn may still carry its number.
 
 use mio::Token;
 

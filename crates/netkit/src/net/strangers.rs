@@ -1,4 +1,4 @@
-//! Who has connected and not yet proved to be a member.
+//! The connections whose other ends have not yet proved to be members.
 //!
 //! Strangers are told apart by age, so that the oldest can make room, and are spoken of in the log
 //! one by one only as long as they are few: 10,000 of them must not fill a disk.
@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Peer;
 use super::slots::Key;
 
-/// How many strangers are logged one by one in each [`WINDOW`]; of the others only the number.
+/// How many strangers are logged one by one in each [`WINDOW`]; the others are only counted.
 const LINES: usize = 10;
 
 /// How long a count goes on.

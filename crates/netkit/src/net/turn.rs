@@ -13,6 +13,7 @@ use super::slots::Key;
 use super::{
     CloseReason, ConnectionId, Net, SIGNALS, Service, Slot, SocketId, Source, TimerId, WAKER,
 };
+use crate::membership::{MAGIC, MAX_HANDSHAKE_FRAME};
 use crate::udp;
 
 /// How many datagrams are taken from one socket in one turn.
@@ -37,6 +38,12 @@ impl Readiness {
             has_ended,
         }
     }
+}
+
+/// A turn of the loop: what is served, and the program that is told of it.
+pub(super) struct Turn<'a, S: Service + ?Sized> {
+    pub(super) net: &'a mut Net,
+    pub(super) service: &'a mut S,
 }
 
 impl Net {
@@ -73,127 +80,108 @@ impl Net {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         self.is_in_turn = true;
-        let result = self.turn_inside(service, timeout);
+        let result = Turn { net: self, service }.run(timeout);
         self.is_in_turn = false;
         result
     }
+}
 
-    fn turn_inside<S: Service + ?Sized>(
-        &mut self,
-        service: &mut S,
-        timeout: Option<Duration>,
-    ) -> io::Result<()> {
+impl<S: Service + ?Sized> Turn<'_, S> {
+    fn run(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         // What was sent, connected and closed between two turns.
-        self.settle(service);
+        self.settle();
 
-        let wait = match (timeout, self.deadlines.wait()) {
-            _ if !self.ready.is_empty() => Some(Duration::ZERO),
+        let wait = match (timeout, self.net.deadlines.wait()) {
+            _ if !self.net.agenda.ready.is_empty() => Some(Duration::ZERO),
             (Some(timeout), Some(wait)) => Some(timeout.min(wait)),
             (timeout, wait) => timeout.or(wait),
         };
-        let events = self.poll(wait)?;
+        let events = self.net.poll(wait)?;
         // What becomes ready in this turn is served in the next.
-        let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.ready_spare));
+        let mut ready = std::mem::replace(
+            &mut self.net.agenda.ready,
+            std::mem::take(&mut self.net.agenda.ready_spare),
+        );
         for event in &events {
-            self.on_event(service, event);
+            self.on_event(event);
         }
-        self.events = events;
+        self.net.system.events = events;
         for key in ready.drain(..) {
-            self.serve_again(service, key);
+            self.serve_again(key);
         }
-        self.ready_spare = ready;
-        self.serve_deadlines(service);
-        service.on_turn_end(self);
-        self.settle(service);
-        self.slots.end_turn();
+        self.net.agenda.ready_spare = ready;
+        self.serve_deadlines();
+        self.service.on_turn_end(self.net);
+        self.settle();
+        self.net.slots.end_turn();
         Ok(())
     }
 
-    /// Waits for events. They are put back after the turn, so that their memory is used again.
-    fn poll(&mut self, wait: Option<Duration>) -> io::Result<Events> {
-        let mut events = std::mem::replace(&mut self.events, Events::with_capacity(0));
-        match self.poll.poll(&mut events, wait) {
-            Ok(()) => {}
-            // A signal came. If it is watched, its event comes in the next turn.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
-            Err(error) => {
-                self.events = events;
-                return Err(error);
-            }
-        }
-        Ok(events)
-    }
-
-    fn on_event<S: Service + ?Sized>(&mut self, service: &mut S, event: &Event) {
+    fn on_event(&mut self, event: &Event) {
         match event.token() {
-            WAKER => service.on_wake(self),
-            SIGNALS => self.serve_signals(service),
+            WAKER => self.service.on_wake(self.net),
+            SIGNALS => self.serve_signals(),
             token => {
                 // What was closed in this turn has no key any more.
-                if let Some(key) = self.slots.key_of(token) {
-                    self.serve(service, key, Readiness::of(event));
+                if let Some(key) = self.net.slots.key_of(token) {
+                    self.serve(key, Readiness::of(event));
                 }
             }
         }
     }
 
-    fn serve_again<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) {
-        if let Some(slot) = self.slots.find(key)
+    fn serve_again(&mut self, key: Key) {
+        if let Some(slot) = self.net.slots.find(key)
             && std::mem::replace(&mut slot.is_ready, false)
         {
-            self.serve(service, key, Readiness { is_readable: true, ..Readiness::default() });
+            self.serve(key, Readiness { is_readable: true, ..Readiness::default() });
         }
     }
 
-    fn serve<S: Service + ?Sized>(&mut self, service: &mut S, key: Key, readiness: Readiness) {
-        match self.slots.find(key) {
+    fn serve(&mut self, key: Key, readiness: Readiness) {
+        match self.net.slots.find(key) {
             Some(Slot { source: Source::Connection(connection), .. }) => {
                 connection.ended |= readiness.has_ended;
-                self.serve_connection(service, key, readiness);
+                self.serve_connection(key, readiness);
             }
-            Some(Slot { source: Source::Listener(_), .. }) => self.accept(service, key),
-            Some(Slot { source: Source::Udp(_), .. }) => self.receive(service, key),
+            Some(Slot { source: Source::Listener(_), .. }) => self.accept(key),
+            Some(Slot { source: Source::Udp(_), .. }) => self.receive(key),
             None => {}
         }
     }
 
-    fn serve_connection<S: Service + ?Sized>(
-        &mut self,
-        service: &mut S,
-        key: Key,
-        readiness: Readiness,
-    ) {
-        let Some(connection) = self.connection(key) else { return };
-        if matches!(connection.state, State::Connecting(..)) && !self.connected(service, key) {
+    fn serve_connection(&mut self, key: Key, readiness: Readiness) {
+        let Some(connection) = self.net.connection(key) else { return };
+        if matches!(connection.state, State::Connecting(..)) && !self.connected(key) {
             return;
         }
         if readiness.is_writable {
-            self.unblock(service, key);
+            self.unblock(key);
         }
         if readiness.is_readable {
-            self.read(service, key);
+            self.read(key);
         }
     }
 
-    fn unblock<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) {
-        let Some(connection) = self.connection(key) else { return };
+    fn unblock(&mut self, key: Key) {
+        let Some(connection) = self.net.connection(key) else { return };
         let is_drained = connection.unblock();
         let is_open = matches!(connection.state, State::Open);
-        self.after_write(key);
+        self.net.after_write(key);
         if is_drained && is_open {
-            service.on_drained(self, ConnectionId(key));
+            self.service.on_drained(self.net, ConnectionId(key));
         }
     }
 
     /// The system has made a connection, or has given up, or has spoken too early. True if it is
     /// made.
-    fn connected<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) -> bool {
-        let Some(connection) = self.connection(key) else { return false };
+    fn connected(&mut self, key: Key) -> bool {
+        let Some(connection) = self.net.connection(key) else { return false };
         match connection.is_connected() {
             Ok(true) => {}
             Ok(false) => return false,
             Err(error) => {
-                self.lose(service, key, CloseReason::ConnectFailed(error));
+                self.lose(key, CloseReason::ConnectFailed(error));
                 return false;
             }
         }
@@ -203,47 +191,204 @@ impl Net {
             return false;
         };
         let Some(handshake) = handshake else {
-            self.open(service, key);
+            self.open(key);
             return true;
         };
-        connection.state = State::Greeting(handshake);
+        connection.state = State::Greeting { handshake, is_anybody_welcome: false };
         connection.push(&hello);
-        self.set_deadline(key, self.limits.handshake_deadline);
-        self.mark_dirty(key);
+        self.net.set_deadline(key, self.net.limits.handshake_deadline);
+        self.net.mark_dirty(key);
         true
     }
 
     /// From now on the connection is the service's.
-    pub(super) fn open<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) {
-        self.strangers.remove(key);
-        let Some(connection) = self.connection(key) else { return };
+    pub(super) fn open(&mut self, key: Key) {
+        self.net.strangers.remove(key);
+        let Some(connection) = self.net.connection(key) else { return };
         connection.state = State::Open;
         let peer = connection.peer;
         if let Some(deadline) = connection.deadline.take() {
-            self.deadlines.stop(deadline);
+            self.net.deadlines.stop(deadline);
         }
-        service.on_open(self, ConnectionId(key), &peer);
+        self.service.on_open(self.net, ConnectionId(key), &peer);
     }
 
     /// Reads once, and hands over what came.
-    fn read<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) {
-        let mut buffer = std::mem::take(&mut self.read_buffer);
-        if let Some(connection) = self.connection(key) {
+    fn read(&mut self, key: Key) {
+        let mut buffer = std::mem::take(&mut self.net.buffers.read);
+        if let Some(connection) = self.net.connection(key) {
             match read(connection, &mut buffer) {
-                Ok(0) => self.on_end(service, key),
+                Ok(0) => self.on_end(key),
                 Ok(n) => {
-                    self.take_in(service, key, &buffer[..n]);
-                    self.read_again_unless_drained(key, n == buffer.len());
+                    self.take_in(key, &buffer[..n]);
+                    self.net.read_again_unless_drained(key, n == buffer.len());
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if let Some(error) = connection.failed.take() {
-                        self.lose(service, key, CloseReason::Broken(error));
+                        self.lose(key, CloseReason::Broken(error));
                     }
                 }
-                Err(error) => self.lose(service, key, CloseReason::Broken(error)),
+                Err(error) => self.lose(key, CloseReason::Broken(error)),
             }
         }
-        self.read_buffer = buffer;
+        self.net.buffers.read = buffer;
+    }
+
+    /// The end of the stream has been read. Half-closed counts as closed.
+    fn on_end(&mut self, key: Key) {
+        let Some(connection) = self.net.connection(key) else { return };
+        if matches!(connection.state, State::Closing { is_shut: false }) {
+            // It may still read what we have for it; the deadline runs.
+            return;
+        }
+        let reason = match connection.splitter.pending() {
+            0 => CloseReason::Ended,
+            pending => CloseReason::EndedInFrame { pending },
+        };
+        self.lose(key, reason);
+    }
+
+    /// Hands over the frames in what was read. Handlers may close this connection and any other.
+    fn take_in(&mut self, key: Key, mut input: &[u8]) {
+        let Some(connection) = self.net.connection(key) else { return };
+        let mut splitter = std::mem::take(&mut connection.splitter);
+        while let Some(connection) = self.net.connection(key) {
+            let is_open = match connection.state {
+                State::Open => true,
+                State::Greeting { .. } => false,
+                State::Connecting(..) | State::Closing { .. } | State::Doomed => return,
+            };
+            match splitter.next(&mut input) {
+                Ok(Some(body)) if is_open => {
+                    self.service.on_frame(self.net, ConnectionId(key), body)
+                }
+                Ok(Some(body)) => {
+                    let max = self.greet(key, body);
+                    splitter.limit(max);
+                }
+                Ok(None) => {
+                    connection.splitter = splitter;
+                    return;
+                }
+                Err(error) => return self.lose(key, CloseReason::Frame(error)),
+            }
+        }
+    }
+
+    /// Hands a frame to the handshake; if anybody is welcome and the frame does not begin like a
+    /// handshake, to the service. Returns the limit of the frames that follow.
+    fn greet(&mut self, key: Key, body: &[u8]) -> usize {
+        let max_frame = self.net.limits.max_frame;
+        let Some(connection) = self.net.connection(key) else { return max_frame };
+        let State::Greeting { handshake, is_anybody_welcome } = &mut connection.state else {
+            return max_frame;
+        };
+        if std::mem::take(is_anybody_welcome) && !body.starts_with(&MAGIC) {
+            self.open(key);
+            if let Some(Connection { state: State::Open, .. }) = self.net.connection(key) {
+                self.service.on_frame(self.net, ConnectionId(key), body);
+            }
+            return max_frame;
+        }
+        let progress = match handshake.on_frame(body) {
+            Ok(progress) => progress,
+            Err(error) => {
+                self.lose(key, CloseReason::Handshake(error));
+                return max_frame;
+            }
+        };
+        if let Some(reply) = progress.reply {
+            connection.push(&reply);
+        }
+        connection.peer.rank = progress.done;
+        self.net.mark_dirty(key);
+        if progress.done.is_none() {
+            return MAX_HANDSHAKE_FRAME;
+        }
+        self.open(key);
+        max_frame
+    }
+
+    fn receive(&mut self, key: Key) {
+        let mut buffer = std::mem::take(&mut self.net.buffers.read);
+        self.receive_into(key, &mut buffer);
+        self.net.buffers.read = buffer;
+    }
+
+    fn receive_into(&mut self, key: Key, buffer: &mut [u8]) {
+        for _ in 0..DATAGRAMS_AT_ONCE {
+            let Some(Slot { source: Source::Udp(socket), .. }) = self.net.slots.find(key) else {
+                return;
+            };
+            match socket.recv_from(buffer) {
+                Ok((size, from)) => match udp::body(&buffer[..size], self.net.limits.max_frame) {
+                    Ok(body) => self.service.on_datagram(self.net, SocketId(key), from, body),
+                    Err(error) => log::debug!("dropped what came from {from}: {error}"),
+                },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // An earlier datagram of ours found nobody: that is what UDP is like.
+                Err(error) => log::debug!("nothing received: {error}"),
+            }
+        }
+        self.net.again(key);
+    }
+
+    fn serve_signals(&mut self) {
+        let Some(signals) = &mut self.net.system.signals else { return };
+        let pending: Vec<i32> = signals.pending().collect();
+        for signal in pending {
+            self.service.on_signal(self.net, signal);
+        }
+    }
+
+    fn serve_deadlines(&mut self) {
+        let Some(now) = self.net.deadlines.now() else { return };
+        while let Some((key, due)) = self.net.deadlines.pop(now) {
+            match due {
+                Due::Timer => self.service.on_timer(self.net, TimerId(key)),
+                Due::Connection(key) => self.on_deadline(key),
+                Due::Listener(key) => self.accept(key),
+                Due::StrangerLog => drop(self.net.strangers.end_window()),
+            }
+        }
+    }
+
+    fn on_deadline(&mut self, key: Key) {
+        let Some(connection) = self.net.connection(key) else { return };
+        let reason = match connection.state {
+            State::Connecting(..) => CloseReason::ConnectTimedOut,
+            // For one that is closing no reason is told.
+            _ => CloseReason::HandshakeTimedOut,
+        };
+        self.lose(key, reason);
+    }
+
+    /// Carries out what the handlers have asked for. Telling them of an end may make them ask for
+    /// more.
+    fn settle(&mut self) {
+        while !self.net.agenda.dirty.is_empty() || !self.net.agenda.doomed.is_empty() {
+            self.net.write_dirty();
+            for (key, reason) in std::mem::take(&mut self.net.agenda.doomed) {
+                self.lose(key, reason);
+            }
+        }
+    }
+}
+
+impl Net {
+    /// Waits for events. They are put back after the turn, so that their memory is used again.
+    fn poll(&mut self, wait: Option<Duration>) -> io::Result<Events> {
+        let mut events = std::mem::replace(&mut self.system.events, Events::with_capacity(0));
+        match self.system.poll.poll(&mut events, wait) {
+            Ok(()) => {}
+            // A signal came. If it is watched, its event comes in the next turn.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
+            Err(error) => {
+                self.system.events = events;
+                return Err(error);
+            }
+        }
+        Ok(events)
     }
 
     fn read_again_unless_drained(&mut self, key: Key, was_full: bool) {
@@ -254,135 +399,8 @@ impl Net {
         }
     }
 
-    /// The end of the stream has been read. Half-closed counts as closed.
-    fn on_end<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) {
-        let Some(connection) = self.connection(key) else { return };
-        if matches!(connection.state, State::Closing { is_shut: false }) {
-            // It may still read what we have for it; the deadline runs.
-            return;
-        }
-        let reason = match connection.splitter.pending() {
-            0 => CloseReason::Ended,
-            pending => CloseReason::EndedInFrame { pending },
-        };
-        self.lose(service, key, reason);
-    }
-
-    /// Hands over the frames in what was read. Handlers may close this connection and any other.
-    fn take_in<S: Service + ?Sized>(&mut self, service: &mut S, key: Key, mut input: &[u8]) {
-        let Some(connection) = self.connection(key) else { return };
-        let mut splitter = std::mem::take(&mut connection.splitter);
-        while let Some(connection) = self.connection(key) {
-            let is_open = match connection.state {
-                State::Open => true,
-                State::Greeting(_) => false,
-                State::Connecting(..) | State::Closing { .. } | State::Doomed => return,
-            };
-            match splitter.next(&mut input) {
-                Ok(Some(body)) if is_open => service.on_frame(self, ConnectionId(key), body),
-                Ok(Some(body)) => {
-                    if self.greet(service, key, body) {
-                        splitter.limit(self.limits.max_frame);
-                    }
-                }
-                Ok(None) => {
-                    connection.splitter = splitter;
-                    return;
-                }
-                Err(error) => return self.lose(service, key, CloseReason::Frame(error)),
-            }
-        }
-    }
-
-    /// Hands a frame to the handshake. True if the connection is open now.
-    fn greet<S: Service + ?Sized>(&mut self, service: &mut S, key: Key, body: &[u8]) -> bool {
-        let Some(connection) = self.connection(key) else { return false };
-        let State::Greeting(handshake) = &mut connection.state else { return false };
-        let progress = match handshake.on_frame(body) {
-            Ok(progress) => progress,
-            Err(error) => {
-                self.lose(service, key, CloseReason::Handshake(error));
-                return false;
-            }
-        };
-        if let Some(reply) = progress.reply {
-            connection.push(&reply);
-        }
-        connection.peer.rank = progress.done;
-        self.mark_dirty(key);
-        if progress.done.is_some() {
-            self.open(service, key);
-        }
-        progress.done.is_some()
-    }
-
-    fn receive<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) {
-        let mut buffer = std::mem::take(&mut self.read_buffer);
-        self.receive_into(service, key, &mut buffer);
-        self.read_buffer = buffer;
-    }
-
-    fn receive_into<S: Service + ?Sized>(&mut self, service: &mut S, key: Key, buffer: &mut [u8]) {
-        for _ in 0..DATAGRAMS_AT_ONCE {
-            let Some(Slot { source: Source::Udp(socket), .. }) = self.slots.find(key) else {
-                return;
-            };
-            match socket.recv_from(buffer) {
-                Ok((size, from)) => match udp::body(&buffer[..size], self.limits.max_frame) {
-                    Ok(body) => service.on_datagram(self, SocketId(key), from, body),
-                    Err(error) => log::debug!("dropped what came from {from}: {error}"),
-                },
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // An earlier datagram of ours found nobody: that is what UDP is like.
-                Err(error) => log::debug!("nothing received: {error}"),
-            }
-        }
-        self.again(key);
-    }
-
-    fn serve_signals<S: Service + ?Sized>(&mut self, service: &mut S) {
-        let Some(signals) = &mut self.signals else { return };
-        let pending: Vec<i32> = signals.pending().collect();
-        for signal in pending {
-            service.on_signal(self, signal);
-        }
-    }
-
-    fn serve_deadlines<S: Service + ?Sized>(&mut self, service: &mut S) {
-        let Some(now) = self.deadlines.now() else { return };
-        while let Some((key, due)) = self.deadlines.pop(now) {
-            match due {
-                Due::Timer => service.on_timer(self, TimerId(key)),
-                Due::Connection(key) => self.on_deadline(service, key),
-                Due::Listener(key) => self.accept(service, key),
-                Due::StrangerLog => drop(self.strangers.end_window()),
-            }
-        }
-    }
-
-    fn on_deadline<S: Service + ?Sized>(&mut self, service: &mut S, key: Key) {
-        let Some(connection) = self.connection(key) else { return };
-        let reason = match connection.state {
-            State::Connecting(..) => CloseReason::ConnectTimedOut,
-            // For one that is closing no reason is told.
-            _ => CloseReason::HandshakeTimedOut,
-        };
-        self.lose(service, key, reason);
-    }
-
-    /// Carries out what the handlers have asked for. Telling them of an end may make them ask for
-    /// more.
-    fn settle<S: Service + ?Sized>(&mut self, service: &mut S) {
-        while !self.dirty.is_empty() || !self.doomed.is_empty() {
-            self.write_dirty();
-            for (key, reason) in std::mem::take(&mut self.doomed) {
-                self.lose(service, key, reason);
-            }
-        }
-    }
-
     fn write_dirty(&mut self) {
-        let mut dirty = std::mem::take(&mut self.dirty);
+        let mut dirty = std::mem::take(&mut self.agenda.dirty);
         for key in dirty.drain(..) {
             if let Some(connection) = self.connection(key) {
                 connection.is_dirty = false;
@@ -390,7 +408,7 @@ impl Net {
                 self.after_write(key);
             }
         }
-        self.dirty = dirty;
+        self.agenda.dirty = dirty;
     }
 
     /// Writing has failed, or has finished what had to be sent before closing.
@@ -417,45 +435,46 @@ impl Net {
     /// ends the wait: somebody is impatient.
     fn finish_closing(&mut self) -> io::Result<()> {
         let until = Instant::now() + self.limits.close_deadline;
-        let mut others = Vec::new();
-        let (mut is_woken, mut is_signalled) = (false, false);
-        while self.closing > 0 && !is_signalled {
+        let mut missed = Missed::default();
+        while self.closing > 0 && !missed.is_signalled {
             let Some(left) = until.checked_duration_since(Instant::now()) else { break };
-            let wait = if self.ready.is_empty() { left } else { Duration::ZERO };
+            let wait = if self.agenda.ready.is_empty() { left } else { Duration::ZERO };
             let events = self.poll(Some(wait))?;
             for event in &events {
                 match event.token() {
-                    WAKER => is_woken = true,
-                    SIGNALS => is_signalled = true,
+                    WAKER => missed.is_woken = true,
+                    SIGNALS => missed.is_signalled = true,
                     token => {
                         let Some(key) = self.slots.key_of(token) else { continue };
-                        self.finish_one(key, Readiness::of(event), &mut others);
+                        self.finish_one(key, Readiness::of(event), &mut missed.sources);
                     }
                 }
             }
-            self.events = events;
-            for key in std::mem::take(&mut self.ready) {
+            self.system.events = events;
+            for key in std::mem::take(&mut self.agenda.ready) {
                 if let Some(slot) = self.slots.find(key) {
                     slot.is_ready = false;
                     let again = Readiness { is_readable: true, ..Readiness::default() };
-                    self.finish_one(key, again, &mut others);
+                    self.finish_one(key, again, &mut missed.sources);
                 }
             }
         }
-        self.remember(others, is_woken, is_signalled)
+        self.remember(missed)
     }
 
     /// What the system has spoken of once is served when the loop runs again.
-    fn remember(&mut self, others: Vec<Key>, is_woken: bool, is_signalled: bool) -> io::Result<()> {
-        for key in others {
+    fn remember(&mut self, missed: Missed) -> io::Result<()> {
+        for key in missed.sources {
             self.again(key);
         }
         self.slots.end_turn();
-        if is_woken {
-            self.waker.wake()?;
+        if missed.is_woken {
+            self.system.waker.wake()?;
         }
-        if is_signalled && let Some(signals) = &mut self.signals {
-            self.poll.registry().reregister(signals, SIGNALS, Interest::READABLE)?;
+        if missed.is_signalled
+            && let Some(signals) = &mut self.system.signals
+        {
+            self.system.poll.registry().reregister(signals, SIGNALS, Interest::READABLE)?;
         }
         Ok(())
     }
@@ -469,7 +488,7 @@ impl Net {
             }
             return others.push(key);
         }
-        self.serve_connection(&mut Nobody, key, readiness);
+        Turn { net: self, service: &mut Nobody }.serve_connection(key, readiness);
     }
 }
 
@@ -480,6 +499,14 @@ fn read(connection: &mut Connection, buffer: &mut [u8]) -> io::Result<usize> {
             result => return result,
         }
     }
+}
+
+/// What happened while connections were closing, and nobody was told of.
+#[derive(Default)]
+struct Missed {
+    sources: Vec<Key>,
+    is_woken: bool,
+    is_signalled: bool,
 }
 
 /// Serves connections of which no service is told anything any more.

@@ -1,8 +1,8 @@
 //! No SSH: this netkit was built without its feature `ssh`, and reaches no machine but this one.
 //!
-//! Everything that [`launch`](crate::launch) and others name is here with the same signatures. A session
-//! cannot be had, so that there is none on which anything could be done: the compiler knows it
-//! ([`Infallible`]).
+//! Everything that [`launch`](crate::launch) and others name is here with the same signatures. A
+//! session cannot be had, so that there is none on which anything could be done: the compiler knows
+//! it ([`Infallible`]).
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::hosts::Host;
-use crate::launch::{Job, LaunchError, LaunchOptions, Stage};
+use crate::launch::job::{Job, LaunchError, LaunchOptions, Stage};
 
 pub use hash::program_hash;
 pub use output::{MAX_RUN_OUTPUT, Output};

@@ -21,7 +21,7 @@ use ssh2::{Agent, ErrorCode, PublicKey, Session};
 
 use super::key_file::KeyFile;
 use super::target::Target;
-use crate::launch::{LaunchError, LaunchOptions, Stage};
+use crate::launch::job::{LaunchError, LaunchOptions, Stage};
 use crate::text::one_line;
 
 /// The files that are tried if nothing names another, as `ssh` does.
@@ -313,8 +313,8 @@ fn offer_file(
         skipped.push(format!("{} needs a passphrase{reason}; ssh-add it", file.path.display()));
         Err(ssh2::Error::new(ErrorCode::Session(REFUSED), "no passphrase"))
     };
-    // Who asks holds the lock until there is an answer, and nobody is asked twice. What was entered before
-    // serves those too who must not ask.
+    // A thread that asks holds the lock until there is an answer, so a person is not asked twice.
+    // Threads that must not ask use what was entered before.
     let mut passphrases = PASSPHRASES.lock().unwrap_or_else(PoisonError::into_inner);
     match passphrases.get(&file.path) {
         Some(Some(passphrase)) => return offer(Some(passphrase)),

@@ -5,7 +5,7 @@
 //! a quote in it closes, is escaped, and opens again: `it's` becomes `'it'\''s'`. `exec` replaces
 //! the shell, and `env` sets variables in a way that shells of every family understand.
 
-use crate::launch::Job;
+use crate::launch::job::Job;
 
 /// The command that runs a job's program at the path with its arguments and environment.
 ///
@@ -59,7 +59,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::launch::Program;
+    use crate::launch::job::Program;
 
     fn job(arguments: &[&str], environment: &[(&str, &str)]) -> Job {
         let pair = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());

@@ -14,7 +14,7 @@ use ssh2::{ErrorCode, Session};
 use super::host_key::HostKeys;
 use super::target::Target;
 use super::{Remote, millis};
-use crate::launch::{LaunchError, LaunchOptions, Stage};
+use crate::launch::job::{LaunchError, LaunchOptions, Stage};
 use crate::text::one_line;
 
 /// How often a connection is tried again that the server dropped before saying anything, as one

@@ -35,7 +35,8 @@ impl Copy {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let name: String = name.chars().map(|c| if plain(c) { c } else { '_' }).take(100).collect();
-        // A copy that copies itself, as a launcher on one machine does for the next, keeps its name.
+        // A copy that copies itself, as a launcher on one machine does for the next, keeps its
+        // name.
         let suffix = format!("-{hash}");
         let name = if name.ends_with(&suffix) { name } else { name + &suffix };
         Ok(Copy { file: file.to_owned(), size, name })

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-/// What tells a program from another version of it: the hash of its content, as the names of copies have
-/// it. A copy that [`Remote::push`](super::Remote::push) made has the same.
+/// What tells a program from another version of it: the hash of its content, as the names of copies
+/// have it. A copy that [`Remote::push`](super::Remote::push) made has the same.
 ///
 /// # Errors
 ///
@@ -16,7 +16,8 @@ pub fn program_hash(program: &Path) -> io::Result<String> {
     Ok(hash_of(&mut File::open(program)?)?.0)
 }
 
-/// The hash of what there is to read, in the form that names of copies have, and its length in bytes.
+/// The hash of what there is to read, in the form that names of copies have, and its length in
+/// bytes.
 pub(super) fn hash_of(from: &mut impl Read) -> io::Result<(String, u64)> {
     let mut hash = Sha256::new();
     let size = io::copy(from, &mut HashWriter(&mut hash))?;

@@ -1,7 +1,7 @@
 //! Making sure that a machine is the one it is taken for: its host key against the known ones.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -11,9 +11,8 @@ use sha2::{Digest, Sha256};
 use ssh2::{MethodType, Session};
 
 use super::known_hosts::{self, Record, Verdict, filed_name, key_type, records, verdict};
-use super::target::Target;
-use crate::files;
-use crate::launch::{LaunchError, LaunchOptions, Stage};
+use super::target::{Target, settings};
+use crate::launch::job::{LaunchError, LaunchOptions, Stage};
 use crate::text::one_line;
 
 /// The longest file of known hosts that is read, in bytes; a large site has some thousand lines.
@@ -165,16 +164,7 @@ fn unreadable(target: &Target, file: &Path, error: &io::Error) -> LaunchError {
 /// The text of a file of known hosts; a missing one is empty. Bytes that are no UTF-8 spoil only
 /// their own line.
 fn read(path: &Path) -> io::Result<String> {
-    let file = match files::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
-        Err(error) => return Err(error),
-    };
-    let mut bytes = Vec::new();
-    file.take(MAX_KNOWN_HOSTS + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_KNOWN_HOSTS {
-        return Err(io::Error::other(format!("longer than {MAX_KNOWN_HOSTS} bytes")));
-    }
+    let bytes = settings(path, MAX_KNOWN_HOSTS)?.unwrap_or_default();
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -5,12 +5,13 @@
 //! to ask for a passphrase is found out here. The format of OpenSSH (PROTOCOL.key in its sources)
 //! begins with the name of the cipher, `none` for an open one, and has the public key in the clear.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+
+use crate::files::read_text;
 
 /// The longest key file that is read, in bytes; an RSA key of 16384 bits takes 13 kB.
 const MAX_KEY_FILE: u64 = 64 << 10;
@@ -28,7 +29,7 @@ pub(super) struct KeyFile {
 impl KeyFile {
     /// Looks at a key file.
     pub(super) fn read(path: &Path) -> io::Result<KeyFile> {
-        let text = read(path)?;
+        let text = read_text(path, MAX_KEY_FILE)?;
         let wrong = || io::Error::new(io::ErrorKind::InvalidData, "not a private key");
         let start = text.find("-----BEGIN ").ok_or_else(wrong)?;
         let (header, body) = text[start..].split_once('\n').ok_or_else(wrong)?;
@@ -50,7 +51,7 @@ impl KeyFile {
 fn public_beside(path: &Path) -> Option<Vec<u8>> {
     let mut name = path.as_os_str().to_owned();
     name.push(".pub");
-    let text = read(Path::new(&name)).ok()?;
+    let text = read_text(Path::new(&name), MAX_KEY_FILE).ok()?;
     STANDARD.decode(text.split_ascii_whitespace().nth(1)?).ok()
 }
 
@@ -77,17 +78,6 @@ fn string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (string, after) = after.split_at_checked(u32::from_be_bytes(*length) as usize)?;
     *rest = after;
     Some(string)
-}
-
-/// The text of a short file.
-fn read(path: &Path) -> io::Result<String> {
-    // Opening a named pipe would wait for a writer.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
-    }
-    let mut text = String::new();
-    File::open(path)?.take(MAX_KEY_FILE).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ssh2::{BlockDirections, Channel};
 
 use super::{Begin, MAX_RUN_OUTPUT, Output, Remote, command};
-use crate::launch::{LaunchError, Stage};
+use crate::launch::job::{LaunchError, Stage};
 use crate::text::one_line;
 
 impl Remote {
@@ -17,8 +17,8 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// If it cannot be run, is not done in time, or the connection fails. That it ends with a
-    /// status other than 0 is no error.
+    /// If it cannot be run, is not done in time, or the connection fails. A status other than 0 is
+    /// no error.
     pub fn run(
         &mut self,
         words: &[&str],

@@ -12,7 +12,7 @@ use std::time::Instant;
 use ssh2::{Channel, ExtendedData};
 
 use super::{Begin, CHANNELS_AT_ONCE, Ending, Remote, command, millis};
-use crate::launch::{Job, LaunchError, MAX_STDIN, Program, Stage};
+use crate::launch::job::{Job, LaunchError, MAX_STDIN, Program, Stage};
 use crate::marker::{END_TIMEOUT, Marker, Output};
 
 impl Remote {

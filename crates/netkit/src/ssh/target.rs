@@ -1,8 +1,10 @@
-//! Which machine a line of the host file means: its address, its port, whom to log in as, with
+//! Which machine a line of the host file means: its address, its port, the user to log in as, with
 //! which keys. What the line leaves open, `~/.ssh/config` says, then the defaults.
 
-use std::io::{self, BufReader, Read};
+use std::fs;
+use std::io::{self, BufReader};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -13,7 +15,7 @@ use ssh2_config::{DefaultAlgorithms, HostParams, ParseRule, SshConfig};
 
 use crate::files;
 use crate::hosts::Host;
-use crate::launch::{LaunchError, LaunchOptions, Stage};
+use crate::launch::job::{LaunchError, LaunchOptions, Stage};
 use crate::text::one_line;
 
 /// The longest SSH configuration that is read, in bytes.
@@ -95,6 +97,15 @@ pub(super) fn label(host: &Host) -> String {
     Host { slots: 1, ..host.clone() }.to_string()
 }
 
+/// Reads one of SSH's files; none if it is missing. A device counts as an empty file: people name
+/// `/dev/null`, or link to it, where nothing is to be read.
+pub(super) fn settings(path: &Path, max: u64) -> io::Result<Option<Vec<u8>>> {
+    match fs::metadata(path) {
+        Ok(about) if about.file_type().is_char_device() => Ok(Some(Vec::new())),
+        _ => files::read_if_there(path, max),
+    }
+}
+
 /// What the SSH configuration says of a host; none if there is no configuration.
 fn configured(
     name: &str,
@@ -106,18 +117,12 @@ fn configured(
         None => return Ok(None),
     };
     let unreadable = |error: String| format!("cannot read {}: {error}", path.display());
-    let file = match files::open(&path) {
-        Ok(file) => file,
-        // Only one that was asked for must exist.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && options.config.is_none() => {
-            return Ok(None);
-        }
-        Err(error) => return Err(unreadable(error.to_string())),
+    let read = settings(&path, MAX_CONFIG).and_then(|read| read.map(files::into_text).transpose());
+    let text = match read.map_err(|error| unreadable(error.to_string()))? {
+        Some(text) => text,
+        None if options.config.is_none() => return Ok(None),
+        None => return Err(unreadable("there is no such file".to_owned())),
     };
-    let mut text = String::new();
-    file.take(MAX_CONFIG)
-        .read_to_string(&mut text)
-        .map_err(|error| unreadable(error.to_string()))?;
     let mut config = SshConfig::default().default_algorithms(DefaultAlgorithms::empty());
     if let Some(home) = folder.0.as_deref().and_then(Path::parent) {
         config = config.home_dir(home);
@@ -195,7 +200,7 @@ mod tests {
     /// What a configuration makes of a host; addresses are numbers, so nothing is looked up.
     fn resolve(config: &str, host: &str) -> Result<Target, LaunchError> {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("config"), config).unwrap();
+        fs::write(folder.path().join("config"), config).unwrap();
         let options = LaunchOptions {
             ssh_folder: Some(folder.path().to_owned()),
             ..LaunchOptions::default()

@@ -20,8 +20,8 @@ pub(super) struct Connection {
     pub(super) is_listed: bool,
     messages: Messages,
     received: u64,
-    /// What it has not yet taken of our answers. Nothing is read while something is here, so it is
-    /// never more than what one read can cause.
+    /// The part of our answers that it has not yet taken. Nothing is read while something is here,
+    /// so this is never more than the answers to one read.
     owed: Vec<u8>,
     phase: Phase,
 }
@@ -32,9 +32,9 @@ enum Phase {
     Open,
     /// It has closed its side. Ours follows when it has taken what is owed to it.
     Ended,
-    /// It has sent what cannot be understood, and is told so; what it sends is dropped until it
-    /// closes. To close first would be ruder than it looks: bytes that nobody reads make the system
-    /// send a reset, which may overtake what we have said.
+    /// It has sent bytes that cannot be understood, and is told so; everything else that it sends
+    /// is dropped until it closes. If we closed first, its unread bytes would make the system send
+    /// a reset, and the reset may overtake our answer.
     Refused,
 }
 
@@ -44,7 +44,7 @@ pub(super) enum Next {
     Step,
     /// Nothing, until the system says that it is ready.
     Event,
-    /// Nothing ever.
+    /// Nothing: the connection has ended.
     End(End),
 }
 
@@ -159,7 +159,7 @@ impl Connection {
             Phase::Open => None,
             Phase::Ended => Some(Next::End(End::Closed { received: self.received })),
             Phase::Refused => {
-                // That it knows that nothing will follow. If it is gone, the next read says so.
+                // So it knows that nothing will follow. If it is gone, the next read says so.
                 let _ = self.stream.shutdown(Shutdown::Write);
                 None
             }

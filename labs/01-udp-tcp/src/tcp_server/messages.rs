@@ -1,13 +1,13 @@
 //! Messages in a stream of bytes.
 //!
 //! TCP keeps the bytes and their order and forgets how they were written: one message may come in
-//! many reads, and many in one. So the message says itself where it ends: with its line (LF, or CRLF
-//! as `telnet` sends), or with the stream.
+//! many reads, and many in one. So the message says itself where it ends: with its line (LF, or
+//! CRLF as `telnet` sends), or with the stream.
 
 /// Cuts a stream into messages.
 #[derive(Clone, Debug)]
 pub struct Messages {
-    /// What has come of a message whose end has not.
+    /// The part that has come of a message that is not complete.
     begun: Vec<u8>,
     /// In how many reads it came.
     reads: u32,
@@ -23,8 +23,8 @@ pub struct Message {
     pub reads: u32,
 }
 
-/// A message is longer than may be kept. The stream is of no more use: who could tell where the next
-/// message begins?
+/// A message is longer than may be kept. The stream is of no more use: nobody can tell where the
+/// next message begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TooLong;
 

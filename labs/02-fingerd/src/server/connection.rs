@@ -1,4 +1,4 @@
-//! One client: what it has asked, who answers it, and how far that is.
+//! One client: its query, its answer, and how far the answer is.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
@@ -21,7 +21,7 @@ const READ_AT_ONCE: usize = 16 << 10;
 /// How many reads at once a refused client is granted: 1 MiB.
 const MAX_DRAINS: usize = 64;
 
-/// What a client is waiting for, or we for it.
+/// What a client is waiting for, or what we wait for.
 #[derive(Debug)]
 pub(super) enum State {
     /// Its query is not complete.
@@ -94,8 +94,8 @@ impl Connection {
         }
     }
 
-    /// Reads until the query is complete or there is nothing more; never more than one byte over the
-    /// limit, by which one knows that it is over.
+    /// Reads until the query is complete or there is nothing more; never more than one byte over
+    /// the limit, by which one knows that it is over.
     pub(super) fn read_query(&mut self) -> Asked {
         loop {
             let begun = self.line.len();
@@ -170,12 +170,12 @@ impl Connection {
 
     /// Says that nothing follows.
     pub(super) fn close_own_side(&mut self) {
-        // A client that has gone needs not be told.
+        // A client that has gone need not be told.
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// Drops what the client still sends; whether that is over: it has closed, or sends so much that
-    /// it will not be reading.
+    /// Drops what the client still sends. Returns whether that is over: the client has closed, or
+    /// sends so much that it is surely not reading.
     pub(super) fn is_drained(&mut self) -> bool {
         let mut buffer = [0; READ_AT_ONCE];
         for _ in 0..MAX_DRAINS {

@@ -1,7 +1,7 @@
-//! From the command line to a server that listens: what needs root's rights, or a terminal to complain
-//! to, comes first.
+//! From the command line to a server that listens: what needs root's rights, or a terminal to
+//! complain to, comes first.
 //!
-//! 1. Find who answers, and the user to become.
+//! 1. Find the program that answers, and the user to become.
 //! 2. Open the log, claim the pid file, bind the port: with the rights that the server was started
 //!    with, and in the foreground, where what fails can be told.
 //! 3. With `--daemon`, go to the background, keeping these three files.
@@ -23,11 +23,13 @@ use crate::log_file::Log;
 use crate::pid_file::PidFile;
 use crate::privileges::{drop_to, user_to_become};
 
-/// Listens, says so, and serves until SIGINT or SIGTERM. With `--daemon` it says so and ends, and the server goes on.
+/// Listens, says so, and serves until SIGINT or SIGTERM. With `--daemon` it says so and ends, and
+/// the server goes on.
 ///
 /// # Errors
 ///
-/// If it cannot listen or open its files, cannot become the user it should, or its event loop fails.
+/// If it cannot listen or open its files, cannot become the user it should, or its event loop
+/// fails.
 pub fn serve(options: Options, out: &mut impl Write) -> anyhow::Result<()> {
     daemon::keep_files_from_children()?;
     let program = program(&options)?;
@@ -55,7 +57,7 @@ pub fn serve(options: Options, out: &mut impl Write) -> anyhow::Result<()> {
     }
 }
 
-/// What has been opened, and not yet put to use.
+/// The files and the port that are open, and not yet in use.
 struct Start {
     program: Option<PathBuf>,
     log: Log,
@@ -88,7 +90,7 @@ impl Start {
     }
 }
 
-/// Who answers: a program, or `None` for ourselves.
+/// The program that answers, or `None` if the server answers by itself.
 fn program(options: &Options) -> anyhow::Result<Option<PathBuf>> {
     let named = match &options.finger {
         _ if options.built_in => return Ok(None),
@@ -109,7 +111,7 @@ fn is_executable(path: &Path) -> bool {
 
 /// In the process that was started, when the daemon is ready or is not.
 fn tell(outcome: Result<u32, String>, ready: &str, out: &mut impl Write) -> i32 {
-    // Nobody to tell is nobody to fail for; the exit status says it too.
+    // If nobody can read it, there is nobody to fail for; the exit status says it too.
     match outcome {
         Ok(pid) => {
             let _ = writeln!(out, "{ready}, process {pid}");

@@ -105,8 +105,8 @@ fn an_incremental_stamp_says_what_is_new() {
 const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
 proptest! {
-    /// Whoever writes what to whom, and in whatever order it arrives: with either kind of stamp, mails are
-    /// read at the same moments, and everybody knows the same.
+    /// Whoever writes what to whom, and in whatever order it arrives: with either kind of stamp,
+    /// mails are read at the same moments, and everybody knows the same.
     #[test]
     fn incremental_stamps_are_as_good_as_full_ones(
         steps in prop::collection::vec((0_usize..4, 1_u8..16, any::<prop::sample::Index>()), 1..40)
@@ -116,8 +116,8 @@ proptest! {
     }
 }
 
-/// In each step somebody writes to some, and one mail that is under way arrives. Returns who read what, in
-/// order, and what all know in the end.
+/// In each step somebody writes to some, and one mail that is under way arrives. Returns who read
+/// what, in order, and what all know in the end.
 fn play(
     stamps: Stamps,
     steps: &[(usize, u8, prop::sample::Index)],

@@ -9,8 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The longest name, in bytes: that of RFC 5321. A name is the name of a folder too.
 pub const NAME_MAX: usize = 64;
 
-/// The longest domain, in bytes. DNS takes 253, but the name of a mail's file has the sender's address in it
-/// ([`Mail::file_name`](super::mail::Mail::file_name)), and file systems take 255 bytes for all of that.
+/// The longest domain, in bytes. DNS takes 253, but the name of a mail's file has the sender's
+/// address in it ([`Mail::file_name`](super::mail::Mail::file_name)), and file systems take 255
+/// bytes for all of that.
 pub const DOMAIN_MAX: usize = 128;
 
 /// Whose box it is: a name, and the domain whose server keeps it. Small letters.

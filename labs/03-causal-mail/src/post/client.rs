@@ -31,8 +31,8 @@ pub struct Options {
     /// In which order `read` shows mails
     #[arg(long, value_enum, default_value_t)]
     order: Order,
-    /// A file whose first line is the password [default: the variable CAUSAL_MAIL_PASSWORD, or it is asked
-    /// for on the terminal]
+    /// A file whose first line is the password [default: the variable CAUSAL_MAIL_PASSWORD, or it
+    /// is asked for on the terminal]
     #[arg(long, value_name = "FILE")]
     password_from: Option<PathBuf>,
     /// How many seconds to try when the server is not there
@@ -108,7 +108,8 @@ impl Lines for Pipe {
     }
 }
 
-/// Lets a user type, until it leaves. Returns the exit status: 1 if something was refused in a pipe.
+/// Lets a user type, until it leaves. Returns the exit status: 1 if something was refused in a
+/// pipe.
 ///
 /// # Errors
 ///
@@ -230,7 +231,8 @@ impl Client {
         say(&format!("sent {id}"))
     }
 
-    /// The lines up to one with a dot alone. A line that begins with a dot is written with two, as in SMTP.
+    /// The lines up to one with a dot alone. A line that begins with a dot is written with two, as
+    /// in SMTP.
     fn text(&mut self) -> anyhow::Result<String> {
         let mut text = String::new();
         let mut is_too_long = false;

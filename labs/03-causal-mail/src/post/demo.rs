@@ -1,7 +1,9 @@
-//! The three correspondents, end to end: three servers and three clients, each a process of its own.
+//! The three correspondents, end to end: three servers and three clients, each a process of its
+//! own.
 //!
-//! Alice writes to Carol and then to Bob, who answers to Carol. Alice's server forwards to Carol's late, so that
-//! the answer is there first. Once Carol reads in the order of arrival, once in causal order.
+//! Alice writes to Carol and then to Bob, who answers to Carol. Alice's server forwards to Carol's
+//! late, so that the answer is there first. Once Carol reads in the order of arrival, once in
+//! causal order.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -17,7 +19,7 @@ use super::{passwords, secret};
 /// How late Alice's mail to Carol is: long after Bob's answer, even on a busy machine.
 const DELAY_MS: u32 = 2_000;
 
-/// Who lives where.
+/// The users, each with their domain.
 const USERS: [(&str, &str); 3] = [("alice", "a.org"), ("bob", "b.org"), ("carol", "c.org")];
 
 /// Other programs may take a port between our look and the server's start: it is tried so often.

@@ -1,4 +1,5 @@
-//! A mail, and how it stands in a file that other mail programs read too: RFC 5322, with two more headers.
+//! A mail, and how it stands in a file that other mail programs read too: RFC 5322, with two more
+//! headers.
 //!
 //! The body follows the first empty line as it was written, byte for byte.
 
@@ -184,7 +185,8 @@ mod tests {
         assert_eq!(mail("", 0).file_name(), "1763800000.M123456Q7.alice=a.org");
     }
 
-    /// Another server may send any number and date: a name that the file system refuses would stop this one.
+    /// Another server may send any number and date: a name that the file system refuses would stop
+    /// this one.
     #[test]
     fn the_longest_file_name_fits_into_a_folder() {
         let address = Address::new(&"n".repeat(NAME_MAX), &"d".repeat(DOMAIN_MAX)).unwrap();

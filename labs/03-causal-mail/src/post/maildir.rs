@@ -1,19 +1,19 @@
-//! Mailboxes made of files that are either whole or not there ([`labs::files`]): the Maildir of D. J. Bernstein
-//! (cr.yp.to/proto/maildir.html).
+//! Mailboxes made of files that are either whole or not there ([`labs::files`]): the Maildir of D.
+//! J. Bernstein (cr.yp.to/proto/maildir.html).
 //!
-//! A mail is written to `tmp`, forced to disk, and renamed into `new`; then `new` is forced to disk too. Who
-//! reads it renames it into `cur`, with flags behind `:2,`; `S` is "seen". Any reader, `mutt` or `ls`, sees
-//! whole mails only, without locks.
+//! A mail is written to `tmp`, forced to disk, and renamed into `new`; then `new` is forced to disk
+//! too. Who reads it renames it into `cur`, with flags behind `:2,`; `S` is "seen". Any reader,
+//! `mutt` or `ls`, sees whole mails only, without locks.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use labs::files::{self, PrivateDisk};
 
-/// The largest file of a store that is read: a mail with its clock is below a frame, and text takes more
-/// room than binary numbers.
+/// The largest file of a store that is read: a mail with its clock is below a frame, and text takes
+/// more room than binary numbers.
 const FILE_MAX: u64 = 64 << 20;
 
 /// A folder in Maildir form.
@@ -45,7 +45,7 @@ impl Maildir {
         }
         sync_folder(&path)?;
         for leftover in fs::read_dir(path.join("tmp"))? {
-            // Whoever was writing it has died: only one server writes here.
+            // The server that was writing it has died: only one server writes here.
             fs::remove_file(leftover?.path())?;
         }
         Ok(Self { path })
@@ -67,8 +67,8 @@ impl Maildir {
         Ok(path)
     }
 
-    /// Moves a mail to `cur` and marks it as seen. One that is not there any more was moved by somebody
-    /// else.
+    /// Moves a mail to `cur` and marks it as seen. One that is not there any more was moved by
+    /// somebody else.
     ///
     /// # Errors
     ///
@@ -143,12 +143,5 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 ///
 /// If it cannot be read, is too large, or is no UTF-8.
 pub fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(FILE_MAX + 1).read_to_string(&mut text)?;
-    match text.len() as u64 {
-        0..=FILE_MAX => Ok(text),
-        _ => {
-            Err(io::Error::new(io::ErrorKind::InvalidData, format!("longer than {FILE_MAX} bytes")))
-        }
-    }
+    files::read_text(path, FILE_MAX)
 }

@@ -7,11 +7,12 @@
 //!          boxes/alice/…          server c.org ── client ── carol
 //! ```
 //!
-//! A server has one listening socket. Whoever connects says with its first frame what it is: another server
-//! begins netkit's handshake and proves that it knows the secret of all servers ([`wire`]); a client opens its
-//! box with a password ([`passwords`]). Everything that matters is on disk before it is acknowledged
-//! ([`store`]): a server may be killed at any moment. What the clients order, they order with the state
-//! machine that the simulator uses too ([`ordering`](crate::ordering)).
+//! A server has one listening socket. A program that connects says with its first frame what it is:
+//! another server begins netkit's handshake and proves that it knows the secret of all servers
+//! ([`wire`]); a client opens its box with a password ([`passwords`]). Everything that matters is
+//! on disk before it is acknowledged ([`store`]): a server may be killed at any moment. What the
+//! clients order, they order with the state machine that the simulator uses too
+//! ([`ordering`](crate::ordering)).
 
 pub mod address;
 pub mod client;
@@ -40,7 +41,8 @@ pub(crate) fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// What may go to a terminal: control characters but the end of a line and the tabulator are written out.
+/// What may go to a terminal: control characters but the end of a line and the tabulator are
+/// written out.
 pub(crate) fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,12 +1,13 @@
-//! Who may open which box: a file of names and hashed passwords.
+//! The users and their passwords: a file of names and hashed passwords.
 //!
 //! ```text
 //! alice:$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$...
 //! ```
 //!
-//! A password is never stored, only what Argon2id (RFC 9106) makes of it with a random salt: slow on purpose,
-//! so that whoever steals the file cannot try many. What it makes of an attempt is compared in constant time.
-//! An attempt for a name that does not exist takes as long as one for a name that does.
+//! A password is never stored, only what Argon2id (RFC 9106) makes of it with a random salt: slow
+//! on purpose, so that a thief of the file cannot try many. What it makes of an attempt is
+//! compared in constant time. An attempt for a name that does not exist takes as long as one for a
+//! name that does.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -37,31 +38,31 @@ pub struct Passwords {
 /// Why passwords cannot be read or made.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
-    /// The file.
+    /// The file cannot be used.
     #[error("{path}: {source}")]
     File {
-        /// Which.
+        /// The file with the passwords.
         path: PathBuf,
-        /// Why.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// A line of it.
     #[error("{path}, line {line}: {why}; `causal-mail passwd` writes such a file")]
     Line {
-        /// The file.
+        /// The file with the passwords.
         path: PathBuf,
         /// Counted from 1.
         line: usize,
         /// What is wrong with it.
         why: String,
     },
-    /// The name.
+    /// The name of a user is not allowed.
     #[error(transparent)]
     Name(#[from] AddressError),
-    /// The password.
+    /// The password is not allowed.
     #[error("a password has 1 to {PASSWORD_MAX} bytes")]
     Length,
-    /// No randomness.
+    /// The system has no randomness.
     #[error("the password cannot be hashed: {0}")]
     Hash(argon2::password_hash::Error),
 }

@@ -1,6 +1,6 @@
 //! The file with the secret that all servers share.
 //!
-//! Whoever reads it can speak as a server, so nobody but its owner may.
+//! A program that reads it can speak as a server, so nobody but its owner may read it.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -14,12 +14,12 @@ use super::maildir;
 /// Why there is no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// The file.
+    /// The file cannot be read or made.
     #[error("{path}: {source}; `causal-mail secret FILE` writes one, copy it to all servers")]
     File {
-        /// Which.
+        /// The file with the secret.
         path: PathBuf,
-        /// Why.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// Others may read it.

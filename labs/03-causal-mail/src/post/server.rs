@@ -1,12 +1,15 @@
 //! A mail server: one event loop over one listening socket, and a [`Store`].
 //!
-//! **Strangers.** A connection that has not said what it is within [`GREETING_MAX`] is closed, and at most
-//! [`STRANGERS_MAX`] are granted the time, the oldest giving way. Passwords are compared in a thread of their
-//! own, for that takes long on purpose; nobody else waits.
+//! **Strangers.** Servers prove that they know the secret, and clients know a password; both come
+//! to the same socket ([`Admission::Either`]). A connection that has not said what it is within
+//! [`GREETING_MAX`] is closed, and at most [`STRANGERS_MAX`] are granted the time, the oldest
+//! giving way. Passwords are compared in a thread of their own, for that takes long on purpose;
+//! nobody else waits.
 //!
-//! **Forwarding.** The queue to each domain leaves in order, a few mails ahead of what is acknowledged.
-//! While the other server is down it is tried again, after twice as long each time up to [`BACK_OFF_MAX`]. When
-//! a connection breaks, all that was not acknowledged is sent again; the other server recognises it.
+//! **Forwarding.** The queue to each domain leaves in order, a few mails ahead of what is
+//! acknowledged. While the other server is down it is tried again, after twice as long each time up
+//! to [`BACK_OFF_MAX`]. When a connection breaks, all that was not acknowledged is sent again; the
+//! other server recognises it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -18,7 +21,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use labs::cli::print;
 use log::{debug, error, info, warn};
-use netkit::membership::{Handshake, MAGIC};
 use netkit::{
     Admission, CloseReason, ConnectionId, Limits, Membership, Net, Outgoing, Peer, Service, Signal,
     TimerId, Waker,
@@ -50,10 +52,12 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// The longest pause: a server that is back is noticed within this time.
 pub const BACK_OFF_MAX: Duration = Duration::from_secs(5);
 
-/// How long another server may take to acknowledge a mail. It forces one to disk; a stopped one never does.
+/// How long another server may take to acknowledge a mail. It forces one to disk; a stopped one
+/// never does.
 const ACKNOWLEDGE_MAX: Duration = Duration::from_secs(20);
 
-/// The longest text of a mail that a server may be told to accept: with its clock it must fit into a frame.
+/// The longest text of a mail that a server may be told to accept: with its clock it must fit into
+/// a frame.
 pub const MESSAGE_LIMIT: usize = 512 << 10;
 
 /// What a server is told on its command line.
@@ -126,23 +130,28 @@ pub fn serve(options: Options) -> anyhow::Result<()> {
     let peers = others.iter();
     let peers = peers.map(|&other| (other.to_owned(), Neighbour::new(&options, other))).collect();
 
-    let mut net = Net::new(Limits { max_strangers: STRANGERS_MAX, ..Limits::default() })?;
-    let address = SocketAddr::new(options.bind, options.port);
-    let (_, address) = net.listen(address, Admission::Anyone).with_context(|| {
-        format!("cannot listen on {address}: is another server running there? try another port")
+    let mut net = Net::new(Limits {
+        max_strangers: STRANGERS_MAX,
+        handshake_deadline: GREETING_MAX,
+        ..Limits::default()
     })?;
+    let membership = Membership { run: RUN.to_owned(), secret, me };
+    let address = SocketAddr::new(options.bind, options.port);
+    let (_, address) =
+        net.listen(address, Admission::Either(membership.clone())).with_context(|| {
+            format!("cannot listen on {address}: is another server running there? try another port")
+        })?;
     net.watch_signals(&[Signal::SIGINT as i32, Signal::SIGTERM as i32])?;
     print(&format!("listening on {address} for {domain}; the mail is in {}\n", root.display()))?;
     let (attempts, checked) = check_passwords(net.waker());
     let mut server = Server {
-        membership: Membership { run: RUN.to_owned(), secret, me },
+        membership,
         domain,
         servers,
         passwords,
         store,
         peers,
         parties: BTreeMap::new(),
-        strangers: VecDeque::new(),
         timers: BTreeMap::new(),
         attempts,
         checked,
@@ -166,10 +175,8 @@ struct Server {
     store: Store,
     /// The other servers, by their domains.
     peers: BTreeMap<String, Neighbour>,
-    /// Who is at the other end of each connection.
+    /// The other end of each connection.
     parties: BTreeMap<ConnectionId, Party>,
-    /// Those of whom that is not known yet, the oldest first.
-    strangers: VecDeque<ConnectionId>,
     timers: BTreeMap<TimerId, TimerUse>,
     attempts: SyncSender<Attempt>,
     checked: Receiver<Checked>,
@@ -177,12 +184,10 @@ struct Server {
     failure: Option<StoreError>,
 }
 
-/// Who is at the other end of a connection.
+/// The other end of a connection.
 enum Party {
-    /// Not known yet.
-    Stranger,
-    /// Begins like a server.
-    Greeting(Box<Handshake>),
+    /// No server: it is to open a box.
+    Guest,
     /// Waits for its password to be compared.
     Checking,
     /// A client that has opened this box.
@@ -216,8 +221,6 @@ enum State {
 }
 
 enum TimerUse {
-    /// Close a stranger.
-    Greeting(ConnectionId),
     /// Look at the queue to a domain.
     Pump(String),
     /// The domain's server has not acknowledged in time.
@@ -233,7 +236,7 @@ struct Attempt {
     hash: String,
 }
 
-/// What came of it.
+/// The result of an attempt.
 struct Checked {
     connection: ConnectionId,
     name: String,
@@ -271,54 +274,6 @@ impl Neighbour {
 }
 
 impl Server {
-    fn greet(&mut self, net: &mut Net, connection: ConnectionId, body: &[u8]) {
-        if !body.starts_with(&MAGIC) {
-            return self.open(net, connection, body);
-        }
-        match Handshake::accept(self.membership.clone()) {
-            Ok(handshake) => self.shake_hands(net, connection, Box::new(handshake), body),
-            Err(error) => {
-                error!("no handshake: {error}");
-                self.drop(net, connection);
-            }
-        }
-    }
-
-    fn shake_hands(
-        &mut self,
-        net: &mut Net,
-        connection: ConnectionId,
-        mut handshake: Box<Handshake>,
-        body: &[u8],
-    ) {
-        let progress = match handshake.on_frame(body) {
-            Ok(progress) => progress,
-            Err(error) => {
-                warn!("{} is no server of ours: {error}", peer_name(net, connection));
-                return self.drop(net, connection);
-            }
-        };
-        if let Some(reply) = progress.reply {
-            // If it is gone, `on_close` says so.
-            let _ = net.send(connection, &reply);
-        }
-        let party = match progress.done.map(|rank| self.servers.domain(rank)) {
-            None => Party::Greeting(handshake),
-            Some(Some(domain)) if domain != self.domain => {
-                info!("the server of {domain} has connected");
-                Party::From(domain.to_owned())
-            }
-            Some(_) => {
-                warn!("{} claims a rank that is no other server's", peer_name(net, connection));
-                return self.drop(net, connection);
-            }
-        };
-        if matches!(party, Party::From(_)) {
-            self.strangers.retain(|&other| other != connection);
-        }
-        self.parties.insert(connection, party);
-    }
-
     fn open(&mut self, net: &mut Net, connection: ConnectionId, body: &[u8]) {
         let Ok(ToServer::Open { address, password }) = netkit::codec::decode(body) else {
             warn!("{} begins with something else than a greeting", peer_name(net, connection));
@@ -366,7 +321,6 @@ impl Server {
             Err(error) => return self.refuse_and_close(net, connection, error.to_string()),
         };
         info!("{name} has opened its box");
-        self.strangers.retain(|&other| other != connection);
         self.parties.insert(connection, Party::Client(name));
         self.say(net, connection, &ToClient::Opened { knowledge });
     }
@@ -445,7 +399,7 @@ impl Server {
         Ok(id)
     }
 
-    /// Tells whoever has this box open that something has come.
+    /// Tells the client that has this box open that something has come.
     fn notify(&mut self, net: &mut Net, name: &str) {
         let client = self.parties.iter().find(|(_, party)| is_client(party, name));
         if let Some((&connection, _)) = client {
@@ -507,7 +461,7 @@ impl Server {
         self.pump(net, domain);
     }
 
-    /// Tells the sender of the first mail of a queue who did not get it.
+    /// Tells the sender of the first mail of a queue which recipients did not get it.
     fn return_to_sender(
         &mut self,
         net: &mut Net,
@@ -664,7 +618,6 @@ impl Server {
     }
 
     fn forget(&mut self, connection: ConnectionId) -> Option<Party> {
-        self.strangers.retain(|&other| other != connection);
         self.parties.remove(&connection)
     }
 
@@ -705,29 +658,24 @@ impl Service for Server {
             }
             return self.pump(net, &domain);
         }
-        debug!("{} has connected", peer.address);
-        self.parties.insert(connection, Party::Stranger);
-        self.strangers.push_back(connection);
-        let timer = net.start_timer(GREETING_MAX);
-        self.timers.insert(timer, TimerUse::Greeting(connection));
-        if self.strangers.len() > STRANGERS_MAX
-            && let Some(oldest) = self.strangers.pop_front()
-        {
-            warn!("too many strangers: {} must go", peer_name(net, oldest));
-            self.drop(net, oldest);
-        }
+        let party = match peer.rank.map(|rank| self.servers.domain(rank)) {
+            None => Party::Guest,
+            Some(Some(domain)) if domain != self.domain => {
+                info!("the server of {domain} has connected");
+                Party::From(domain.to_owned())
+            }
+            Some(_) => {
+                warn!("{} claims a rank that is no other server's", peer.address);
+                return net.close(connection);
+            }
+        };
+        self.parties.insert(connection, party);
     }
 
     fn on_frame(&mut self, net: &mut Net, connection: ConnectionId, body: &[u8]) {
         match self.parties.remove(&connection) {
             None => {}
-            Some(Party::Stranger) => {
-                self.parties.insert(connection, Party::Stranger);
-                self.greet(net, connection, body);
-            }
-            Some(Party::Greeting(handshake)) => {
-                self.shake_hands(net, connection, handshake, body);
-            }
+            Some(Party::Guest) => self.open(net, connection, body),
             Some(Party::Checking) => {
                 warn!("{} does not wait for its answer", peer_name(net, connection));
                 self.drop(net, connection);
@@ -758,18 +706,12 @@ impl Service for Server {
             }
             Some(Party::Client(name)) => info!("{name} has gone: {reason}"),
             Some(Party::From(domain)) => info!("the server of {domain} has gone: {reason}"),
-            _ => debug!("a stranger has gone: {reason}"),
+            Some(Party::Guest | Party::Checking) | None => debug!("a guest has gone: {reason}"),
         }
     }
 
     fn on_timer(&mut self, net: &mut Net, timer: TimerId) {
         match self.timers.remove(&timer) {
-            Some(TimerUse::Greeting(connection)) if self.strangers.contains(&connection) => {
-                if !matches!(self.parties.get(&connection), Some(Party::Checking)) {
-                    warn!("{} did not say what it is", peer_name(net, connection));
-                    self.drop(net, connection);
-                }
-            }
             Some(TimerUse::Pump(domain)) => {
                 if let Some(peer) = self.peers.get_mut(&domain) {
                     peer.timer = None;
@@ -783,7 +725,7 @@ impl Service for Server {
                     self.try_again(net, &domain, "it does not acknowledge");
                 }
             }
-            Some(TimerUse::Greeting(_)) | None => {}
+            None => {}
         }
     }
 

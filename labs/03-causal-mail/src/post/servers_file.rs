@@ -1,6 +1,7 @@
 //! The file that names all servers: one `host:port:domain` a line, `#` begins a comment.
 //!
-//! All servers read the same file. The rank of a server is the place of its domain in alphabetical order.
+//! All servers read the same file. The rank of a server is the place of its domain in alphabetical
+//! order.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,15 +22,15 @@ pub enum ServersError {
     /// It cannot be read.
     #[error("{path}: {source}")]
     File {
-        /// Which.
+        /// The list of servers.
         path: PathBuf,
-        /// Why.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// A line is wrong.
     #[error("{path}, line {line}: {why}; write host:port:domain")]
     Line {
-        /// The file.
+        /// The list of servers.
         path: PathBuf,
         /// Counted from 1.
         line: usize,
@@ -39,9 +40,9 @@ pub enum ServersError {
     /// A server's own domain is not in it.
     #[error("{path} does not name the domain {domain}: add a line for it")]
     NotThere {
-        /// The file.
+        /// The list of servers.
         path: PathBuf,
-        /// The domain.
+        /// The domain that is not in it.
         domain: String,
     },
 }
@@ -92,8 +93,8 @@ impl Servers {
         self.0.keys().map(String::as_str)
     }
 
-    /// Where the server of a domain may be now: all addresses of its host, at least one. Asks the name service
-    /// if the file has a name.
+    /// Where the server of a domain may be now: all addresses of its host, at least one. Asks the
+    /// name service if the file has a name.
     ///
     /// # Errors
     ///
@@ -104,7 +105,8 @@ impl Servers {
     }
 }
 
-/// `host:port:domain`, from the right: an IPv6 address has colons of its own, and stands in brackets.
+/// `host:port:domain`, from the right: an IPv6 address has colons of its own, and stands in
+/// brackets.
 fn parse(text: &str) -> Result<(String, (String, u16)), String> {
     let mut parts = text.rsplitn(3, ':').map(str::trim);
     let (Some(domain), Some(port), Some(host)) = (parts.next(), parts.next(), parts.next()) else {

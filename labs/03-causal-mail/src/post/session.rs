@@ -1,9 +1,9 @@
 //! A client's connection to its server, and the order in which its user reads.
 //!
-//! A session asks and waits for the answer. When the connection breaks it connects again and asks again,
-//! for as long as its patience lasts: whatever it asks for has the same effect once, see [`wire`](super::wire).
-//! A box is open in one session at a time. One that is told that another has opened its box is over: if it
-//! connected again, the two would throw each other out for ever.
+//! A session asks and waits for the answer. When the connection breaks it connects again and asks
+//! again, for as long as its patience lasts: whatever it asks for has the same effect once, see
+//! [`wire`](super::wire). A box is open in one session at a time. One that is told that another has
+//! opened its box is over: if it connected again, the two would throw each other out for ever.
 
 use std::io;
 use std::net::TcpStream;
@@ -23,7 +23,8 @@ use crate::ordering::{Inbox, Knowledge, Order};
 /// How long one answer may take: two forced writes to a slow disk, behind others' passwords.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
-/// How long a connection may take that is tried when the patience is over, or was none: somebody wants to know.
+/// How long a connection may take that is tried when the patience is over, or was none: somebody
+/// wants to know.
 const CONNECT_MIN: Duration = Duration::from_secs(1);
 
 /// How long to wait before connecting again: a server starts in less.
@@ -52,7 +53,7 @@ pub struct Options {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// Whose box.
+    /// The address whose box is opened.
     pub address: Address,
     /// The password.
     pub password: String,
@@ -87,7 +88,7 @@ pub enum SessionError {
     /// What it says makes no sense.
     #[error("the server answers something else than what was asked; is it the same version?")]
     Confused,
-    /// No randomness.
+    /// The system has no randomness.
     #[error("no session: {0}")]
     Random(getrandom::Error),
 }
@@ -178,7 +179,8 @@ impl Session {
         }
     }
 
-    /// What was fetched and waits for other mails, each with those: from whom, from which number to which.
+    /// What was fetched and waits for other mails, each with those: from whom, from which number to
+    /// which.
     pub fn held(&self) -> impl Iterator<Item = (&Mail, Vec<(Address, u64, u64)>)> {
         self.inbox.held(&self.knowledge)
     }
@@ -408,8 +410,8 @@ mod tests {
         assert!(begun.elapsed() < CONNECT_MIN * 10, "{:?}", begun.elapsed());
     }
 
-    /// A server that has closed the connection resets it, and nothing can be written to it: what the server said
-    /// last is still there.
+    /// A server that has closed the connection resets it, and nothing can be written to it: what
+    /// the server said last is still there.
     #[test]
     fn the_last_word_is_heard_on_a_connection_that_is_reset() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();

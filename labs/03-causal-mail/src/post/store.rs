@@ -8,21 +8,22 @@
 //! STORE/queue/b.org/0000000041.json       to be forwarded to b.org, in this order
 //! ```
 //!
-//! **Nothing acknowledged is lost.** A mail is accepted by one rename, of its file into `spool`. All else
-//! follows from that file: copies in the mailboxes of this server and in the queues to others, and what
-//! its writer now knows. Each of these can be done again without harm, so after a crash all that is in
-//! `spool` is distributed again, and only then is its file removed.
+//! **Nothing acknowledged is lost.** A mail is accepted by one rename, of its file into `spool`.
+//! All else follows from that file: copies in the mailboxes of this server and in the queues to
+//! others, and what its writer now knows. Each of these can be done again without harm, so after a
+//! crash all that is in `spool` is distributed again, and only then is its file removed.
 //!
-//! **Nothing is delivered twice.** A mail has the same file name in a mailbox however often it comes. One whose
-//! file is there, or that was read, is dropped.
+//! **Nothing is delivered twice.** A mail has the same file name in a mailbox however often it
+//! comes. One whose file is there, or that was read, is dropped.
 //!
 //! **Order.** Files in a queue are numbered as they were accepted, and leave in this order.
 //!
-//! After an error of the disk in the middle of a distribution the server must not go on with what it has in
-//! memory: [`StoreError::is_fatal`] says so, it stops, and the next start puts things right.
+//! After an error of the disk in the middle of a distribution the server must not go on with what
+//! it has in memory: [`StoreError::is_fatal`] says so, it stops, and the next start puts things
+//! right.
 //!
-//! **Left out.** A disk that breaks; a person who deletes unread mail with another program, after which
-//! what followed it waits for ever.
+//! **Left out.** A disk that breaks; a person who deletes unread mail with another program, after
+//! which what followed it waits for ever.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File, OpenOptions};
@@ -42,8 +43,8 @@ use super::maildir::{self, Maildir};
 use super::since_1970;
 use crate::ordering::{Envelope, Knowledge, Stamps};
 
-/// How many sessions of one box are remembered, so that what a client sends again is recognised: more than a
-/// person has clients.
+/// How many sessions of one box are remembered, so that what a client sends again is recognised:
+/// more than a person has clients.
 const SESSIONS_MAX: usize = 64;
 
 /// The most recipients of one mail.
@@ -114,7 +115,8 @@ struct Sent {
     n: u64,
 }
 
-/// A client's wish to send: it names it, so that it can send it again and is not taken to mean another.
+/// A client's wish to send: it names it, so that it can send it again and is not taken to mean
+/// another.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Submission {
     /// The client: random.
@@ -136,12 +138,12 @@ pub enum StoreError {
     /// Another server has it.
     #[error("{0} is in use by another server: stop that one, or name another folder with --store")]
     InUse(PathBuf),
-    /// The disk.
+    /// The disk failed.
     #[error("{path}: {source}")]
     Disk {
-        /// Where.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The error of the system.
         source: io::Error,
     },
     /// A file that is none of ours.
@@ -176,8 +178,8 @@ fn fatal(error: StoreError) -> StoreError {
 }
 
 impl Store {
-    /// Opens the store in this folder, which is made if it is not there, with a box for each of these users
-    /// and a queue for each other domain. What a crash left is put right.
+    /// Opens the store in this folder, which is made if it is not there, with a box for each of
+    /// these users and a queue for each other domain. What a crash left is put right.
     ///
     /// # Errors
     ///
@@ -225,8 +227,8 @@ impl Store {
         Ok(&self.mail_box(name)?.state.knowledge)
     }
 
-    /// Accepts a mail. It is on disk when this returns, for all its recipients. Sent again, it is the same
-    /// mail.
+    /// Accepts a mail. It is on disk when this returns, for all its recipients. Sent again, it is
+    /// the same mail.
     ///
     /// Returns its identity, and the domains that have to be told.
     ///
@@ -260,8 +262,9 @@ impl Store {
         Ok((id, domains))
     }
 
-    /// Takes a mail that another server forwards, into the boxes of those of its recipients who are here. It
-    /// is on disk when this returns. Returns whom it is for now, and who of this domain has no box.
+    /// Takes a mail that another server forwards, into the boxes of those of its recipients who are
+    /// here. It is on disk when this returns. Returns whom it is for now, and who of this domain
+    /// has no box.
     ///
     /// # Errors
     ///
@@ -281,8 +284,8 @@ impl Store {
         Ok((here, unknown))
     }
 
-    /// Unread mails of a box, of those that came after the one of this number as many as make a page; the
-    /// number of the last of them, and whether there are more.
+    /// Unread mails of a box, of those that came after the one of this number as many as make a
+    /// page; the number of the last of them, and whether there are more.
     ///
     /// # Errors
     ///
@@ -481,7 +484,8 @@ impl MailBox {
         Ok(mail_box)
     }
 
-    /// Looks for what is not read. What is read, but was not moved to `cur` before a crash, is moved now.
+    /// Looks for what is not read. What is read, but was not moved to `cur` before a crash, is
+    /// moved now.
     fn find_unread(&mut self) -> Result<(), StoreError> {
         let folder = self.maildir.path().to_owned();
         for entry in self.maildir.entries().map_err(at(&folder))? {

@@ -5,7 +5,8 @@
 //! | a client | [`ToServer::Open`], with its password | asks, and is answered in order; [`ToClient::Arrived`] may come between |
 //! | a server | netkit's handshake (`docs/wire-format.md`), which begins with `nkit` | [`FromPeer::Forward`], each answered by [`ToPeer::Taken`] |
 //!
-//! All requests of a client may be repeated after the connection broke: each has the same effect once.
+//! All requests of a client may be repeated after the connection broke: each has the same effect
+//! once.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -28,7 +29,7 @@ pub const RUN: &str = "causal-mail";
 pub enum ToServer {
     /// Opens a box. The first word.
     Open {
-        /// Whose.
+        /// The address of the box.
         address: String,
         /// The password.
         password: String,
@@ -37,7 +38,7 @@ pub enum ToServer {
     Send {
         /// Which wish this is.
         submission: Submission,
-        /// To whom.
+        /// The addresses of the recipients.
         to: Vec<String>,
         /// What it says.
         body: String,
@@ -66,7 +67,7 @@ pub enum ToClient {
     },
     /// It cannot be done, for this reason. Nothing was stored.
     Refused {
-        /// One line.
+        /// The reason, in one line.
         why: String,
     },
     /// The mail is on disk.
@@ -83,7 +84,7 @@ pub enum ToClient {
         /// Whether there are more.
         more: bool,
     },
-    /// That it was read is on disk.
+    /// It is on disk that the mail was read.
     Confirmed,
     /// The matrix.
     Clock {
@@ -92,7 +93,8 @@ pub enum ToClient {
     },
     /// A mail has arrived. Not an answer.
     Arrived,
-    /// Another client has opened the box. The last word, not an answer: who connects again throws the other out.
+    /// Another client has opened the box. The last word, not an answer: who connects again throws
+    /// the other out.
     Evicted,
 }
 
@@ -108,7 +110,7 @@ pub enum FromPeer {
 pub enum ToPeer {
     /// The first mail that was not answered is on disk.
     Taken {
-        /// Recipients who have no box there.
+        /// Recipients that have no box there.
         unknown: Vec<Address>,
     },
 }

@@ -3,44 +3,18 @@
 
 use std::path::Path;
 
-use labs::lab::{Lab, Place};
-use labs::overlay::ring::Closing;
-use labs::process::Process;
-use labs::simulate::{Ended, Limits, Network};
-use labs::testing::{self, Program, Running, wait_until};
-use labs::verdict::{Judge, Spec, Verdict};
-use token_ring::broken::{Broken, BrokenTokenRing};
-use token_ring::lab::{Options, TokenRingLab};
-use token_ring::token_ring::TokenRing;
+use labs::testing::{Program, Running, System, wait_until};
+use token_ring::lab::TokenRingLab;
 
-pub(crate) const CLOSINGS: [Closing; 2] = [Closing::Forward, Closing::First];
-
-pub(crate) fn ring(processes: u32, options: &Options) -> Vec<TokenRing> {
-    let place = |rank| Place::simulated(rank, processes);
-    (0..processes).map(|rank| TokenRingLab::process(options, &place(rank))).collect()
-}
-
-pub(crate) fn broken_ring(processes: u32, options: &Options, how: Broken) -> Vec<BrokenTokenRing> {
-    ring(processes, options).into_iter().map(|p| TokenRingLab::broken(p, &how)).collect()
-}
-
-pub(crate) fn specs(processes: u32, options: &Options) -> Vec<Spec> {
-    TokenRingLab::properties(options, processes)
-}
-
-/// A simulated run, judged: its verdicts and its counts.
-pub(crate) fn simulate<P: Process>(
-    seed: u64,
-    network: Network,
-    all: Vec<P>,
-    specs: &[Spec],
-) -> (Vec<Verdict>, Judge) {
+/// A ring of so many processes, closed in one way or the other.
+pub(crate) fn ring(processes: u32, laps: u64, entries: u64, closing: &str) -> System<TokenRingLab> {
+    let options = format!("--laps {laps} --entries {entries} --closing {closing}");
     // A token that doubled at every hop would never let the run come to rest.
-    let limits = Limits { events: 20_000, ..Limits::default() };
-    let run = testing::simulate(seed, network, all, specs, limits);
-    assert!(matches!(run.ended, Ended::Quiet | Ended::EventLimit(_)));
-    (run.verdicts, run.judge)
+    let limits = labs::simulate::Limits { events: 20_000, ..Default::default() };
+    System::typed(processes, &options).within(limits)
 }
+
+pub(crate) const CLOSINGS: [&str; 2] = ["forward", "first"];
 
 /// The lab's program.
 pub(crate) const PROGRAM: Program = Program(env!("CARGO_BIN_EXE_token-ring"));

@@ -204,5 +204,5 @@ fn what_is_no_file_is_refused() {
     write_wave(folder.path(), 1, &[0, 1], "one");
     let path = folder.path().join("wave-1-by-p0.p2-of-3.checkpoint");
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    assert!(last(folder.path()).unwrap_err().contains("it is no file"));
+    assert!(last(folder.path()).unwrap_err().contains("it is not an ordinary file"));
 }

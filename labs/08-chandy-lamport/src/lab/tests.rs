@@ -1,29 +1,25 @@
 //! What daemons are told, what is refused, and what is made of the files that a run leaves.
 
-use clap::Parser;
+use clap::{Args as _, FromArgMatches as _};
+use labs::files::LocalDisk;
 
 use super::*;
 use crate::bank::Transfer;
+use crate::claim::Owner;
 use crate::work::Message;
-use labs::files::LocalDisk;
 
-#[derive(Debug, Parser)]
-struct CommandLine {
-    #[command(flatten)]
-    options: Options,
+/// A run in a folder of its own.
+fn planned(place: &std::path::Path, words: &str, processes: u32) -> ChandyLamportLab {
+    let command = Options::augment_args(clap::Command::new("lab").no_binary_name(true));
+    let matches = command.get_matches_from(words.split_whitespace());
+    let options = Options::from_arg_matches(&matches).unwrap();
+    let options = Options { dir: Some(place.join("checkpoints")), ..options };
+    let world = World { verb: Verb::Run, processes: Some(processes), seed: 1 };
+    ChandyLamportLab::plan(options, &world).unwrap()
 }
 
-fn options(words: &str) -> Options {
-    let line = std::iter::once("lab").chain(words.split_whitespace());
-    CommandLine::try_parse_from(line).unwrap().options
-}
-
-/// Options of a run in a folder of its own.
-fn prepared(place: &Path, words: &str, processes: u32) -> Options {
-    let mut options = options(words);
-    options.dir = Some(place.join("checkpoints"));
-    ChandyLamportLab::prepare(&mut options, Verb::Run, processes).unwrap();
-    options
+fn store(lab: &ChandyLamportLab) -> &Store {
+    lab.store.as_ref().unwrap()
 }
 
 fn checkpoint(number: u32, process: u32, processes: u32, execution: &str) -> Checkpoint {
@@ -40,10 +36,10 @@ fn checkpoint(number: u32, process: u32, processes: u32, execution: &str) -> Che
     }
 }
 
-fn write_wave(options: &Options, number: u32, processes: u32, execution: &str) {
+fn write_wave(lab: &ChandyLamportLab, number: u32, processes: u32, execution: &str) {
     for process in 0..processes {
         let checkpoint = checkpoint(number, process, processes, execution);
-        checkpoint.write(&mut LocalDisk, options.dir.as_ref().unwrap()).unwrap();
+        checkpoint.write(&mut LocalDisk, &store(lab).dir).unwrap();
     }
 }
 
@@ -52,15 +48,16 @@ fn write_wave(options: &Options, number: u32, processes: u32, execution: &str) {
 fn each_of_four_hundred_processes_reads_its_own_file() {
     const N: u32 = 400;
     let place = tempfile::tempdir().unwrap();
-    let mut options = prepared(place.path(), "--waves 1", N);
+    let mut lab = planned(place.path(), "--waves 1", N);
+    let plain = lab.process(&Place::simulated(1, N));
     let mut checkpoint = checkpoint(1, 0, N, "one");
-    let from = options.dir.clone().unwrap();
+    let from = store(&lab).dir.clone();
     checkpoint.write(&mut LocalDisk, &from).unwrap();
     checkpoint.process = ProcessId(N - 1);
     checkpoint.channels.remove(&ProcessId(N - 1));
     checkpoint.channels.insert(ProcessId(0), Vec::new());
     checkpoint.write(&mut LocalDisk, &from).unwrap();
-    options.restored = Some(Restored {
+    lab.restored = Some(Restored {
         from,
         in_place: true,
         wave: checkpoint.wave,
@@ -70,64 +67,62 @@ fn each_of_four_hundred_processes_reads_its_own_file() {
         first: 2,
         discarded: vec!["much to tell".to_owned(); 1_000],
     });
-    let told = serde_json::to_vec(&options).unwrap();
+    let told = serde_json::to_vec(&lab).unwrap();
     assert!(told.len() < 2_048, "{} bytes", told.len());
-    let options: Options = serde_json::from_slice(&told).unwrap();
-    let restore = |rank| {
-        let place = Place::simulated(rank, N);
-        let plain =
-            ChandyLamportLab::process(&Options { restored: None, ..options.clone() }, &place);
-        ChandyLamportLab::restore(&options, &place, plain)
-    };
+    let lab: ChandyLamportLab = serde_json::from_slice(&told).unwrap();
+    let restore = |rank| lab.restore(&Place::simulated(rank, N), plain.clone());
     let last = restore(N - 1).unwrap();
-    assert_eq!(last, options.resumed(checkpoint));
-    assert_eq!(last, ChandyLamportLab::process(&options, &Place::simulated(N - 1, N)));
+    assert_eq!(last, lab.resumed(checkpoint));
+    assert_eq!(last, lab.process(&Place::simulated(N - 1, N)));
     let missing = restore(1).unwrap_err();
     assert!(missing.contains("wave-1-by-p0.p1-of-400.checkpoint"), "{missing}");
-    let mut other = options.clone();
-    other.restored.as_mut().unwrap().execution = "other".to_owned();
-    let foreign = other.restored.unwrap().checkpoint(ProcessId(0)).unwrap_err();
+    let mut other = lab.restored.clone().unwrap();
+    other.execution = "other".to_owned();
+    let foreign = other.checkpoint(ProcessId(0)).unwrap_err();
     assert!(foreign.contains("of another execution"), "{foreign}");
+}
+
+/// The verdict on the files of a run that came to its end, or not, on one machine, or more.
+fn judged(lab: &ChandyLamportLab, complete: bool, one_machine: bool) -> Verdict {
+    lab.remains(Remains { complete, one_machine }).remove(0)
 }
 
 #[test]
 fn files_of_another_execution_are_not_this_run_s() {
     let place = tempfile::tempdir().unwrap();
-    let options = prepared(place.path(), "--waves 2", 2);
-    let judged = || judge_files(&options, 2, true, true);
-    write_wave(&options, 1, 2, &options.execution);
-    write_wave(&options, 2, 2, "other");
-    assert_eq!(judged().0, Some(false), "{}", judged().1);
-    assert!(judged().1.starts_with("1 of 2 waves are complete"), "{}", judged().1);
-    write_wave(&options, 2, 2, &options.execution);
-    assert_eq!(judged().0, Some(true), "{}", judged().1);
+    let lab = planned(place.path(), "--waves 2", 2);
+    let execution = store(&lab).owner.execution.clone();
+    write_wave(&lab, 1, 2, &execution);
+    write_wave(&lab, 2, 2, "other");
+    let verdict = judged(&lab, true, true);
+    assert_eq!(verdict.holds(), Some(false), "{verdict:?}");
+    assert!(verdict.detail().starts_with("1 of 2 waves are complete"), "{verdict:?}");
+    write_wave(&lab, 2, 2, &execution);
+    assert_eq!(judged(&lab, true, true).holds(), Some(true));
     // Nor are waves with numbers that it does not use.
-    write_wave(&options, 3, 2, "other");
-    assert_eq!(judged().0, Some(true), "{}", judged().1);
+    write_wave(&lab, 3, 2, "other");
+    assert_eq!(judged(&lab, true, true).holds(), Some(true));
 }
 
 /// On machines that share no disk the launcher sees its own files only.
 #[test]
 fn without_a_shared_disk_the_files_are_not_judged() {
     let place = tempfile::tempdir().unwrap();
-    let options = prepared(place.path(), "--waves 2", 2);
-    checkpoint(1, 0, 2, &options.execution)
-        .write(&mut LocalDisk, options.dir.as_ref().unwrap())
-        .unwrap();
-    let verdict = ChandyLamportLab::judge_remains(&options, 2, true, false).remove(0);
-    assert_eq!(verdict.holds, None, "{}", verdict.detail);
-    assert!(verdict.detail.contains("give --dir a path that all machines share"));
-    let verdict = ChandyLamportLab::judge_remains(&options, 2, true, true).remove(0);
-    assert_eq!(verdict.holds, Some(false), "{}", verdict.detail);
-    let verdict = ChandyLamportLab::judge_remains(&options, 2, false, true).remove(0);
-    assert_eq!(verdict.holds, None, "{}", verdict.detail);
+    let lab = planned(place.path(), "--waves 2", 2);
+    let Store { dir, owner, .. } = store(&lab);
+    checkpoint(1, 0, 2, &owner.execution).write(&mut LocalDisk, dir).unwrap();
+    let verdict = judged(&lab, true, false);
+    assert_eq!(verdict.holds(), None, "{verdict:?}");
+    assert!(verdict.detail().contains("give --dir a path that all machines share"));
+    assert_eq!(judged(&lab, true, true).holds(), Some(false));
+    assert_eq!(judged(&lab, false, true).holds(), None);
 }
 
 #[test]
 fn numbers_are_taken_before_they_are_used() {
     let place = tempfile::tempdir().unwrap();
-    let options = prepared(place.path(), "--waves 30 --initiators 0,1", 2);
-    let dir = options.dir.clone().unwrap();
-    assert_eq!(Owner::of(&dir).unwrap(), Some(options.owner()));
-    assert_eq!(options.owner().last_number, 30);
+    let lab = planned(place.path(), "--waves 30 --initiators 0,1", 2);
+    let Store { dir, owner, .. } = store(&lab);
+    assert_eq!(Owner::of(dir).unwrap().as_ref(), Some(owner));
+    assert_eq!(owner.last_number, 30);
 }

@@ -12,9 +12,21 @@ use crate::faults::{Action, Injector, OVERTAKEN_MAX, Plan, PlanError, Timed, Tol
 use crate::process::{Kind, Process, ProcessId};
 use crate::trace::Observer;
 
-/// What goes wrong by plan.
+/// What goes wrong by plan, and what waits for that.
 #[derive(Debug)]
 pub(super) struct Faults<P: Process, C> {
+    pub(super) blows: Blows,
+    /// Of each process that stands still, what waits for it.
+    waiting: Vec<Option<Vec<Scheduled<P, C>>>>,
+    /// The messages that wait to be overtaken: one on a channel, and few in all.
+    held: Vec<Held<P, C>>,
+    /// How many times messages were held back.
+    holds: u64,
+}
+
+/// What goes wrong by plan, apart from what the processes are.
+#[derive(Debug)]
+pub(super) struct Blows {
     plan: Plan,
     pub(super) injector: Injector,
     pub(super) timed: Vec<Timed>,
@@ -24,17 +36,12 @@ pub(super) struct Faults<P: Process, C> {
     toll: Toll,
     /// Of the processes that stop or die when messages reach them.
     triggers: BTreeMap<ProcessId, Triggers>,
-    /// What waits for the processes that stand still.
-    pub(super) waiting: BTreeMap<ProcessId, Vec<Scheduled<P, C>>>,
-    /// Of each channel the messages that wait to be overtaken.
-    held: BTreeMap<(ProcessId, ProcessId), Held<P, C>>,
-    /// How many times messages were held back.
-    holds: u64,
 }
 
 /// A message that is held back until the next on its channel has overtaken it; if it was doubled too, twice.
 #[derive(Debug)]
 struct Held<P: Process, C> {
+    channel: (ProcessId, ProcessId),
     hold: u64,
     rule: usize,
     messages: Vec<Scheduled<P, C>>,
@@ -49,50 +56,39 @@ impl<P: Process, O: Observer> Simulation<P, O> {
     pub fn with_faults(mut self, plan: &Plan, seed: u64) -> Result<Self, SimulationError> {
         let n = self.processes.len() as u32;
         plan.validate(n)?;
-        let keeps = |process: &ProcessId| self.processes[process.index()].recovered().is_some();
-        if let Some(process) = plan.restarted().into_iter().find(|process| !keeps(process)) {
-            return Err(PlanError::keeps_nothing(process).into());
+        for process in plan.restarted() {
+            if self.processes[process.index()].recovered().is_none() {
+                return Err(PlanError::keeps_nothing(process).into());
+            }
         }
         if plan.is_empty() {
             return Ok(self);
         }
-        let timed = plan.timed();
-        for (number, Timed { at, process, .. }) in (0..).zip(&timed) {
+        let blows = Blows::of(plan, seed);
+        for (number, Timed { at, process, .. }) in (0..).zip(&blows.timed) {
             self.schedule_at(*at, *process, Scheduled::Strike { number });
         }
-        let triggered = plan.triggered().into_iter();
-        self.faults = Some(Box::new(Faults {
-            plan: plan.clone(),
-            injector: Injector::new(plan, seed),
-            to_come: timed.len(),
-            timed,
-            toll: Toll::default(),
-            triggers: triggered.map(|process| (process, plan.triggers(process, &[]))).collect(),
-            waiting: BTreeMap::new(),
-            held: BTreeMap::new(),
-            holds: 0,
-        }));
+        let waiting = (0..n).map(|_| None).collect();
+        self.faults = Some(Box::new(Faults { blows, waiting, held: Vec::new(), holds: 0 }));
         Ok(self)
     }
 
     /// How many times each rule of the plan of faults struck so far.
     pub fn toll(&self) -> Toll {
-        let Some(faults) = &self.faults else { return Toll::default() };
-        let mut toll = faults.toll.clone();
-        toll.merge(faults.injector.toll());
-        toll
+        self.faults.as_ref().map_or_else(Toll::default, |faults| faults.blows.toll())
     }
 
     /// How much of it waits for processes that stand still.
     pub(super) fn waiting(&self) -> usize {
-        self.faults.as_ref().map_or(0, |faults| faults.waiting.values().map(Vec::len).sum())
+        let Some(faults) = &self.faults else { return 0 };
+        faults.waiting.iter().flatten().map(Vec::len).sum()
     }
 
     /// Does to a process what the plan of faults says, and counts it if that changed something.
     pub(super) fn strike(&mut self, number: u32) {
         let Some(faults) = &mut self.faults else { return };
-        faults.to_come -= 1;
-        let Timed { process, action, rule, is_end, .. } = faults.timed[number as usize];
+        faults.blows.to_come -= 1;
+        let Timed { process, action, rule, is_end, .. } = faults.blows.timed[number as usize];
         let struck = match action {
             Action::Stop => self.happen_stop(process),
             Action::Continue => self.happen_continue(process),
@@ -100,7 +96,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             Action::Restart => self.happen_restart(process),
         };
         if let Some(faults) = &mut self.faults {
-            faults.toll.add(rule, u64::from(struck && !is_end));
+            faults.blows.toll.add(rule, u64::from(struck && !is_end));
         }
     }
 
@@ -119,9 +115,9 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         if self.crashed[process.index()] {
             return Some(scheduled);
         }
-        let mut stands_still = faults.waiting.contains_key(&process);
+        let mut stands_still = faults.stands_still(process);
         if let (Scheduled::Message { message, .. }, false) = (&scheduled, stands_still) {
-            match faults.struck(process, message.kind()) {
+            match faults.blows.struck(process, message.kind()) {
                 Some(Action::Kill) => drop(self.happen_crash(process)),
                 Some(Action::Stop) => stands_still = self.happen_stop(process),
                 Some(Action::Continue | Action::Restart) | None => {}
@@ -135,7 +131,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             self.timers[process.index()].retain(|(running, _)| running != timer);
         }
         if let Some(faults) = &mut self.faults {
-            faults.waiting.entry(process).or_default().push(scheduled);
+            faults.waiting[process.index()].get_or_insert_default().push(scheduled);
         }
         None
     }
@@ -144,8 +140,8 @@ impl<P: Process, O: Observer> Simulation<P, O> {
     fn happen_stop(&mut self, process: ProcessId) -> bool {
         let is_down = self.crashed[process.index()];
         match &mut self.faults {
-            Some(faults) if !is_down && !faults.waiting.contains_key(&process) => {
-                faults.waiting.insert(process, Vec::new());
+            Some(faults) if !is_down && !faults.stands_still(process) => {
+                faults.waiting[process.index()] = Some(Vec::new());
                 true
             }
             _ => false,
@@ -154,7 +150,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
 
     /// What waited happens now, in its order. Returns whether it stood still until then.
     fn happen_continue(&mut self, process: ProcessId) -> bool {
-        let waited = self.faults.as_mut().and_then(|faults| faults.waiting.remove(&process));
+        let waited = self.faults.as_mut().and_then(|faults| faults.go_on(process));
         let stood_still = waited.is_some();
         for scheduled in waited.into_iter().flatten() {
             let timer = match &scheduled {
@@ -186,7 +182,8 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         let Some(faults) = &mut self.faults else { return };
         faults.holds += 1;
         let hold = faults.holds;
-        let alone = faults.held.insert((from, to), Held { hold, rule, messages });
+        let alone = faults.release((from, to), None);
+        faults.held.push(Held { channel: (from, to), hold, rule, messages });
         let until = self.now.saturating_add(microseconds(OVERTAKEN_MAX));
         self.queue.insert(until, Scheduled::Alone { from, to, hold });
         // If the message between the two was lost, nothing has overtaken the first: it goes on alone.
@@ -196,8 +193,8 @@ impl<P: Process, O: Observer> Simulation<P, O> {
     /// A message was sent on this channel, and arrives then: what was held back on it does right behind.
     pub(super) fn release_overtaken(&mut self, from: ProcessId, to: ProcessId, arrival: u64) {
         let Some(faults) = &mut self.faults else { return };
-        let Some(held) = faults.held.remove(&(from, to)) else { return };
-        faults.injector.overtaken(held.rule);
+        let Some(held) = faults.release((from, to), None) else { return };
+        faults.blows.injector.overtaken(held.rule);
         for message in held.messages {
             self.queue.insert(arrival, message);
         }
@@ -206,11 +203,11 @@ impl<P: Process, O: Observer> Simulation<P, O> {
     /// No message came that overtakes what is held back: it goes on alone.
     pub(super) fn release_alone(&mut self, from: ProcessId, to: ProcessId, hold: u64) {
         let Some(faults) = &mut self.faults else { return };
-        if faults.held.get(&(from, to)).is_none_or(|held| held.hold != hold) {
-            return; // It was overtaken.
+        let alone = faults.release((from, to), Some(hold));
+        if alone.is_some() {
+            // Else it was overtaken.
+            faults.blows.injector.alone(from, to);
         }
-        faults.injector.alone(from, to);
-        let alone = faults.held.remove(&(from, to));
         self.send_alone(from, to, alone);
     }
 
@@ -224,6 +221,55 @@ impl<P: Process, O: Observer> Simulation<P, O> {
 }
 
 impl<P: Process, C> Faults<P, C> {
+    fn stands_still(&self, process: ProcessId) -> bool {
+        self.waiting[process.index()].is_some()
+    }
+
+    /// A process stands still no more. Returns what waited for it.
+    pub(super) fn go_on(&mut self, process: ProcessId) -> Option<Vec<Scheduled<P, C>>> {
+        self.waiting[process.index()].take()
+    }
+
+    /// What is held back on a channel is so no more; only this hold of it, if one is named.
+    fn release(
+        &mut self,
+        channel: (ProcessId, ProcessId),
+        hold: Option<u64>,
+    ) -> Option<Held<P, C>> {
+        let is_it = |held: &Held<P, C>| {
+            held.channel == channel && hold.is_none_or(|hold| held.hold == hold)
+        };
+        let place = self.held.iter().position(is_it)?;
+        Some(self.held.swap_remove(place))
+    }
+}
+
+impl Blows {
+    fn of(plan: &Plan, seed: u64) -> Self {
+        let triggered = plan.triggered().into_iter();
+        let timed = plan.timed();
+        Self {
+            plan: plan.clone(),
+            injector: Injector::new(plan, seed),
+            to_come: timed.len(),
+            timed,
+            toll: Toll::default(),
+            triggers: triggered.map(|process| (process, plan.triggers(process, &[]))).collect(),
+        }
+    }
+
+    fn toll(&self) -> Toll {
+        let mut toll = self.toll.clone();
+        toll.merge(self.injector.toll());
+        toll
+    }
+
+    /// Whether a process is still to be started again.
+    pub(super) fn restarts(&self) -> bool {
+        let left = &self.timed[self.timed.len() - self.to_come..];
+        left.iter().any(|timed| timed.action == Action::Restart)
+    }
+
     /// A process counts anew, and no rule that struck it does so again.
     pub(super) fn start_again(&mut self, process: ProcessId) {
         let triggers = self.plan.triggers(process, &self.toll.rules());

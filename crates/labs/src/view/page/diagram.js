@@ -107,8 +107,7 @@ class Diagram {
   /** The whole of a run in progress as long as that can be read, then its newest part. */
   fitLive() {
     this.fit();
-    const range = this.scene.to - this.scene.from;
-    const least = (READABLE * this.longest()) / range;
+    const least = this.readable();
     if (!this.live || this.scale >= least) return;
     this.scale = Math.min(SCALE_MAX, 2 * least);
     this.left = this.scene.to - this.room / this.scale;
@@ -119,19 +118,19 @@ class Diagram {
   /** The whole run if that can be read, else its begin. */
   home() {
     this.fit();
-    const longest = this.longest();
-    const least = (READABLE * longest) / (this.scene.to - this.scene.from);
+    const least = this.readable();
     if (this.scale < least) {
-      this.scale = Math.min(SCALE_MAX, (3 * READABLE * longest) / (this.scene.to - this.scene.from));
+      this.scale = Math.min(SCALE_MAX, 3 * least);
       this.isWhole = false;
     }
     this.repaint();
   }
 
-  /** How many events stand behind each other, at most: on one line, or along the Lamport times. */
-  longest() {
-    if (this.scene.axis !== 'time') return this.scene.to - this.scene.from;
-    return this.trace.of.reduce((most, events) => Math.max(most, events.length), 1);
+  /** The least scale at which events that stand behind each other, on one line or along the Lamport times, are told apart. */
+  readable() {
+    if (this.scene.axis !== 'time') return READABLE;
+    const longest = this.trace.of.reduce((most, events) => Math.max(most, events.length), 1);
+    return (READABLE * longest) / (this.scene.to - this.scene.from);
   }
 
   zoom(factor, x = GUTTER + this.room / 2) {
@@ -214,7 +213,6 @@ class Diagram {
 
   /** Takes in what was appended to the trace. */
   grown() {
-    for (const list of this.falls.values()) list.length = 0;
     this.falls.clear();
     for (let process = 0; process < this.trace.processes; process++) this.findFalls(process);
     if (this.width === 0) return;
@@ -448,10 +446,14 @@ class Diagram {
     const begin = performance.now();
     const context = this.canvas.getContext('2d', { alpha: false });
     context.setTransform(this.density, 0, 0, this.density, 0, 0);
-    new Painter(context, this.scene, this, COLOURS[this.theme]).paint();
+    this.paintOn(context);
     this.paintOverview();
     this.paintTook = performance.now() - begin;
     this.paints = (this.paints ?? 0) + 1;
+  }
+
+  paintOn(surface, theme = this.theme) {
+    new Painter(surface, this.scene, this, COLOURS[theme]).paint();
   }
 
   /** How much happened when, and which part of it is seen. */
@@ -507,7 +509,7 @@ class Diagram {
   /** What is seen, as an SVG document. */
   toSvg(theme = this.theme) {
     const surface = new SvgSurface(this.width, this.height);
-    new Painter(surface, this.scene, this, COLOURS[theme]).paint();
+    this.paintOn(surface, theme);
     return surface.document();
   }
 
@@ -517,7 +519,7 @@ class Diagram {
     [canvas.width, canvas.height] = [2 * this.width, 2 * this.height];
     const context = canvas.getContext('2d', { alpha: false });
     context.scale(2, 2);
-    new Painter(context, this.scene, this, COLOURS[this.theme]).paint();
+    this.paintOn(context);
     canvas.toBlob(done, 'image/png');
   }
 }

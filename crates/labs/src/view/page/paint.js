@@ -105,6 +105,16 @@ class Painter {
     return this.view.yOfRow(this.view.rowOf[this.trace.process.data[event]]);
   }
 
+  /** A line from event to event. */
+  between(from, to) {
+    segment(this.s, this.x(from), this.y(from), this.x(to), this.y(to));
+  }
+
+  /** A line along that of a process, not longer than what is seen. */
+  level(from, to, y) {
+    segment(this.s, Math.max(from, -50), y, Math.min(to, this.view.width + 50), y);
+  }
+
   // ------------------------------------------------------------------------------------- background
 
   grid() {
@@ -115,8 +125,7 @@ class Painter {
     s.beginPath();
     for (const place of this.ticks()) {
       const x = Math.round(view.xOf(place)) + 0.5;
-      s.moveTo(x, AXIS);
-      s.lineTo(x, view.height);
+      segment(s, x, AXIS, x, view.height);
     }
     s.stroke();
   }
@@ -150,10 +159,7 @@ class Painter {
     const paint = (colour, spans) => {
       s.strokeStyle = colour;
       s.beginPath();
-      for (const [row, from, to] of spans) {
-        s.moveTo(Math.max(from, -50), view.yOfRow(row));
-        s.lineTo(Math.min(to, view.width + 50), view.yOfRow(row));
-      }
+      for (const [row, from, to] of spans) this.level(from, to, view.yOfRow(row));
       s.stroke();
     };
     const pasts = [], futures = [];
@@ -201,8 +207,7 @@ class Painter {
       s.beginPath();
       for (const [y, from, to] of spans) {
         if (to < 0 || from > view.width) continue;
-        s.moveTo(Math.max(from, -20), y);
-        s.lineTo(Math.min(to, view.width + 20), y);
+        this.level(from, to, y);
       }
       s.stroke();
     };
@@ -221,44 +226,41 @@ class Painter {
   /** Where a bar begins and ends on the screen; nothing if that is out of sight. */
   span(bar) {
     if (bar.from > this.view.limit) return null;
-    const over = bar.to !== NONE && bar.to <= this.view.limit;
     const from = this.x(bar.from);
-    const to = over ? this.x(bar.to) : this.view.xOf(this.scene.to);
-    return to < GUTTER - 20 || from > this.view.width + 20 ? null : [from, Math.max(to, from + 2), over];
+    const to = bar.to !== NONE && bar.to <= this.view.limit ? this.x(bar.to) : this.view.xOf(this.scene.to);
+    return to < GUTTER - 20 || from > this.view.width + 20 ? null : [from, Math.max(to, from + 2)];
   }
 
   bars(lists, height, most, colour, alpha) {
-    const { s, view } = this;
+    const { s } = this;
     s.fillStyle = colour;
+    const h = Math.max(4, Math.min(most, this.view.rowHeight * height));
+    this.eachBar(lists, (bar, from, to, y) => {
+      s.globalAlpha = this.dims(bar.from) ? alpha * 0.35 : alpha;
+      s.beginPath();
+      if (to - from > 8) s.roundRect(from, y - h / 2, to - from, h, 4);
+      else s.rect(from, y - h / 2, to - from, h);
+      s.fill();
+    });
+    s.globalAlpha = 1;
+  }
+
+  /** Calls `visit` with each bar in sight, where it begins and ends on the screen, and how high it lies. */
+  eachBar(lists, visit) {
+    const { view } = this;
     for (let row = this.firstRow; row < this.lastRow; row++) {
-      const h = Math.max(4, Math.min(most, view.rowHeight * height));
-      const y = view.yOfRow(row) - h / 2;
       for (const bar of this.inSight(lists[view.rows[row]])) {
         const span = this.span(bar);
-        if (span === null) continue;
-        const [from, to] = [Math.max(span[0], -50), Math.min(span[1], view.width + 50)];
-        s.globalAlpha = this.dims(bar.from) ? alpha * 0.35 : alpha;
-        s.beginPath();
-        if (to - from > 8) s.roundRect(from, y, to - from, h, 4);
-        else s.rect(from, y, to - from, h);
-        s.fill();
+        if (span !== null) visit(bar, Math.max(span[0], -50), Math.min(span[1], view.width + 50), view.yOfRow(row));
       }
     }
-    s.globalAlpha = 1;
   }
 
   /** The bars of one process that may be seen; they are in order. */
   inSight(bars) {
-    let low = 0, high = bars.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const bar = bars[middle];
-      const end = bar.to === NONE ? Infinity : this.scene.x[bar.to];
-      if (end < this.left) low = middle + 1;
-      else high = middle;
-    }
+    const first = firstWhere(bars.length, (i) => bars[i].to === NONE || this.scene.x[bars[i].to] >= this.left);
     // Bars may overlap where something is wrong: a few before the first are looked at too.
-    const begin = Math.max(0, low - 8);
+    const begin = Math.max(0, first - 8);
     let end = begin;
     while (end < bars.length && this.scene.x[bars[end].from] <= this.right) end++;
     return this.crowded ? this.thinned(bars, begin, end) : bars.slice(begin, end);
@@ -285,20 +287,10 @@ class Painter {
     s.globalAlpha = view.focus === NONE ? 0.38 : 0.2;
     s.setLineDash([]);
     s.beginPath();
-    for (let row = this.firstRow; row < this.lastRow; row++) {
-      const y = view.yOfRow(row);
-      for (const bar of this.inSight(scene.holdings[view.rows[row]])) {
-        const span = this.span(bar);
-        if (span === null) continue;
-        s.moveTo(Math.max(span[0], -50), y);
-        s.lineTo(Math.min(span[1], view.width + 50), y);
-      }
-    }
+    this.eachBar(scene.holdings, (bar, from, to, y) => segment(s, from, y, to, y));
     if (!this.crowded) {
       this.eachMessage((message, from, to) => {
-        if (!scene.tokens.has(trace.kindOf(from)) || to === NONE || trace.what.data[to] === DROP) return;
-        s.moveTo(this.x(from), this.y(from));
-        s.lineTo(this.x(to), this.y(to));
+        if (scene.tokens.has(trace.kindOf(from)) && to !== NONE && trace.what.data[to] !== DROP) this.between(from, to);
       });
     }
     s.stroke();
@@ -389,11 +381,11 @@ class Painter {
     s.setLineDash(dash);
     s.beginPath();
     for (const [from, to] of pairs) {
-      s.moveTo(this.x(from), this.y(from));
       if (this.trace.process.data[from] === this.trace.process.data[to]) {
         const [x0, x1, y] = [this.x(from), this.x(to), this.y(from)];
+        s.moveTo(x0, y);
         s.quadraticCurveTo((x0 + x1) / 2, y - this.view.rowHeight * 0.7, x1, y);
-      } else s.lineTo(this.x(to), this.y(to));
+      } else this.between(from, to);
     }
     s.stroke();
     s.setLineDash([]);
@@ -455,8 +447,7 @@ class Painter {
         s.lineWidth = 1.5;
         s.setLineDash(isLost ? dash : [3, 3]);
         s.beginPath();
-        s.moveTo(x0, y0);
-        s.lineTo(x, y);
+        segment(s, x0, y0, x, y);
         s.stroke();
         s.setLineDash([]);
         if (isLost) crosses.push([x, y]);
@@ -473,16 +464,8 @@ class Painter {
     s.strokeStyle = colours.bad;
     s.lineWidth = 2.5;
     s.beginPath();
-    for (const [x, y] of crosses) this.cross(x, y, 5);
+    for (const [x, y] of crosses) cross(s, x, y, 5);
     s.stroke();
-  }
-
-  cross(x, y, r) {
-    const { s } = this;
-    s.moveTo(x - r, y - r);
-    s.lineTo(x + r, y + r);
-    s.moveTo(x + r, y - r);
-    s.lineTo(x - r, y + r);
   }
 
   /** Messages that cross a cut backwards: received before it and sent after it. They make it inconsistent. */
@@ -501,11 +484,9 @@ class Painter {
     };
     this.eachMessage((message, from, to) => {
       if (to === NONE || what.data[to] !== RECEIVE || this.isApart(from, to)) return;
-      const isLate = cuts.some(goesBack(from, to));
-      if (!isLate) return;
+      if (!cuts.some(goesBack(from, to))) return;
       s.beginPath();
-      s.moveTo(this.x(from), this.y(from));
-      s.lineTo(this.x(to), this.y(to));
+      this.between(from, to);
       s.stroke();
       s.beginPath();
       this.head(this.x(from), this.y(from), this.x(to), this.y(to), 10);
@@ -706,8 +687,7 @@ class Painter {
     s.lineWidth = 1;
     s.setLineDash([]);
     s.beginPath();
-    s.moveTo(GUTTER, AXIS - 0.5);
-    s.lineTo(view.width, AXIS - 0.5);
+    segment(s, GUTTER, AXIS - 0.5, view.width, AXIS - 0.5);
     s.stroke();
     s.font = `11.5px ${FONT}`;
     s.fillStyle = colours.soft;
@@ -719,8 +699,7 @@ class Painter {
       const x = view.xOf(place);
       if (x < GUTTER - 4 || x > view.width - nameWidth - 16) continue;
       s.beginPath();
-      s.moveTo(x, AXIS - 5);
-      s.lineTo(x, AXIS);
+      segment(s, x, AXIS - 5, x, AXIS);
       s.stroke();
       s.fillText(String(Number(place.toPrecision(12))), x, AXIS / 2 - 1);
     }
@@ -745,6 +724,16 @@ class Painter {
       s.fillText(`p${process}`, GUTTER - 16, y);
     }
   }
+}
+
+function segment(s, x0, y0, x1, y1) {
+  s.moveTo(x0, y0);
+  s.lineTo(x1, y1);
+}
+
+function cross(s, x, y, r) {
+  segment(s, x - r, y - r, x + r, y + r);
+  segment(s, x + r, y - r, x - r, y + r);
 }
 
 /** A suspicion, or that it is taken back; the legend shows the same. */
@@ -797,10 +786,7 @@ function paintShape(s, what, x, y, r, colours, colour) {
     case CRASH:
       s.strokeStyle = colours.bad;
       s.lineWidth = 3;
-      s.moveTo(x - r * 1.3, y - r * 1.3);
-      s.lineTo(x + r * 1.3, y + r * 1.3);
-      s.moveTo(x + r * 1.3, y - r * 1.3);
-      s.lineTo(x - r * 1.3, y + r * 1.3);
+      cross(s, x, y, r * 1.3);
       s.stroke();
       break;
     case RECOVER:

@@ -197,7 +197,7 @@ class Panel {
   stateAfter(process, event) {
     if (!this.trace.hasStates) return NONE;
     const { data, length } = this.trace.of[process];
-    const after = firstAbove(length, (i) => data[i], event);
+    const after = firstWhere(length, (i) => data[i] > event);
     for (let i = after - 1; i >= 0; i--) if (this.trace.state.data[data[i]] !== 0) return data[i];
     return NONE;
   }

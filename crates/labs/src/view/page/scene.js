@@ -172,12 +172,6 @@ class Scene {
   /** The first event of a process that is not left of a place, as its number less 1. */
   firstFrom(process, place) {
     const { data, length } = this.trace.of[process];
-    let low = 0, high = length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.x[data[middle]] < place) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return firstWhere(length, (i) => this.x[data[i]] >= place);
   }
 }

@@ -54,13 +54,13 @@ class Column {
   }
 }
 
-/** The first place from 0 to `length` whose value is greater, of values that rise. */
-function firstAbove(length, valueAt, value) {
+/** The first place from 0 to `length` of which this is true, where it is true of all that follow. */
+function firstWhere(length, isTrue) {
   let low = 0, high = length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (valueAt(middle) <= value) low = middle + 1;
-    else high = middle;
+    if (isTrue(middle)) high = middle;
+    else low = middle + 1;
   }
   return low;
 }
@@ -111,7 +111,7 @@ class Trace {
     const lines = this.logs[process];
     if (lines === undefined) return;
     let at = lines.length;
-    if (at > 0 && lines[at - 1].lamport > lamport) at = firstAbove(lines.length, (i) => lines[i].lamport, lamport);
+    if (at > 0 && lines[at - 1].lamport > lamport) at = firstWhere(lines.length, (i) => lines[i].lamport > lamport);
     lines.splice(at, 0, { lamport, text });
   }
 
@@ -245,14 +245,14 @@ class Trace {
     if (lines.length === 0) return [];
     const [from, to] = this.stepOf(event);
     const mine = this.of[process];
-    const before = (n) => firstAbove(lines.length, (i) => lines[i].lamport, this.lamport.data[mine.data[n]] - 1);
+    const before = (n) => firstWhere(lines.length, (i) => lines[i].lamport >= this.lamport.data[mine.data[n]]);
     return lines.slice(from === 0 ? 0 : before(from), to === mine.length ? lines.length : before(to)).map(({ text }) => text);
   }
 
   /** The event at which a process logged something. */
   eventOfLog(process, lamport) {
     const mine = this.of[process];
-    const after = firstAbove(mine.length, (n) => this.lamport.data[mine.data[n]], lamport);
+    const after = firstWhere(mine.length, (n) => this.lamport.data[mine.data[n]] > lamport);
     return mine.length === 0 ? NONE : mine.data[Math.max(after - 1, 0)];
   }
 

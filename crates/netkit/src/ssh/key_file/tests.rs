@@ -1,5 +1,7 @@
 //! Key files of every form, built here: only what stands before the secret part matters.
 
+use std::fs;
+
 use super::*;
 
 /// A key in the format of OpenSSH under the cipher, with the public key.
@@ -63,5 +65,6 @@ fn what_is_no_private_key_is_refused() {
         let _ = look(&whole[..end]);
     }
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(KeyFile::read(folder.path()).unwrap_err().to_string(), "not a file");
+    let error = KeyFile::read(folder.path()).unwrap_err().to_string();
+    assert!(error.starts_with("it is not an ordinary file"), "{error}");
 }

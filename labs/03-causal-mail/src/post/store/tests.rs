@@ -123,8 +123,8 @@ fn a_mail_that_is_forwarded_twice_is_delivered_once() {
     assert_eq!(files(there.path(), "boxes/bob/cur").len(), 1);
 }
 
-/// A crash after the mail was accepted, at each moment of its distribution: what a crash leaves is made by
-/// hand, by putting back an earlier state of some of the folders.
+/// A crash after the mail was accepted, at each moment of its distribution: what a crash leaves is
+/// made by hand, by putting back an earlier state of some of the folders.
 #[test]
 fn a_crash_in_the_middle_of_a_distribution_leaves_no_trace() {
     let parts = ["boxes/amy/new", "boxes/alice", "queue/b.org"];

@@ -1,9 +1,0 @@
-//! `labs`: looks at what runs left.
-
-#![forbid(unsafe_code)]
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    labs::cli::tool::main()
-}

@@ -1,0 +1,316 @@
+//! What has happened so far in a run in progress, for whoever looks at it.
+//!
+//! One writer appends events. Readers take what is new to them, and wait for more. Every reader gets all chunks
+//! from the first on, so a browser that comes late, or was cut off, sees the whole run.
+//!
+//! The events of a run that goes on may come from several machines, and a receipt before its sending.
+//! The feed holds such an event, and what follows it at its process, until the sending has come: what
+//! leaves it is in an order that respects causality.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::process::ProcessId;
+use crate::trace::{Header, MessageId, What};
+use crate::verdict::StreamJudge;
+use crate::view::{EVENTS_MAX, Encoder, Entry, PROCESSES_MAX, Page, Status, ViewError};
+
+/// The events of a run in progress. Copies share them.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    header: Header,
+    state: Mutex<State>,
+    news: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    encoder: Encoder,
+    judge: StreamJudge,
+    /// What waits for a sending, by process.
+    held: Vec<VecDeque<Entry>>,
+    /// The processes at which something waits.
+    waiting: BTreeSet<usize>,
+    sent: BTreeSet<MessageId>,
+    /// The processes that have stopped or crashed.
+    over: BTreeSet<u32>,
+    chunks: Vec<Arc<str>>,
+    /// The status, and how often it has changed.
+    status: (u64, Arc<str>),
+    ended: bool,
+    /// How many events it was given, those that wait among them.
+    pushed: usize,
+}
+
+/// What is new to a reader.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct News {
+    /// Chunks of events, in JSON.
+    pub chunks: Vec<Arc<str>>,
+    /// The status, in JSON, if it is another.
+    pub status: Option<Arc<str>>,
+    /// Whether nothing more will follow.
+    pub ended: bool,
+}
+
+/// How far a reader has come.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Place {
+    chunks: usize,
+    status: u64,
+}
+
+impl Feed {
+    /// A run of which nothing has happened yet.
+    ///
+    /// # Errors
+    ///
+    /// If it has too many processes to be drawn.
+    pub fn new(header: Header) -> Result<Self, ViewError> {
+        if header.processes > PROCESSES_MAX {
+            return Err(ViewError::TooManyProcesses(header.processes));
+        }
+        let judge = StreamJudge::new(&header.properties, header.processes);
+        let state = State {
+            encoder: Encoder::new(),
+            judge,
+            held: vec![VecDeque::new(); header.processes as usize],
+            waiting: BTreeSet::new(),
+            sent: BTreeSet::new(),
+            over: BTreeSet::new(),
+            chunks: Vec::new(),
+            status: (0, Arc::from("")),
+            ended: false,
+            pushed: 0,
+        };
+        let feed = Self {
+            shared: Arc::new(Shared { header, state: Mutex::new(state), news: Condvar::new() }),
+        };
+        feed.publish();
+        Ok(feed)
+    }
+
+    /// The page that follows this feed, as a file: it has the header, and asks for the events.
+    pub(super) fn page(&self) -> io::Result<Vec<u8>> {
+        let header = self.shared.header.clone();
+        let meaning = crate::view::meaning::of(&header);
+        let status = Status::default();
+        let mut page = Vec::new();
+        Page { meaning, header, status, chunks: Vec::new(), live: true }.write(&mut page)?;
+        Ok(page)
+    }
+
+    /// The next event of some process; those of one process come in order. Nobody sees it before
+    /// [`publish`](Self::publish).
+    ///
+    /// # Errors
+    ///
+    /// If no run has such an event at this place, or there are too many to be drawn. `line` is named then.
+    pub fn push(&self, entry: Entry, line: u64) -> Result<(), ViewError> {
+        let mut state = self.lock();
+        if state.pushed == EVENTS_MAX {
+            return Err(ViewError::TooManyEvents);
+        }
+        state.pushed += 1;
+        let process = entry.event.process.index();
+        if process >= state.held.len() || state.held[process].is_empty() && !state.must_wait(&entry)
+        {
+            return state.accept(entry, line);
+        }
+        state.held[process].push_back(entry);
+        state.waiting.insert(process);
+        Ok(())
+    }
+
+    /// A line of the log of a process, which belongs to its event of this Lamport time, or else to the last
+    /// before. Nobody sees it before [`publish`](Self::publish). Returns whether there was room for it.
+    pub fn log(&self, process: ProcessId, lamport: u64, text: &str) -> bool {
+        self.lock().encoder.log(process, lamport, text)
+    }
+
+    /// Shows readers what was pushed. Once all processes have stopped or crashed, nothing more is
+    /// expected.
+    pub fn publish(&self) {
+        self.publish_and(false);
+    }
+
+    /// Nothing more will follow.
+    pub fn end(&self) {
+        self.publish_and(true);
+    }
+
+    fn publish_and(&self, ends: bool) {
+        let mut state = self.lock();
+        if let Some(chunk) = state.encoder.take() {
+            state.chunks.push(json(&chunk));
+        }
+        state.ended |= ends || state.over.len() == state.held.len();
+        let status = json(&Status::of(&state.judge, !state.ended));
+        if *status != *state.status.1 {
+            state.status = (state.status.0 + 1, status);
+        }
+        drop(state);
+        self.shared.news.notify_all();
+    }
+
+    /// What a reader at `place` has not seen, and its new place. Waits for something up to `at_most`.
+    pub fn news(&self, place: &mut Place, at_most: Duration) -> News {
+        let state = self.lock();
+        let (state, _) = self
+            .shared
+            .news
+            .wait_timeout_while(state, at_most, |state| !state.ended && state.is_known(*place))
+            .unwrap_or_else(PoisonError::into_inner);
+        let chunks = state.chunks[place.chunks..].to_vec();
+        let status = (state.status.0 != place.status).then(|| state.status.1.clone());
+        *place = Place { chunks: state.chunks.len(), status: state.status.0 };
+        News { chunks, status, ended: state.ended }
+    }
+
+    /// A thread that panicked has left whole events behind.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_known(&self, place: Place) -> bool {
+        self.chunks.len() == place.chunks && self.status.0 == place.status
+    }
+
+    /// Whether the message that arrives was not sent yet.
+    fn must_wait(&self, entry: &Entry) -> bool {
+        match &entry.event.what {
+            What::Receive { message, .. } | What::Drop { message, .. } => {
+                !self.sent.contains(&message.id)
+            }
+            _ => false,
+        }
+    }
+
+    fn accept(&mut self, entry: Entry, line: u64) -> Result<(), ViewError> {
+        self.take_in(&entry, line)?;
+        if !matches!(entry.event.what, What::Send { .. }) {
+            return Ok(());
+        }
+        // A sending may end the waiting of others, and they that of more.
+        while let Some(process) = self.ready() {
+            let Some(entry) = self.held[process].pop_front() else { break };
+            if self.held[process].is_empty() {
+                self.waiting.remove(&process);
+            }
+            self.take_in(&entry, line)?;
+        }
+        Ok(())
+    }
+
+    fn take_in(&mut self, Entry { event, state }: &Entry, line: u64) -> Result<(), ViewError> {
+        self.judge.observe(event).map_err(|error| ViewError::Stream { line, error })?;
+        match &event.what {
+            What::Send { message, .. } => _ = self.sent.insert(message.id),
+            What::Stop(_) | What::Crash => _ = self.over.insert(event.process.0),
+            What::Recover => _ = self.over.remove(&event.process.0),
+            _ => {}
+        }
+        self.encoder.push(event, state.as_deref());
+        Ok(())
+    }
+
+    /// A process whose first event that waits need not wait any more.
+    fn ready(&self) -> Option<usize> {
+        let goes_on = |process: &usize| {
+            self.held[*process].front().is_some_and(|entry| !self.must_wait(entry))
+        };
+        self.waiting.iter().copied().find(goes_on)
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Arc<str> {
+    serde_json::to_string(value).expect("strings and numbers always have a JSON form").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::format::parse;
+
+    const HEADER: &str = r#"{"trace":2,"lab":"any","verb":"run","run":"r","processes":2,"seed":1,"arguments":[],"properties":[{"name":"exactly-once delivery","kind":"liveness","pattern":"exactly_once"}]}"#;
+
+    fn feed() -> Feed {
+        Feed::new(serde_json::from_str(HEADER).unwrap()).unwrap()
+    }
+
+    fn event(process: u32, n: u32, rest: &str) -> Entry {
+        let line = format!(r#"{{"process":{process},"n":{n},"lamport":{n},"at_us":0,{rest}}}"#);
+        Entry { event: parse(line.as_bytes()).unwrap(), state: None }
+    }
+
+    fn message(what: &str, peer: u32, id: &str) -> String {
+        let message = format!(r#"{{"id":"{id}","kind":"A","text":"A","bytes":1}}"#);
+        format!(r#""event":"{what}","peer":{peer},"message":{message}"#)
+    }
+
+    fn events(news: &News) -> Vec<u64> {
+        let value = |chunk: &Arc<str>| serde_json::from_str::<serde_json::Value>(chunk).unwrap();
+        news.chunks.iter().map(|chunk| value(chunk)["events"].as_u64().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_receipt_waits_for_its_sending_and_what_follows_it_too() {
+        let feed = feed();
+        feed.push(event(1, 1, &message("receive", 0, "0-2")), 2).unwrap();
+        feed.push(event(1, 2, &message("send", 0, "1-2")), 3).unwrap();
+        feed.push(event(0, 1, r#""event":"init""#), 4).unwrap();
+        feed.publish();
+        let mut place = Place::default();
+        let news = feed.news(&mut place, Duration::ZERO);
+        assert_eq!(events(&news), [1]);
+
+        feed.push(event(0, 2, &message("send", 1, "0-2")), 5).unwrap();
+        feed.push(event(0, 3, &message("receive", 1, "1-2")), 6).unwrap();
+        feed.end();
+        let news = feed.news(&mut place, Duration::ZERO);
+        assert_eq!((events(&news), news.ended), (vec![4], true));
+        assert!(news.status.unwrap().contains("2 messages, each delivered once"));
+    }
+
+    #[test]
+    fn a_late_reader_sees_everything() {
+        let feed = feed();
+        for n in 1..=3 {
+            feed.push(event(0, n, r#""event":"init""#), 2).unwrap();
+            feed.publish();
+        }
+        let mut place = Place::default();
+        assert_eq!(events(&feed.news(&mut place, Duration::ZERO)), [1, 1, 1]);
+        let nothing = feed.news(&mut place, Duration::ZERO);
+        assert_eq!(nothing, News::default());
+    }
+
+    #[test]
+    fn a_reader_is_woken() {
+        let feed = feed();
+        let reader = feed.clone();
+        let mut place = Place::default();
+        feed.news(&mut place, Duration::ZERO);
+        let waits = std::thread::spawn(move || reader.news(&mut place, Duration::from_secs(60)));
+        feed.push(event(0, 1, r#""event":"init""#), 2).unwrap();
+        feed.publish();
+        assert_eq!(events(&waits.join().unwrap()), [1]);
+    }
+
+    #[test]
+    fn what_no_run_can_do_is_refused() {
+        let feed = feed();
+        let error = feed.push(event(0, 7, r#""event":"init""#), 9).unwrap_err();
+        assert_eq!(error.to_string(), "line 9: event 7 of p0 follows its event 0");
+        assert!(feed.push(event(5, 1, r#""event":"init""#), 9).is_err());
+    }
+}

@@ -1,0 +1,325 @@
+//! Shows a run in progress to the browsers of this machine: HTTP/1.1 with server-sent events.
+//!
+//! `/` is the page and `/events` what has happened, first all of it and then what comes. The server
+//! listens on the loopback interface alone, and answers only to requests that name it so: a page of another
+//! site, whose name somebody has made to mean 127.0.0.1, must not read a trace (*DNS rebinding*).
+//!
+//! Browsers are few and stay long, so each connection has a thread. There are at most
+//! [`CONNECTIONS_MAX`], each says what it wants within [`REQUEST_TIMEOUT`] and [`REQUEST_MAX`] bytes, and
+//! one that reads nothing is closed.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::feed::{Feed, News, Place};
+use super::until::Until;
+use crate::cli::progress::now;
+
+/// How many browsers may look on at once: a class in front of one machine.
+pub const CONNECTIONS_MAX: usize = 64;
+
+/// How long a request may take to arrive.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest request: those of browsers have about 1 KiB.
+pub const REQUEST_MAX: usize = 16 << 10;
+
+/// How many fields a request may have: those of browsers have about 15.
+const FIELDS_MAX: usize = 64;
+
+/// How long a browser may take to read before it is given up.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How often something is said when nothing happens, to notice that nobody listens any more.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// A server, for as long as the program runs.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Listens on 127.0.0.1 and this port, 0 for any that is free, and answers from then on.
+    ///
+    /// # Errors
+    ///
+    /// If the port is taken, or is not for this user.
+    pub fn start(port: u16, feed: Feed) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        let address = listener.local_addr()?;
+        let count = Arc::new(AtomicUsize::new(0));
+        thread::Builder::new().name("view".to_owned()).spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let place = Seat::take(&count);
+                let feed = feed.clone();
+                let work = move || {
+                    // A browser may go away at any time.
+                    let _ = answer(stream, &feed, address.port(), place.is_some());
+                    drop(place);
+                };
+                // Without a thread the connection is closed, and the browser asks again.
+                let _ = thread::Builder::new().name("view".to_owned()).spawn(work);
+            }
+        })?;
+        Ok(Self { address })
+    }
+
+    /// Where the page is.
+    pub fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    /// On which port it listens.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+}
+
+/// One of the connections that there may be.
+struct Seat(Arc<AtomicUsize>);
+
+impl Seat {
+    fn take(count: &Arc<AtomicUsize>) -> Option<Self> {
+        let seat = Self(count.clone());
+        (count.fetch_add(1, Ordering::Relaxed) < CONNECTIONS_MAX).then_some(seat)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn answer(mut stream: TcpStream, feed: &Feed, port: u16, has_seat: bool) -> io::Result<()> {
+    let deadline = now() + REQUEST_TIMEOUT;
+    stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
+    stream.set_nodelay(true)?;
+    if !has_seat {
+        return refuse(&mut stream, "503 Service Unavailable", "too many browsers look on already");
+    }
+    let set_timeout = TcpStream::set_read_timeout;
+    let request = match read_request(&mut Until { stream: &stream, set_timeout, deadline }) {
+        Ok(request) => request,
+        Err(error) => return refuse(&mut stream, "400 Bad Request", &error.to_string()),
+    };
+    match route(&request, port) {
+        Ok(Route::Page) => {
+            let page = feed.page()?;
+            let length = page.len();
+            let head = head("200 OK", "text/html; charset=utf-8");
+            write!(stream, "{head}Content-Length: {length}\r\nConnection: close\r\n\r\n")?;
+            stream.write_all(&page)
+        }
+        Ok(Route::Events) => tell(&mut stream, feed),
+        Err((status, why)) => refuse(&mut stream, status, why),
+    }
+}
+
+fn head(status: &str, kind: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nCache-Control: no-store\r\n\
+         X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\
+         Cross-Origin-Resource-Policy: same-origin\r\n"
+    )
+}
+
+fn refuse(stream: &mut TcpStream, status: &str, why: &str) -> io::Result<()> {
+    let head = head(status, "text/plain; charset=utf-8");
+    let length = why.len() + 1;
+    write!(stream, "{head}Content-Length: {length}\r\nConnection: close\r\n\r\n{why}\n")
+}
+
+// -----------------------------------------------------------------------------------------------
+// Requests
+
+#[derive(Debug, Eq, PartialEq)]
+struct Request {
+    method: String,
+    path: String,
+    host: String,
+}
+
+#[derive(Debug, Eq, PartialEq)]
+enum Route {
+    Page,
+    Events,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RequestError {
+    #[error("the request did not arrive: {0}")]
+    Io(#[from] io::Error),
+    #[error("this is not a request of HTTP ({0})")]
+    Malformed(#[from] httparse::Error),
+    #[error("the request is longer than {REQUEST_MAX} bytes")]
+    TooLong,
+}
+
+fn read_request(from: &mut impl Read) -> Result<Request, RequestError> {
+    let mut bytes = vec![0; REQUEST_MAX];
+    let mut length = 0;
+    loop {
+        let read = from.read(&mut bytes[length..])?;
+        if read == 0 {
+            let full = length == REQUEST_MAX;
+            let gone = io::Error::from(io::ErrorKind::UnexpectedEof);
+            return Err(if full { RequestError::TooLong } else { gone.into() });
+        }
+        length += read;
+        if let Some(request) = parse(&bytes[..length])? {
+            return Ok(request);
+        }
+    }
+}
+
+/// Reads the head of a request, if it is complete.
+fn parse(bytes: &[u8]) -> Result<Option<Request>, httparse::Error> {
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let mut request = httparse::Request::new(&mut fields);
+    if request.parse(bytes)?.is_partial() {
+        return Ok(None);
+    }
+    let (method, path) = (request.method.unwrap_or(""), request.path.unwrap_or(""));
+    let host = request.headers.iter().find(|field| field.name.eq_ignore_ascii_case("host"));
+    let host = host.map_or("".into(), |field| String::from_utf8_lossy(field.value));
+    let (method, path, host) = (method.to_owned(), path.to_owned(), host.into_owned());
+    Ok(Some(Request { method, path, host }))
+}
+
+/// What is asked for, or the status and the reason of a refusal.
+fn route(request: &Request, port: u16) -> Result<Route, (&'static str, &'static str)> {
+    let is_ours = |name: &str| ["127.0.0.1", "localhost"].contains(&name);
+    let is_us = match request.host.rsplit_once(':') {
+        Some((name, number)) => is_ours(name) && number.parse() == Ok(port),
+        // The port of HTTP is not said.
+        None => is_ours(&request.host) && port == 80,
+    };
+    if !is_us {
+        return Err(("421 Misdirected Request", "this server answers as 127.0.0.1 only"));
+    }
+    if request.method != "GET" {
+        return Err(("405 Method Not Allowed", "there is nothing here but to look at"));
+    }
+    match request.path.split('?').next() {
+        Some("/") => Ok(Route::Page),
+        Some("/events") => Ok(Route::Events),
+        _ => Err(("404 Not Found", "there are only / and /events here")),
+    }
+}
+
+// -----------------------------------------------------------------------------------------------
+// Events
+
+/// Tells what has happened and what happens, until the run ends or the browser goes away.
+fn tell(stream: &mut TcpStream, feed: &Feed) -> io::Result<()> {
+    let head = head("200 OK", "text/event-stream");
+    write!(stream, "{head}Connection: close\r\n\r\nevent: begin\ndata: {{}}\n\n")?;
+    let mut place = Place::default();
+    loop {
+        let News { chunks, status, ended } = feed.news(&mut place, HEARTBEAT);
+        let mut text = String::new();
+        for chunk in chunks {
+            text.push_str(&message("chunk", &chunk));
+        }
+        // Behind the events that it speaks of.
+        if let Some(status) = status {
+            text.push_str(&message("status", &status));
+        }
+        if text.is_empty() {
+            text.push_str(": nothing new\n\n");
+        }
+        stream.write_all(text.as_bytes())?;
+        if ended {
+            return Ok(());
+        }
+    }
+}
+
+/// JSON has no line breaks, so it is one line of data.
+fn message(name: &str, json: &str) -> String {
+    format!("event: {name}\ndata: {json}\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: &str, path: &str, host: &str) -> Request {
+        Request { method: method.into(), path: path.into(), host: host.into() }
+    }
+
+    #[test]
+    fn a_request_is_read_however_it_is_split() {
+        let bytes = b"GET /events?x HTTP/1.1\r\nhost: 127.0.0.1:80\r\nAccept: */*\r\n\r\n";
+        for at in 1..bytes.len() {
+            let (a, b) = bytes.split_at(at);
+            let read = read_request(&mut a.chain(b)).unwrap();
+            assert_eq!(read, request("GET", "/events?x", "127.0.0.1:80"), "split at {at}");
+        }
+    }
+
+    #[test]
+    fn a_slow_request_is_not_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        let begin = now();
+        let slow = thread::spawn(move || {
+            while client.write_all(b"X").is_ok() && begin.elapsed() < Duration::from_secs(20) {
+                thread::park_timeout(Duration::from_millis(20));
+            }
+        });
+        let deadline = begin + Duration::from_millis(200);
+        let set_timeout = TcpStream::set_read_timeout;
+        let mut until = Until { stream: &stream, set_timeout, deadline };
+        let error = read_request(&mut until).unwrap_err();
+        assert!(matches!(error, RequestError::Io(_)), "{error}");
+        drop(stream);
+        slow.join().unwrap();
+        assert!(begin.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused() {
+        let long = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(REQUEST_MAX));
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: x\r\n".repeat(FIELDS_MAX + 1));
+        let bad: [&[u8]; 5] =
+            [b"", b"GET / HTTP/1.1\r\n", b"\xff\xfe\r\n\r\n", long.as_bytes(), many.as_bytes()];
+        for bytes in bad {
+            assert!(read_request(&mut &*bytes).is_err(), "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn only_who_means_this_machine_is_answered() {
+        let route = |path: &str, host: &str| route(&request("GET", path, host), 8080);
+        assert_eq!(route("/", "127.0.0.1:8080"), Ok(Route::Page));
+        assert_eq!(route("/events?1", "localhost:8080"), Ok(Route::Events));
+        for host in ["evil.example", "evil.example:8080", "127.0.0.1:81", "127.0.0.1", ":8080", ""]
+        {
+            assert_eq!(route("/", host).unwrap_err().0, "421 Misdirected Request", "{host}");
+        }
+        // Browsers leave out the port of HTTP.
+        assert_eq!(super::route(&request("GET", "/", "localhost"), 80), Ok(Route::Page));
+        assert!(super::route(&request("GET", "/", "evil.example"), 80).is_err());
+        assert_eq!(route("/../etc/passwd", "localhost:8080").unwrap_err().0, "404 Not Found");
+        let post = request("POST", "/", "localhost:8080");
+        assert_eq!(super::route(&post, 8080).unwrap_err().0, "405 Method Not Allowed");
+    }
+
+    #[test]
+    fn seats_are_limited_and_given_back() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let seats: Vec<_> = (0..CONNECTIONS_MAX).map(|_| Seat::take(&count).unwrap()).collect();
+        assert!(Seat::take(&count).is_none());
+        drop(seats);
+        assert_eq!(count.load(Ordering::Relaxed), 0);
+        assert!(Seat::take(&count).is_some());
+    }
+}

@@ -1,0 +1,85 @@
+//! Judging a trace again, from the file alone.
+//!
+//! The general properties stand in the header of a trace, and any program can judge them. What only the lab
+//! knows is judged by the lab's program: `labs verify` asks it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::progress::Progress;
+use super::{finish, replay, trace_file};
+use crate::planned::Course;
+use crate::report::Report;
+use crate::trace::{Header, Identity};
+use crate::verdict::{End, Property, StreamJudge};
+
+/// What `labs verify` hands on to the lab's program.
+#[derive(Args, Clone, Debug)]
+pub struct VerifyArguments {
+    /// A file that a lab wrote with --trace
+    pub trace: PathBuf,
+    /// Print the report as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Judges a trace of this lab.
+pub(super) fn verify(arguments: &VerifyArguments, lab: &dyn Course) -> anyhow::Result<u8> {
+    let path = &arguments.trace;
+    let report = judged(path, |header| {
+        let planned = replay::planned_again(lab, path)?;
+        let own = planned.properties();
+        let known = |demanded: Property| match demanded.is_foreign() {
+            true => own.iter().find(|own| **own == demanded).cloned().unwrap_or(demanded),
+            false => demanded,
+        };
+        Ok(header.properties.iter().cloned().map(known).collect())
+    })?;
+    finish(&report, arguments.json)
+}
+
+/// The report on a trace, judged by what `properties` makes of its header.
+///
+/// # Errors
+///
+/// If it cannot be read, or is not the trace of any run.
+pub fn judged(
+    path: &Path,
+    properties: impl FnOnce(&Header) -> anyhow::Result<Vec<Property>>,
+) -> anyhow::Result<Report> {
+    let place = path.display();
+    let mut reader = trace_file::read(path)?;
+    let header = reader.header().clone();
+    let mut judge = StreamJudge::new(&properties(&header)?, header.processes);
+    let mut progress = Progress::new();
+    let mut last_us = 0;
+    while let Some(event) = reader.next() {
+        let event = event.with_context(|| format!("{place}"))?;
+        last_us = event.at_us.max(last_us);
+        let line = reader.line();
+        judge.observe(&event).with_context(|| format!("{place}, line {line}"))?;
+        if line % (1 << 16) == 0 {
+            progress.say(&format!("{line} lines"));
+        }
+    }
+    let elapsed = progress.elapsed();
+    drop(progress);
+    let (end, judge) = (judge.end(), judge.judge());
+    let events = judge.events();
+    let verb = format!("verify {}", header.verb);
+    Ok(Report {
+        elapsed_s: elapsed.as_secs_f64(),
+        messages: Report::count(judge.messages(), &Default::default()),
+        properties: judge.verdicts(&end),
+        result: serde_json::json!({ "events": events }),
+        trace: Some(place.to_string()),
+        problems: match &end {
+            End::Complete => Vec::new(),
+            End::CutShort(why) => vec![format!("the run was cut short: {why}")],
+        },
+        lines: vec![format!("{events} events in {:.6} s of the run", last_us as f64 / 1_000_000.0)],
+        ..Report::of(Identity { verb, ..header.identity })
+    })
+}

@@ -1,0 +1,440 @@
+//! A lab whose types nobody sees.
+//!
+//! Simulator and checker are made anew for the process of each lab, for they must be fast. What stands
+//! around them (the command line, the launcher, reports, replays) is not, and meets every lab through two
+//! traits: [`Course`] is a lab before its options are known, [`Planned`] what they came to, with the
+//! mistake that was asked for. That keeps the programs of the labs small, and quick to build.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgMatches, Args, FromArgMatches, ValueEnum};
+use serde_json::Value;
+
+use crate::check::{self, Counterexample, ExploreError};
+use crate::faults::{Assumption, Plan, Toll};
+use crate::lab::{
+    Deployment, Findings, Lab, Launch, Place, Predictions, Remains, Runs, Screen, Summary, Tools,
+    World,
+};
+use crate::mutant::Mutant;
+use crate::overlay::Overlay;
+use crate::process::{Kind, Process, ProcessId};
+use crate::record::Recorder;
+use crate::replay::{Luck, Replay, Replayed};
+use crate::simulate::{Ended, Limits, Mishaps, Network, Simulation, SimulationError};
+use crate::trace::{Header, Meaning, Noted};
+use crate::verdict::{Judge, Property, Verdict};
+
+/// What is fixed of a lab.
+#[derive(Clone, Copy)]
+pub(crate) struct About {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) assumes: &'static [Assumption],
+    pub(crate) varied: &'static [&'static str],
+    pub(crate) tools: Tools,
+}
+
+/// A lab, before its options are known.
+pub(crate) trait Course {
+    fn about(&self) -> About;
+
+    /// Adds the lab's options, and `--broken`, to a verb.
+    fn arguments(&self, verb: clap::Command) -> clap::Command;
+
+    /// What the options of a verb mean.
+    fn plan(&self, matches: &ArgMatches, world: &World) -> anyhow::Result<Box<dyn Planned>>;
+
+    /// The lab, and the mistake, that [`Planned::written`] wrote.
+    fn read(&self, lab: &Value, mistake: Option<&Value>) -> serde_json::Result<Box<dyn Planned>>;
+}
+
+/// A lab as its options mean it, with a mistake or without.
+pub(crate) trait Planned {
+    fn about(&self) -> About;
+    fn processes(&self) -> u32;
+    fn properties(&self) -> Vec<Property>;
+    fn meaning(&self) -> Meaning;
+    fn predicted(&self) -> Predictions;
+    fn timeouts(&self) -> u32;
+    fn findings(&self) -> Box<dyn Findings<dyn Noted>>;
+    fn study(&self) -> Option<Runs>;
+
+    /// The lab and the mistake as JSON.
+    fn written(&self) -> serde_json::Result<(Value, Option<Value>)>;
+
+    /// What `run` needs to know beforehand.
+    fn deployed(&self) -> Deployed;
+
+    /// Judges what a run left outside the program.
+    fn remains(&self, remains: Remains) -> Vec<Verdict>;
+
+    /// Whether a process can start again where it died.
+    fn recovers(&self, process: ProcessId) -> bool;
+
+    /// A simulated run that is about to begin, with what its applications ask for.
+    fn simulate(
+        &self,
+        seed: u64,
+        network: Network,
+        recorder: Recorder,
+    ) -> Result<Box<dyn Simulated>, SimulationError>;
+
+    /// Tries every order.
+    fn check(&self, options: &check::Options, progress: &mut dyn FnMut(usize)) -> Checked;
+
+    /// Serves the states to a browser: see [`check::explore`].
+    fn explore(
+        &self,
+        options: &check::Options,
+        address: SocketAddr,
+        ready: &mut dyn FnMut(),
+    ) -> Result<(), ExploreError>;
+
+    /// A run at these places that is gone through again.
+    fn replay(&self, places: &[Place], luck: Luck, has_clock: bool) -> Box<dyn Replayed>;
+}
+
+/// What `run` needs to know of a lab beforehand: see [`Deployment`].
+pub(crate) struct Deployed {
+    pub(crate) overlay: Overlay,
+    pub(crate) launch: Launch,
+    pub(crate) survives_crashes: bool,
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) screen: Option<Box<dyn Screen>>,
+}
+
+/// The command line's view of the lab `L`.
+pub(crate) struct CourseOf<L>(pub(crate) std::marker::PhantomData<L>);
+
+/// The name of the option that puts a mistake into the algorithm.
+const BROKEN: &str = "broken";
+
+impl<L: Lab> Course for CourseOf<L> {
+    fn about(&self) -> About {
+        about::<L>()
+    }
+
+    fn arguments(&self, verb: clap::Command) -> clap::Command {
+        let verb = match L::Mistake::value_variants() {
+            [] => verb,
+            _ => verb.arg(
+                clap::Arg::new(BROKEN)
+                    .long(BROKEN)
+                    .value_name("MISTAKE")
+                    .help("Put a mistake into the algorithm, and see which property notices")
+                    .value_parser(clap::value_parser!(L::Mistake)),
+            ),
+        };
+        // What is said of the options in the source is not what the verb is about.
+        let about = verb.get_about().cloned().unwrap_or_default();
+        L::Options::augment_args(verb).about(about)
+    }
+
+    fn plan(&self, matches: &ArgMatches, world: &World) -> anyhow::Result<Box<dyn Planned>> {
+        let options = L::Options::from_arg_matches(matches).map_err(usage)?;
+        let mistake = matches.try_get_one::<L::Mistake>(BROKEN).ok().flatten().cloned();
+        let lab = L::plan(options, world).map_err(anyhow::Error::msg)?;
+        Ok(Box::new(PlannedLab { lab, mistake }))
+    }
+
+    fn read(&self, lab: &Value, mistake: Option<&Value>) -> serde_json::Result<Box<dyn Planned>> {
+        Ok(Box::new(PlannedLab::<L>::read(lab, mistake)?))
+    }
+}
+
+fn about<L: Lab>() -> About {
+    About {
+        name: L::NAME,
+        about: L::ABOUT,
+        assumes: L::ASSUMES,
+        varied: L::VARIED,
+        tools: L::TOOLS,
+    }
+}
+
+/// A lab and the mistake that is made in it.
+pub(crate) struct PlannedLab<L: Lab> {
+    pub(crate) lab: L,
+    pub(crate) mistake: Option<L::Mistake>,
+}
+
+/// The process of a lab, in all worlds.
+type ProcessOf<L> = Mutant<<L as Lab>::Process, <L as Lab>::Mistake>;
+
+impl<L: Lab> PlannedLab<L> {
+    /// What [`Planned::written`] wrote. By way of text: that is how values of traces are read, too, and so
+    /// nothing is compiled for another way.
+    pub(crate) fn read(lab: &Value, mistake: Option<&Value>) -> serde_json::Result<Self> {
+        let mistake = mistake.map(mistake_named).transpose()?;
+        Ok(Self { lab: serde_json::from_str(&lab.to_string())?, mistake })
+    }
+
+    fn process(&self, place: &Place) -> ProcessOf<L> {
+        Mutant::new(self.lab.process(place), self.mistake.clone())
+    }
+
+    fn all(&self) -> Vec<ProcessOf<L>> {
+        let n = self.lab.processes();
+        (0..n).map(|rank| self.process(&Place::simulated(rank, n))).collect()
+    }
+
+    fn requests(&self) -> Vec<Vec<crate::lab::RequestOf<L>>> {
+        (0..self.lab.processes()).map(|rank| self.lab.requests(ProcessId(rank))).collect()
+    }
+}
+
+impl<L: Lab> Planned for PlannedLab<L> {
+    fn about(&self) -> About {
+        about::<L>()
+    }
+
+    fn processes(&self) -> u32 {
+        self.lab.processes()
+    }
+
+    fn properties(&self) -> Vec<Property> {
+        self.lab.properties()
+    }
+
+    fn meaning(&self) -> Meaning {
+        self.lab.meaning()
+    }
+
+    fn predicted(&self) -> Predictions {
+        self.lab.predicted()
+    }
+
+    fn timeouts(&self) -> u32 {
+        self.lab.timeouts()
+    }
+
+    fn findings(&self) -> Box<dyn Findings<dyn Noted>> {
+        Box::new(FindingsOf(self.lab.findings()))
+    }
+
+    fn study(&self) -> Option<Runs> {
+        self.lab.study()
+    }
+
+    fn written(&self) -> serde_json::Result<(Value, Option<Value>)> {
+        let mistake = self.mistake.as_ref().and_then(L::Mistake::to_possible_value);
+        let mistake = mistake.map(|mistake| mistake.get_name().into());
+        Ok((parsed(serde_json::to_string(&self.lab)?)?, mistake))
+    }
+
+    fn deployed(&self) -> Deployed {
+        let Deployment { overlay, launch, survives_crashes, files, screen, .. } =
+            self.lab.deployment();
+        Deployed { overlay, launch, survives_crashes, files, screen: screen(&self.lab) }
+    }
+
+    fn remains(&self, remains: Remains) -> Vec<Verdict> {
+        (self.lab.deployment().remains)(&self.lab, remains)
+    }
+
+    fn recovers(&self, process: ProcessId) -> bool {
+        let place = Place::simulated(process.0, self.lab.processes());
+        self.lab.process(&place).recovered().is_some()
+    }
+
+    fn simulate(
+        &self,
+        seed: u64,
+        network: Network,
+        recorder: Recorder,
+    ) -> Result<Box<dyn Simulated>, SimulationError> {
+        let mut simulation = Simulation::new(seed, network, self.all(), recorder)?;
+        for (rank, requests) in (0..).zip(self.requests()) {
+            for request in requests {
+                simulation.request_at(Duration::ZERO, ProcessId(rank), request);
+            }
+        }
+        Ok(Box::new(simulation))
+    }
+
+    fn check(&self, options: &check::Options, progress: &mut dyn FnMut(usize)) -> Checked {
+        let properties = self.lab.properties();
+        let outcome = check::check(self.all(), self.requests(), &properties, options, progress);
+        Checked {
+            states: outcome.states,
+            max_depth: outcome.max_depth,
+            verdicts: outcome.verdicts,
+            counterexample: outcome.counterexample.map(|found| Box::new(found) as _),
+        }
+    }
+
+    fn explore(
+        &self,
+        options: &check::Options,
+        address: SocketAddr,
+        ready: &mut dyn FnMut(),
+    ) -> Result<(), ExploreError> {
+        let properties = self.lab.properties();
+        check::explore(self.all(), self.requests(), &properties, options, address, ready)
+    }
+
+    fn replay(&self, places: &[Place], luck: Luck, has_clock: bool) -> Box<dyn Replayed> {
+        let all = places.iter().map(|place| self.process(place)).collect();
+        Box::new(Replay::<ProcessOf<L>>::new(all, luck, has_clock))
+    }
+}
+
+/// The mistake of this name, which is the one that is typed.
+fn mistake_named<M: ValueEnum>(name: &Value) -> serde_json::Result<M> {
+    let mistake = M::from_str(name.as_str().unwrap_or_default(), false);
+    mistake.map_err(|_| serde::de::Error::custom(format!("there is no mistake {name}")))
+}
+
+fn parsed(json: String) -> serde_json::Result<Value> {
+    serde_json::from_str(&json)
+}
+
+/// A usage error, as what the command line reports.
+fn usage(error: clap::Error) -> anyhow::Error {
+    error.into()
+}
+
+/// Findings that are told of noted values.
+struct FindingsOf<I>(Box<dyn Findings<I>>);
+
+impl<I: Kind> Findings<dyn Noted> for FindingsOf<I> {
+    fn on_indication(&mut self, process: ProcessId, indication: &dyn Noted, at_us: u64) {
+        // A value that was cut is not known: the result then says nothing of it.
+        if let Ok(indication) = indication.get::<I>() {
+            self.0.on_indication(process, &indication, at_us);
+        }
+    }
+
+    fn on_crash(&mut self, process: ProcessId, at_us: u64) {
+        self.0.on_crash(process, at_us);
+    }
+
+    fn lines(&self, summary: &Summary) -> Vec<String> {
+        self.0.lines(summary)
+    }
+
+    fn json(&self, summary: &Summary) -> Value {
+        self.0.json(summary)
+    }
+
+    fn of_process(&self, process: ProcessId) -> Vec<(&'static str, Value)> {
+        self.0.of_process(process)
+    }
+}
+
+/// A simulation of a process of any type, recorded.
+pub(crate) trait Simulated {
+    /// Sets what goes wrong, before it begins: by plan, and these processes at these times.
+    fn suffer(
+        self: Box<Self>,
+        faults: &Plan,
+        crashes: &[(u32, Duration)],
+        seed: u64,
+    ) -> Result<Box<dyn Simulated>, SimulationError>;
+
+    /// Measures the size of each message.
+    fn measure(self: Box<Self>) -> Box<dyn Simulated>;
+
+    /// Lets things happen until a limit is reached. `findings` hears each indication.
+    fn run(&mut self, limits: Limits, findings: &mut dyn Findings<dyn Noted>) -> Ended;
+
+    fn events(&self) -> u64;
+    fn scheduled(&self) -> usize;
+    fn now(&self) -> Duration;
+    fn toll(&self) -> Toll;
+    fn mishaps(&self) -> Mishaps;
+    fn crashes(&self) -> &[(ProcessId, u64)];
+
+    /// Ends it.
+    fn finish(self: Box<Self>) -> io::Result<Judge>;
+}
+
+impl<P: Process> Simulated for Simulation<P, Recorder> {
+    fn suffer(
+        mut self: Box<Self>,
+        faults: &Plan,
+        crashes: &[(u32, Duration)],
+        seed: u64,
+    ) -> Result<Box<dyn Simulated>, SimulationError> {
+        for &(process, at) in crashes {
+            self.crash_at(at, ProcessId(process));
+        }
+        Ok(Box::new(self.with_faults(faults, seed)?))
+    }
+
+    fn measure(self: Box<Self>) -> Box<dyn Simulated> {
+        Box::new(self.sizes(crate::run::message_size))
+    }
+
+    fn run(&mut self, limits: Limits, findings: &mut dyn Findings<dyn Noted>) -> Ended {
+        self.run_with(limits, |simulation, process, indication| {
+            let at_us = simulation.now().as_micros().try_into().unwrap_or(u64::MAX);
+            findings.on_indication(process, &indication, at_us);
+        })
+    }
+
+    fn events(&self) -> u64 {
+        self.events()
+    }
+
+    fn scheduled(&self) -> usize {
+        self.scheduled()
+    }
+
+    fn now(&self) -> Duration {
+        self.now()
+    }
+
+    fn toll(&self) -> Toll {
+        self.toll()
+    }
+
+    fn mishaps(&self) -> Mishaps {
+        self.mishaps()
+    }
+
+    fn crashes(&self) -> &[(ProcessId, u64)] {
+        self.observer().crashes()
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<Judge> {
+        self.into_observer().finish()
+    }
+}
+
+/// What a search found: see [`check::Outcome`].
+pub(crate) struct Checked {
+    pub(crate) states: usize,
+    pub(crate) max_depth: usize,
+    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) counterexample: Option<Box<dyn Shortest>>,
+}
+
+/// A shortest run that breaks a property, of a process of any type.
+pub(crate) trait Shortest {
+    fn steps(&self) -> &[String];
+
+    /// The assumptions that it takes away.
+    fn broken(&self) -> Vec<Assumption>;
+
+    /// Writes it as a trace.
+    fn save(&self, header: &Header, to: Box<dyn Write>) -> io::Result<()>;
+}
+
+impl<P: Process> Shortest for Counterexample<P> {
+    fn steps(&self) -> &[String] {
+        &self.steps
+    }
+
+    fn broken(&self) -> Vec<Assumption> {
+        Self::broken(self)
+    }
+
+    fn save(&self, header: &Header, to: Box<dyn Write>) -> io::Result<()> {
+        Self::save(self, header, to).map(drop)
+    }
+}

@@ -1,0 +1,160 @@
+//! Properties that say the same of any algorithm: a small language over the kinds of messages and
+//! indications, and over the values that indications tell.
+//!
+//! Most demands of a lab are one line in it. The names are those of the property specification patterns
+//! of Dwyer, Avrunin and Corbett (*Patterns in property specifications for finite-state verification*,
+//! ICSE 1999) where they have one, else those of the textbooks. A pattern is data: it stands in the header
+//! of a trace, and the file alone can be judged.
+//!
+//! | pattern | says |
+//! |---|---|
+//! | [`Property::fifo`](crate::verdict::Property::fifo) | no message overtakes another on its channel |
+//! | [`Property::exactly_once`](crate::verdict::Property::exactly_once) | every message arrives, once |
+//! | [`Property::never`](crate::verdict::Property::never) | no process says this (absence) |
+//! | [`Property::between`](crate::verdict::Property::between) | a process says this only between these two (universality between) |
+//! | [`Property::precedes`](crate::verdict::Property::precedes) | this happened before each of that (precedence) |
+//! | [`Property::responds`](crate::verdict::Property::responds) | after each of this, the process says that in the end (response) |
+//! | [`Property::each`](crate::verdict::Property::each) | each process says this so many times (bounded existence) |
+//! | [`Property::one`](crate::verdict::Property::one) | one process at most says this |
+//! | [`Property::agree`](crate::verdict::Property::agree) | all that say this say the same value |
+//! | [`Property::pairwise_ordered`](crate::verdict::Property::pairwise_ordered) | of any two such intervals, one ended before the other began |
+//! | [`Property::one_ring`](crate::verdict::Property::one_ring) | the processes form one ring, seen from this message |
+//! | [`Property::counted`](crate::verdict::Property::counted) | so many messages of this kind are sent |
+
+mod between;
+mod counted;
+mod each;
+mod exactly_once;
+mod fifo;
+mod name;
+mod one_ring;
+mod one_value;
+mod pairwise_ordered;
+mod precedes;
+mod responds;
+
+use serde::{Deserialize, Serialize};
+
+use self::between::Between;
+use self::counted::Counted;
+use self::each::Each;
+use self::exactly_once::ExactlyOnce;
+use self::fifo::Fifo;
+use self::name::Name;
+use self::one_ring::OneRing;
+use self::one_value::{Agree, One};
+use self::pairwise_ordered::PairwiseOrdered;
+use self::precedes::Precedes;
+use self::responds::Responds;
+use super::watch::Monitor;
+
+/// A general property, as data. Strings are kinds: of messages for `message`, else of indications.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pattern {
+    /// See [`Property::fifo`](crate::verdict::Property::fifo).
+    Fifo,
+    /// See [`Property::exactly_once`](crate::verdict::Property::exactly_once).
+    ExactlyOnce,
+    /// See [`Property::never`](crate::verdict::Property::never).
+    Never {
+        /// What no process says.
+        says: String,
+    },
+    /// See [`Property::between`](crate::verdict::Property::between).
+    Between {
+        /// What a process says only then.
+        says: String,
+        /// What it said before.
+        after: String,
+        /// What it has not said since.
+        until: String,
+    },
+    /// See [`Property::precedes`](crate::verdict::Property::precedes).
+    Precedes {
+        /// What happened before.
+        first: String,
+        /// What it happened before.
+        then: String,
+    },
+    /// See [`Property::responds`](crate::verdict::Property::responds).
+    Responds {
+        /// What asks for something.
+        asked: String,
+        /// What grants it.
+        served: String,
+    },
+    /// See [`Property::each`](crate::verdict::Property::each).
+    Each {
+        /// What each process says.
+        says: String,
+        /// How many times.
+        times: Times,
+    },
+    /// See [`Property::one`](crate::verdict::Property::one).
+    One {
+        /// What one process says.
+        says: String,
+    },
+    /// See [`Property::agree`](crate::verdict::Property::agree).
+    Agree {
+        /// What carries the value.
+        says: String,
+    },
+    /// See [`Property::pairwise_ordered`](crate::verdict::Property::pairwise_ordered).
+    PairwiseOrdered {
+        /// What begins an interval.
+        enter: String,
+        /// What ends it.
+        exit: String,
+    },
+    /// See [`Property::one_ring`](crate::verdict::Property::one_ring).
+    OneRing {
+        /// The message that goes once round.
+        message: String,
+    },
+    /// See [`Property::counted`](crate::verdict::Property::counted).
+    Counted {
+        /// The kind of message.
+        message: String,
+        /// How many.
+        times: u64,
+    },
+}
+
+/// How many times something happens.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Times {
+    /// So many times.
+    Exactly(u64),
+    /// So many times or more.
+    AtLeast(u64),
+}
+
+impl Pattern {
+    /// Its monitor before a run of so many processes.
+    pub(super) fn monitor(&self, processes: u32) -> Box<dyn Monitor> {
+        let name = |kind: &String| Name::from(kind.as_str());
+        match self {
+            Self::Fifo => Box::new(Fifo::default()),
+            Self::ExactlyOnce => Box::new(ExactlyOnce::default()),
+            Self::Never { says } => Box::new(Between::never(name(says))),
+            Self::Between { says, after, until } => {
+                Box::new(Between::new(name(says), name(after), name(until)))
+            }
+            Self::Precedes { first, then } => {
+                Box::new(Precedes::new(name(first), name(then), processes))
+            }
+            Self::Responds { asked, served } => Box::new(Responds::new(name(asked), name(served))),
+            Self::Each { says, times } => Box::new(Each::new(name(says), *times, processes)),
+            Self::One { says } => Box::new(One::new(name(says))),
+            Self::Agree { says } => Box::new(Agree::new(name(says))),
+            Self::PairwiseOrdered { enter, exit } => {
+                Box::new(PairwiseOrdered::new(name(enter), name(exit), processes))
+            }
+            Self::OneRing { message } => Box::new(OneRing::new(name(message), processes)),
+            Self::Counted { message, times } => Box::new(Counted::new(name(message), *times)),
+        }
+    }
+}

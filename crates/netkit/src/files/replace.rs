@@ -1,0 +1,203 @@
+//! How a file comes to its place whole or not at all.
+//!
+//! A process may be killed, and a machine lose its power, between any two instructions. So a file
+//! is written under another name, brought to the disk, and only then given its own name, which file
+//! systems do at once; then the folder, where names are kept, is brought to the disk too. A reader
+//! finds the old file or the new one, and never a part of it. A process that is killed may leave a
+//! file with a name that nobody reads; the next attempt removes it. The cost is two waits for the
+//! disk.
+//!
+//! The steps are a trait, so that a test can die at each of them, and so that files may be for
+//! their owner alone: each disk says how it makes a file, and does the rest as the system does.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// What is asked of a disk, in the order in which it is asked.
+pub trait Disk {
+    /// Makes a new, empty file, in place of any that is there.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    fn create(&mut self, path: &Path) -> io::Result<File>;
+
+    /// Writes to a file.
+    ///
+    /// # Errors
+    ///
+    /// If not all can be written.
+    fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        file.write_all(bytes)
+    }
+
+    /// Waits until what is written, or is in the folder, is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// If the disk says that it is not.
+    fn sync(&mut self, file: &File) -> io::Result<()> {
+        file.sync_all()
+    }
+
+    /// Gives a file another name, at once, in place of any that is there.
+    ///
+    /// # Errors
+    ///
+    /// If it keeps its own.
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+}
+
+/// A disk of this machine. The umask of the process decides which users may read its files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LocalDisk;
+
+/// The same, with files that nobody but their owner may read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PrivateDisk;
+
+/// A file of mode 0666 can be read and written by all users that the umask does not exclude.
+const FOR_ALL: u32 = 0o666;
+
+/// A file of mode 0600 can be read and written by its owner alone.
+const FOR_OWNER_ALONE: u32 = 0o600;
+
+fn create(path: &Path, mode: u32) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // A new file is nobody else's: a link that somebody put there is not followed.
+    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+}
+
+impl Disk for LocalDisk {
+    fn create(&mut self, path: &Path) -> io::Result<File> {
+        create(path, FOR_ALL)
+    }
+}
+
+impl Disk for PrivateDisk {
+    fn create(&mut self, path: &Path) -> io::Result<File> {
+        create(path, FOR_OWNER_ALONE)
+    }
+}
+
+/// The end of the name that a file has until it is whole.
+pub const UNFINISHED: &str = ".new";
+
+/// Puts a file in the place of another, or of none: whenever this is interrupted, the old one is
+/// there or the new one, whole. When this returns the new one is on the disk. One process at a time
+/// may do that with a file.
+///
+/// # Errors
+///
+/// If a step fails. Then the old file is there, or the new one, which is perhaps not on the disk
+/// yet.
+pub fn replace(disk: &mut impl Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(UNFINISHED);
+    replace_by_way_of(disk, Path::new(&unfinished), path, bytes)
+}
+
+/// The same, where several processes may write the same file, or its folder is for whole files
+/// only: each has a name of its own on the same file system until it is whole.
+///
+/// # Errors
+///
+/// As [`replace`].
+pub fn replace_by_way_of(
+    disk: &mut impl Disk,
+    unfinished: &Path,
+    path: &Path,
+    bytes: &[u8],
+) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let mut file = disk.create(unfinished)?;
+    disk.write(&mut file, bytes)?;
+    disk.sync(&file)?;
+    disk.rename(unfinished, path)?;
+    disk.sync(&File::open(folder)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A disk that says what was asked of it.
+    #[derive(Default)]
+    struct Told(LocalDisk, Vec<&'static str>);
+
+    impl Disk for Told {
+        fn create(&mut self, path: &Path) -> io::Result<File> {
+            self.1.push("create");
+            self.0.create(path)
+        }
+
+        fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+            self.1.push("write");
+            self.0.write(file, bytes)
+        }
+
+        fn sync(&mut self, file: &File) -> io::Result<()> {
+            let is_folder = file.metadata()?.is_dir();
+            self.1.push(if is_folder { "sync folder" } else { "sync file" });
+            self.0.sync(file)
+        }
+
+        fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+            self.1.push("rename");
+            self.0.rename(from, to)
+        }
+    }
+
+    /// A power cut cannot be tried here; what it leaves follows from the order.
+    #[test]
+    fn the_name_comes_after_the_content_and_the_folder_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut disk = Told::default();
+        replace(&mut disk, &folder.path().join("a"), b"text").unwrap();
+        assert_eq!(disk.1, ["create", "write", "sync file", "rename", "sync folder"]);
+        assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"text");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_an_interrupted_attempt_left_is_replaced_and_a_link_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "untouched").unwrap();
+        std::os::unix::fs::symlink(&victim, folder.path().join("a.new")).unwrap();
+        replace(&mut LocalDisk, &folder.path().join("a"), b"text").unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"untouched");
+        assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"text");
+    }
+
+    #[test]
+    fn a_private_file_is_for_its_owner_alone_whatever_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        replace(&mut LocalDisk, &path, b"text").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        replace(&mut PrivateDisk, &path, b"secret").unwrap();
+        assert_eq!((mode(), fs::read(&path).unwrap()), (0o600, b"secret".to_vec()));
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        replace(&mut LocalDisk, &path, b"old").unwrap();
+        fs::create_dir(folder.path().join("a.new")).unwrap();
+        assert!(replace(&mut LocalDisk, &path, b"new").is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+    }
+}

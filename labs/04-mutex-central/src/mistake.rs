@@ -1,0 +1,52 @@
+//! Mistakes in the lock: what the properties must notice.
+//!
+//! What the coordinator does wrong stands in `coordinator/mistake.rs`, what clients do in
+//! `client/mistake.rs`.
+
+use labs::mutant;
+use labs::process::{Context, EventOf};
+use serde::{Deserialize, Serialize};
+
+use crate::mutex::Mutex;
+
+/// The mistakes.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd,
+    Deserialize,
+    Serialize,
+    clap::ValueEnum,
+)]
+pub enum Mistake {
+    /// The coordinator lets in a client that asks while another is inside.
+    GrantsTwo,
+    /// The coordinator forgets a client that asks while another is inside.
+    ForgetsWaiter,
+    /// The coordinator lets in the client that came last.
+    Lifo,
+    /// The coordinator does not hear that a section is over.
+    IgnoresRelease,
+    /// Clients ask twice for each entry.
+    AsksTwice,
+    /// All grants have the same token.
+    NoFencing,
+    /// The coordinator starts again with an empty book. Shows where a plan of faults restarts it.
+    ForgetsBook,
+}
+
+impl mutant::Mistake<Mutex> for Mistake {
+    fn happen(&mut self, mutex: &mut Mutex, ctx: &mut Context<Mutex>, event: EventOf<Mutex>) {
+        match mutex {
+            Mutex::Coordinator(coordinator) => {
+                ctx.alike(|ctx| self.happen(coordinator, ctx, event))
+            }
+            Mutex::Client(client) => ctx.alike(|ctx| self.happen(client, ctx, event)),
+        }
+    }
+}

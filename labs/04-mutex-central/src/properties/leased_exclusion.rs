@@ -1,0 +1,215 @@
+//! Mutual exclusion with leases: a critical section may also end without its process.
+//!
+//! The permission for a section is a numbered grant, 1, 2, 3 and so on. The section is over when its process
+//! says so, or when the coordinator *revokes* it: the process died, or kept silent for longer than its
+//! lease. A grant that nobody used is over without a section. Of any two sections that of the smaller number
+//! must be over before, in the sense of happened-before, the other is entered. What a process whose section
+//! was revoked still does is void; that it has no effect is a matter of [fencing](super::GrowingTokens).
+//!
+//! So it is enough to keep, for each process, the highest number up to which all sections are over as far
+//! as it can know, and to let messages carry that number along. A process that enters section *t* must know
+//! that *t* − 1 is over. And none may revoke a section that it knows to be over: its process left, and the
+//! news was ignored.
+//!
+//! Cost: one number a process and one a message; constant time an event.
+
+use labs::process::ProcessId;
+use labs::trace::{Happening, Noted};
+use labs::verdict::{Check, End, Judgement, TagsUnderWay, Violation, Watch, Witness, counted};
+
+use crate::messages::Indication;
+
+/// The monitor.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct LeasedExclusion {
+    /// For each process, the section that it entered and did not leave.
+    inside: Vec<Option<u64>>,
+    /// For each process, the number up to which it knows all sections to be over.
+    known: Vec<u64>,
+    /// The same, as far as it cannot have forgotten it: what a process heard before it died may not have
+    /// been stored.
+    remembered: Vec<u64>,
+    /// The last section that was entered, by its number, and how.
+    last: Option<(u64, Witness)>,
+    sections: u64,
+    voided: u64,
+}
+
+impl LeasedExclusion {
+    /// Watches so many processes.
+    pub fn new(processes: u32) -> Self {
+        let n = processes as usize;
+        let (inside, known, remembered) = (vec![None; n], vec![0; n], vec![0; n]);
+        Self { inside, known, remembered, last: None, sections: 0, voided: 0 }
+    }
+
+    fn enter(&mut self, number: u64, entry: Witness) -> Check {
+        self.sections += 1;
+        self.inside[entry.process.index()] = Some(number);
+        let next = self.known[entry.process.index()].saturating_add(1);
+        if number > next {
+            let before = match self.last {
+                Some((last, witness)) if last < number => {
+                    format!("section {last} of {}", witness.process)
+                }
+                _ => format!("section {next}"),
+            };
+            let what = format!(
+                "{} enters section {number}, and cannot know that {before} is over",
+                entry.process
+            );
+            let witnesses = self.last.iter().map(|(_, last)| *last).chain([entry]);
+            return Violation::check(what, witnesses.collect::<Vec<_>>());
+        }
+        if self.last.is_none_or(|(last, _)| last < number) {
+            self.last = Some((number, entry));
+        }
+        Ok(())
+    }
+
+    fn exit(&mut self, number: u64, exit: Witness) -> Check {
+        let process = exit.process;
+        if self.inside[process.index()].take() != Some(number) {
+            let what = format!("{process} leaves section {number}, and was not in it");
+            return Violation::check(what, [exit]);
+        }
+        self.learn(number, process);
+        Ok(())
+    }
+
+    fn learn(&mut self, number: u64, process: ProcessId) {
+        for known in [&mut self.known, &mut self.remembered] {
+            let known = &mut known[process.index()];
+            *known = number.max(*known);
+        }
+    }
+
+    fn revoke(&mut self, number: u64, at: Witness) -> Check {
+        self.voided += 1;
+        if number <= self.remembered[at.process.index()] {
+            let what =
+                format!("{} revokes section {number}, and could know that it is over", at.process);
+            return Violation::check(what, [at]);
+        }
+        self.learn(number, at.process);
+        Ok(())
+    }
+}
+
+impl Watch<Indication> for LeasedExclusion {
+    fn on_send(&mut self, from: Witness, _: ProcessId, _: &dyn Noted) -> Result<u64, Violation> {
+        Ok(self.known[from.process.index()])
+    }
+
+    fn on_receive(&mut self, _: ProcessId, to: Witness, _: &dyn Noted, tag: u64) -> Check {
+        self.learn(tag, to.process);
+        Ok(())
+    }
+
+    fn on_indication(&mut self, at: Witness, indication: &Indication) -> Check {
+        match *indication {
+            Indication::Entered(number) => return self.enter(number, at),
+            Indication::Revoked(number) => return self.revoke(number, at),
+            Indication::Left(number) | Indication::Expired(number) => return self.exit(number, at),
+            Indication::Declined(number) | Indication::Over(number) => {
+                self.learn(number, at.process);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn on_other(&mut self, at: Witness, happening: Happening<'_>) -> Check {
+        if matches!(happening, Happening::Crash) {
+            self.inside[at.process.index()] = None;
+            self.remembered[at.process.index()] = 0;
+        }
+        Ok(())
+    }
+
+    fn reads(&self, kind: &str) -> bool {
+        super::is_read(kind)
+    }
+
+    fn at_end(&self, _: &End) -> Judgement {
+        let sections = counted(self.sections, "critical section");
+        let order = if self.sections > 1 { ", pairwise ordered" } else { "" };
+        let revoked = match self.voided {
+            0 => String::new(),
+            n => format!("; {} revoked", counted(n, "grant")),
+        };
+        Judgement::Holds(format!("{sections}{order}{revoked}"))
+    }
+
+    fn uses_tags(&self) -> bool {
+        true
+    }
+
+    fn is_put_to_the_test(&self) -> bool {
+        self.sections > 0
+    }
+
+    /// How many sections there were makes no difference, nor how the last was entered.
+    fn forget_history(&mut self, _: &mut TagsUnderWay<'_>) {
+        self.sections = self.sections.min(1);
+        self.voided = self.voided.min(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use labs::testing::Story;
+    use labs::verdict::Property;
+
+    use super::Indication::{Declined, Entered, Left, Revoked};
+    use super::*;
+
+    fn leased(processes: u32) -> Story {
+        Story::of(processes, Property::safety("exclusion", LeasedExclusion::new(processes)))
+    }
+
+    #[test]
+    fn a_revoked_section_is_over_for_a_process_that_hears_of_it() {
+        let story = leased(3).tells(1, &Entered(1)).tells(0, &Revoked(1)).passes(0, 2, "GRANT");
+        let story = story.tells(2, &Entered(2)).tells(1, &Left(1));
+        assert_eq!(story.holds(), Some(true));
+        assert_eq!(story.detail(), "2 critical sections, pairwise ordered; 1 grant revoked");
+    }
+
+    #[test]
+    fn entering_before_the_last_section_is_known_to_be_over_is_wrong() {
+        let story = leased(3).tells(1, &Entered(1)).passes(0, 2, "GRANT").tells(2, &Entered(2));
+        assert_eq!(story.holds(), Some(false));
+        let what = "p2 enters section 2, and cannot know that section 1 of p1 is over";
+        assert_eq!(story.detail(), what);
+    }
+
+    #[test]
+    fn a_grant_that_was_not_wanted_is_over() {
+        assert_eq!(leased(2).tells(1, &Declined(1)).tells(1, &Entered(2)).holds(), Some(true));
+    }
+
+    #[test]
+    fn leaving_a_section_of_another_is_a_violation() {
+        let story = leased(2).tells(1, &Entered(1)).tells(1, &Left(2));
+        assert_eq!(story.detail(), "p1 leaves section 2, and was not in it");
+        let story = leased(2).tells(1, &Entered(1)).tells(1, &Left(1)).tells(1, &Left(1));
+        assert_eq!(story.holds(), Some(false));
+    }
+
+    fn known_to_be_over() -> Story {
+        leased(2).tells(1, &Entered(1)).tells(1, &Left(1)).passes(1, 0, "RELEASE")
+    }
+
+    #[test]
+    fn revoking_what_is_known_to_be_over_is_a_violation() {
+        assert_eq!(known_to_be_over().tells(0, &Revoked(1)).holds(), Some(false));
+    }
+
+    /// What it heard may not have been on its disk when it died.
+    #[test]
+    fn a_process_that_died_may_revoke_what_it_knew_to_be_over() {
+        let story = known_to_be_over().dies(0).recovers(0);
+        assert_eq!(story.tells(0, &Revoked(1)).holds(), Some(true));
+    }
+}

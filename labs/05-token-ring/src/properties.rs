@@ -1,0 +1,224 @@
+//! What is demanded of a token ring and of no other algorithm.
+
+use labs::process::ProcessId;
+use labs::trace::{Happening, Noted};
+use labs::verdict::{Check, End, Judgement, TagsUnderWay, Violation, Watch, Witness, counted};
+
+use crate::token_ring::Indication;
+
+/// The kind of the message that the token is.
+const TOKEN: &str = "TOKEN";
+
+/// Kinds that belong to the closing of the ring.
+const BESIDES: [&str; 2] = ["ADDRESS", "ROLL"];
+
+/// Exactly one token at any time: in every consistent cut, one process holds it or one channel carries it.
+///
+/// That is a statement about all cuts, and yet it follows from what each process does by itself: the
+/// token is made once; a process that sends it holds it, and holds it no longer; what is sent arrives once.
+/// So each process has a balance, and no clock is needed.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct OneToken {
+    creation: Option<Witness>,
+    /// How many tokens each process holds.
+    held: Vec<u32>,
+}
+
+impl OneToken {
+    /// Watches so many processes.
+    pub fn new(processes: u32) -> Self {
+        Self { creation: None, held: vec![0; processes as usize] }
+    }
+
+    fn take(&mut self, holder: Witness) -> Check {
+        let held = &mut self.held[holder.process.index()];
+        *held += 1;
+        match held {
+            1 => Ok(()),
+            _ => Violation::check(format!("{} holds two tokens", holder.process), [holder]),
+        }
+    }
+}
+
+impl Watch<Indication> for OneToken {
+    fn on_send(
+        &mut self,
+        from: Witness,
+        to: ProcessId,
+        message: &dyn Noted,
+    ) -> Result<u64, Violation> {
+        if message.kind() == TOKEN {
+            let (process, held) = (from.process, &mut self.held[from.process.index()]);
+            *held = held.checked_sub(1).ok_or_else(|| {
+                let what = format!("{process} sends {to} a token that it does not hold");
+                Violation::new(what, [from])
+            })?;
+        }
+        Ok(0)
+    }
+
+    fn on_receive(&mut self, _: ProcessId, to: Witness, message: &dyn Noted, _: u64) -> Check {
+        if message.kind() == TOKEN { self.take(to) } else { Ok(()) }
+    }
+
+    fn on_drop(&mut self, from: Witness, to: ProcessId, message: &dyn Noted, _: u64) -> Check {
+        if message.kind() != TOKEN {
+            return Ok(());
+        }
+        let process = from.process;
+        Violation::check(format!("the token was lost on its way from {process} to {to}"), [from])
+    }
+
+    fn on_indication(&mut self, at: Witness, indication: &Indication) -> Check {
+        if *indication != Indication::Created {
+            return Ok(());
+        }
+        if let Some(first) = self.creation {
+            let (one, other) = (at.process, first.process);
+            return Violation::check(
+                format!("{one} makes a token, and {other} made one"),
+                [first, at],
+            );
+        }
+        self.creation = Some(at);
+        self.take(at)
+    }
+
+    fn on_other(&mut self, at: Witness, happening: Happening<'_>) -> Check {
+        match happening {
+            Happening::Crash if self.held[at.process.index()] > 0 => {
+                Violation::check(format!("{} died holding the token", at.process), [at])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn at_end(&self, end: &End) -> Judgement {
+        match self.creation {
+            Some(first) => {
+                Judgement::Holds(format!("made by {}, never lost, never doubled", first.process))
+            }
+            None => Judgement::not_yet(end, "no token was ever made".to_owned()),
+        }
+    }
+
+    fn is_put_to_the_test(&self) -> bool {
+        self.creation.is_some()
+    }
+}
+
+/// One message a hop: nothing is sent but the token itself.
+///
+/// A hop is the token's arrival at its next holder. At any time at most one message more was sent
+/// than hops were made (the one under way), and in the end none.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct OneMessageAHop {
+    /// Messages sent.
+    sent: u64,
+    /// Arrivals of the token.
+    hops: u64,
+}
+
+impl Watch<Indication> for OneMessageAHop {
+    fn on_send(
+        &mut self,
+        from: Witness,
+        to: ProcessId,
+        message: &dyn Noted,
+    ) -> Result<u64, Violation> {
+        let kind = message.kind();
+        if BESIDES.contains(&&*kind) {
+            return Ok(0);
+        }
+        self.sent += 1;
+        if self.sent <= self.hops + 1 {
+            return Ok(0);
+        }
+        let process = from.process;
+        let what =
+            format!("{process} sends {to} a second {kind} before the first has made its hop");
+        Violation::check(what, [from])
+    }
+
+    fn on_receive(&mut self, _: ProcessId, _: Witness, message: &dyn Noted, _: u64) -> Check {
+        self.hops += u64::from(message.kind() == TOKEN);
+        Ok(())
+    }
+
+    fn at_end(&self, end: &End) -> Judgement {
+        let counts = format!("{} for {}", counted(self.sent, "message"), counted(self.hops, "hop"));
+        match self.sent == self.hops {
+            true => Judgement::Holds(counts),
+            false => Judgement::not_yet(end, counts),
+        }
+    }
+
+    fn is_put_to_the_test(&self) -> bool {
+        self.sent > 0
+    }
+
+    /// Only the difference matters.
+    fn forget_history(&mut self, _: &mut TagsUnderWay<'_>) {
+        let common = self.sent.min(self.hops);
+        self.sent -= common;
+        self.hops -= common;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use labs::testing::Story;
+    use labs::verdict::Property;
+
+    use super::*;
+
+    fn token(processes: u32) -> Story {
+        Story::of(processes, Property::safety("one token", OneToken::new(processes)))
+    }
+
+    fn made(processes: u32) -> Story {
+        token(processes).tells(0, &Indication::Created)
+    }
+
+    #[test]
+    fn one_token_moves() {
+        assert_eq!(made(2).passes(0, 1, TOKEN).sends(1, 0, TOKEN).holds(), Some(true));
+    }
+
+    #[test]
+    fn a_second_token_is_a_violation() {
+        assert_eq!(made(2).tells(1, &Indication::Created).holds(), Some(false));
+    }
+
+    #[test]
+    fn a_token_sent_twice_is_a_violation() {
+        let story = made(3).sends(0, 1, TOKEN).sends(0, 2, TOKEN);
+        assert_eq!(story.detail(), "p0 sends p2 a token that it does not hold");
+    }
+
+    #[test]
+    fn a_lost_token_is_a_violation() {
+        assert_eq!(made(2).sends(0, 1, TOKEN).loses(0, 1, 2, TOKEN).holds(), Some(false));
+        assert_eq!(made(2).dies(0).holds(), Some(false));
+    }
+
+    #[test]
+    fn a_token_that_arrives_twice_is_a_violation() {
+        assert_eq!(made(2).passes(0, 1, TOKEN).receives(1, 0, 2, TOKEN).holds(), Some(false));
+    }
+
+    #[test]
+    fn no_token_at_all_is_not_yet_a_violation() {
+        assert_eq!(token(2).holds(), Some(false));
+        assert_eq!(token(2).verdict(&End::CutShort("time-out".to_owned())).holds(), None);
+    }
+
+    #[test]
+    fn a_hop_costs_one_message() {
+        let property = || Property::safety::<Indication>("hops", OneMessageAHop::default());
+        let hops = || Story::of(3, property()).sends(0, 1, "ROLL");
+        assert_eq!(hops().passes(0, 1, TOKEN).holds(), Some(true));
+        assert_eq!(hops().sends(0, 1, TOKEN).sends(0, 2, TOKEN).holds(), Some(false));
+        assert_eq!(hops().sends(0, 1, "ACK").sends(0, 2, TOKEN).holds(), Some(false));
+    }
+}

@@ -1,0 +1,317 @@
+//! What is demanded of an election and a numbering, and of no other algorithm.
+
+use labs::process::ProcessId;
+use labs::trace::Noted;
+use labs::verdict::{Check, End, Judgement, Violation, Watch, Witness};
+
+use crate::election::Elect;
+use crate::numbering::Indication;
+
+/// The kind of the message that carries ranks.
+const NUMBER: &str = "NUMBER";
+
+/// Exactly one leader, agreed by all: one process says that it leads; all that say who leads name the
+/// same identity.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct OneLeader {
+    /// The process that leads, and its identity.
+    leader: Option<(Witness, u64)>,
+    /// The process that named a leader first, and which one.
+    named: Option<(Witness, u64)>,
+}
+
+impl OneLeader {
+    fn on_won(&mut self, at: Witness, identity: u64) -> Check {
+        let (first, other) = *self.leader.get_or_insert((at, identity));
+        if first.process == at.process {
+            return Ok(());
+        }
+        let what = format!(
+            "{} leads with identity {identity}, and {} leads with identity {other}",
+            at.process, first.process
+        );
+        Violation::check(what, [first, at])
+    }
+
+    fn on_elected(&mut self, at: Witness, identity: u64) -> Check {
+        let (first, other) = *self.named.get_or_insert((at, identity));
+        if other == identity {
+            return Ok(());
+        }
+        let what = format!(
+            "to {} the leader is {identity}, and to {} it is {other}",
+            at.process, first.process
+        );
+        Violation::check(what, [first, at])
+    }
+}
+
+impl Watch<Indication> for OneLeader {
+    fn on_indication(&mut self, at: Witness, indication: &Indication) -> Check {
+        match *indication {
+            Indication::Won(identity) => self.on_won(at, identity),
+            Indication::Elected(identity) => self.on_elected(at, identity),
+            _ => Ok(()),
+        }
+    }
+
+    fn at_end(&self, end: &End) -> Judgement {
+        let Some((leader, identity)) = self.leader else {
+            return Judgement::not_yet(end, "nobody leads".to_owned());
+        };
+        match self.named {
+            Some((first, other)) if other != identity => Judgement::violated(format!(
+                "{} leads with identity {identity}, and to {} the leader is {other}",
+                leader.process, first.process
+            )),
+            _ => Judgement::Holds(format!("{} with identity {identity}", leader.process)),
+        }
+    }
+
+    fn is_put_to_the_test(&self) -> bool {
+        self.leader.is_some()
+    }
+}
+
+/// The right one leads: the process with the greatest identity of all initiators, or the smallest, and no
+/// other.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct RightLeader {
+    elect: Elect,
+    process: ProcessId,
+    identity: u64,
+    leads: bool,
+}
+
+impl RightLeader {
+    /// Watches that of these initiators the right one leads. Each is given with its identity.
+    ///
+    /// # Panics
+    ///
+    /// If there are none.
+    pub fn new(elect: Elect, initiators: impl Iterator<Item = (u64, ProcessId)>) -> Self {
+        let right = match elect {
+            Elect::Max => initiators.max(),
+            Elect::Min => initiators.min(),
+        };
+        let (identity, process) = right.expect("at least one process initiates");
+        Self { elect, process, identity, leads: false }
+    }
+}
+
+impl Watch<Indication> for RightLeader {
+    fn on_indication(&mut self, at: Witness, indication: &Indication) -> Check {
+        let Indication::Won(identity) = *indication else { return Ok(()) };
+        if (at.process, identity) == (self.process, self.identity) {
+            self.leads = true;
+            return Ok(());
+        }
+        let what = format!(
+            "{} leads with identity {identity}, and {} has {}, the {} of all initiators",
+            at.process,
+            self.process,
+            self.identity,
+            self.elect.which()
+        );
+        Violation::check(what, [at])
+    }
+
+    fn at_end(&self, end: &End) -> Judgement {
+        let (process, identity) = (self.process, self.identity);
+        match self.leads {
+            true => Judgement::Holds(format!("{identity}, of {process}")),
+            false => {
+                Judgement::not_yet(end, format!("{process} with identity {identity} does not lead"))
+            }
+        }
+    }
+
+    fn is_put_to_the_test(&self) -> bool {
+        self.leads
+    }
+}
+
+/// Ranks 0 to N−1 in ring order, without gap or repeat.
+///
+/// Ring order is the order in which NUMBER goes round: a process that receives it takes the rank behind
+/// that of its sender, and one process, which had received none, takes 0.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Ranks {
+    /// The process that sent the message to each process.
+    predecessor: Vec<Option<ProcessId>>,
+    rank: Vec<Option<u64>>,
+    /// The process with rank 0.
+    first: Option<ProcessId>,
+}
+
+impl Ranks {
+    /// Watches so many processes.
+    pub fn new(processes: u32) -> Self {
+        let n = processes as usize;
+        Self { predecessor: vec![None; n], rank: vec![None; n], first: None }
+    }
+
+    /// What is wrong with this rank of this process, if anything is.
+    fn mistake(&self, process: ProcessId, rank: u64) -> Option<String> {
+        if let Some(before) = self.rank[process.index()] {
+            return Some(format!("{process} takes rank {rank}, and has {before} already"));
+        }
+        match (self.predecessor[process.index()], self.first) {
+            (Some(sender), _) => {
+                let before = self.rank[sender.index()];
+                let follows = before.and_then(|before| before.checked_add(1)) == Some(rank);
+                let before = before.map_or("no rank".to_owned(), |before| format!("rank {before}"));
+                (!follows).then(|| {
+                    format!("{process} takes rank {rank}, and {sender} in front of it has {before}")
+                })
+            }
+            (None, Some(first)) => {
+                Some(format!("{process} begins with rank {rank}, and {first} began"))
+            }
+            (None, None) => {
+                (rank != 0).then(|| format!("{process} begins with rank {rank}, not 0"))
+            }
+        }
+    }
+}
+
+impl Watch<Indication> for Ranks {
+    fn on_receive(&mut self, from: ProcessId, to: Witness, message: &dyn Noted, _: u64) -> Check {
+        if message.kind() == NUMBER {
+            self.predecessor[to.process.index()].get_or_insert(from);
+        }
+        Ok(())
+    }
+
+    fn on_indication(&mut self, at: Witness, indication: &Indication) -> Check {
+        let Indication::Numbered(rank) = *indication else { return Ok(()) };
+        if let Some(what) = self.mistake(at.process, rank) {
+            return Violation::check(what, [at]);
+        }
+        self.rank[at.process.index()] = Some(rank);
+        if rank == 0 {
+            self.first = Some(at.process);
+        }
+        Ok(())
+    }
+
+    fn at_end(&self, end: &End) -> Judgement {
+        let unranked = (0..).zip(&self.rank).find(|(_, rank)| rank.is_none());
+        if let Some((rank, _)) = unranked {
+            return Judgement::not_yet(end, format!("{} has no rank", ProcessId(rank)));
+        }
+        let first = self.first.map_or(String::new(), |first| format!("0 is {first}, "));
+        Judgement::Holds(format!("{first}and {} is the last", self.rank.len() - 1))
+    }
+
+    fn is_put_to_the_test(&self) -> bool {
+        self.first.is_some()
+    }
+}
+
+/// The count is N: a process that says how many processes there are is right.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct TrueCount {
+    processes: u32,
+    /// The process that counted.
+    by: Option<ProcessId>,
+}
+
+impl TrueCount {
+    /// Watches so many processes.
+    pub fn new(processes: u32) -> Self {
+        Self { processes, by: None }
+    }
+}
+
+impl Watch<Indication> for TrueCount {
+    fn on_indication(&mut self, at: Witness, indication: &Indication) -> Check {
+        let Indication::Counted(count) = *indication else { return Ok(()) };
+        self.by = Some(at.process);
+        if count == u64::from(self.processes) {
+            return Ok(());
+        }
+        let what = format!("{} counts {count} processes of {}", at.process, self.processes);
+        Violation::check(what, [at])
+    }
+
+    fn at_end(&self, end: &End) -> Judgement {
+        match self.by {
+            Some(process) => Judgement::Holds(format!("{process} counted {}", self.processes)),
+            None => Judgement::not_yet(end, "nobody counted".to_owned()),
+        }
+    }
+
+    fn is_put_to_the_test(&self) -> bool {
+        self.by.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use labs::testing::Story;
+    use labs::verdict::Property;
+
+    use super::Indication::{Counted, Elected, Numbered, Won};
+    use super::*;
+
+    #[test]
+    fn one_leader_is_one_process_and_one_name_for_it() {
+        let story = || Story::of(3, Property::safety("one leader", OneLeader::default()));
+        let led = || story().tells(1, &Won(7)).tells(1, &Elected(7)).tells(0, &Elected(7));
+        assert_eq!((led().holds(), led().detail().as_str()), (Some(true), "p1 with identity 7"));
+        assert_eq!(led().tells(2, &Won(7)).holds(), Some(false));
+        assert_eq!(led().tells(2, &Elected(8)).holds(), Some(false));
+        assert_eq!(story().tells(1, &Won(7)).tells(0, &Elected(8)).holds(), Some(false));
+        assert_eq!(story().holds(), Some(false));
+        let late = story().verdict(&End::CutShort("time-out".to_owned()));
+        assert_eq!((late.holds(), late.detail()), (None, "not yet: nobody leads (time-out)"));
+    }
+
+    #[test]
+    fn the_right_leader_is_the_process_with_the_identity() {
+        let story = |elect| {
+            let initiators = [(5, ProcessId(2)), (7, ProcessId(1)), (6, ProcessId(0))];
+            Story::of(
+                3,
+                Property::safety("it leads", RightLeader::new(elect, initiators.into_iter())),
+            )
+        };
+        let greatest = || story(Elect::Max);
+        assert_eq!(greatest().tells(1, &Won(7)).holds(), Some(true));
+        assert_eq!(greatest().tells(1, &Won(6)).holds(), Some(false));
+        assert_eq!(greatest().tells(0, &Won(7)).holds(), Some(false));
+        assert_eq!(greatest().tells(1, &Won(7)).tells(0, &Won(7)).holds(), Some(false));
+        assert_eq!(greatest().holds(), Some(false));
+        assert_eq!(story(Elect::Min).tells(2, &Won(5)).holds(), Some(true));
+        let detail = story(Elect::Min).tells(1, &Won(7)).detail();
+        assert_eq!(
+            detail,
+            "p1 leads with identity 7, and p2 has 5, the smallest of all initiators"
+        );
+    }
+
+    #[test]
+    fn ranks_follow_the_message_that_carries_them() {
+        let story =
+            || Story::of(2, Property::safety("ranks", Ranks::new(2))).tells(1, &Numbered(0));
+        let passed = || story().passes(1, 0, NUMBER);
+        assert_eq!(passed().tells(0, &Numbered(1)).holds(), Some(true));
+        assert_eq!(story().detail(), "p0 has no rank");
+        let gap = "p0 takes rank 2, and p1 in front of it has rank 0";
+        assert_eq!(passed().tells(0, &Numbered(2)).detail(), gap);
+        let twice = passed().tells(1, &Numbered(1)).detail();
+        assert_eq!(twice, "p1 takes rank 1, and has 0 already");
+        let both = story().tells(0, &Numbered(0)).detail();
+        assert_eq!(both, "p0 begins with rank 0, and p1 began");
+        assert_eq!(passed().tells(0, &Numbered(u64::MAX)).holds(), Some(false));
+    }
+
+    #[test]
+    fn a_count_is_true_or_not() {
+        let story = || Story::of(3, Property::safety("the count is N", TrueCount::new(3)));
+        assert_eq!(story().tells(0, &Counted(3)).holds(), Some(true));
+        assert_eq!(story().tells(0, &Counted(5)).holds(), Some(false));
+        assert_eq!(story().holds(), Some(false));
+    }
+}

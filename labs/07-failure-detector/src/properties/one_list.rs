@@ -1,0 +1,82 @@
+//! Every process is on exactly one list of each failure detector, at every moment.
+//!
+//! Each change says on which lists the process stands after it, and each round how many stand on
+//! each list: the sums must be those of the changes, and together all processes. So a list that
+//! changed in silence shows too.
+
+use labs::process::ProcessId;
+use labs::trace::Noted;
+use labs::verdict::{Check, End, Judgement, TagsUnderWay, Violation, Watch, Witness};
+
+use super::book::On;
+use crate::lists::List;
+use crate::two_levels::{Indication, Listed};
+
+/// No process is on two lists of a detector, or on none.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct OneList {
+    /// Of each detector, by rank: where each process stands.
+    on: [Vec<On>; 2],
+    /// How many rounds and changes were looked at.
+    looks: u64,
+}
+
+impl OneList {
+    /// Watches lists on which so many processes stand as living.
+    pub fn new(processes: u32) -> Self {
+        let on = vec![On::ALIVE; processes as usize];
+        Self { on: [on.clone(), on], looks: 0 }
+    }
+
+    fn listed(&mut self, detector: ProcessId, listed: &Listed) -> Result<(), String> {
+        let Listed { process, on, .. } = listed;
+        let on = On::from(&on[..]);
+        let place = self.on[detector.index()].get_mut(process.index());
+        *place.ok_or_else(|| format!("{detector} lists {process}, which does not exist"))? = on;
+        match on.is_one() {
+            true => Ok(()),
+            false => Err(format!("{process} is {} to {detector}", on.name())),
+        }
+    }
+
+    /// Compares what a detector says of a round with what its changes said.
+    fn counted(&self, detector: ProcessId, said: &Indication) -> Result<(), String> {
+        let Indication::Round { alive, dead, unknown, .. } = said else { return Ok(()) };
+        for (list, count) in List::ALL.into_iter().zip([alive, dead, unknown]) {
+            let on = &self.on[detector.index()];
+            let expected = on.iter().filter(|on| on.has(list)).count();
+            if *count as usize != expected {
+                let (name, text) = (list.name(), said.text());
+                return Err(format!("{detector} does not have {expected} {name}: it says {text}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Watch<Indication> for OneList {
+    fn on_indication(&mut self, at: Witness, indication: &Indication) -> Check {
+        if at.process.index() >= self.on.len() || *indication == Indication::Finished {
+            return Ok(());
+        }
+        self.looks += 1;
+        let looked = match indication.change() {
+            Some((_, listed)) => self.listed(at.process, listed),
+            None => self.counted(at.process, indication),
+        };
+        looked.or_else(|what| Violation::check(what, [at]))
+    }
+
+    fn at_end(&self, _: &End) -> Judgement {
+        Judgement::Holds(format!("after each of {} changes and rounds", self.looks))
+    }
+
+    fn is_put_to_the_test(&self) -> bool {
+        self.on.iter().flatten().any(|&on| on != On::ALIVE)
+    }
+
+    fn forget_history(&mut self, _: &mut TagsUnderWay<'_>) {
+        // Where everyone stands is the present; how often it was looked is not.
+        self.looks = 0;
+    }
+}

@@ -1,0 +1,186 @@
+//! Two detectors, p0 and p1, that watch each other; p0 watches p2, and p1 watches p3.
+
+use std::collections::BTreeMap;
+
+use labs::process::ProcessId;
+use labs::testing::Story;
+use labs::verdict::{End, Property};
+
+use super::watcher;
+use super::*;
+use crate::lists::List::{self, Alive, Dead, Unknown};
+use crate::two_levels::{Indication, Listed};
+
+/// A run in the making of so many processes.
+#[derive(Clone)]
+struct Run {
+    story: Story,
+    /// How many events each process has had.
+    n: [u64; 4],
+}
+
+/// Threshold 1; a change is settled after the next round.
+fn completeness(processes: u32) -> Property {
+    Property::liveness("completeness", StrongCompleteness::new(processes, 1, 1))
+}
+
+fn accuracy(processes: u32) -> Property {
+    Property::liveness("accuracy", EventualAccuracy::new(processes, 1))
+}
+
+fn agreement(processes: u32) -> Property {
+    Property::liveness("agreement", ListsAgree::new(processes, 1))
+}
+
+fn one_list(processes: u32) -> Property {
+    Property::safety("one list", OneList::new(processes))
+}
+
+fn run(property: fn(u32) -> Property) -> Run {
+    Run { story: Story::of(4, property(4)), n: [0; 4] }
+}
+
+fn round(alive: u32, dead: u32) -> Indication {
+    Indication::Round { round: 1, alive, dead, unknown: 0, answered: BTreeMap::new() }
+}
+
+fn listed(process: u32, on: &[List]) -> Indication {
+    let process = ProcessId(process);
+    Indication::Suspect(Listed { process, by: watcher(process), on: on.to_vec() })
+}
+
+impl Run {
+    fn tells(mut self, process: u32, indication: &Indication) -> Self {
+        self.n[process as usize] += 1;
+        Self { story: self.story.tells(process, indication), ..self }
+    }
+
+    fn passes(mut self, from: u32, to: u32, kind: &str) -> Self {
+        self.n[from as usize] += 1;
+        self.n[to as usize] += 1;
+        Self { story: self.story.passes(from, to, kind), ..self }
+    }
+
+    fn round(self, detector: u32) -> Self {
+        self.tells(detector, &round(4, 0))
+    }
+
+    /// A round in which a process answers at once.
+    fn round_with_answer(mut self, detector: u32, to: u32) -> Self {
+        self.n[detector as usize] += 1;
+        let first = self.n[detector as usize];
+        self.story = self.story.sends(detector, to, "HEARTBEAT");
+        let mut this = self.round(detector);
+        this.n[to as usize] += 1;
+        this.story = this.story.receives(to, detector, first, "HEARTBEAT");
+        this.passes(to, detector, "ALIVE")
+    }
+
+    fn lists(self, detector: u32, process: u32, on: &[List]) -> Self {
+        self.tells(detector, &listed(process, on))
+    }
+
+    fn dies(mut self, process: u32) -> Self {
+        self.n[process as usize] += 1;
+        Self { story: self.story.dies(process), ..self }
+    }
+
+    fn holds(&self) -> Option<bool> {
+        self.story.holds()
+    }
+
+    fn holds_if_cut_short(&self) -> Option<bool> {
+        self.story.verdict(&End::CutShort("time-out".to_owned())).holds()
+    }
+}
+
+#[test]
+fn whoever_is_silent_must_be_suspected_at_once() {
+    // p2 answers, p1 does not: after two rounds it is one behind too many.
+    let late = run(completeness).round_with_answer(0, 2).round(0).round_with_answer(0, 2);
+    assert_eq!(late.holds(), Some(false));
+    let detail = late.story.detail();
+    assert!(detail.starts_with("p0 does not suspect p1, which is 2 heartbeats behind"), "{detail}");
+
+    let suspected = run(completeness).round(0).lists(0, 1, &[Dead]).lists(0, 2, &[Dead]);
+    assert_eq!(suspected.round(0).round(0).holds(), Some(true));
+}
+
+#[test]
+fn both_detectors_must_know_who_died() {
+    let known_to_p0 = || {
+        let story = run(completeness).dies(2).round_with_answer(0, 1);
+        story.lists(0, 2, &[Dead]).round_with_answer(0, 1)
+    };
+    assert_eq!(known_to_p0().lists(1, 2, &[Dead]).holds(), Some(true));
+    assert_eq!(known_to_p0().holds(), Some(false));
+    assert_eq!(known_to_p0().holds_if_cut_short(), None);
+    // p1 suspects p0, and cannot tell of p2.
+    let cut_off = || known_to_p0().lists(1, 0, &[Dead]);
+    assert_eq!(cut_off().lists(1, 2, &[Unknown]).holds(), Some(true));
+    assert_eq!(cut_off().holds(), Some(false));
+    // There was no round since.
+    assert_eq!(run(completeness).dies(2).lists(0, 2, &[Dead]).holds(), Some(true));
+    // Nobody is left to know.
+    let alone = run(completeness).dies(0).dies(1).dies(2);
+    assert_eq!(alone.story.detail(), "no detector lives");
+}
+
+#[test]
+fn who_answers_must_not_be_suspected_in_the_end() {
+    let wrong = || run(accuracy).round(0).round(0).lists(0, 2, &[Dead]);
+    assert_eq!(wrong().holds(), Some(true), "it answers nothing");
+    let answers = || wrong().round_with_answer(0, 2);
+    assert_eq!(answers().holds(), Some(false));
+    assert_eq!(
+        answers().story.detail(),
+        "p0 still suspects p2, whose last answer is 0 heartbeats behind"
+    );
+    assert_eq!(answers().holds_if_cut_short(), None);
+    assert_eq!(answers().lists(0, 2, &[Alive]).holds(), Some(true));
+    assert_eq!(answers().dies(0).holds(), Some(true), "a dead detector says nothing");
+    // The answer is too old by now.
+    assert_eq!(answers().round(0).round(0).holds(), Some(true));
+}
+
+#[test]
+fn lists_agree_once_they_had_time_to() {
+    let told = || run(agreement).lists(0, 2, &[Dead]);
+    assert_eq!(told().holds(), Some(true), "it is new");
+    let old = || told().round(0);
+    assert_eq!(old().holds(), Some(false));
+    assert_eq!(old().story.detail(), "p2 is dead to p0 and living to p1");
+    assert_eq!(told().lists(1, 2, &[Dead]).round(0).holds(), Some(true));
+    assert_eq!(old().lists(1, 0, &[Dead]).holds(), Some(true), "p1 suspects p0");
+    assert_eq!(old().dies(1).holds(), Some(true));
+    // p0 does not watch p2 any more than p1 does: p0's word counts, however late p1 changed.
+    assert_eq!(old().lists(1, 2, &[Unknown]).holds(), Some(false));
+}
+
+#[test]
+fn every_process_is_on_one_list() {
+    assert_eq!(run(one_list).round(0).round(1).holds(), Some(true));
+    for on in [&[Alive, Dead][..], &[]] {
+        assert_eq!(run(one_list).lists(0, 3, on).holds(), Some(false), "{on:?}");
+    }
+    assert_eq!(run(one_list).lists(0, 4, &[Dead]).holds(), Some(false));
+    // A list that changed in silence, or that the round does not tell.
+    let changed = || run(one_list).lists(0, 3, &[Dead]);
+    assert_eq!(changed().round(0).holds(), Some(false));
+    assert_eq!(changed().round(1).holds(), Some(true), "p1 has lists of its own");
+    assert_eq!(changed().tells(0, &round(3, 1)).holds(), Some(true));
+    let detail = changed().round(0).story.detail();
+    assert!(detail.starts_with("p0 does not have 3 alive: it says Round { round: 1, alive: 4"));
+}
+
+/// What a trace says need not be true.
+#[test]
+fn a_file_that_names_nobody_breaks_nothing() {
+    for property in [completeness, accuracy, agreement] {
+        for processes in [1, 2, 4] {
+            let story = Story::of(processes, property(processes)).tells(0, &listed(9, &[Dead]));
+            let verdict = story.tells(0, &round(4, 0)).verdict(&End::CutShort(String::new()));
+            assert_eq!(verdict.witnesses().len(), 0);
+        }
+    }
+}

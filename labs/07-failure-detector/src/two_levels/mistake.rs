@@ -1,0 +1,84 @@
+//! Detectors that are wrong, one mistake each: what the properties must notice.
+//!
+//! Both detectors make the mistake. Watched processes only answer, and there is little to do wrong
+//! in that.
+
+use labs::mutant;
+use labs::process::{Context, Effect, Event, EventOf};
+use serde::{Deserialize, Serialize};
+
+use super::{Indication, Message, TwoLevels};
+use crate::heartbeats::Heartbeats;
+use crate::lists::List;
+
+/// The mistakes.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd,
+    Deserialize,
+    Serialize,
+    clap::ValueEnum,
+)]
+pub enum Mistake {
+    /// Suspects nobody, however long the silence.
+    NeverSuspects,
+    /// Takes no answer from whom it suspects: nobody is ever restored.
+    SuspectsForEver,
+    /// Keeps to itself what it finds out.
+    ForgetsToTell,
+    /// Puts whom it suspects on the list of the dead, and leaves it on that of the living.
+    ListsTwice,
+}
+
+impl mutant::Mistake<TwoLevels> for Mistake {
+    fn happen(
+        &mut self,
+        process: &mut TwoLevels,
+        ctx: &mut Context<TwoLevels>,
+        event: EventOf<TwoLevels>,
+    ) {
+        if let TwoLevels::Detector(detector) = process {
+            match (*self, &event) {
+                (Self::NeverSuspects, Event::Init) => {
+                    let watched = detector.heartbeats.answered().keys().copied();
+                    detector.heartbeats = Heartbeats::new(watched, u32::MAX);
+                }
+                (Self::SuspectsForEver, Event::Message { from, message: Message::Alive(_) })
+                    if detector.lists.has(List::Dead, *from) =>
+                {
+                    return;
+                }
+                _ => {}
+            }
+        }
+        for effect in ctx.inside(|ctx| event.happen_to(process, ctx)) {
+            match effect {
+                Effect::Send { message: Message::Suspect(_) | Message::Restore(_), .. }
+                    if *self == Self::ForgetsToTell => {}
+                Effect::Send { to, message } => ctx.send(to, message),
+                Effect::StartTimer { timer, after } => ctx.start_timer(timer, after),
+                Effect::StopTimer { timer } => ctx.stop_timer(timer),
+                Effect::Indicate(indication) => ctx.indicate(self.listed(process, indication)),
+            }
+        }
+    }
+}
+
+impl Mistake {
+    fn listed(self, process: &mut TwoLevels, indication: Indication) -> Indication {
+        match (self, indication, process) {
+            (Self::ListsTwice, Indication::Suspect(mut listed), TwoLevels::Detector(detector)) => {
+                detector.lists.put_too(listed.process, List::Alive);
+                listed.on = detector.lists.of(listed.process);
+                Indication::Suspect(listed)
+            }
+            (_, indication, _) => indication,
+        }
+    }
+}

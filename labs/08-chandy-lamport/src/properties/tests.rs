@@ -1,0 +1,259 @@
+//! Each property on runs that keep it, and on each way to break it.
+
+use std::collections::BTreeMap;
+
+use labs::process::ProcessId;
+use labs::testing::Story;
+use labs::verdict::{End, Property};
+
+use super::*;
+use crate::snapshot::{Part, Recorded};
+use crate::wave::Wave;
+use crate::work::Work;
+
+/// Processes that are cut, record and hear of markers, and send each other `M`.
+trait Telling: Sized {
+    fn told(self, process: u32, indication: &Indication<Work>) -> Self;
+
+    fn cut(self, process: u32, wave: &str) -> Self {
+        self.told(process, &Indication::Cut(named(wave)))
+    }
+
+    fn marked(self, process: u32, wave: &str) -> Self {
+        self.told(process, &Indication::Marked(named(wave)))
+    }
+
+    /// It recorded a state of this worth, and nothing in transit.
+    fn recorded(self, process: u32, wave: &str, worth: u64) -> Self {
+        self.completed(process, Recorded { wave: named(wave), worth, channels: BTreeMap::new() })
+    }
+
+    /// It recorded that messages were in transit to it, at these places of one channel.
+    fn recorded_from(self, process: u32, wave: &str, from: u32, places: &[u64]) -> Self {
+        let runs = places.iter().map(|&place| (place, place)).collect();
+        let channels = BTreeMap::from([(ProcessId(from), runs)]);
+        self.completed(process, Recorded { wave: named(wave), worth: 0, channels })
+    }
+
+    fn completed(self, process: u32, recorded: Recorded) -> Self {
+        self.told(process, &Indication::Recorded(Part { recorded, recording: None }))
+    }
+}
+
+impl Telling for Story {
+    fn told(self, process: u32, indication: &Indication<Work>) -> Self {
+        self.tells(process, indication)
+    }
+}
+
+fn named(wave: &str) -> Wave {
+    wave.parse().unwrap()
+}
+
+/// A run that is judged by the property of this name, of two waves with the total 10.
+fn judged_by(processes: u32, property: &str, waves: u64) -> Story {
+    let mut all = demanded::<Work>(processes, waves, Some(10), Protocol::Blocking);
+    all.retain(|demanded: &Property| demanded.name == property);
+    Story::of(processes, all.remove(0))
+}
+
+fn cuts(processes: u32) -> Story {
+    judged_by(processes, "consistent cut", 1)
+}
+
+fn channels(processes: u32) -> Story {
+    judged_by(processes, "channel states are the messages in transit", 1)
+}
+
+fn total() -> Story {
+    judged_by(2, "the total is conserved", 1)
+}
+
+fn markers(waves: u64) -> Story {
+    judged_by(2, "one marker a channel and wave", waves)
+}
+
+fn every_wave() -> Story {
+    judged_by(2, "every wave is recorded by all", 1)
+}
+
+fn cut_short() -> End {
+    End::CutShort("time-out".to_owned())
+}
+
+#[test]
+fn a_message_may_cross_a_cut_forwards_and_not_backwards() {
+    let forwards = cuts(2).sends(0, 1, "M").cut(0, "1@p0").cut(1, "1@p0");
+    assert_eq!(forwards.receives(1, 0, 1, "M").holds(), Some(true));
+    let backwards = cuts(2).cut(0, "1@p0").sends(0, 1, "M").receives(1, 0, 2, "M");
+    let backwards = backwards.cut(1, "1@p0").verdict(&End::Complete);
+    assert_eq!(backwards.holds(), Some(false));
+    let witnesses: Vec<_> = backwards.witnesses().iter().map(ToString::to_string).collect();
+    assert_eq!(witnesses, ["p0#1", "p1#1"]);
+}
+
+/// The cut of p2 knows an event of p0 after p0's cut, by way of p1, whose cut is where the chain crosses.
+#[test]
+fn a_chain_of_messages_may_not_cross_a_cut_backwards_either() {
+    let chain = cuts(3).cut(0, "1@p0").sends(0, 1, "M").receives(1, 0, 2, "M");
+    let chain = chain.sends(1, 2, "M").receives(2, 1, 2, "M").cut(2, "1@p0").cut(1, "1@p0");
+    assert_eq!(chain.holds(), Some(false));
+}
+
+#[test]
+fn a_marker_and_another_wave_are_no_matter_of_a_cut() {
+    let marker = cuts(2).cut(0, "1@p0").sends(0, 1, MARKER);
+    assert_eq!(marker.receives(1, 0, 2, MARKER).cut(1, "1@p0").holds(), Some(true));
+    // p1 has passed wave 1, and not wave 2, which p0 passes after sending.
+    let waves = cuts(2).cut(0, "1@p0").cut(1, "1@p0").sends(0, 1, "M");
+    assert_eq!(waves.cut(0, "2@p0").receives(1, 0, 2, "M").cut(1, "2@p0").holds(), Some(true));
+    // Both pass wave 1, and the message crosses wave 1 of the other initiator from behind.
+    let other = cuts(2).cut(0, "1@p0").cut(1, "1@p0").cut(0, "1@p1");
+    assert_eq!(other.sends(0, 1, "M").receives(1, 0, 3, "M").holds(), Some(false));
+}
+
+/// p0 sends three messages: one arrives before p1's cut, one after it, and one is sent after p0's own cut.
+fn three_messages() -> Story {
+    let story = channels(2).sends(0, 1, "M").sends(0, 1, "M").cut(0, "1@p0");
+    let story = story.sends(0, 1, "M").receives(1, 0, 1, "M").cut(1, "1@p0");
+    story.receives(1, 0, 2, "M").recorded(0, "1@p0", 0)
+}
+
+#[test]
+fn what_is_in_transit_must_be_recorded_and_nothing_else() {
+    let right = three_messages().recorded_from(1, "1@p0", 0, &[1]);
+    assert_eq!(right.holds(), Some(true));
+    assert_eq!(right.detail(), "1 message in transit on 2 channels");
+    let forgotten = three_messages().recorded(1, "1@p0", 0).detail();
+    assert!(forgotten.contains("did not record 1 of them"), "{forgotten}");
+    let late = three_messages().receives(1, 0, 4, "M").recorded_from(1, "1@p0", 0, &[1, 2]);
+    assert!(late.detail().contains("recorded 1 more"), "{}", late.detail());
+    let twice = three_messages().recorded_from(1, "1@p0", 0, &[1, 1]).detail();
+    assert!(twice.contains("in another order or twice"), "{twice}");
+    let invented = three_messages().recorded_from(1, "1@p0", 0, &[1, 2]).detail();
+    assert!(invented.contains("than arrived since its cut"), "{invented}");
+    let uncut = channels(2).recorded(1, "1@p0", 0).detail();
+    assert!(uncut.contains("was not cut by it"), "{uncut}");
+}
+
+/// The receiver is cut first: what it gets until the sender's cut is in transit, in the order of sending.
+#[test]
+fn what_is_in_transit_is_known_whoever_is_cut_first() {
+    let story = || {
+        let story = channels(2).sends(0, 1, "M").cut(1, "1@p0").sends(0, 1, "M");
+        story.sends(0, 1, "M")
+    };
+    let fifo = story().receives(1, 0, 1, "M").receives(1, 0, 2, "M").cut(0, "1@p0");
+    let right = fifo.receives(1, 0, 3, "M").recorded_from(1, "1@p0", 0, &[1, 2, 3]);
+    assert_eq!(right.holds(), Some(true));
+    let unordered = story().receives(1, 0, 2, "M").receives(1, 0, 1, "M").receives(1, 0, 3, "M");
+    let wrong = unordered.recorded_from(1, "1@p0", 0, &[1, 2, 3]).cut(0, "1@p0");
+    assert!(wrong.detail().contains("in another order"));
+    // Recorded before the last of them has arrived.
+    let early = story().receives(1, 0, 1, "M").receives(1, 0, 2, "M").cut(0, "1@p0");
+    assert_eq!(early.recorded_from(1, "1@p0", 0, &[1, 2]).holds(), Some(false));
+}
+
+#[test]
+fn a_message_that_is_lost_is_not_in_transit() {
+    let lost = channels(2).sends(0, 1, "M").loses(0, 1, 1, "M").cut(0, "1@p0");
+    assert_eq!(lost.cut(1, "1@p0").recorded(1, "1@p0", 0).holds(), Some(true));
+    let late = channels(2).sends(0, 1, "M").sends(0, 1, "M").cut(0, "1@p0").loses(0, 1, 1, "M");
+    let late = late.cut(1, "1@p0").receives(1, 0, 2, "M").recorded_from(1, "1@p0", 0, &[1]);
+    let late = late.recorded(0, "1@p0", 0);
+    assert_eq!(late.holds(), Some(true));
+    assert_eq!(late.detail(), "1 message in transit on 2 channels");
+}
+
+#[test]
+fn what_never_arrived_cannot_be_recorded() {
+    for from in [0, 1, 9] {
+        let story = channels(2).cut(0, "1@p0").recorded_from(0, "1@p0", from, &[1]);
+        assert_eq!(story.holds(), Some(false), "p{from}");
+    }
+}
+
+#[test]
+fn the_total_is_that_of_all_processes_of_one_wave() {
+    let right = total().recorded(0, "1@p0", 4).recorded(0, "1@p1", 5);
+    let right = right.recorded(1, "1@p1", 5).recorded(1, "1@p0", 6);
+    assert_eq!(right.holds(), Some(true));
+    assert_eq!(right.detail(), "10 in each of 2 waves");
+    let wrong = total().recorded(0, "1@p0", 4);
+    assert_eq!(wrong.recorded(1, "1@p0", 5).holds(), Some(false));
+}
+
+#[test]
+fn of_no_wave_nothing_is_said() {
+    let incomplete = total().recorded(0, "1@p0", 4);
+    assert_eq!(incomplete.holds(), None);
+    let complete = incomplete.recorded(1, "1@p0", 6);
+    assert_eq!(complete.holds(), Some(true));
+    assert_eq!(complete.recorded(0, "2@p0", 1).holds(), Some(true));
+}
+
+#[test]
+fn one_marker_on_each_channel_for_each_wave() {
+    let cut = || markers(1).cut(0, "1@p0").sends(0, 1, MARKER).cut(1, "1@p0");
+    assert_eq!(cut().sends(1, 0, MARKER).holds(), Some(true));
+    assert_eq!(cut().holds(), Some(false), "p1 sent none");
+    assert_eq!(cut().verdict(&cut_short()).holds(), None);
+    assert_eq!(cut().sends(0, 1, MARKER).holds(), Some(false), "a second one");
+    assert_eq!(markers(1).sends(1, 0, MARKER).holds(), Some(false), "too early");
+}
+
+/// What becomes of the property if two waves pass, and p0 sends p1 markers of these.
+fn two_markers(waves: [&str; 2]) -> Result<(), String> {
+    let both = |story: Story, process| story.cut(process, "1@p0").cut(process, "2@p0");
+    let story = both(both(markers(2), 0), 1);
+    let story = story.passes(1, 0, MARKER).marked(0, "1@p0").passes(1, 0, MARKER).marked(0, "2@p0");
+    let story = story.passes(0, 1, MARKER).marked(1, waves[0]);
+    let story = story.passes(0, 1, MARKER).marked(1, waves[1]);
+    if story.holds() == Some(true) { Ok(()) } else { Err(story.detail()) }
+}
+
+#[test]
+fn as_many_markers_as_waves_are_not_enough() {
+    assert_eq!(two_markers(["1@p0", "2@p0"]), Ok(()));
+    assert_eq!(two_markers(["2@p0", "1@p0"]), Ok(()));
+    let twice = |wave| format!("p0 sends p1 two markers of wave {wave}");
+    assert_eq!(two_markers(["2@p0", "2@p0"]), Err(twice("2@p0")));
+    assert_eq!(two_markers(["1@p0", "1@p0"]), Err(twice("1@p0")));
+    let third = "p0 sends p1 a marker of wave 3@p0, which has not cut it".to_owned();
+    assert_eq!(two_markers(["1@p0", "3@p0"]), Err(third));
+}
+
+#[test]
+fn every_wave_is_recorded_once_by_each() {
+    let one = || every_wave().recorded(0, "1@p0", 0);
+    assert_eq!(one().recorded(1, "1@p0", 0).holds(), Some(true));
+    assert_eq!(one().holds(), Some(false));
+    assert_eq!(one().verdict(&cut_short()).holds(), None);
+    assert_eq!(one().recorded(0, "1@p0", 0).holds(), Some(false), "twice");
+    assert_eq!(one().recorded(1, "2@p0", 0).holds(), Some(false), "another wave");
+    assert_eq!(every_wave().holds(), Some(false), "none");
+}
+
+#[test]
+fn nothing_of_the_application_leaves_a_blocked_process() {
+    let blocked = judged_by(2, "no application message while blocked", 1);
+    let blocking = || blocked.clone().sends(0, 1, "M").cut(0, "1@p0").sends(1, 0, "M");
+    let right = blocking().sends(0, 1, MARKER).recorded(0, "1@p0", 0).sends(0, 1, "M");
+    assert_eq!(right.holds(), Some(true));
+    assert_eq!(blocking().sends(0, 1, "M").holds(), Some(false));
+    // One of two waves is over.
+    let two = blocking().cut(0, "1@p1").recorded(0, "1@p0", 0).sends(0, 1, "M");
+    assert_eq!(two.holds(), Some(false));
+}
+
+/// An indication that was too large for a file is no reason to say that anything holds.
+#[test]
+fn what_cannot_be_read_is_not_judged() {
+    for story in [channels(2), total(), every_wave()] {
+        let cut_off = story.cut(0, "1@p0").says(0, "Recorded").verdict(&End::Complete);
+        assert_eq!(cut_off.holds(), None, "{cut_off:?}");
+        assert!(cut_off.detail().contains("cannot be read"), "{cut_off:?}");
+    }
+    let cuts_alone = cuts(2).cut(0, "1@p0").says(0, "Recorded").cut(1, "1@p0");
+    assert_eq!(cuts_alone.holds(), Some(true), "it needs no recordings");
+}
