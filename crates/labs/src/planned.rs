@@ -24,6 +24,7 @@ use crate::overlay::Overlay;
 use crate::process::{Kind, Process, ProcessId};
 use crate::record::Recorder;
 use crate::replay::{Luck, Replay, Replayed};
+use crate::run::wire::message_size;
 use crate::simulate::{Ended, Limits, Mishaps, Network, Simulation, SimulationError};
 use crate::trace::{Header, Meaning, Noted};
 use crate::verdict::{Judge, Property, Verdict};
@@ -367,7 +368,7 @@ impl<P: Process> Simulated for Simulation<P, Recorder> {
     }
 
     fn measure(self: Box<Self>) -> Box<dyn Simulated> {
-        Box::new(self.sizes(crate::run::message_size))
+        Box::new(self.sizes(message_size))
     }
 
     fn run(&mut self, limits: Limits, findings: &mut dyn Findings<dyn Noted>) -> Ended {

@@ -413,6 +413,12 @@ impl Choices {
     /// Stands for a number of options that nobody wrote down.
     const ANY: usize = usize::MAX;
 
+    /// What a process of a real run with this seed chooses: each from a stream of its own, for nobody
+    /// knows in which order they run.
+    pub(crate) fn of(process: ProcessId, seed: u64) -> Self {
+        Self::Random(seed ^ (u64::from(process.0) << 32))
+    }
+
     /// A script that repeats these choices, whatever they are taken from, and takes the first option
     /// after them.
     pub fn repeating(choices: &[usize]) -> Self {

@@ -31,7 +31,7 @@ impl Luck {
 
     /// As in a real run of so many processes with this seed.
     pub fn of_run(seed: u64, processes: u32) -> Self {
-        let stream = |rank| crate::run::choices(seed, ProcessId(rank));
+        let stream = |rank| Choices::of(ProcessId(rank), seed);
         Self::Each { streams: (0..processes).map(stream).collect(), seed }
     }
 
@@ -47,7 +47,7 @@ impl Luck {
         if let Self::Each { streams, seed } = self
             && let Some(stream) = streams.get_mut(process.index())
         {
-            *stream = crate::run::choices(*seed, process);
+            *stream = Choices::of(process, *seed);
         }
     }
 

@@ -32,7 +32,7 @@ mod shell;
 pub mod solo;
 #[cfg(test)]
 mod tests;
-mod wire;
+pub(crate) mod wire;
 
 use std::io;
 
@@ -49,7 +49,6 @@ pub use self::plan::{Audience, Finished, Plan, Room, Watched, host_label};
 pub use self::runner::conductor::run;
 use self::runner::participant::{Start, participate};
 use crate::lab::Lab;
-use crate::process::{Choices, ProcessId};
 
 /// The folder of all runs of a user: `/tmp/labs-<user>`.
 pub const FOLDER: &str = "labs";
@@ -63,24 +62,9 @@ pub const REAP: &str = "reap";
 /// The subcommand that sends a signal to a participant on a machine.
 pub const SIGNAL: &str = "signal";
 
-/// The size of an algorithm's message as it is sent, in bytes.
-pub fn message_size<M: serde::Serialize>(message: &M) -> u32 {
-    let mut bytes = Vec::new();
-    match netkit::codec::encode(message, &mut bytes) {
-        Ok(()) => u32::try_from(bytes.len()).unwrap_or(u32::MAX),
-        Err(_) => u32::MAX,
-    }
-}
-
 /// A name for a run that does not leave this program.
 pub fn new_run_id() -> RunId {
     RunId::new()
-}
-
-/// What a process of a real run with this seed chooses: each from a stream of its own, for nobody
-/// knows in which order they run.
-pub(crate) fn choices(seed: u64, process: ProcessId) -> Choices {
-    Choices::Random(seed ^ (u64::from(process.0) << 32))
 }
 
 /// The participant's program: reads its configuration from standard input, becomes a daemon, and

@@ -64,6 +64,15 @@ impl<'a> PeerFrame<'a> {
     }
 }
 
+/// The size of an algorithm's message as it is sent, in bytes.
+pub(crate) fn message_size<M: Serialize>(message: &M) -> u32 {
+    let mut bytes = Vec::new();
+    match codec::encode(message, &mut bytes) {
+        Ok(()) => u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+        Err(_) => u32::MAX,
+    }
+}
+
 /// Room for most messages of algorithms, in bytes, with their headers.
 const BODY_USUAL: usize = 128;
 

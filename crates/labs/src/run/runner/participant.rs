@@ -20,7 +20,7 @@ use super::ways::Ways;
 use super::{Timers, now};
 use crate::faults::Fate;
 use crate::lab::Place;
-use crate::process::{Effect, Env, Event, EventOf, ProcessId, step};
+use crate::process::{Choices, Effect, Env, Event, EventOf, ProcessId, step};
 use crate::run::algorithm::{Algorithm, Books, Deed, Misfortune};
 use crate::run::config::Config;
 use crate::run::hosted::{Build, Hosted};
@@ -162,7 +162,7 @@ impl Attendant {
     /// One event of the participant.
     fn step(&mut self, net: &mut Net, event: EventOf<Participant>) {
         let env = Env { me: self.me(), processes: self.config.processes, now: None };
-        let mut choices = crate::process::Choices::default();
+        let mut choices = Choices::default();
         for effect in step(&mut self.participant, env, &mut choices, event) {
             match effect {
                 Effect::Send { message: Line::Up(word), .. } => self.tell(net, &word),
@@ -251,7 +251,7 @@ impl Attendant {
         let clocks = self.config.duties.trace && processes <= CLOCKS_MAX_PROCESSES;
         let books = Books::new(Stamper::new(me, processes, clocks), journal);
         let env = Env { me, processes, now: None };
-        let mut algorithm = Algorithm::new(hosted, env, crate::run::choices(seed, me), books);
+        let mut algorithm = Algorithm::new(hosted, env, Choices::of(me, seed), books);
         // What struck the one that died does not strike the one that starts where it died.
         let triggers = plan.triggers(me, self.config.again.as_deref().unwrap_or_default());
         algorithm.misfortune = Misfortune::new(&plan, seed, triggers);
