@@ -195,7 +195,7 @@ fn time(text: &str) -> Result<Duration, String> {
 
 impl FailureDetectorLab {
     /// So many processes, of which detectors set like this tell each other within
-    /// [`SETTLE_ROUNDS`].
+    /// `SETTLE_ROUNDS`.
     pub fn new(processes: u32, settings: Settings) -> Self {
         Self { processes, settings, settle: SETTLE_ROUNDS, sweep: None }
     }

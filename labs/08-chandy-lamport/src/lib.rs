@@ -5,7 +5,7 @@
 //! both at a [`pace`]. What is recorded goes to files, [`checkpoint`], written so that a kill at any moment
 //! leaves the earlier ones whole, [`labs::files`], by the [`writer`], into a folder that is one run's,
 //! [`claim`] and [`store`]. [`lab`] has the options, [`needs`] says which of them some mistakes take,
-//! [`findings`] what was measured, [`lab::tools`] what there is beside the three verbs.
+//! [`lab::findings`] what was measured, [`lab::tools`] what there is beside the three verbs.
 
 #![forbid(unsafe_code)]
 
