@@ -26,7 +26,7 @@ impl Trace {
         let mut lines =
             text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON"));
         let header: Value = lines.next().expect("a trace has a header");
-        assert_eq!(header["trace"], 1);
+        assert_eq!(header["trace"], 2);
         Trace { header, events: lines.collect() }
     }
 
