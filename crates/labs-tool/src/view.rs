@@ -11,7 +11,7 @@ use clap::Args;
 use netkit::run_id::RunId;
 
 use crate::machines::MachineArguments;
-use crate::{here, logs, machines, states};
+use crate::{here, lab_program, logs, machines, states};
 use labs::cli::live::{Feed, Server, open};
 use labs::cli::{print, trace_file};
 use labs::files::{check_other, check_regular, read_part};
@@ -20,6 +20,7 @@ use labs::logs::{LogLine, Placing};
 use labs::process::ProcessId;
 use labs::said::say;
 use labs::trace::Header;
+use labs::verdict::Verdict;
 use labs::view::{LOGS_MAX, Trace, draw, page};
 
 #[derive(Args, Debug)]
@@ -54,8 +55,9 @@ pub(crate) struct Arguments {
     /// lies beside this one and the trace is not too long
     #[arg(long, conflicts_with = "serve")]
     no_states: bool,
-    /// The lab's program [default: the one of that name beside this program]
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "no_states"])]
+    /// The lab's program, for states and for properties that are the lab's own [default: the one of that name
+    /// beside this program]
+    #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
     #[command(flatten)]
     machines: MachineArguments,
@@ -103,6 +105,16 @@ fn placed(log: &[String]) -> Vec<(ProcessId, u64, String)> {
     placed.into_iter().map(|(lamport, text)| (ProcessId(rank), lamport, text)).collect()
 }
 
+/// What the lab's program says of the properties, if it must be asked. A page on which some are not judged is
+/// better than none.
+fn verdicts_of(arguments: &Arguments, header: &Header) -> Option<Vec<Verdict>> {
+    let verdicts = lab_program::verdicts(&arguments.trace, header, arguments.program.as_deref());
+    verdicts.unwrap_or_else(|why| {
+        say(&format!("labs: some properties were not judged: {why:#}"));
+        None
+    })
+}
+
 // -----------------------------------------------------------------------------------------------
 // A file
 
@@ -125,6 +137,9 @@ fn write(arguments: &Arguments) -> anyhow::Result<u8> {
             page
         }
     };
+    if let Some(verdicts) = verdicts_of(arguments, &drawn.header) {
+        drawn.status.verdicts = verdicts;
+    }
     let logs = logs_of(arguments, &drawn.header)?;
     let lines = logs.iter().map(|(process, lamport, text)| (*process, *lamport, text.as_str()));
     if !drawn.add_logs(lines) {
@@ -198,7 +213,8 @@ fn serve(arguments: &Arguments) -> anyhow::Result<u8> {
             is_news = true;
         }
         if is_news {
-            feed.publish();
+            let is_over = feed.is_over();
+            feed.publish(is_over.then(|| verdicts_of(arguments, trace.header())).flatten());
         }
         let _ = pause.recv_timeout(LOOK);
     }

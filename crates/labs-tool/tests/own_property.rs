@@ -1,4 +1,5 @@
-//! A property that only one lab has: `labs verify` asks the program of the lab, and says *unknown* without it.
+//! A property that only one lab has: `labs verify` and `labs view` ask the program of the lab, and say
+//! *unknown* without it.
 
 mod common;
 
@@ -82,6 +83,34 @@ fn the_program_of_the_lab_judges_what_is_its_own() {
     // So it does with a run of real processes.
     relay(&folder, &["run", "--trace", "t.jsonl"], 0);
     assert_eq!(holds(&verify(&folder, 0)), [true, true]);
+}
+
+/// What the page of the trace says of the properties, as in a report; and what `labs view` says.
+fn drawn(folder: &TempDir) -> (Value, String) {
+    let mut labs = Command::new(folder.path().join("labs"));
+    let view = labs.args(["view", "--no-open", "t.jsonl"]).current_dir(folder).output().unwrap();
+    assert_eq!(view.status.code(), Some(0), "{view:?}");
+    let page = fs::read_to_string(folder.path().join("t.html")).unwrap();
+    let (_, verdicts) = page.split_once(r#""verdicts":"#).unwrap();
+    let verdicts = serde_json::Deserializer::from_str(verdicts).into_iter().next().unwrap();
+    let verdicts: Value = verdicts.unwrap();
+    (json!({ "properties": verdicts }), String::from_utf8(view.stderr).unwrap())
+}
+
+#[test]
+fn a_page_says_what_the_program_of_the_lab_does() {
+    let folder = folder();
+    relay(&folder, &["simulate", "--trace", "t.jsonl", "--broken", "forgets-itself"], 1);
+    let (alone, said) = drawn(&folder);
+    assert_eq!(holds(&alone)[0], &Value::Null);
+    assert!(
+        said.contains("labs: some properties were not judged: the trace is of the lab"),
+        "{said}"
+    );
+
+    link(&example("relay"), &folder.path().join("relay"));
+    let (judged, said) = drawn(&folder);
+    assert_eq!((holds(&judged)[0], said.as_str()), (&json!(false), ""));
 }
 
 /// The list of so many processes is longer than what a trace keeps of a value.

@@ -96,7 +96,7 @@ impl Live {
 
     /// Shows what was told.
     pub(super) fn publish(&self) {
-        self.feed.publish();
+        self.feed.publish(None);
     }
 
     /// Nothing more will be told.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::process::ProcessId;
 use crate::trace::{Header, MessageId, What};
-use crate::verdict::StreamJudge;
+use crate::verdict::{StreamJudge, Verdict};
 use crate::view::{EVENTS_MAX, Encoder, Entry, PROCESSES_MAX, Page, Status, ViewError};
 
 /// The events of a run in progress. Copies share them.
@@ -93,7 +93,7 @@ impl Feed {
         let feed = Self {
             shared: Arc::new(Shared { header, state: Mutex::new(state), news: Condvar::new() }),
         };
-        feed.publish();
+        feed.publish(None);
         Ok(feed)
     }
 
@@ -137,22 +137,31 @@ impl Feed {
 
     /// Shows readers what was pushed. Once all processes have stopped or crashed, nothing more is
     /// expected.
-    pub fn publish(&self) {
-        self.publish_and(false);
+    ///
+    /// `verdicts` are those of another judge, who knows more of the properties.
+    pub fn publish(&self, verdicts: Option<Vec<Verdict>>) {
+        self.publish_and(false, verdicts);
+    }
+
+    /// Whether all processes have stopped or crashed.
+    pub fn is_over(&self) -> bool {
+        self.lock().is_over()
     }
 
     /// Nothing more will follow.
     pub fn end(&self) {
-        self.publish_and(true);
+        self.publish_and(true, None);
     }
 
-    fn publish_and(&self, ends: bool) {
+    fn publish_and(&self, ends: bool, verdicts: Option<Vec<Verdict>>) {
         let mut state = self.lock();
         if let Some(chunk) = state.encoder.take() {
             state.chunks.push(json(&chunk));
         }
-        state.ended |= ends || state.over.len() == state.held.len();
-        let status = json(&Status::of(&state.judge, !state.ended));
+        state.ended |= ends || state.is_over();
+        let mut status = Status::of(&state.judge, !state.ended);
+        status.verdicts = verdicts.unwrap_or(status.verdicts);
+        let status = json(&status);
         if *status != *state.status.1 {
             state.status = (state.status.0 + 1, status);
         }
@@ -181,6 +190,10 @@ impl Feed {
 }
 
 impl State {
+    fn is_over(&self) -> bool {
+        self.over.len() == self.held.len()
+    }
+
     fn is_known(&self, place: Place) -> bool {
         self.chunks.len() == place.chunks && self.status.0 == place.status
     }
@@ -268,7 +281,7 @@ mod tests {
         feed.push(event(1, 1, &message("receive", 0, "0-2")), 2).unwrap();
         feed.push(event(1, 2, &message("send", 0, "1-2")), 3).unwrap();
         feed.push(event(0, 1, r#""event":"init""#), 4).unwrap();
-        feed.publish();
+        feed.publish(None);
         let mut place = Place::default();
         let news = feed.news(&mut place, Duration::ZERO);
         assert_eq!(events(&news), [1]);
@@ -286,7 +299,7 @@ mod tests {
         let feed = feed();
         for n in 1..=3 {
             feed.push(event(0, n, r#""event":"init""#), 2).unwrap();
-            feed.publish();
+            feed.publish(None);
         }
         let mut place = Place::default();
         assert_eq!(events(&feed.news(&mut place, Duration::ZERO)), [1, 1, 1]);
@@ -302,7 +315,7 @@ mod tests {
         feed.news(&mut place, Duration::ZERO);
         let waits = std::thread::spawn(move || reader.news(&mut place, Duration::from_secs(60)));
         feed.push(event(0, 1, r#""event":"init""#), 2).unwrap();
-        feed.publish();
+        feed.publish(None);
         assert_eq!(events(&waits.join().unwrap()), [1]);
     }
 
