@@ -20,6 +20,7 @@ use crate::process::{
     Choices, Effect, EffectOf, Env, Event, EventOf, Kind, Process, ProcessId, step_into,
 };
 use crate::trace::{Note, Noted as _, note::TimerName};
+use crate::verdict::Property;
 
 /// What may happen to a hosted process.
 pub(super) enum Offer<'a> {
@@ -260,6 +261,10 @@ pub(super) type Build = Box<dyn FnOnce(&Place) -> Result<Box<dyn Hosted>, String
 pub(super) fn build<L: Lab>(made_of: &MadeOf, texts: Texts) -> serde_json::Result<Build> {
     let MadeOf { options, broken, .. } = made_of;
     let PlannedLab::<L> { lab, mistake } = PlannedLab::read(options, broken.as_ref())?;
+    let texts = match lab.properties().iter().any(Property::reads_messages) {
+        true => Texts::Whole,
+        false => texts,
+    };
     Ok(Box::new(move |place| {
         let Deployment { application, restore, contact, is_finished, lost, .. } = lab.deployment();
         let application = application(&lab, place).map_err(|error| error.to_string())?;

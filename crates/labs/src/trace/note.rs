@@ -42,6 +42,9 @@ pub trait Noted {
     fn value(&self) -> Option<&dyn Any> {
         None
     }
+
+    /// Somebody wants the value, and cannot have it.
+    fn miss(&self) {}
 }
 
 impl dyn Noted + '_ {
@@ -53,7 +56,7 @@ impl dyn Noted + '_ {
     pub fn get<T: Kind>(&self) -> Result<Cow<'_, T>, Unreadable> {
         match self.value().and_then(|value| value.downcast_ref()) {
             Some(value) => Ok(Cow::Borrowed(value)),
-            None => self.data().get().map(Cow::Owned),
+            None => self.data().get().map(Cow::Owned).inspect_err(|_| self.miss()),
         }
     }
 }
@@ -82,6 +85,9 @@ pub enum Unreadable {
     /// It is larger than what a trace keeps.
     #[error("{0} bytes are too many for a trace, which keeps only their length")]
     Cut(u64),
+    /// Nobody kept it.
+    #[error("what it says was not kept: a run keeps that of messages only with --trace")]
+    NotKept,
     /// The data is not that of such a value.
     #[error("the data is of another program, or was changed")]
     Foreign,
@@ -137,10 +143,10 @@ impl Data {
     ///
     /// # Errors
     ///
-    /// If it was cut, or is of another type.
+    /// If it was cut or not kept, or is of another type.
     pub fn get<T: DeserializeOwned>(&self) -> Result<T, Unreadable> {
         match self {
-            Self::Nothing => serde_json::from_str(NOTHING).map_err(|_| Unreadable::Foreign),
+            Self::Nothing => Err(Unreadable::NotKept),
             Self::Whole(json) => serde_json::from_str(json.get()).map_err(|_| Unreadable::Foreign),
             Self::Cut(digested) => Err(Unreadable::Cut(digested.cut)),
         }

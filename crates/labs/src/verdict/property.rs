@@ -67,6 +67,11 @@ impl Property {
         self.pattern.is_none() && self.own.is_none()
     }
 
+    /// Whether it is judged by what messages say.
+    pub(crate) fn reads_messages(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| own.reads_messages())
+    }
+
     /// Its monitor before a run of so many processes.
     pub(super) fn monitor(&self, processes: u32) -> Box<dyn Monitor> {
         match (&self.pattern, &self.own) {

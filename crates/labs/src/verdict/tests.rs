@@ -6,7 +6,7 @@ use super::{End, Judgement, PROPERTIES_MAX, Property, PropertyKind, StreamJudge,
 use super::{Judge, Verdict, Violation, Watch, Witness};
 use crate::process::{Kind, ProcessId};
 use crate::testing::Story;
-use crate::trace::{MessageId, MessageNote, Note, TraceEvent, What};
+use crate::trace::{MessageId, MessageNote, Note, Noted, TraceEvent, What};
 
 /// What processes say with a value.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
@@ -370,6 +370,39 @@ fn an_own_property_is_unknown_where_a_value_was_cut() {
     assert_eq!(verdict.detail(), why);
     // A pattern that looks at kinds alone is not concerned.
     assert_eq!(Story::of(1, Property::one("one", "Listed")).tells(0, &note).holds(), Some(true));
+}
+
+/// A lab's own property, which reads messages: each says who is elected.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+struct AllElect;
+
+impl Watch<Said> for AllElect {
+    fn on_receive(
+        &mut self,
+        _: ProcessId,
+        at: Witness,
+        message: &dyn Noted,
+        _: u64,
+    ) -> super::Check {
+        match message.get().as_deref() {
+            Ok(Said::Elected(_)) => Ok(()),
+            _ => Violation::check("a message of another kind", [at]),
+        }
+    }
+
+    fn at_end(&self, _: &End) -> Judgement {
+        Judgement::Holds("all elect".to_owned())
+    }
+}
+
+/// Neither held nor violated: it saw nothing of what it would judge by.
+#[test]
+fn an_own_property_is_unknown_where_it_cannot_read_a_message() {
+    let story = Story::of(2, Property::safety("all elect", AllElect));
+    assert_eq!(story.holds(), Some(true));
+    let verdict = story.passes(0, 1, "Elected").verdict(&End::Complete);
+    assert_eq!(verdict.holds(), None);
+    assert!(verdict.detail().contains("it reads what messages say"), "{}", verdict.detail());
 }
 
 #[test]

@@ -5,13 +5,15 @@
 //! the checker can make it part of its states.
 
 use std::any::Any;
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
 use super::{End, Judgement, Violation, Witness, counted};
 use crate::process::{Kind, ProcessId};
-use crate::trace::{Happening, Noted};
+use crate::trace::{Data, Happening, Noted};
 
 /// Whether an event leaves a property unbroken.
 pub type Check = Result<(), Violation>;
@@ -58,6 +60,11 @@ pub trait Watch<I: ?Sized> {
     fn reads(&self, kind: &str) -> bool {
         let _ = kind;
         true
+    }
+
+    /// Whether the monitor reads what messages say. A run without a trace keeps that only if some does.
+    fn reads_messages(&self) -> bool {
+        false
     }
 
     /// Something else happened to a process: it started, died, was asked, a timer ran out.
@@ -128,18 +135,24 @@ pub(super) struct OfLab<W, I> {
     watch: W,
     /// How many indications that it would read were cut, or could not be read.
     unreadable: u64,
+    /// It wanted to read what a message says, and could not.
+    missed: bool,
     indication: PhantomData<fn(&I)>,
 }
 
+/// Why a property was not judged that reads messages.
+const MISSED: &str = "not judged: it reads what messages say, and a run keeps that only with --trace, and not of large ones";
+
 impl<W, I> OfLab<W, I> {
     pub(super) fn new(watch: W) -> Self {
-        Self { watch, unreadable: 0, indication: PhantomData }
+        Self { watch, unreadable: 0, missed: false, indication: PhantomData }
     }
 }
 
 impl<W: Clone, I> Clone for OfLab<W, I> {
     fn clone(&self) -> Self {
-        Self { watch: self.watch.clone(), unreadable: self.unreadable, indication: PhantomData }
+        let Self { unreadable, missed, .. } = *self;
+        Self { watch: self.watch.clone(), unreadable, missed, indication: PhantomData }
     }
 }
 
@@ -147,13 +160,65 @@ impl<W: Eq, I> Eq for OfLab<W, I> {}
 
 impl<W: PartialEq, I> PartialEq for OfLab<W, I> {
     fn eq(&self, other: &Self) -> bool {
-        self.watch == other.watch && self.unreadable == other.unreadable
+        (&self.watch, self.unreadable, self.missed)
+            == (&other.watch, other.unreadable, other.missed)
     }
 }
 
 impl<W: Hash, I> Hash for OfLab<W, I> {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.watch.hash(hasher);
+    }
+}
+
+/// A message, of which it is seen whether a monitor wants to know in vain what it says.
+struct Passing<'a> {
+    message: &'a (dyn Noted + 'a),
+    missed: Cell<bool>,
+}
+
+impl Noted for Passing<'_> {
+    fn kind(&self) -> Cow<'_, str> {
+        self.message.kind()
+    }
+
+    fn text(&self) -> String {
+        self.message.text()
+    }
+
+    fn data(&self) -> Data {
+        self.message.data()
+    }
+
+    fn value(&self) -> Option<&dyn Any> {
+        self.message.value()
+    }
+
+    fn miss(&self) {
+        self.missed.set(true);
+    }
+}
+
+impl<W, I> OfLab<W, I> {
+    /// Tells the monitor of a message. One that has missed something is told nothing more: it would judge by a
+    /// part of what was said.
+    fn pass<T: Default>(
+        &mut self,
+        message: &dyn Noted,
+        tell: impl FnOnce(&mut W, &dyn Noted) -> Result<T, Violation>,
+    ) -> Result<T, Violation> {
+        if self.is_blind() {
+            return Ok(T::default());
+        }
+        let passing = Passing { message, missed: Cell::new(false) };
+        let told = tell(&mut self.watch, &passing);
+        self.missed = passing.missed.get();
+        if self.missed { Ok(T::default()) } else { told }
+    }
+
+    /// Whether it did not see all that it reads.
+    fn is_blind(&self) -> bool {
+        self.missed || self.unreadable > 0
     }
 }
 
@@ -164,15 +229,15 @@ impl<W: Watch<I>, I: Kind> Watch<dyn Noted + '_> for OfLab<W, I> {
         to: ProcessId,
         message: &dyn Noted,
     ) -> Result<u64, Violation> {
-        self.watch.on_send(from, to, message)
+        self.pass(message, |watch, message| watch.on_send(from, to, message))
     }
 
     fn on_receive(&mut self, from: ProcessId, to: Witness, message: &dyn Noted, tag: u64) -> Check {
-        self.watch.on_receive(from, to, message, tag)
+        self.pass(message, |watch, message| watch.on_receive(from, to, message, tag))
     }
 
     fn on_drop(&mut self, from: Witness, to: ProcessId, message: &dyn Noted, tag: u64) -> Check {
-        self.watch.on_drop(from, to, message, tag)
+        self.pass(message, |watch, message| watch.on_drop(from, to, message, tag))
     }
 
     fn on_indication(&mut self, at: Witness, indication: &(dyn Noted + '_)) -> Check {
@@ -180,20 +245,26 @@ impl<W: Watch<I>, I: Kind> Watch<dyn Noted + '_> for OfLab<W, I> {
             return Ok(());
         }
         match indication.get::<I>() {
+            Ok(_) if self.is_blind() => Ok(()),
             Ok(indication) => self.watch.on_indication(at, &indication),
             Err(_) => {
-                self.unreadable += u64::from(self.watch.reads(&indication.kind()));
+                self.unreadable += 1;
                 Ok(())
             }
         }
     }
 
+    fn reads_messages(&self) -> bool {
+        self.watch.reads_messages()
+    }
+
     fn on_other(&mut self, at: Witness, happening: Happening<'_>) -> Check {
-        self.watch.on_other(at, happening)
+        if self.is_blind() { Ok(()) } else { self.watch.on_other(at, happening) }
     }
 
     fn at_end(&self, end: &End) -> Judgement {
         match self.unreadable {
+            _ if self.missed => Judgement::Unknown(MISSED.to_owned()),
             0 => self.watch.at_end(end),
             times => Judgement::Unknown(format!(
                 "not judged: {} what a process said cannot be read in the trace",

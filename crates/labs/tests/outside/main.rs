@@ -83,6 +83,7 @@ fn ricart_and_agrawala_need_no_edit_here() {
         assert!(program.ran(order).holds(), "{order:?}");
     }
     mistakes_are_caught(program);
+    messages_are_read_without_a_trace(program);
     traces_are_judged_again(program, &project);
 }
 
@@ -100,6 +101,14 @@ fn mistakes_are_caught(program: Program) {
             let ran = program.ran(&[verb, "--broken", mistake]);
             assert_eq!((ran.status, ran.verdict(property)), (1, &false.into()), "{}", ran.report);
         }
+    }
+}
+
+/// A run keeps what messages say for a property that reads them, even without a trace.
+fn messages_are_read_without_a_trace(program: Program) {
+    for (mistake, holds) in [(&[][..], true), (&["--broken", "always-agrees"], false)] {
+        let ran = program.ran(&[&["run", "--entries", "3"], mistake].concat());
+        assert_eq!(ran.verdict("earlier requests come first"), holds, "{}", ran.report);
     }
 }
 

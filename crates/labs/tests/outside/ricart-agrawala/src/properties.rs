@@ -45,6 +45,10 @@ impl Watch<Indication> for EarlierFirst {
         Ok(())
     }
 
+    fn reads_messages(&self) -> bool {
+        true
+    }
+
     fn on_indication(&mut self, at: Witness, indication: &Indication) -> Check {
         if *indication == Indication::Left {
             self.own.remove(&at.process);
