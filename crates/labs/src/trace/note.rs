@@ -86,7 +86,7 @@ pub enum Unreadable {
     #[error("{0} bytes are too many for a trace, which keeps only their length")]
     Cut(u64),
     /// Nobody kept it.
-    #[error("what it says was not kept: a run keeps that of messages only with --trace")]
+    #[error("what it says was not kept")]
     NotKept,
     /// The data is not that of such a value.
     #[error("the data is of another program, or was changed")]
@@ -135,7 +135,7 @@ impl<'de> Deserialize<'de> for Data {
 impl Data {
     /// The data of a value.
     pub fn of<T: Serialize>(value: &T) -> Self {
-        // Only maps whose keys are no texts have no JSON form; such a value reads as null, and as foreign.
+        // Only maps whose keys are no texts have no JSON form. Such a value is not kept.
         serde_json::value::to_raw_value(value).map_or(Self::Nothing, Self::Whole)
     }
 

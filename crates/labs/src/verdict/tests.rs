@@ -402,7 +402,11 @@ fn an_own_property_is_unknown_where_it_cannot_read_a_message() {
     assert_eq!(story.holds(), Some(true));
     let verdict = story.passes(0, 1, "Elected").verdict(&End::Complete);
     assert_eq!(verdict.holds(), None);
-    assert!(verdict.detail().contains("it reads what messages say"), "{}", verdict.detail());
+    assert!(
+        verdict.detail().contains("it reads what messages or requests say"),
+        "{}",
+        verdict.detail()
+    );
 }
 
 #[test]

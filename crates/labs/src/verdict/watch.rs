@@ -135,13 +135,14 @@ pub(super) struct OfLab<W, I> {
     watch: W,
     /// How many indications that it would read were cut, or could not be read.
     unreadable: u64,
-    /// It wanted to read what a message says, and could not.
+    /// It wanted to read what a message or a request says, and could not.
     missed: bool,
     indication: PhantomData<fn(&I)>,
 }
 
-/// Why a property was not judged that reads messages.
-const MISSED: &str = "not judged: it reads what messages say, and a run keeps that only with --trace, and not of large ones";
+/// Why a property was not judged that reads messages or requests.
+const MISSED: &str =
+    "not judged: it reads what messages or requests say, and not all of that was kept";
 
 impl<W, I> OfLab<W, I> {
     pub(super) fn new(watch: W) -> Self {
@@ -171,7 +172,7 @@ impl<W: Hash, I> Hash for OfLab<W, I> {
     }
 }
 
-/// A message, of which it is seen whether a monitor wants to know in vain what it says.
+/// A message or a request, of which it is seen whether a monitor wants to know in vain what it says.
 struct Passing<'a> {
     message: &'a (dyn Noted + 'a),
     missed: Cell<bool>,
@@ -200,7 +201,7 @@ impl Noted for Passing<'_> {
 }
 
 impl<W, I> OfLab<W, I> {
-    /// Tells the monitor of a message. One that has missed something is told nothing more: it would judge by a
+    /// Tells the monitor of a message or a request. One that has missed something is told nothing more: it would judge by a
     /// part of what was said.
     fn pass<T: Default>(
         &mut self,
@@ -259,7 +260,15 @@ impl<W: Watch<I>, I: Kind> Watch<dyn Noted + '_> for OfLab<W, I> {
     }
 
     fn on_other(&mut self, at: Witness, happening: Happening<'_>) -> Check {
-        if self.is_blind() { Ok(()) } else { self.watch.on_other(at, happening) }
+        match happening {
+            Happening::Request(request) => {
+                let tell =
+                    |watch: &mut W, said: &dyn Noted| watch.on_other(at, Happening::Request(said));
+                self.pass(request, tell)
+            }
+            _ if self.is_blind() => Ok(()),
+            other => self.watch.on_other(at, other),
+        }
     }
 
     fn at_end(&self, end: &End) -> Judgement {
