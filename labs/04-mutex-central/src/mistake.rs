@@ -5,24 +5,11 @@
 
 use labs::mutant;
 use labs::process::{Context, EventOf};
-use serde::{Deserialize, Serialize};
 
 use crate::mutex::Mutex;
 
 /// The mistakes.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Eq,
-    Hash,
-    Ord,
-    PartialEq,
-    PartialOrd,
-    Deserialize,
-    Serialize,
-    clap::ValueEnum,
-)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, clap::ValueEnum)]
 pub enum Mistake {
     /// The coordinator lets in a client that asks while another is inside.
     GrantsTwo,

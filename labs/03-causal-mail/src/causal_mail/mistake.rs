@@ -4,25 +4,12 @@ use std::sync::Arc;
 
 use labs::mutant;
 use labs::process::{Context, Event, EventOf, Process, ProcessId};
-use serde::{Deserialize, Serialize};
 
 use super::{Mail, Mailer, Message, Timer};
 use crate::ordering::{Inbox, Order};
 
 /// The mistakes.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Eq,
-    Hash,
-    Ord,
-    PartialEq,
-    PartialOrd,
-    Deserialize,
-    Serialize,
-    clap::ValueEnum,
-)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, clap::ValueEnum)]
 pub enum Mistake {
     /// Users read mails as they arrive.
     IgnoresClock,

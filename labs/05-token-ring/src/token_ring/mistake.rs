@@ -3,26 +3,12 @@
 //! In each of them p1 misbehaves and the others follow the algorithm.
 
 use labs::mutant;
-use labs::process::{Context, EventOf, ProcessId};
-use serde::{Deserialize, Serialize};
+use labs::process::{Context, Event, EventOf, ProcessId};
 
 use super::{Indication, Message, TokenRing};
-use labs::process::Event;
 
 /// The mistakes.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Eq,
-    Hash,
-    Ord,
-    PartialEq,
-    PartialOrd,
-    Deserialize,
-    Serialize,
-    clap::ValueEnum,
-)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, clap::ValueEnum)]
 pub enum Mistake {
     /// p1 makes a token of its own.
     SecondToken,

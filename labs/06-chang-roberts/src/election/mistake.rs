@@ -5,24 +5,11 @@
 
 use labs::mutant;
 use labs::process::{Context, Event, EventOf};
-use serde::{Deserialize, Serialize};
 
 use super::{Candidate, Election, Message};
 
 /// The mistakes.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Eq,
-    Hash,
-    Ord,
-    PartialEq,
-    PartialOrd,
-    Deserialize,
-    Serialize,
-    clap::ValueEnum,
-)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, clap::ValueEnum)]
 pub enum Mistake {
     /// Swallows the identity that should win against its own.
     SwallowsGreater,

@@ -5,26 +5,13 @@
 
 use labs::mutant;
 use labs::process::{Context, Effect, Event, EventOf};
-use serde::{Deserialize, Serialize};
 
 use super::{Indication, Message, TwoLevels};
 use crate::heartbeats::Heartbeats;
 use crate::lists::List;
 
 /// The mistakes.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Eq,
-    Hash,
-    Ord,
-    PartialEq,
-    PartialOrd,
-    Deserialize,
-    Serialize,
-    clap::ValueEnum,
-)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, clap::ValueEnum)]
 pub enum Mistake {
     /// Suspects nobody, however long the silence.
     NeverSuspects,

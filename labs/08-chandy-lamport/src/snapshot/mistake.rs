@@ -9,25 +9,12 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use labs::mutant;
 use labs::process::{Context, Effect, Event, EventOf, Process, ProcessId};
-use serde::{Deserialize, Serialize};
 
 use super::{Indication, Message, Part, Snapshot, Worth};
 use crate::wave::Wave;
 
 /// The mistakes.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Deserialize,
-    Eq,
-    Hash,
-    Ord,
-    PartialEq,
-    PartialOrd,
-    Serialize,
-    clap::ValueEnum,
-)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, ValueEnum)]
 pub enum Slip {
     /// Sends the marker of a channel after the next message on it, instead of before.
     MarkerAfterMessage,
@@ -44,17 +31,14 @@ pub enum Slip {
 }
 
 /// A mistake that a process makes, and what it remembers meanwhile.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Mistake {
     slip: Slip,
     /// Markers that wait for a message, or for the next marker.
-    #[serde(skip)]
     late: BTreeMap<ProcessId, Vec<Wave>>,
     /// The marker of a wave that is recorded after the next event.
-    #[serde(skip)]
     postponed: Option<(ProcessId, Wave)>,
     /// The waves of which markers are sent already.
-    #[serde(skip)]
     marked: BTreeSet<Wave>,
 }
 
