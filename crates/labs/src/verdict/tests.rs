@@ -6,7 +6,7 @@ use super::{End, Judgement, PROPERTIES_MAX, Property, PropertyKind, StreamJudge,
 use super::{Judge, Verdict, Violation, Watch, Witness};
 use crate::process::{Kind, ProcessId};
 use crate::testing::Story;
-use crate::trace::{MessageId, MessageNote, Note, Noted, TraceEvent, What};
+use crate::trace::{Happening, MessageId, MessageNote, Note, Noted, TraceEvent, What};
 
 /// What processes say with a value.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
@@ -359,7 +359,7 @@ fn an_own_property_is_unknown_where_a_value_was_cut() {
     let list = Said::Listed((0..2_000).collect());
     let mut judge = Judge::new(&[no_list_longer_than(1_999)], 1);
     let at = Witness { process: ProcessId(0), n: 1 };
-    judge.on_event(at, crate::trace::Happening::Indication(&list));
+    judge.on_event(at, Happening::Indication(&list));
     assert_eq!(judge.verdicts(&End::Complete)[0].detail(), "p0 lists 2000");
 
     let mut note = Note::of(&list);
@@ -407,6 +407,41 @@ fn an_own_property_is_unknown_where_it_cannot_read_a_message() {
         "{}",
         verdict.detail()
     );
+}
+
+/// A lab's own property, which reads requests: each asks for an election.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+struct AllAsk;
+
+impl Watch<Said> for AllAsk {
+    fn on_other(&mut self, at: Witness, happening: Happening<'_>) -> super::Check {
+        match happening {
+            Happening::Request(said) if !matches!(said.get().as_deref(), Ok(Said::Elected(_))) => {
+                Violation::check("a request of another kind", [at])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn at_end(&self, _: &End) -> Judgement {
+        Judgement::Holds("all ask".to_owned())
+    }
+}
+
+#[test]
+fn an_own_property_is_unknown_where_it_cannot_read_a_request() {
+    let at = Witness { process: ProcessId(0), n: 1 };
+    let mut cut = Note::of(&Said::Listed((0..2_000).collect()));
+    cut.data.bound();
+    for (request, holds) in [
+        (&Said::Elected(1) as &dyn Noted, Some(true)),
+        (&Said::Listed(vec![]), Some(false)),
+        (&cut, None),
+    ] {
+        let mut judge = Judge::new(&[Property::safety("all ask", AllAsk)], 1);
+        judge.on_event(at, Happening::Request(request));
+        assert_eq!(judge.verdicts(&End::Complete)[0].holds(), holds);
+    }
 }
 
 #[test]
