@@ -579,14 +579,15 @@ impl Drop for Run {
 }
 
 fn a_run_is_shown_while_it_goes_on() {
-    let arguments = ["--processes", "3", "--work", "100", "--laps", "15"];
+    // Long enough for a browser on a slow machine: 9 s of work in turn.
+    let arguments = ["--processes", "3", "--work", "100", "--laps", "30"];
     // A browser takes longer to start than a run.
     let browser = Browser::open(1280, 900);
     let mut run = Run::start(&arguments);
     let address = run.address_after("the run is shown at ");
     browser.go(&address);
     browser.wait("window.labs !== undefined && labs.trace.count > 20");
-    assert!(browser.text("document.querySelector('#about').textContent").ends_with("● live"));
+    browser.wait("document.querySelector('#about').textContent.endsWith('● live')");
     browser.wait("document.querySelectorAll('#verdicts .unknown').length > 0");
     let entered = "[...document.querySelectorAll('.log li')].some((li) => li.textContent.endsWith('p1 ! Entered'))";
     let find = "labs.diagram.select(Array.from({ length: labs.trace.count }, (_, e) => e)\
@@ -597,7 +598,7 @@ fn a_run_is_shown_while_it_goes_on() {
     assert_eq!(run.address_after("the page stays at "), address);
     browser.wait("document.querySelectorAll('#verdicts .holds').length === 7");
     browser.wait("!document.querySelector('#about').textContent.includes('live')");
-    assert_eq!(browser.value("labs.trace.entries.find((e) => e.name === 'Entered').count"), 45);
+    assert_eq!(browser.value("labs.trace.entries.find((e) => e.name === 'Entered').count"), 90);
     let late = Browser::open(1280, 900);
     late.go(&address);
     late.wait("window.labs !== undefined && !labs.page.status.running");

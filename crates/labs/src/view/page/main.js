@@ -245,6 +245,8 @@ function follow() {
 
 // ------------------------------------------------------------------------------------------------ begin
 
+// Before the first event is taken: the head line says that the run goes on.
+if (page.live) page.status.running = true;
 take(page.chunks);
 page.chunks = [];
 panel.chooseFirst();
@@ -254,7 +256,6 @@ diagram.resize();
 addEventListener('hashchange', chooseFromAddress);
 chooseFromAddress();
 if (page.live) {
-  page.status.running = true;
   diagram.live = true;
   follow();
 }
