@@ -8,17 +8,20 @@ local netkit = Proto("netkit", "Netkit frames of the labs")
 
 local LAUNCHER = 0xffffffff
 local HEADER = 4 -- the length
+local ENVELOPE_HEAD = 16 -- number and seal
+local ENVELOPE_FULL = 4096 + HEADER -- what an envelope may hold beside its largest frame
+local DATAGRAM_HEAD = 31 -- of a sealed datagram, without the name of the run
 local MESSAGE_MIN = 45 -- a message's header without a clock
 local RANK_MAX = 0x1000000
 local ENTRIES_MAX = 256 -- above so many processes there are no clocks
 
 local TYPES = {
-  [1] = "hello", [2] = "challenge", [3] = "proof",
+  [1] = "hello", [2] = "challenge", [3] = "proof", [4] = "sealed datagram", [5] = "envelope",
   [10] = "message", [11] = "ping", [12] = "pong",
   [20] = "to launcher", [21] = "to process", [30] = "unknown",
 }
-local HELLO, CHALLENGE, PROOF, MESSAGE, PING, PONG, TO_LAUNCHER, TO_PROCESS, UNKNOWN =
-  1, 2, 3, 10, 11, 12, 20, 21, 30
+local HELLO, CHALLENGE, PROOF, DATAGRAM, ENVELOPE = 1, 2, 3, 4, 5
+local MESSAGE, PING, PONG, TO_LAUNCHER, TO_PROCESS, UNKNOWN = 10, 11, 12, 20, 21, 30
 
 local TO_LAUNCHER_NAMES = {
   [0] = "Hello", "Launched", "Ready", "Finished", "PeerLost", "Failed", "Pong", "Toll", "Journal", "Log",
@@ -34,6 +37,8 @@ local field = {
   version = ProtoField.uint8("netkit.version", "Version of the handshake"),
   nonce = ProtoField.bytes("netkit.nonce", "Nonce"),
   proof = ProtoField.bytes("netkit.proof", "Proof"),
+  number = ProtoField.uint64("netkit.number", "Number", base.DEC, nil, nil, "Of this envelope or datagram"),
+  seal = ProtoField.bytes("netkit.seal", "Seal", base.NONE, "Shows that a member has sent this, unchanged"),
   from = ProtoField.uint32("netkit.from", "Sender", base.DEC, nil, nil, "Its rank"),
   to = ProtoField.uint32("netkit.to", "Receiver", base.DEC, nil, nil, "Its rank"),
   id = ProtoField.string("netkit.id", "Message id", base.ASCII, "As in traces: 2-17"),
@@ -133,6 +138,20 @@ dissect[MESSAGE] = function(body, _, tree)
   return string.format("p%u → p%u %s %s (Lamport %s)", from, to, kind, id, body(20, 8):uint64())
 end
 
+dissect[DATAGRAM] = function(body, _, tree)
+  local from, to = body(6, 4):uint(), body(10, 4):uint()
+  local run = body(30, 1):uint()
+  tree:add(field.version, body(4, 1))
+  tree:add(field.from, body(6, 4)):append_text(" (" .. name(from) .. ")")
+  tree:add(field.to, body(10, 4)):append_text(" (" .. name(to) .. ")")
+  tree:add(field.number, body(14, 8))
+  tree:add(field.seal, body(22, 8))
+  tree:add(field.run, body(31, run))
+  local at = DATAGRAM_HEAD + run
+  if at < body:len() then tree:add(field.body, body(at)) end
+  return string.format("%s → %s sealed, %u bytes", name(from), name(to), body:len() - at)
+end
+
 dissect[PING] = function() return "ping" end
 dissect[PONG] = function() return "pong" end
 
@@ -154,6 +173,11 @@ end
 -- The length of each frame of the handshake, where it is fixed.
 local HANDSHAKE = { [HELLO] = { 47, 111 }, [CHALLENGE] = { 70, 70 }, [PROOF] = { 38, 38 } }
 
+local function is_sealed_datagram(body)
+  return body:len() >= DATAGRAM_HEAD and body(0, 4):string() == "nkit" and body(5, 1):uint() == DATAGRAM
+    and DATAGRAM_HEAD + body(30, 1):uint() <= body:len()
+end
+
 local function handshake(body)
   if body:len() < 6 or body(0, 4):string() ~= "nkit" then return nil end
   local kind = body(5, 1):uint()
@@ -163,9 +187,8 @@ local function handshake(body)
   return kind
 end
 
+-- The type of a frame that is no part of a handshake.
 local function type_of(body, pinfo)
-  local found = handshake(body)
-  if found then return found end
   if body:len() < 4 then return UNKNOWN end
   local number = stream()
   local connection = number and connections[number]
@@ -179,32 +202,99 @@ local function type_of(body, pinfo)
   return UNKNOWN
 end
 
+-- Whether a message begins here, as far as its header tells.
+local function is_message(tvb)
+  if tvb:len() < HEADER + MESSAGE_MIN then return false end
+  local length = tvb(0, 4):uint()
+  if length < MESSAGE_MIN or length > netkit.prefs.max_frame or tvb(4, 4):uint() ~= 0 then return false end
+  if tvb(8, 4):uint() >= RANK_MAX or tvb(12, 4):uint() >= RANK_MAX or tvb(48, 1):uint() > 1 then
+    return false
+  end
+  -- The kind: letters, then zeros.
+  return tvb(32, 16):raw():match("^[%w_%-]+%z*$") ~= nil
+end
+
+-- Whether whole frames, and nothing else, stand behind number and seal.
+local function holds_frames(body)
+  local at = ENVELOPE_HEAD
+  while at + HEADER <= body:len() do at = at + HEADER + body(at, HEADER):uint() end
+  return at == body:len() and at > ENVELOPE_HEAD
+end
+
+-- Behind a handshake there are envelopes. Where none was captured, what is in it tells.
+local function is_envelope(tvb, body)
+  local number = stream()
+  if number and connections[number] then return body:len() >= ENVELOPE_HEAD end
+  return not is_message(tvb) and body:len() > ENVELOPE_HEAD and holds_frames(body)
+end
+
 local function frame_length(tvb, _, at)
   local length = tvb(at, HEADER):uint()
   -- There is no way to find the next frame behind such a one: what is there is shown as it is.
-  if length > netkit.prefs.max_frame then return tvb:len() - at end
+  if length > netkit.prefs.max_frame + ENVELOPE_HEAD + ENVELOPE_FULL then return tvb:len() - at end
   return HEADER + length
 end
 
-local function frame(tvb, pinfo, tree)
+-- One frame of a program; `tvb` holds it, as far as it was captured.
+local function plain(tvb, pinfo, branch)
   local length = tvb(0, HEADER):uint()
-  local branch = tree:add(netkit, tvb())
   branch:add(field.length, tvb(0, HEADER))
-  local said
   if length > netkit.prefs.max_frame then
     branch:add_proto_expert_info(expert.too_long)
-    said = "too long"
-  elseif tvb:len() < HEADER + length then
-    said = "cut off by the capture"
+    return "too long"
   elseif length == 0 then
     branch:add(field.type, UNKNOWN):set_generated()
-    said = "empty frame"
-  else
-    local body = tvb(HEADER, length):tvb()
-    local kind = type_of(body, pinfo)
-    branch:add(field.type, kind):set_generated()
-    said = dissect[kind](body, pinfo, branch)
+    return "empty frame"
+  elseif tvb:len() < HEADER + length then
+    return "cut off by the capture"
   end
+  local body = tvb(HEADER, length):tvb()
+  local kind = type_of(body, pinfo)
+  branch:add(field.type, kind):set_generated()
+  return dissect[kind](body, pinfo, branch)
+end
+
+-- Number, seal, and the frames of an envelope, each with a branch of its own.
+local function envelope(body, pinfo, branch)
+  branch:add(field.number, body(0, 8))
+  branch:add(field.seal, body(8, 8))
+  local at, all = ENVELOPE_HEAD, {}
+  while at < body:len() do
+    local left = body:len() - at
+    local whole = left < HEADER and left or HEADER + body(at, HEADER):uint()
+    if left < HEADER or whole > left then
+      branch:add_proto_expert_info(expert.malformed)
+      all[#all + 1] = "malformed frame"
+      break
+    end
+    local inner = branch:add(netkit, body(at, whole))
+    local said = plain(body(at, whole):tvb(), pinfo, inner)
+    inner:set_text("Frame, " .. said)
+    all[#all + 1] = said
+    at = at + whole
+  end
+  return table.concat(all, "; ")
+end
+
+-- What a length says belongs together: a frame of the handshake, an envelope, or a frame without one.
+local function unit(tvb, pinfo, branch)
+  local length = tvb(0, HEADER):uint()
+  if tvb:len() < HEADER + length then return plain(tvb, pinfo, branch) end
+  if length == 0 then return plain(tvb, pinfo, branch) end
+  local body = tvb(HEADER, length):tvb()
+  local kind = handshake(body)
+    or is_sealed_datagram(body) and pinfo.port_type == 3 and DATAGRAM
+    or is_envelope(tvb, body) and ENVELOPE
+  if not kind then return plain(tvb, pinfo, branch) end
+  branch:add(field.length, tvb(0, HEADER))
+  branch:add(field.type, kind):set_generated()
+  if kind == ENVELOPE then return envelope(body, pinfo, branch) end
+  return dissect[kind](body, pinfo, branch)
+end
+
+local function frame(tvb, pinfo, tree)
+  local branch = tree:add(netkit, tvb())
+  local said = unit(tvb, pinfo, branch)
   branch:append_text(", " .. said)
   pinfo.cols.protocol = "NETKIT"
   local before = tostring(pinfo.cols.info)
@@ -226,24 +316,19 @@ end
 
 netkit.dissector = dissect_all
 
--- Whether a message begins here, as far as its header tells.
-local function is_message(tvb)
-  if tvb:len() < HEADER + MESSAGE_MIN then return false end
-  local length = tvb(0, 4):uint()
-  if length < MESSAGE_MIN or length > netkit.prefs.max_frame or tvb(4, 4):uint() ~= 0 then return false end
-  if tvb(8, 4):uint() >= RANK_MAX or tvb(12, 4):uint() >= RANK_MAX or tvb(48, 1):uint() > 1 then
-    return false
-  end
-  -- The kind: letters, then zeros.
-  return tvb(32, 16):raw():match("^[%w_%-]+%z*$") ~= nil
-end
-
 local function is_hello(tvb)
   return tvb:len() >= 10 and tvb(4, 4):string() == "nkit" and tvb(9, 1):uint() <= PROOF
 end
 
+-- Whether an envelope whose first frame is a message begins here.
+local function is_envelope_of_message(tvb)
+  local head = HEADER + ENVELOPE_HEAD
+  if tvb:len() <= head or not is_message(tvb(head):tvb()) then return false end
+  return tvb(0, HEADER):uint() >= ENVELOPE_HEAD + HEADER + tvb(head, HEADER):uint()
+end
+
 local function guess(tvb, pinfo, tree)
-  if not is_hello(tvb) and not is_message(tvb) then return false end
+  if not is_hello(tvb) and not is_message(tvb) and not is_envelope_of_message(tvb) then return false end
   pinfo.conversation = netkit
   -- Not through `netkit.dissector`: what one dissector calls through another may not ask for more segments.
   dissect_all(tvb, pinfo, tree)

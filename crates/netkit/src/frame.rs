@@ -42,6 +42,12 @@ pub enum FrameError {
         /// The four bytes, all of them printable ASCII.
         start: [u8; HEADER],
     },
+    /// Bytes that hold whole frames end within one.
+    #[error("the last frame is cut off after {held} bytes")]
+    Cut {
+        /// How many of its bytes are there, header included.
+        held: usize,
+    },
 }
 
 impl FrameError {
@@ -66,6 +72,30 @@ pub fn write_header(length: usize, into: &mut Vec<u8>) {
 /// The four bytes that stand before a body of `length` bytes. Panics as [`write_header`] does.
 pub(crate) fn header(length: usize) -> [u8; HEADER] {
     u32::try_from(length).expect("a length below the frame limit").to_be_bytes()
+}
+
+/// Takes the body of the first frame off bytes that hold whole frames and nothing else.
+#[inline]
+pub(crate) fn next<'a>(frames: &mut &'a [u8], max: usize) -> Result<Option<&'a [u8]>, FrameError> {
+    if frames.is_empty() {
+        return Ok(None);
+    }
+    let cut = FrameError::Cut { held: frames.len() };
+    let (header, rest) = frames.split_first_chunk().ok_or(cut)?;
+    let (body, rest) = rest.split_at_checked(length(*header, max)?).ok_or(cut)?;
+    *frames = rest;
+    Ok(Some(body))
+}
+
+/// The length that a header announces.
+#[inline]
+fn length(header: [u8; HEADER], max: usize) -> Result<usize, FrameError> {
+    // A u32 always fits: netkit runs on no machine whose addresses have 16 bits.
+    let length = u32::from_be_bytes(header) as usize;
+    if length > max {
+        return Err(FrameError::for_header(header, max));
+    }
+    Ok(length)
 }
 
 /// Cuts one stream of bytes into frames, whatever pieces they come in.
@@ -131,7 +161,7 @@ impl Splitter {
         let Some((header, rest)) = input.split_first_chunk::<HEADER>() else {
             return Ok(self.keep(input));
         };
-        let length = self.length(*header)?;
+        let length = length(*header, self.max)?;
         let Some((body, rest)) = rest.split_at_checked(length) else {
             return Ok(self.keep(input));
         };
@@ -145,7 +175,7 @@ impl Splitter {
         let Some(&header) = self.partial.first_chunk::<HEADER>() else {
             return Ok(None);
         };
-        let whole = HEADER + self.length(header)?;
+        let whole = HEADER + length(header, self.max)?;
         self.fill_up_to(whole, input);
         if self.partial.len() < whole {
             return Ok(None);
@@ -172,15 +202,5 @@ impl Splitter {
         self.handed_out = false;
         self.partial.clear();
         self.partial.shrink_to(KEPT);
-    }
-
-    #[inline]
-    fn length(&self, header: [u8; HEADER]) -> Result<usize, FrameError> {
-        // A u32 always fits: netkit runs on no machine whose addresses have 16 bits.
-        let length = u32::from_be_bytes(header) as usize;
-        if length > self.max {
-            return Err(FrameError::for_header(header, self.max));
-        }
-        Ok(length)
     }
 }

@@ -209,6 +209,7 @@ pub mod membership;
 pub mod net;
 pub mod reap;
 pub mod run_id;
+mod seal;
 pub mod sockets;
 #[cfg_attr(not(feature = "ssh"), path = "ssh/absent.rs")]
 pub mod ssh;
@@ -220,5 +221,7 @@ pub use nix::sys::signal::Signal;
 pub use membership::{Membership, Secret};
 pub use net::{
     Admission, CloseReason, ConnectionId, Limits, ListenerId, Net, Outgoing, Peer, SendError,
-    Service, SocketId, TimerId, Waker,
+    Sender, Service, SocketId, TimerId, Waker,
 };
+pub use seal::datagram::UnsealedError;
+pub use seal::envelope::SealError;

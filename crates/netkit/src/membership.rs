@@ -19,10 +19,11 @@
 //! not hold in the other; and a proof got from one member cannot be shown to a third, for the ranks
 //! are in it. Proofs are compared in constant time.
 //!
+//! From the secret and both nonces follow two keys, one a direction, that no other connection has.
+//! With these the frames that follow are sealed (`seal/envelope.rs`).
+//!
 //! What this does not give: the secret is that of the group, so a member could claim another
-//! member's rank (members of a run are processes of one user); and frames after the handshake are
-//! neither encrypted nor authenticated: an attacker who can change packets on the way can change
-//! them.
+//! member's rank (members of a run are processes of one user); and frames are not encrypted.
 //! `docs/wire-format.md` draws every byte and says why. The scheme is SKID3 (Bosselaers and
 //! Preneel, RIPE 1995; *Handbook of Applied Cryptography*, protocol 10.17).
 //!
@@ -34,14 +35,17 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 
+use crate::seal::SealKey;
+
 #[cfg(test)]
 mod tests;
 
 /// The first bytes of each handshake frame, so that it is recognised in a capture.
 pub const MAGIC: [u8; 4] = *b"nkit";
 
-/// The version of the handshake. Another one is refused.
-pub const VERSION: u8 = 1;
+/// The version of the handshake and of what follows it. Another one is refused. Version 1 had no
+/// seals.
+pub const VERSION: u8 = 2;
 
 /// How long the name of a run may be, in bytes: it travels in the first frame, before we know who
 /// sends it.
@@ -78,6 +82,10 @@ impl Secret {
     /// sandbox.
     pub fn random() -> std::io::Result<Self> {
         Ok(Secret(random()?))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 
     /// The secret written as 64 hexadecimal digits, or `None` if the text is anything else.
@@ -131,6 +139,24 @@ pub struct Membership {
     pub secret: Secret,
     /// The rank of this process. No two processes of a run share one.
     pub me: u32,
+}
+
+impl Membership {
+    /// Whether what says of itself that it is of this run, from and to these ranks, may be for us.
+    pub(crate) fn expects(&self, run: &[u8], from: u32, to: u32) -> Result<(), HandshakeError> {
+        let Membership { run: ours, me, .. } = self;
+        if run != ours.as_bytes() {
+            let theirs = String::from_utf8_lossy(run).into_owned();
+            return Err(HandshakeError::OtherRun { theirs, ours: ours.clone() });
+        }
+        if to != *me {
+            return Err(HandshakeError::OtherRank { to, me: *me });
+        }
+        if from == *me {
+            return Err(HandshakeError::OwnRank { me: *me });
+        }
+        Ok(())
+    }
 }
 
 /// Why the other end is no member of the run, or not the member that we wanted.
@@ -198,9 +224,19 @@ pub enum HandshakeError {
 pub struct Progress {
     /// The body of the frame to send now.
     pub reply: Option<Vec<u8>>,
-    /// The handshake has succeeded, and this is the other end's rank. All bytes that follow on the
-    /// stream belong to the program.
-    pub done: Option<u32>,
+    /// The handshake has succeeded. What follows on the stream is sealed.
+    pub done: Option<Proven>,
+}
+
+/// The other end of a handshake that has succeeded.
+#[derive(Debug)]
+pub struct Proven {
+    /// Its rank.
+    pub rank: u32,
+    /// What we send is sealed with this key.
+    pub(crate) ours: SealKey,
+    /// What the other end sends is sealed with this key.
+    pub(crate) theirs: SealKey,
 }
 
 /// One end of a handshake: a state machine without I/O.
@@ -306,17 +342,7 @@ impl Handshake {
             return Err(due.missing());
         }
         let (from, to) = (u32::from_be_bytes(from), u32::from_be_bytes(to));
-        let Membership { run: ours, me, .. } = &self.membership;
-        if run != ours.as_bytes() {
-            let theirs = String::from_utf8_lossy(run).into_owned();
-            return Err(HandshakeError::OtherRun { theirs, ours: ours.clone() });
-        }
-        if to != *me {
-            return Err(HandshakeError::OtherRank { to, me: *me });
-        }
-        if from == *me {
-            return Err(HandshakeError::OwnRank { me: *me });
-        }
+        self.membership.expects(run, from, to)?;
 
         let mut challenge = opening(CHALLENGE);
         challenge.extend_from_slice(&self.nonce);
@@ -333,7 +359,13 @@ impl Handshake {
 
         let mut answer = opening(ANSWER);
         answer.extend_from_slice(&transcript.proof(self, Role::Initiator));
-        Ok(Progress { reply: Some(answer), done: Some(to) })
+        let (ours, theirs) = (Role::Initiator, Role::Acceptor);
+        let done = Proven {
+            rank: to,
+            ours: transcript.key(self, ours),
+            theirs: transcript.key(self, theirs),
+        };
+        Ok(Progress { reply: Some(answer), done: Some(done) })
     }
 
     fn on_answer(
@@ -344,8 +376,15 @@ impl Handshake {
     ) -> Result<Progress, HandshakeError> {
         let due = Due { what: "proof", kind: ANSWER, body };
         let proof = due.proof(due.fields()?)?;
-        self.as_acceptor(from, theirs).check(self, Role::Initiator, proof)?;
-        Ok(Progress { reply: None, done: Some(from) })
+        let transcript = self.as_acceptor(from, theirs);
+        transcript.check(self, Role::Initiator, proof)?;
+        let (ours, theirs) = (Role::Acceptor, Role::Initiator);
+        let done = Proven {
+            rank: from,
+            ours: transcript.key(self, ours),
+            theirs: transcript.key(self, theirs),
+        };
+        Ok(Progress { reply: None, done: Some(done) })
     }
 
     fn as_initiator<'a>(&'a self, to: u32, theirs: &'a Nonce) -> Transcript<'a> {
@@ -370,31 +409,36 @@ impl Transcript<'_> {
         expected.verify_slice(proof).map_err(|_| HandshakeError::BadProof)
     }
 
-    /// All parts but the last have a fixed length: no two transcripts give the same bytes.
     fn authenticate(&self, handshake: &Handshake, role: Role) -> Hmac<Sha256> {
         let key = &handshake.membership.secret.0;
         let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-        mac.update(&MAGIC);
-        mac.update(&[VERSION, role as u8]);
-        mac.update(&self.from.to_be_bytes());
-        mac.update(&self.to.to_be_bytes());
-        mac.update(self.initiator);
-        mac.update(self.acceptor);
-        mac.update(self.run.as_bytes());
+        mac.update(&self.text(role));
         mac
+    }
+
+    /// The key of what the end in this role sends.
+    fn key(&self, handshake: &Handshake, sender: Role) -> SealKey {
+        SealKey::derive(&handshake.membership.secret, &self.text(sender), b"frames")
+    }
+
+    /// All parts but the last have a fixed length: no two transcripts give the same bytes.
+    fn text(&self, role: Role) -> Vec<u8> {
+        let ranks = [self.from.to_be_bytes(), self.to.to_be_bytes()].concat();
+        let nonces = [*self.initiator, *self.acceptor].concat();
+        [&MAGIC[..], &[VERSION, role as u8], &ranks, &nonces, self.run.as_bytes()].concat()
     }
 }
 
 /// A frame that came, and what was due.
-struct Due<'a> {
-    what: &'static str,
-    kind: u8,
-    body: &'a [u8],
+pub(crate) struct Due<'a> {
+    pub(crate) what: &'static str,
+    pub(crate) kind: u8,
+    pub(crate) body: &'a [u8],
 }
 
 impl<'a> Due<'a> {
     /// What follows magic, version and kind, if these are right.
-    fn fields(&self) -> Result<&'a [u8], HandshakeError> {
+    pub(crate) fn fields(&self) -> Result<&'a [u8], HandshakeError> {
         let Some(rest) = self.body.strip_prefix(&MAGIC) else {
             return Err(HandshakeError::NotNetkit);
         };
@@ -409,7 +453,7 @@ impl<'a> Due<'a> {
         if fields.len() == PROOF { Ok(fields) } else { Err(self.missing()) }
     }
 
-    fn missing(&self) -> HandshakeError {
+    pub(crate) fn missing(&self) -> HandshakeError {
         let kind = self.body.get(MAGIC.len() + 1).copied().unwrap_or(0);
         HandshakeError::Unexpected { due: self.what, kind, length: self.body.len() }
     }

@@ -40,6 +40,7 @@ use signal_hook_mio::v1_0::Signals;
 use crate::codec;
 use crate::frame::{self, HEADER};
 use crate::membership::{Handshake, Membership};
+#[cfg(doc)]
 use crate::udp;
 
 pub use self::error::{CloseReason, SendError};
@@ -47,6 +48,7 @@ pub use self::limits::Limits;
 
 use self::connection::{Connection, State};
 use self::deadlines::{DeadlineKey, Deadlines, Due};
+use self::letterbox::Letterbox;
 use self::slots::{Key, Slots};
 use self::strangers::Strangers;
 
@@ -54,7 +56,9 @@ mod accept;
 mod connection;
 mod deadlines;
 mod error;
+mod letterbox;
 mod limits;
+mod queue;
 mod slots;
 mod strangers;
 #[cfg(test)]
@@ -92,8 +96,9 @@ pub trait Service {
         let _ = (net, connection);
     }
 
-    /// A datagram has arrived. Anybody can have sent it, under any address.
-    fn on_datagram(&mut self, net: &mut Net, socket: SocketId, from: SocketAddr, body: &[u8]) {
+    /// A datagram has arrived: from a member of the run if the sender has a rank; else anybody can
+    /// have sent it. Its address can be any.
+    fn on_datagram(&mut self, net: &mut Net, socket: SocketId, from: Sender, body: &[u8]) {
         let _ = (net, socket, from, body);
     }
 
@@ -149,12 +154,22 @@ pub struct Peer {
     pub incoming: bool,
 }
 
-/// Which connections a listener takes.
+/// One end of a datagram.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Sender {
+    /// Its proven rank in the run, or `None` where anybody may send.
+    pub rank: Option<u32>,
+    /// The address that it sends from. A datagram can be sent under the address of another machine.
+    pub address: SocketAddr,
+}
+
+/// Which connections a listener takes, and which datagrams a UDP socket.
 #[derive(Clone, Debug)]
 pub enum Admission {
     /// Anybody. There is no handshake.
     Anyone,
-    /// Members of a run that are looking for this rank. The service never hears of others.
+    /// Members of a run that are looking for this rank. The service never hears of others. What
+    /// members send is sealed.
     Members(Membership),
     /// Members of a run, and anybody. The first frame decides: if it begins with
     /// [`MAGIC`](crate::membership::MAGIC), the handshake must succeed, as with `Members`. Any
@@ -248,9 +263,9 @@ struct Slot {
 #[derive(Debug)]
 enum Source {
     Listener(Listener),
-    // Boxed, for it is much larger than the others.
+    // Boxed, for they are much larger than a listener.
     Connection(Box<Connection>),
-    Udp(UdpSocket),
+    Udp(Box<Letterbox>),
 }
 
 #[derive(Debug)]
@@ -346,9 +361,7 @@ impl Net {
         if body.len() > max {
             return Err(SendError::TooLong { length: body.len(), max });
         }
-        let queue = self.open_connection(connection)?.queue();
-        queue.extend_from_slice(&frame::header(body.len()));
-        queue.extend_from_slice(body);
+        self.open_connection(connection)?.queue.push(body);
         self.sent(connection.0)
     }
 
@@ -364,19 +377,15 @@ impl Net {
         value: &T,
     ) -> Result<(), SendError> {
         let max = self.limits.max_frame;
-        let queue = self.open_connection(connection)?.queue();
-        let start = queue.len();
-        queue.extend_from_slice(&[0; HEADER]);
-        if let Err(error) = codec::encode(value, queue) {
-            queue.truncate(start);
-            return Err(error.into());
+        let queue = &mut self.open_connection(connection)?.queue;
+        let bytes = queue.begin();
+        let start = bytes.len();
+        let appended = append_value(value, bytes, max);
+        if appended.is_err() {
+            bytes.truncate(start);
         }
-        let length = queue.len() - start - HEADER;
-        if length > max {
-            queue.truncate(start);
-            return Err(SendError::TooLong { length, max });
-        }
-        queue[start..start + HEADER].copy_from_slice(&frame::header(length));
+        queue.end();
+        appended?;
         self.sent(connection.0)
     }
 
@@ -384,7 +393,7 @@ impl Net {
     #[must_use]
     pub fn queued(&self, connection: ConnectionId) -> usize {
         match self.slots.peek(connection.0) {
-            Some(Slot { source: Source::Connection(connection), .. }) => connection.queued(),
+            Some(Slot { source: Source::Connection(connection), .. }) => connection.queue.len(),
             _ => 0,
         }
     }
@@ -428,15 +437,19 @@ impl Net {
     ///
     /// # Errors
     ///
-    /// If the address is not ours or is in use.
-    pub fn bind_udp(&mut self, address: SocketAddr) -> io::Result<(SocketId, SocketAddr)> {
-        let socket = UdpSocket::bind(address)?;
-        let address = socket.local_addr()?;
-        let key = self.insert(Source::Udp(socket), Interest::READABLE)?;
+    /// If the address is not ours or is in use, or the name of the run is too long.
+    pub fn bind_udp(
+        &mut self,
+        address: SocketAddr,
+        admission: Admission,
+    ) -> io::Result<(SocketId, SocketAddr)> {
+        let letterbox = Letterbox::new(UdpSocket::bind(address)?, admission)?;
+        let address = letterbox.socket.local_addr()?;
+        let key = self.insert(Source::Udp(Box::new(letterbox)), Interest::READABLE)?;
         Ok((SocketId(key), address))
     }
 
-    /// Sends a frame in a datagram, at once. It may get lost here as well as on the way.
+    /// Sends a frame in a datagram to anybody, at once. It may get lost here as well as on the way.
     ///
     /// # Errors
     ///
@@ -448,15 +461,31 @@ impl Net {
         to: SocketAddr,
         body: &[u8],
     ) -> Result<(), SendError> {
-        let max = self.limits.max_frame.min(udp::MAX_DATAGRAM);
-        if body.len() > max {
-            return Err(SendError::TooLong { length: body.len(), max });
-        }
-        let Some(Slot { source: Source::Udp(udp), .. }) = self.slots.find(socket.0) else {
+        self.send_from(socket, Sender { rank: None, address: to }, body)
+    }
+
+    /// Sends a frame in a sealed datagram to the member of this rank, at once. It may get lost here
+    /// as well as on the way.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_datagram`](Self::send_datagram), with [`MAX_SEALED`](udp::MAX_SEALED); and if the
+    /// socket was opened for anyone.
+    pub fn send_datagram_to_member(
+        &mut self,
+        socket: SocketId,
+        rank: u32,
+        address: SocketAddr,
+        body: &[u8],
+    ) -> Result<(), SendError> {
+        self.send_from(socket, Sender { rank: Some(rank), address }, body)
+    }
+
+    fn send_from(&mut self, socket: SocketId, to: Sender, body: &[u8]) -> Result<(), SendError> {
+        let Some(Slot { source: Source::Udp(letterbox), .. }) = self.slots.find(socket.0) else {
             return Err(SendError::Closed);
         };
-        udp::wrap(body, &mut self.buffers.datagram);
-        udp.send_to(&self.buffers.datagram, to).map(drop).map_err(SendError::Datagram)
+        letterbox.send(to, body, self.limits.max_frame, &mut self.buffers.datagram)
     }
 
     /// Closes a UDP socket.
@@ -524,6 +553,24 @@ impl Net {
     }
 }
 
+/// Appends a value as a frame.
+#[inline]
+fn append_value<T: Serialize + ?Sized>(
+    value: &T,
+    bytes: &mut Vec<u8>,
+    max: usize,
+) -> Result<(), SendError> {
+    let start = bytes.len();
+    bytes.extend_from_slice(&[0; HEADER]);
+    codec::encode(value, bytes)?;
+    let length = bytes.len() - start - HEADER;
+    if length > max {
+        return Err(SendError::TooLong { length, max });
+    }
+    bytes[start..start + HEADER].copy_from_slice(&frame::header(length));
+    Ok(())
+}
+
 /// signal-hook panics for the others.
 fn can_be_watched(signal: i32) -> bool {
     use nix::sys::signal::Signal;
@@ -555,7 +602,9 @@ impl Net {
             Source::Connection(connection) => {
                 registry.register(&mut connection.stream, key.token(), interest)
             }
-            Source::Udp(socket) => registry.register(socket, key.token(), interest),
+            Source::Udp(letterbox) => {
+                registry.register(&mut letterbox.socket, key.token(), interest)
+            }
         };
         if let Err(error) = registered {
             self.slots.remove(key);
@@ -588,7 +637,7 @@ impl Net {
         let max = self.limits.max_queue;
         let Some(connection) = self.connection(key) else { return Err(SendError::Closed) };
         connection.write_if_much(max);
-        let waiting = connection.queued();
+        let waiting = connection.queue.len();
         if waiting > max {
             connection.state = State::Doomed;
             self.agenda.doomed.push((key, CloseReason::QueueFull { waiting, max }));

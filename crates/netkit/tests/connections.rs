@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use netkit::frame::{FrameError, MAX_FRAME};
-use netkit::membership::{Handshake, HandshakeError};
+use netkit::membership::HandshakeError;
 use netkit::{Admission, CloseReason, ConnectionId, Limits, Outgoing, SendError};
 
 mod common;
@@ -405,7 +405,7 @@ fn a_false_acceptor_is_refused() {
     side.net.connect(listener.local_addr().expect("bound"), to).expect("begun");
     let impostor = std::thread::spawn(move || {
         let (mut socket, _) = listener.accept().expect("a connection");
-        socket.write_all(&frame(&[b"nkit\x01\x02", &[0; 64][..]].concat())).expect("sent");
+        socket.write_all(&frame(&[b"nkit\x02\x02", &[0; 64][..]].concat())).expect("sent");
         rest(&socket)
     });
     side.until(|side| !side.closed().is_empty());
@@ -429,34 +429,6 @@ fn an_acceptor_that_says_nothing_is_given_up() {
     side.net.connect(listener.local_addr().expect("bound"), to).expect("begun");
     side.until(|side| !side.closed().is_empty());
     assert!(matches!(side.recorder.closed()[..], [CloseReason::HandshakeTimedOut]));
-}
-
-/// Frames right behind the last frame of the handshake, in the same packet, are the service's.
-#[test]
-fn frames_may_follow_the_handshake_at_once() {
-    let secret = secret();
-    let mut side = Side::new(Limits::default());
-    let address = side.listen(Admission::Members(member(&secret, 1)));
-    let mut socket = TcpStream::connect(address).expect("connected");
-    let (mut handshake, hello) = Handshake::initiate(member(&secret, 0), 1).expect("begun");
-    socket.write_all(&frame(&hello)).expect("sent");
-    let reader = {
-        let mut socket = socket.try_clone().expect("a descriptor");
-        std::thread::spawn(move || {
-            let mut challenge = [0; 4 + 70];
-            socket.read_exact(&mut challenge).expect("a challenge");
-            challenge
-        })
-    };
-    while !reader.is_finished() {
-        side.turn();
-    }
-    let challenge = reader.join().expect("read");
-    let answer = handshake.on_frame(&challenge[4..]).expect("a member").reply.expect("an answer");
-    let large = vec![1; 5000];
-    socket.write_all(&[frame(&answer), frame(b"first"), frame(&large)].concat()).expect("sent");
-    side.until(|side| side.frames().len() == 2);
-    assert_eq!(side.recorder.frames(), [&b"first"[..], &large]);
 }
 
 #[test]

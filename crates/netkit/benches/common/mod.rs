@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use netkit::{Admission, Membership, Outgoing, Secret};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
@@ -13,6 +14,21 @@ pub(crate) const SAMPLES: usize = 7;
 
 /// How many bytes the body of each frame has.
 pub(crate) const BODY: usize = 64;
+
+/// The run whose members the sealed side connects.
+pub(crate) fn member(me: u32) -> Membership {
+    let secret = Secret::from_hex(&"5e".repeat(32)).expect("64 digits");
+    Membership { run: "bench".into(), secret, me }
+}
+
+/// Both ends of a connection of members, or of anybody: with seals or without.
+pub(crate) fn ends(sealed: bool) -> (Admission, Outgoing) {
+    if sealed {
+        (Admission::Members(member(1)), Outgoing::Member { membership: member(0), to: 1 })
+    } else {
+        (Admission::Anyone, Outgoing::Anyone)
+    }
+}
 
 /// Puts this thread, and those that it starts from now on, on the first core that it may use. On
 /// two cores the wake-up from core to core would be measured, which costs more than all of netkit.

@@ -2,6 +2,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::seal::envelope::{Opener, Sealer};
 
 const RUN: &str = "20261122-071500-3f9a";
 
@@ -35,10 +36,11 @@ fn run(
         Err(error) => return (unheard(), Err(error)),
     };
     let (seen_by_a, answer) = match a.on_frame(&on_the_way(1, challenge)) {
-        Ok(progress) => (progress.done.expect("done"), progress.reply.expect("an answer")),
+        Ok(progress) => (progress.done.expect("done").rank, progress.reply.expect("an answer")),
         Err(error) => return (Err(error), unheard()),
     };
-    let seen_by_b = b.on_frame(&on_the_way(2, answer)).map(|progress| progress.done.expect("done"));
+    let seen_by_b =
+        b.on_frame(&on_the_way(2, answer)).map(|progress| progress.done.expect("done").rank);
     (Ok(seen_by_a), seen_by_b)
 }
 
@@ -102,10 +104,20 @@ fn the_example_of_the_documentation() {
             clock: u64,
         },
     }
-    let mut body = Vec::new();
-    crate::codec::encode(&Message::Ask { clock: 7 }, &mut body).expect("encodable");
-    assert_eq!(frames[3][4..], body);
-    assert_eq!(frames[3][..4], crate::frame::header(body.len()));
+    let (mut a, hello) = Handshake::initiate_with(member(0), 1, [0x11; NONCE]).expect("begun");
+    let mut b = Handshake::accept_with(member(1), [0x22; NONCE]);
+    let progress = a.on_frame(&reply(&mut b, &hello)).expect("accepted");
+    let mut sealer = Sealer::new(progress.done.expect("done").ours);
+    let mut frame = Vec::new();
+    sealer.begin(&mut frame);
+    frame.extend_from_slice(&crate::frame::header(12));
+    crate::codec::encode(&Message::Ask { clock: 7 }, &mut frame).expect("encodable");
+    sealer.close(&mut frame);
+    assert_eq!(frames[3], frame);
+
+    let progress = b.on_frame(&progress.reply.expect("an answer")).expect("accepted");
+    let mut opener = Opener::new(progress.done.expect("done").theirs);
+    opener.open(&frame[4..], 100).expect("the other end opens it");
 }
 
 #[test]
@@ -259,8 +271,8 @@ fn cut_and_lengthened_frames_are_refused() {
 fn strangers_are_told_apart() {
     let error = |body: &[u8]| acceptor(8).on_frame(body).expect_err("no member").to_string();
     assert_eq!(error(b"GET / HTTP/1.1"), "it does not speak netkit's handshake");
-    assert!(error(b"nkit\x02").contains("version 2"), "{}", error(b"nkit\x02"));
-    assert!(error(b"nkit\x01\x03").contains("a hello was due"), "{}", error(b"nkit\x01\x03"));
+    assert!(error(b"nkit\x01").contains("version 1"), "{}", error(b"nkit\x01"));
+    assert!(error(b"nkit\x02\x03").contains("a hello was due"), "{}", error(b"nkit\x02\x03"));
     assert!(error(b"nkit").contains("a hello was due"));
     assert!(error(b"").contains("does not speak"));
 }

@@ -116,8 +116,9 @@ impl<S: Service + ?Sized> Turn<'_, S> {
             ) if !peer.incoming => CloseReason::Refused,
             (_, reason) => reason,
         };
-        if peer.incoming && matches!(reason, CloseReason::Frame(FrameError::Text { .. })) {
-            connection.queue().extend_from_slice(HINT);
+        let may_be_a_person = peer.incoming && peer.rank.is_none();
+        if may_be_a_person && matches!(reason, CloseReason::Frame(FrameError::Text { .. })) {
+            connection.queue.begin().extend_from_slice(HINT);
             self.net.start_closing(key);
         } else {
             self.net.remove(key);

@@ -7,12 +7,10 @@ use mio::net::TcpStream;
 
 use super::Peer;
 use super::deadlines::DeadlineKey;
-use crate::frame::{self, Splitter};
-use crate::membership::Handshake;
-
-/// What the send queue keeps reserved when it is empty. More is given back, so that one large
-/// answer does not stay in memory for as long as the connection does.
-const KEPT: usize = 128 * 1024;
+use super::queue::Queue;
+use crate::frame::Splitter;
+use crate::membership::{Handshake, Proven};
+use crate::seal::envelope::{Opener, Sealer};
 
 /// When this much waits in the middle of a turn, it is written at once: it fills a system call
 /// well, and is still in the processor's cache.
@@ -35,9 +33,9 @@ pub(super) struct Connection {
     pub(super) failed: Option<io::Error>,
     /// The system took no more bytes; an event will say when it does.
     blocked: bool,
-    queue: Vec<u8>,
-    /// How much of the queue has been written.
-    written: usize,
+    pub(super) queue: Queue,
+    /// Opens what comes in, once the other end has proved to be a member.
+    pub(super) opener: Option<Opener>,
 }
 
 #[derive(Debug)]
@@ -78,26 +76,16 @@ impl Connection {
             ended: false,
             failed: None,
             blocked: false,
-            queue: Vec::new(),
-            written: 0,
+            queue: Queue::default(),
+            opener: None,
         }
     }
 
-    #[inline]
-    pub(super) fn queued(&self) -> usize {
-        self.queue.len() - self.written
-    }
-
-    /// Where to append what is to be sent.
-    #[inline]
-    pub(super) fn queue(&mut self) -> &mut Vec<u8> {
-        &mut self.queue
-    }
-
-    /// Queues a frame.
-    pub(super) fn push(&mut self, body: &[u8]) {
-        self.queue.extend_from_slice(&frame::header(body.len()));
-        self.queue.extend_from_slice(body);
+    /// The other end is a member: what follows is sealed, both ways.
+    pub(super) fn seal(&mut self, member: Proven) {
+        self.peer.rank = Some(member.rank);
+        self.queue.seal(Sealer::new(member.ours));
+        self.opener = Some(Opener::new(member.theirs));
     }
 
     /// Whether the system has made the connection, asked after an event. Completes what is known of
@@ -124,7 +112,7 @@ impl Connection {
     /// Writes in the middle of a turn if that is worth a system call.
     #[inline]
     pub(super) fn write_if_much(&mut self, max_queue: usize) {
-        if self.queued() > WRITE_AT.min(max_queue) {
+        if self.queue.len() > WRITE_AT.min(max_queue) {
             self.write();
         }
     }
@@ -133,7 +121,7 @@ impl Connection {
     pub(super) fn unblock(&mut self) -> bool {
         let was_blocked = std::mem::replace(&mut self.blocked, false);
         self.write();
-        was_blocked && self.queued() == 0 && self.failed.is_none()
+        was_blocked && self.queue.len() == 0 && self.failed.is_none()
     }
 
     /// Writes until the queue is empty or the system takes no more. A failure is kept in `failed`.
@@ -141,48 +129,26 @@ impl Connection {
         if self.blocked {
             return;
         }
-        while self.written < self.queue.len() {
-            match self.stream.write(&self.queue[self.written..]) {
-                Ok(0) => {
-                    self.fail(io::ErrorKind::WriteZero.into());
-                    return;
-                }
-                Ok(n) => self.written += n,
+        loop {
+            let bytes = self.queue.unwritten();
+            if bytes.is_empty() {
+                return;
+            }
+            match self.stream.write(bytes) {
+                Ok(0) => return self.fail(io::ErrorKind::WriteZero.into()),
+                Ok(n) => self.queue.wrote(n),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.blocked = true;
-                    self.compact();
-                    return;
+                    return self.queue.compact();
                 }
-                Err(error) => {
-                    self.fail(error);
-                    return;
-                }
+                Err(error) => return self.fail(error),
             }
-        }
-        self.forget_queue();
-    }
-
-    /// Everything has been written, or nobody will take it.
-    fn forget_queue(&mut self) {
-        self.queue.clear();
-        self.written = 0;
-        if self.queue.capacity() > KEPT {
-            self.queue.shrink_to(KEPT);
-        }
-    }
-
-    /// Moves what waits to the front once that is less than what was written: each byte moves once
-    /// at most, on average.
-    fn compact(&mut self) {
-        if self.written > self.queue.len() / 2 {
-            self.queue.drain(..self.written);
-            self.written = 0;
         }
     }
 
     fn fail(&mut self, error: io::Error) {
         self.failed.get_or_insert(error);
-        self.forget_queue();
+        self.queue.clear();
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use crate::codec::CodecError;
 use crate::frame::FrameError;
 use crate::membership::HandshakeError;
+use crate::seal::envelope::SealError;
 
 /// Why a connection has ended.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,10 @@ pub enum CloseReason {
     /// The bytes that came cannot be cut into frames.
     #[error("{0}")]
     Frame(#[source] FrameError),
+    /// What came from a member was not sealed by it: somebody on the way has changed, repeated or
+    /// left out bytes.
+    #[error("{0}")]
+    Seal(#[source] SealError),
     /// The peer did not take what we sent, and it became too much.
     #[error(
         "{waiting} bytes wait for the peer, over the limit of {max}: it reads too slowly or not at all"
@@ -65,6 +70,9 @@ pub enum SendError {
     /// The connection is not open yet. Send from `on_open` on.
     #[error("the connection is not open yet; wait for on_open")]
     NotOpen,
+    /// A datagram for a member cannot leave from a socket that was opened for anyone.
+    #[error("the socket is open for anyone: open it for members to send to one")]
+    NoMember,
     /// The body is over the limit. Nothing was sent.
     #[error("a body of {length} bytes is over the limit of {max}; send it in parts")]
     TooLong {

@@ -14,7 +14,7 @@ use super::{
     CloseReason, ConnectionId, Net, SIGNALS, Service, Slot, SocketId, Source, TimerId, WAKER,
 };
 use crate::membership::{MAGIC, MAX_HANDSHAKE_FRAME};
-use crate::udp;
+use crate::seal::envelope::{self, Opener, SealError};
 
 /// How many datagrams are taken from one socket in one turn.
 const DATAGRAMS_AT_ONCE: usize = 64;
@@ -195,7 +195,7 @@ impl<S: Service + ?Sized> Turn<'_, S> {
             return true;
         };
         connection.state = State::Greeting { handshake, is_anybody_welcome: false };
-        connection.push(&hello);
+        connection.queue.push(&hello);
         self.net.set_deadline(key, self.net.limits.handshake_deadline);
         self.net.mark_dirty(key);
         true
@@ -252,27 +252,50 @@ impl<S: Service + ?Sized> Turn<'_, S> {
     fn take_in(&mut self, key: Key, mut input: &[u8]) {
         let Some(connection) = self.net.connection(key) else { return };
         let mut splitter = std::mem::take(&mut connection.splitter);
+        let mut opener = connection.opener.take();
         while let Some(connection) = self.net.connection(key) {
             let is_open = match connection.state {
                 State::Open => true,
                 State::Greeting { .. } => false,
                 State::Connecting(..) | State::Closing { .. } | State::Doomed => return,
             };
-            match splitter.next(&mut input) {
-                Ok(Some(body)) if is_open => {
-                    self.service.on_frame(self.net, ConnectionId(key), body)
-                }
-                Ok(Some(body)) => {
+            match (splitter.next(&mut input), &mut opener) {
+                (Ok(Some(body)), _) if !is_open => {
                     let max = self.greet(key, body);
                     splitter.limit(max);
+                    opener = self.net.connection(key).and_then(|opened| opened.opener.take());
                 }
-                Ok(None) => {
+                (Ok(Some(body)), None) => self.service.on_frame(self.net, ConnectionId(key), body),
+                (Ok(Some(body)), Some(opener)) => {
+                    if let Err(error) = self.open_envelope(key, opener, body) {
+                        return self.lose(key, CloseReason::Seal(error));
+                    }
+                }
+                (Ok(None), _) => {
                     connection.splitter = splitter;
+                    connection.opener = opener;
                     return;
                 }
-                Err(error) => return self.lose(key, CloseReason::Frame(error)),
+                (Err(error), _) => return self.lose(key, CloseReason::Frame(error)),
             }
         }
+    }
+
+    /// Hands over the frames in an envelope, unless a handler closes the connection.
+    fn open_envelope(
+        &mut self,
+        key: Key,
+        opener: &mut Opener,
+        envelope: &[u8],
+    ) -> Result<(), SealError> {
+        let mut frames = opener.open(envelope, self.net.limits.max_frame)?;
+        while let Some(body) = frames.next()? {
+            let Some(Connection { state: State::Open, .. }) = self.net.connection(key) else {
+                return Ok(());
+            };
+            self.service.on_frame(self.net, ConnectionId(key), body);
+        }
+        Ok(())
     }
 
     /// Hands a frame to the handshake; if anybody is welcome and the frame does not begin like a
@@ -298,15 +321,16 @@ impl<S: Service + ?Sized> Turn<'_, S> {
             }
         };
         if let Some(reply) = progress.reply {
-            connection.push(&reply);
+            connection.queue.push(&reply);
         }
-        connection.peer.rank = progress.done;
-        self.net.mark_dirty(key);
-        if progress.done.is_none() {
+        let Some(member) = progress.done else {
+            self.net.mark_dirty(key);
             return MAX_HANDSHAKE_FRAME;
-        }
+        };
+        connection.seal(member);
+        self.net.mark_dirty(key);
         self.open(key);
-        max_frame
+        envelope::longest(max_frame)
     }
 
     fn receive(&mut self, key: Key) {
@@ -317,12 +341,15 @@ impl<S: Service + ?Sized> Turn<'_, S> {
 
     fn receive_into(&mut self, key: Key, buffer: &mut [u8]) {
         for _ in 0..DATAGRAMS_AT_ONCE {
-            let Some(Slot { source: Source::Udp(socket), .. }) = self.net.slots.find(key) else {
+            let Some(Slot { source: Source::Udp(letterbox), .. }) = self.net.slots.find(key) else {
                 return;
             };
-            match socket.recv_from(buffer) {
-                Ok((size, from)) => match udp::body(&buffer[..size], self.net.limits.max_frame) {
-                    Ok(body) => self.service.on_datagram(self.net, SocketId(key), from, body),
+            let max_frame = self.net.limits.max_frame;
+            match letterbox.socket.recv_from(buffer) {
+                Ok((size, from)) => match letterbox.open(from, &buffer[..size], max_frame) {
+                    Ok((from, body)) => {
+                        self.service.on_datagram(self.net, SocketId(key), from, body)
+                    }
                     Err(error) => log::debug!("dropped what came from {from}: {error}"),
                 },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -418,7 +445,8 @@ impl Net {
             // What the peer sent before it broke is still there to be read.
             return self.again(key);
         }
-        if matches!(connection.state, State::Closing { is_shut: false }) && connection.queued() == 0
+        if matches!(connection.state, State::Closing { is_shut: false })
+            && connection.queue.len() == 0
         {
             connection.state = State::Closing { is_shut: true };
             // Closing a socket with unread bytes resets the connection, and the reset can overtake

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use netkit::{
-    Admission, CloseReason, ConnectionId, Limits, Membership, Net, Peer, Secret, Service, SocketId,
-    TimerId,
+    Admission, CloseReason, ConnectionId, Limits, Membership, Net, Peer, Secret, Sender, Service,
+    SocketId, TimerId,
 };
 
 /// What a test waits for at most. It fails then, so that a machine under load may be slow and no
@@ -21,7 +21,7 @@ pub(crate) enum Seen {
     Frame(ConnectionId, Vec<u8>),
     Close(ConnectionId, CloseReason),
     Drained(ConnectionId),
-    Datagram(SocketId, SocketAddr, Vec<u8>),
+    Datagram(SocketId, Sender, Vec<u8>),
     Timer(TimerId),
     Signal(i32),
     Wake,
@@ -88,7 +88,7 @@ impl<F: FnMut(&mut Net, &Seen)> Service for Recorder<F> {
     fn on_drained(&mut self, net: &mut Net, connection: ConnectionId) {
         self.note(net, Seen::Drained(connection));
     }
-    fn on_datagram(&mut self, net: &mut Net, socket: SocketId, from: SocketAddr, body: &[u8]) {
+    fn on_datagram(&mut self, net: &mut Net, socket: SocketId, from: Sender, body: &[u8]) {
         self.note(net, Seen::Datagram(socket, from, body.to_vec()));
     }
     fn on_timer(&mut self, net: &mut Net, timer: TimerId) {
