@@ -33,7 +33,7 @@ pub enum Tools {
 
 impl labs::lab::Tool for Tools {
     fn run(self) -> anyhow::Result<u8> {
-        init_log();
+        labs::cli::init_log("warn");
         match self {
             Self::Server(options) => server::serve(options).map(|()| 0),
             Self::Client(options) => client::run(options),
@@ -48,13 +48,6 @@ impl labs::lab::Tool for Tools {
             }
         }
     }
-}
-
-/// Warnings, unless `RUST_LOG` asks for more.
-fn init_log() {
-    let environment = env_logger::Env::default().default_filter_or("warn");
-    // A second logger is impossible: this is the first thing that the program does.
-    let _ = env_logger::Builder::from_env(environment).format_timestamp_millis().try_init();
 }
 
 /// Asked for on a terminal; the first line of a pipe.

@@ -92,9 +92,7 @@ pub struct SecretArguments {
 
 impl Tool for Role {
     fn run(self) -> anyhow::Result<u8> {
-        let environment = env_logger::Env::default().default_filter_or("warn");
-        // A second logger is impossible: this is the first thing that the program does.
-        let _ = env_logger::Builder::from_env(environment).try_init();
+        labs::cli::init_log("warn");
         match self {
             Self::Coordinator(arguments) => coordinator(&arguments)?,
             Self::Client(arguments) => client(&arguments)?,

@@ -115,7 +115,7 @@ where
 
 /// Starts real processes, judges what they did, and prints the report.
 pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8> {
-    init_log();
+    super::init_log("error");
     let run = crate::run::new_run_id();
     let Arguments { common, machines } = arguments;
     let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
@@ -273,14 +273,6 @@ impl Ran<'_> {
             ..Report::of(identity)
         }
     }
-}
-
-/// What the launcher has to say beside its report, on standard error: warnings, unless `RUST_LOG` asks
-/// for more.
-fn init_log() {
-    let environment = env_logger::Env::default().default_filter_or("error");
-    // A second logger is impossible: this is the first thing that the program does.
-    let _ = env_logger::Builder::from_env(environment).format_timestamp_micros().try_init();
 }
 
 /// A seed for a run that was given none: its name is random already.
