@@ -206,6 +206,34 @@ fn a_server_that_is_down_gets_its_mail_when_it_is_back() {
     wait_until("the queue is empty", || files(&post.path("mail-a.org/queue/b.org")) == 0);
 }
 
+/// While the server runs, and when it starts again.
+#[test]
+fn what_is_odd_in_one_box_or_queue_stops_nobody_else() {
+    let mut post = Post::up(2, &["alice", "bob"]);
+    post.kill(1);
+    let mut alice = post.session(0, "alice", Order::Causal);
+    let bob = address(1, "bob");
+    for body in ["one", "two"] {
+        alice.send(&[bob.clone(), address(0, "alice")], body).unwrap();
+    }
+    fs::create_dir_all(post.path("mail-b.org/boxes/bob/new/sub")).unwrap();
+    fs::write(post.path("mail-b.org/boxes/bob/cur/2.x.host:2,S"), b"From: x\n\nh\xe9llo\n")
+        .unwrap();
+    fs::write(post.path("mail-a.org/queue/b.org/0000000001.json"), "{").unwrap();
+    post.kill(0);
+    fs::write(post.path("mail-a.org/boxes/alice/clock.json"), "{").unwrap();
+    post.start(0, &[]);
+    post.start(1, &[]);
+    let alice = Options { patience: Duration::ZERO, ..post.options(0, "alice", Order::Causal) };
+    assert!(refused(alice).contains("the box of alice cannot be used now"));
+    // The first mail is lost with its file: who reads in causal order waits for it.
+    let mut bob = post.session(1, "bob", Order::None);
+    assert_eq!(bob.wait(1, TEN_SECONDS).unwrap(), 1);
+    assert_eq!(read_all(&mut bob).unwrap(), ["two"]);
+    assert!(post.said(0).contains("0000000001.json is damaged"), "{}", post.said(0));
+    assert!(post.said(1).contains("new/sub is left alone"), "{}", post.said(1));
+}
+
 #[test]
 fn all_addresses_of_a_name_are_tried() {
     let mut post = Post::new(2, &["alice", "bob"]);

@@ -162,7 +162,9 @@ pub fn serve(options: Options) -> anyhow::Result<()> {
     domains.iter().for_each(|domain| server.pump(&mut net, domain));
     net.run(&mut server)?;
     match server.failure {
-        Some(failure) => Err(failure).context("stopped, so that a new start puts it right"),
+        Some(failure) => Err(failure).context(
+            "stopped: mend what follows, and start it again; what was accepted is delivered then",
+        ),
         None => print(&format!("stopped; {} mails wait to be forwarded\n", server.store.waiting())),
     }
 }
@@ -316,8 +318,9 @@ impl Server {
             info!("another client of {name} had it open");
             self.say_and_close(net, other, &ToClient::Evicted);
         }
-        let knowledge = match self.store.knowledge(&name) {
+        let knowledge = match self.store.enter(&name) {
             Ok(knowledge) => knowledge.clone(),
+            Err(error) if error.is_fatal() => return self.fail(net, error),
             Err(error) => return self.refuse_and_close(net, connection, error.to_string()),
         };
         info!("{name} has opened its box");
@@ -450,9 +453,7 @@ impl Server {
         {
             return self.fail(net, error);
         }
-        if let Err(error) = self.store.forwarded(domain) {
-            return self.fail(net, error);
-        }
+        self.store.forwarded(domain);
         if let Some(peer) = self.peers.get_mut(domain) {
             peer.in_flight -= 1;
             peer.back_off = BACK_OFF;
@@ -468,7 +469,14 @@ impl Server {
         domain: &str,
         unknown: &[Address],
     ) -> Result<(), StoreError> {
-        let Some(mail) = self.store.queued(domain, 0)? else { return Ok(()) };
+        let mail = match self.store.queued(domain, 0) {
+            Ok(Some(mail)) => mail,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                error!("the sender of a mail that {domain} does not deliver is unknown: {error}");
+                return Ok(());
+            }
+        };
         let names: Vec<_> = unknown.iter().map(Address::to_string).collect();
         let body = format!(
             "Your mail {} was not delivered to {}: there is no such user.\n",
@@ -478,20 +486,21 @@ impl Server {
         let submission = notice(&mail, domain);
         let to = [mail.envelope.from.to_string()];
         match self.send(net, POSTMASTER, submission, &to, body) {
-            Err(StoreError::Refused(why)) => {
-                warn!("the sender of {} cannot be told: {why}", mail.id());
+            Err(error) if error.is_fatal() => Err(error),
+            Err(error) => {
+                warn!("the sender of {} cannot be told: {error}", mail.id());
                 Ok(())
             }
-            result => result.map(drop),
+            Ok(_) => Ok(()),
         }
     }
 
     /// Sends to a domain what may be sent now, and sees to it that this is called when more may be.
     fn pump(&mut self, net: &mut Net, domain: &str) {
         let Some(peer) = self.peers.get_mut(domain) else { return };
-        let Some(queue) = self.store.queue(domain).filter(|queue| !queue.is_empty()) else {
+        if self.store.queue(domain).is_none_or(VecDeque::is_empty) {
             return;
-        };
+        }
         let connection = match peer.state {
             State::Up(connection) => connection,
             State::Connecting(_) => return,
@@ -500,7 +509,8 @@ impl Server {
         };
         let mut sent = 0;
         while peer.in_flight < WINDOW {
-            let Some(queued) = queue.get(peer.in_flight) else { break };
+            let queue = self.store.queue(domain);
+            let Some(queued) = queue.and_then(|queue| queue.get(peer.in_flight)) else { break };
             let late = (queued.since + peer.delay).saturating_duration_since(now());
             if !late.is_zero() {
                 if peer.timer.is_none() {
@@ -513,7 +523,11 @@ impl Server {
             let mail = match self.store.queued(domain, peer.in_flight) {
                 Ok(Some(mail)) => mail,
                 Ok(None) => break,
-                Err(error) => return self.fail(net, error),
+                Err(error) => {
+                    error!("left alone, and not forwarded to {domain}: {error}");
+                    self.store.leave_out(domain, peer.in_flight);
+                    continue;
+                }
             };
             if let Err(error) = net.send_value(connection, &FromPeer::Forward(mail)) {
                 debug!("to {domain}: {error}"); // `on_close` follows.
