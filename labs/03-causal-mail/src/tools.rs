@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Subcommand;
 
-use crate::post::{client, demo, passwords, secret, server};
+use crate::post::{client, demo, first_line, passwords, secret, server};
 
 /// What the program does beside the three verbs.
 #[derive(Debug, Subcommand)]
@@ -58,9 +58,10 @@ fn new_password(name: &str) -> anyhow::Result<String> {
             .context("the password cannot be read");
     }
     let mut line = String::new();
-    let limit = passwords::PASSWORD_MAX as u64 + 2;
+    // The longest password, a mark before it and the end of the line behind it: what is longer is refused.
+    let limit = passwords::PASSWORD_MAX as u64 + 6;
     std::io::Read::take(stdin.lock(), limit)
         .read_line(&mut line)
         .context("the password cannot be read from standard input")?;
-    Ok(line.trim_end_matches('\n').to_owned())
+    Ok(first_line(&line).to_owned())
 }
