@@ -287,6 +287,22 @@ fn arguments_after_verb() -> Vec<String> {
     arguments
 }
 
+/// Refuses a mistake that nothing would notice: it shows where a process starts again, and none does.
+fn check_mistake(lab: &dyn Planned, verb: Verb, faults: &Plan) -> anyhow::Result<()> {
+    const PLAN: &str = "'kill 0 at 150ms; restart 0 at 160ms'";
+    let Some(mistake) = lab.needs_restart().filter(|_| faults.restarted().is_empty()) else {
+        return Ok(());
+    };
+    anyhow::ensure!(
+        verb != Verb::Check,
+        "--broken {mistake} shows where a process starts again, and in `check` one that has died stays dead: \
+         take `simulate`, with --faults {PLAN}"
+    );
+    anyhow::bail!(
+        "--broken {mistake} shows where a process starts again, and none does: add --faults {PLAN}"
+    )
+}
+
 /// Makes sure that a trace can be written there, without harm to what is there now, and that the run does
 /// not need it for something else.
 fn check_trace(common: &Common, others: impl Iterator<Item = PathBuf>) -> anyhow::Result<()> {

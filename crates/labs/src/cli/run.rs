@@ -12,7 +12,9 @@ use netkit::launch::LaunchOptions;
 
 use super::live::Live;
 use super::show::Show;
-use super::{Common, Typed, arguments_after_verb, check_trace, finish, identity, key};
+use super::{
+    Common, Typed, arguments_after_verb, check_mistake, check_trace, finish, identity, key,
+};
 use crate::faults::{self, PlanError};
 use crate::lab::{Findings, Lab, Launch, Remains, Summary, Verb, World};
 use crate::planned::{Deployed, Planned, PlannedLab};
@@ -121,6 +123,7 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
     let lab = &*(lab.plan)(&World { verb: Verb::Run, processes: common.processes, seed })?;
     let faults = common.faults(lab.processes())?;
+    check_mistake(lab, Verb::Run, &faults)?;
     let hosts = machines.hosts()?;
     let deployed = lab.deployed();
     // Better to know now than after the run.
