@@ -14,7 +14,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::process;
 
 /// What is asked of a disk, in the order in which it is asked.
 pub trait Disk {
@@ -132,7 +131,8 @@ pub fn replace_by_way_of(
 /// [`io::ErrorKind::AlreadyExists`] if a file is there; it stays as it is. Else as the system says.
 pub fn create(disk: &mut impl Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(format!(".{}{UNFINISHED}", process::id()));
+    // Others may be at it, threads of this process too.
+    unfinished.push(format!(".{:x}{UNFINISHED}", getrandom::u64()?));
     let unfinished = Path::new(&unfinished);
     let created = create_by_way_of(disk, unfinished, path, bytes);
     // Whether it has its name or not: this one is of no more use, and nobody reads it.
