@@ -26,7 +26,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
-pub use self::output::{offer, paint, print};
+use self::output::safe;
+pub use self::output::{init_log, offer, paint, print};
 /// What `labs replay` hands on to the program of a lab.
 pub use self::replay::ReplayArguments;
 pub use self::run::{RunArguments, run};
@@ -250,21 +251,22 @@ fn identity(lab: &dyn Planned, verb: Verb, run: String, seed: u64) -> Identity {
 pub fn finish(report: &Report, json: bool) -> anyhow::Result<u8> {
     print(&match json {
         true => format!("{}\n", serde_json::to_string(report)?),
-        false => report.to_text(paint()),
+        false => safe(&report.to_text(paint())),
     })?;
     Ok(report.exit_status())
 }
 
-/// What failed, and why, and why that, on one line. Some errors tell their cause themselves: then it is not
-/// said twice.
+/// What failed, and why, and why that, on one line that is safe to show: names of files and answers of other
+/// machines stand in it. Some errors tell their cause themselves: then it is not said twice.
 pub fn one_line(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |line, cause| {
+    let line = error.chain().map(ToString::to_string).fold(String::new(), |line, cause| {
         match (line.is_empty(), line.contains(&cause)) {
             (true, _) => cause,
             (false, true) => line,
             (false, false) => format!("{line}: {cause}"),
         }
-    })
+    });
+    netkit::text::one_line(&line, usize::MAX)
 }
 
 /// The command line after the verb. Plans of faults stand in it as they are, and not the files that held
@@ -283,6 +285,22 @@ fn arguments_after_verb() -> Vec<String> {
         }
     }
     arguments
+}
+
+/// Refuses a mistake that nothing would notice: it shows where a process starts again, and none does.
+fn check_mistake(lab: &dyn Planned, verb: Verb, faults: &Plan) -> anyhow::Result<()> {
+    const PLAN: &str = "'kill 0 at 150ms; restart 0 at 160ms'";
+    let Some(mistake) = lab.needs_restart().filter(|_| faults.restarted().is_empty()) else {
+        return Ok(());
+    };
+    anyhow::ensure!(
+        verb != Verb::Check,
+        "--broken {mistake} shows where a process starts again, and in `check` one that has died stays dead: \
+         take `simulate`, with --faults {PLAN}"
+    );
+    anyhow::bail!(
+        "--broken {mistake} shows where a process starts again, and none does: add --faults {PLAN}"
+    )
 }
 
 /// Makes sure that a trace can be written there, without harm to what is there now, and that the run does

@@ -17,6 +17,12 @@ use crate::process::{Context, Event, EventOf, Process, ProcessId, Value};
 pub trait Mistake<P: Process>: Value + clap::ValueEnum {
     /// Lets an event happen to a process as one would that makes the mistake.
     fn happen(&mut self, process: &mut P, ctx: &mut Context<P>, event: EventOf<P>);
+
+    /// Whether it shows only where a process dies and starts again. Without that nothing would be
+    /// noticed, so the command line refuses it.
+    fn needs_restart(&self) -> bool {
+        false
+    }
 }
 
 /// The mistakes of an algorithm that has none.

@@ -19,7 +19,7 @@ use crate::lab::{
     Deployment, Findings, Lab, Launch, Place, Predictions, Remains, Runs, Screen, Summary, Tools,
     World,
 };
-use crate::mutant::Mutant;
+use crate::mutant::{Mistake as _, Mutant};
 use crate::overlay::Overlay;
 use crate::process::{Kind, Process, ProcessId};
 use crate::record::Recorder;
@@ -72,6 +72,9 @@ pub(crate) trait Planned {
 
     /// Judges what a run left outside the program.
     fn remains(&self, remains: Remains) -> Vec<Verdict>;
+
+    /// The mistake, if it shows only where a process dies and starts again.
+    fn needs_restart(&self) -> Option<String>;
 
     /// Whether a process can start again where it died.
     fn recovers(&self, process: ProcessId) -> bool;
@@ -235,6 +238,11 @@ impl<L: Lab> Planned for PlannedLab<L> {
 
     fn remains(&self, remains: Remains) -> Vec<Verdict> {
         (self.lab.deployment().remains)(&self.lab, remains)
+    }
+
+    fn needs_restart(&self) -> Option<String> {
+        let mistake = self.mistake.as_ref().filter(|mistake| mistake.needs_restart())?;
+        Some(mistake.to_possible_value()?.get_name().to_owned())
     }
 
     fn recovers(&self, process: ProcessId) -> bool {

@@ -6,18 +6,21 @@
 //! is for [`read_part`], which says so in its name.
 //!
 //! **Writing.** [`check_regular`] and [`check_other`] look at a path before anything is written
-//! there. [`replace`] brings a file to its place whole or not at all.
+//! there. [`replace`] and [`create`] bring a file to its place whole or not at all. [`lock`] is for
+//! what one process at a time may write.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+mod lock;
 mod replace;
 #[cfg(test)]
 mod tests;
 
-pub use replace::{Disk, LocalDisk, PrivateDisk, UNFINISHED, replace, replace_by_way_of};
+pub use lock::{Lock, lock};
+pub use replace::{Disk, LocalDisk, PrivateDisk, UNFINISHED, create, replace, replace_by_way_of};
 
 /// Opens an ordinary file to read it, and never waits for somebody who writes to it.
 ///
@@ -51,14 +54,21 @@ pub fn read_if_there(path: &Path, max: u64) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// The same, of text.
+/// The same, of text. A byte order mark at its beginning, which some editors put there, is left out.
 ///
 /// # Errors
 ///
 /// As [`read_bounded`]; [`io::ErrorKind::InvalidData`] if it is not UTF-8.
 pub fn read_text(path: &Path, max: u64) -> io::Result<String> {
-    into_text(read_bounded(path, max)?)
+    let text = into_text(read_bounded(path, max)?)?;
+    Ok(match text.strip_prefix(BYTE_ORDER_MARK) {
+        Some(text) => text.to_owned(),
+        None => text,
+    })
 }
+
+/// It is invisible, and would become a part of the first word.
+pub const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Reads what is open already to its end, which is to come within `max` bytes.
 ///

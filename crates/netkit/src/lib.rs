@@ -178,7 +178,7 @@
 //!
 //! # Other people's protocols
 //!
-//! [`sockets`] opens plain sockets, for protocols of raw text such as finger's, with errors that say
+//! [`signals`] says which signals to watch, for event loops of their own; [`sockets`] opens plain sockets, for protocols of raw text such as finger's, with errors that say
 //! what to do; [`text`] makes what strangers say safe to show.
 //!
 //! # Files
@@ -210,6 +210,7 @@ pub mod net;
 pub mod reap;
 pub mod run_id;
 mod seal;
+pub mod signals;
 pub mod sockets;
 #[cfg_attr(not(feature = "ssh"), path = "ssh/absent.rs")]
 pub mod ssh;

@@ -40,6 +40,7 @@ use signal_hook_mio::v1_0::Signals;
 use crate::codec;
 use crate::frame::{self, HEADER};
 use crate::membership::{Handshake, Membership};
+use crate::signals::not_ignored;
 #[cfg(doc)]
 use crate::udp;
 
@@ -505,7 +506,8 @@ impl Net {
     }
 
     /// Reports these signals to [`Service::on_signal`] from now on. Their usual effect, such as
-    /// ending the process, does not happen.
+    /// ending the process, does not happen. Those that the program was started with ignored stay
+    /// ignored (see [`signals`](crate::signals)).
     ///
     /// # Errors
     ///
@@ -522,7 +524,8 @@ impl Net {
             self.system.signals = Some(watched);
         }
         let watched = self.system.signals.as_ref().expect("created above");
-        signals.iter().try_for_each(|&signal| watched.add_signal(signal))
+        let mut wanted = not_ignored(signals).into_iter();
+        wanted.try_for_each(|signal| watched.add_signal(signal))
     }
 
     /// Gives the watched signals their usual effect again, so that a program that has more to do
@@ -533,7 +536,7 @@ impl Net {
     /// If the system refuses, which it has no reason to.
     pub fn unwatch_signals(&mut self, signals: &[i32]) -> io::Result<()> {
         self.system.signals = None;
-        for &signal in signals {
+        for signal in not_ignored(signals) {
             let signal = nix::sys::signal::Signal::try_from(signal)?;
             // SAFETY: the default action is installed, and no handler of ours.
             unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) }?;

@@ -2,12 +2,13 @@
 //!
 //! A terminal obeys the control characters in a text that it shows. So the author of a message, a
 //! name, or a line of a log could clear the screen of its reader, set the title of the window, or
-//! forge a second line. Here control characters are escaped. Characters that turn the direction of
-//! writing are escaped too, because they can make a line show something that it does not say.
+//! forge a second line. Here control characters are escaped. Two more kinds of characters are
+//! escaped, because they make a line show something that it does not say: those that turn the
+//! direction of writing, and those that nobody can see.
 
 /// The text in one line of at most `limit` characters (of the text; an escaped one takes more
-/// room). Control characters and those that turn the direction of writing are escaped. An ellipsis
-/// stands for what was left out.
+/// room). Control characters, invisible ones, and those that turn the direction of writing are
+/// escaped. An ellipsis stands for what was left out.
 #[must_use]
 pub fn one_line(text: &str, limit: usize) -> String {
     let mut line = String::with_capacity(text.len().min(limit));
@@ -16,6 +17,30 @@ pub fn one_line(text: &str, limit: usize) -> String {
         line.push('…');
     }
     line
+}
+
+/// A text of several lines, each as [`one_line`] without a limit, behind the same beginning. Tabs
+/// stay as they are. There is no end of line behind the last one.
+///
+/// With a beginning no line of the text can be taken for one that stands around it.
+#[must_use]
+pub fn lines(text: &str, beginning: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for (number, line) in text.lines().enumerate() {
+        if number > 0 {
+            shown.push('\n');
+        }
+        if !line.is_empty() {
+            shown.push_str(beginning);
+        }
+        for (number, part) in line.split('\t').enumerate() {
+            if number > 0 {
+                shown.push('\t');
+            }
+            escape_into(&mut shown, part.chars());
+        }
+    }
+    shown
 }
 
 /// Any bytes in one line, so that no two look alike: as [`one_line`] without a limit; what is no
@@ -41,8 +66,24 @@ pub(crate) fn escape_into(line: &mut String, text: impl Iterator<Item = char>) {
 }
 
 fn is_harmful(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control() || turns_direction(c) || is_invisible(c)
+}
+
+/// Characters that turn the direction of writing, or end a line or a paragraph.
+fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Characters without a shape of their own, such as the zero-width space and the mark at the
+/// beginning of a file: those that Unicode lets every program leave out when it draws
+/// (`Default_Ignorable_Code_Point` in DerivedCoreProperties.txt), and the signs around annotations.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -55,6 +96,26 @@ mod tests {
         assert_eq!(one_line("\u{9b}31m", 99), "\\u{9b}31m");
         assert_eq!(one_line("abcdef", 6), "abcdef");
         assert_eq!(one_line("abcdefg", 6), "abcdef…");
+    }
+
+    #[test]
+    fn what_nobody_can_see_is_escaped() {
+        for c in ['\u{ad}', '\u{61c}', '\u{200b}', '\u{200d}', '\u{2060}', '\u{feff}', '\u{e0041}']
+        {
+            let escaped = format!("a\\u{{{:x}}}b", u32::from(c));
+            assert_eq!(one_line(&format!("a{c}b"), 99), escaped);
+            assert_eq!(escape_bytes(format!("a{c}b").as_bytes()), escaped);
+        }
+        // What stands above, below and beside a letter is seen: it stays.
+        assert_eq!(one_line("e\u{301} ñ 漢字 ع ❤", 99), "e\u{301} ñ 漢字 ع ❤");
+    }
+
+    #[test]
+    fn lines_stay_lines_and_forge_none() {
+        let text = "one\ttwo\r\n\n--- three\u{202e}\n\x1b[2J\n";
+        assert_eq!(lines(text, "| "), "| one\ttwo\n\n| --- three\\u{202e}\n| \\u{1b}[2J");
+        assert_eq!(lines("a\rb\u{2028}c\u{85}d", ""), "a\\rb\\u{2028}c\\u{85}d");
+        assert_eq!(lines("", "| "), "");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use netkit::text;
 
 use crate::{tcp_client, tcp_server, udp_client, udp_server};
 
@@ -50,7 +51,8 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If nobody reads this either, the exit status still says it.
-            let _ = writeln!(io::stderr(), "udp-tcp: {error:#}");
+            let line = text::one_line(&format!("{error:#}"), usize::MAX);
+            let _ = writeln!(io::stderr(), "udp-tcp: {line}");
             ExitCode::from(COULD_NOT)
         }
     }

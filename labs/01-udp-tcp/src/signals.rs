@@ -5,15 +5,18 @@ use std::io;
 
 use mio::{Interest, Registry, Token};
 use netkit::Signal;
+use netkit::signals::not_ignored;
 use signal_hook_mio::v1_0::Signals;
 
-/// Watches both signals, from now on. They no longer end the process.
+/// Watches both signals, from now on. They no longer end the process. One that the program was
+/// started with ignored stays ignored.
 ///
 /// # Errors
 ///
 /// If the system refuses.
 pub(crate) fn watch(registry: &Registry, token: Token) -> io::Result<Signals> {
-    let mut signals = Signals::new([Signal::SIGINT as i32, Signal::SIGTERM as i32])?;
+    let wanted = not_ignored(&[Signal::SIGINT as i32, Signal::SIGTERM as i32]);
+    let mut signals = Signals::new(wanted)?;
     registry.register(&mut signals, token, Interest::READABLE)?;
     Ok(signals)
 }

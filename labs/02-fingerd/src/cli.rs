@@ -4,8 +4,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use netkit::text;
 
-use crate::{client, server};
+use crate::{client, keeper, server};
 
 /// The exit status of what could not be done.
 const COULD_NOT: u8 = 2;
@@ -26,10 +27,13 @@ Exit status: 0 it went well; 2 it did not, and one line says what failed and wha
 
 #[derive(Debug, Subcommand)]
 enum Role {
-    /// Answer queries, until SIGINT or SIGTERM
+    /// Answer queries, until SIGINT or SIGTERM; a daemon opens its log anew at SIGHUP
     Serve(server::Options),
     /// Ask a server, and print its answer
     Query(client::Options),
+    /// End what a server leaves behind that is killed: it starts this itself
+    #[command(name = keeper::ROLE, hide = true)]
+    Keep,
 }
 
 /// Does what the command line says, and tells in one line if it cannot be done.
@@ -37,12 +41,17 @@ pub fn main() -> ExitCode {
     let result = match CommandLine::parse().role {
         Role::Serve(options) => server::serve(options, &mut io::stdout()),
         Role::Query(options) => client::query(&options, &mut io::stdout().lock()),
+        Role::Keep => {
+            keeper::keep(io::stdin().lock());
+            Ok(())
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If nobody reads this either, the exit status still says it.
-            let _ = writeln!(io::stderr(), "fingerd: {error:#}");
+            let line = text::one_line(&format!("{error:#}"), usize::MAX);
+            let _ = writeln!(io::stderr(), "fingerd: {line}");
             ExitCode::from(COULD_NOT)
         }
     }

@@ -5,7 +5,8 @@
 //! one. The environment holds a `PATH` and a language and nothing of ours. Standard output and
 //! standard error are one pipe, for `finger` complains of unknown users on the latter.
 //!
-//! The child leads a process group of its own, so that what it starts can be ended with it.
+//! The child leads a process group of its own, so that what it starts can be ended with it; who
+//! leaves the group is found by its parents ([`family`]).
 
 use std::io::{self, pipe};
 use std::os::fd::OwnedFd;
@@ -14,9 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use mio::unix::pipe::Receiver;
-use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use crate::family;
 use crate::query::Query;
 
 /// Where `finger` is looked for.
@@ -65,13 +66,16 @@ impl Finger {
         Ok((finger, receiver))
     }
 
+    /// Its number, which is that of its group too.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
     /// Ends it and what it has started, at once.
     pub(crate) fn kill(&mut self) {
         if !self.is_buried {
             // Its number is its own until it is buried, and so is that of its group.
-            let group = Pid::from_raw(self.child.id().cast_signed());
-            // It is no failure if nobody is left to kill.
-            let _ = killpg(group, Signal::SIGKILL);
+            family::end(self.pid());
         }
     }
 

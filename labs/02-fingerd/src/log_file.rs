@@ -19,6 +19,8 @@ use thiserror::Error;
 /// A log that is open.
 #[derive(Debug)]
 pub(crate) struct Log {
+    /// From whatever folder it is looked at.
+    path: PathBuf,
     file: File,
 }
 
@@ -34,14 +36,32 @@ pub(crate) enum FileError {
         path.display()
     )]
     Foreign { path: PathBuf, option: &'static str },
+    /// A file of ours that has another name elsewhere: somebody may have made this one.
+    #[error(
+        "{} has other names too, and what is written to it would stand there as well; remove it, or name \
+         another with {option}",
+        path.display()
+    )]
+    Linked { path: PathBuf, option: &'static str },
 }
 
 impl Log {
     /// Opens a log to append to, creating it if need be.
     pub(crate) fn open(path: &Path) -> Result<Log, FileError> {
-        let mut options = OpenOptions::new();
-        options.append(true);
-        Ok(Log { file: open_own(path, "--log-file", &mut options, 0o640, &[])? })
+        // A daemon works in another folder. What has no such path cannot be opened either.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Ok(Log { file: open_log(&path)?, path })
+    }
+
+    /// Opens it anew under its name, for somebody has given the old file another one.
+    pub(crate) fn reopen(&mut self) {
+        match open_log(&self.path) {
+            Ok(file) => {
+                self.file = file;
+                self.line("SIGHUP: this log was opened anew");
+            }
+            Err(error) => self.line(&format!("SIGHUP: this log stays as it is: {error}")),
+        }
     }
 
     /// Its file, which must stay open in a daemon.
@@ -55,8 +75,14 @@ impl Log {
     }
 }
 
-/// Opens a file, or creates it, without following a link; it must be a regular file that belongs to
-/// this process's user or to one of `others`.
+fn open_log(path: &Path) -> Result<File, FileError> {
+    let mut options = OpenOptions::new();
+    options.append(true);
+    open_own(path, "--log-file", &mut options, 0o640, &[])
+}
+
+/// Opens a file, or creates it, without following a link; it must be a regular file of one name that
+/// belongs to this process's user or to one of `others`.
 pub(crate) fn open_own(
     path: &Path,
     option: &'static str,
@@ -81,6 +107,7 @@ pub(crate) fn open_own(
     let about = file.metadata().map_err(failed)?;
     let is_ours = about.uid() == geteuid().as_raw() || others.contains(&about.uid());
     match about.is_file() && is_ours {
+        true if about.nlink() > 1 => Err(FileError::Linked { path: path.to_owned(), option }),
         true => Ok(file),
         false => Err(FileError::Foreign { path: path.to_owned(), option }),
     }
@@ -107,5 +134,25 @@ mod tests {
         assert!(matches!(Log::open(&link), Err(FileError::Foreign { .. })));
         assert!(matches!(Log::open(folder.path()), Err(FileError::System { .. })));
         assert!(matches!(Log::open(Path::new("/dev/null")), Err(FileError::Foreign { .. })));
+        fs::hard_link(&path, folder.path().join("other")).unwrap();
+        assert!(matches!(Log::open(&path), Err(FileError::Linked { .. })));
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+
+    #[test]
+    fn a_log_that_was_moved_away_is_opened_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, old] = ["log", "log.1"].map(|name| folder.path().join(name));
+        let mut log = Log::open(&path).unwrap();
+        log.line("before");
+        fs::rename(&path, &old).unwrap();
+        log.reopen();
+        log.line("after");
+        assert!(fs::read_to_string(&old).unwrap().ends_with("before\n"));
+        assert!(fs::read_to_string(&path).unwrap().ends_with("after\n"));
+        // One that cannot be opened costs no line.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        log.reopen();
     }
 }

@@ -4,6 +4,8 @@
 //! the file is *locked* (flock(2)) while the server lives, and the kernel lets go of the lock
 //! however the server ends. A process that gets the lock becomes the server, whatever an old file
 //! says. A process that does not get it reads the number of the server that has it.
+//!
+//! A file that holds something else than a number is somebody's, and not touched.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -42,6 +44,12 @@ pub(crate) enum PidFileError {
     /// It is the log, which a number would destroy.
     #[error("{} is the log too; name another file with --pid-file, or with --log-file", .0.display())]
     IsLog(PathBuf),
+    /// Something else stands in it.
+    #[error(
+        "{} holds something else than a process number; remove it, or name another file with --pid-file",
+        .0.display()
+    )]
+    NoPid(PathBuf),
     /// The system refuses.
     #[error("cannot lock or write {}: {}", path.display(), netkit::sockets::reason(error))]
     System { path: PathBuf, error: io::Error },
@@ -64,7 +72,7 @@ impl PidFile {
             if is_same(&file.metadata().map_err(failed)?, &log.metadata().map_err(failed)?) {
                 return Err(PidFileError::IsLog(path.to_owned()));
             }
-            let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(file) => file,
                 Err((mut file, Errno::EWOULDBLOCK)) => {
                     let pid = holder(&mut file);
@@ -77,6 +85,9 @@ impl PidFile {
             let own = file.metadata().map_err(failed)?;
             let is_there = fs::metadata(path).is_ok_and(|found| is_same(&found, &own));
             if is_there {
+                if !may_hold_pid(&mut file).map_err(failed)? {
+                    return Err(PidFileError::NoPid(path.to_owned()));
+                }
                 fchown(&*file, owner, None).map_err(failed)?;
                 file.set_len(0).map_err(failed)?;
                 let path = fs::canonicalize(path).map_err(failed)?;
@@ -106,8 +117,12 @@ impl PidFile {
 impl Drop for PidFile {
     fn drop(&mut self) {
         // While it is locked: afterwards it could be another's. Where we may not remove it, for it
-        // stands in a folder of root's, an empty file is what we can leave.
-        if fs::remove_file(&self.path).is_err() {
+        // stands in a folder of root's, an empty file is what we can leave. What somebody has put
+        // in its place is not ours.
+        let own = self.file.metadata();
+        let found = fs::symlink_metadata(&self.path);
+        let is_there = own.is_ok_and(|own| found.is_ok_and(|found| is_same(&found, &own)));
+        if !is_there || fs::remove_file(&self.path).is_err() {
             let _ = self.file.set_len(0);
         }
     }
@@ -120,14 +135,29 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
 
 /// What the file says, if that is a number: it may be about to be written.
 fn holder(file: &mut File) -> String {
-    let mut text = String::new();
-    let read = file.take(32).read_to_string(&mut text);
-    let pid = text.trim();
-    match read.is_ok() && !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit()) {
-        true => pid.to_owned(),
-        false => "unknown".to_owned(),
+    match content(file) {
+        Ok(Some(pid)) if !pid.is_empty() => pid,
+        _ => "unknown".to_owned(),
     }
 }
+
+/// Whether a server may have left the file: it holds a number, or nothing.
+fn may_hold_pid(file: &mut File) -> io::Result<bool> {
+    Ok(content(file)?.is_some())
+}
+
+/// The number in the file, or nothing; none if it holds something else.
+fn content(file: &mut File) -> io::Result<Option<String>> {
+    let mut bytes = Vec::new();
+    file.take(CONTENT_MAX).read_to_end(&mut bytes)?;
+    let text = String::from_utf8(bytes).unwrap_or_else(|_| "no text".to_owned());
+    let pid = text.trim();
+    let is_pid = text.len() < CONTENT_MAX as usize && pid.bytes().all(|c| c.is_ascii_digit());
+    Ok(is_pid.then(|| pid.to_owned()))
+}
+
+/// More bytes than a number has.
+const CONTENT_MAX: u64 = 32;
 
 #[cfg(test)]
 mod tests {
@@ -156,10 +186,39 @@ mod tests {
     fn an_old_file_that_nobody_holds_is_taken_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pid");
-        fs::write(&path, "999999999 and more\n").unwrap();
+        fs::write(&path, "999999999\n").unwrap();
         let mut file = PidFile::claim(&path, None, &log()).unwrap();
         file.write().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
+    }
+
+    /// By mistake, or because somebody has put a link where the file is to be.
+    #[test]
+    fn what_is_no_pid_file_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("thesis");
+        for text in [&b"a page\n"[..], b"12 and more\n", &[b'1'; 5_000], b"\xff", b"12\0"] {
+            fs::write(&path, text).unwrap();
+            let error = PidFile::claim(&path, None, &log()).unwrap_err().to_string();
+            assert!(error.contains("something else than a process number"), "{error}");
+            assert_eq!(fs::read(&path).unwrap(), text);
+        }
+        fs::write(&path, "12\n").unwrap();
+        fs::hard_link(&path, folder.path().join("link")).unwrap();
+        let error = PidFile::claim(&path, None, &log()).unwrap_err().to_string();
+        assert!(error.contains("has other names too"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"12\n");
+    }
+
+    #[test]
+    fn what_was_put_in_its_place_is_not_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        let file = PidFile::claim(&path, None, &log()).unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "another's").unwrap();
+        drop(file);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "another's");
     }
 
     #[test]
@@ -168,9 +227,7 @@ mod tests {
         let path = folder.path().join("log");
         fs::write(&path, "a line\n").unwrap();
         let log = File::open(&path).unwrap();
-        let link = folder.path().join("link");
-        fs::hard_link(&path, &link).unwrap();
-        for same in [path.clone(), folder.path().join(".").join("log"), link] {
+        for same in [path.clone(), folder.path().join(".").join("log")] {
             let error = PidFile::claim(&same, None, &log).unwrap_err().to_string();
             assert!(error.contains("is the log too"), "{error}");
         }

@@ -33,12 +33,15 @@ use mio::net::{TcpListener, TcpStream};
 use mio::unix::pipe::Receiver;
 use mio::{Events, Interest, Poll, Token, Waker};
 use netkit::Signal;
+use netkit::signals::not_ignored;
 use netkit::sockets::{self, ANYWHERE};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::PORT;
 use crate::built_in::Sources;
+use crate::family;
 use crate::finger::Finger;
+use crate::keeper::Keeper;
 use crate::limits::Limits;
 use crate::log_file::Log;
 use crate::query::{Query, Refused};
@@ -84,8 +87,14 @@ pub struct Options {
     pub limits: Limits,
 }
 
-/// How long a refused client may take to close, and how long not to accept when the system has no
-/// more files for us.
+/// The signals that end the server; SIGHUP has a daemon open its log anew instead.
+const ENDING: [Signal; 3] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
+
+/// What it means that there is no keeper.
+const NO_KEEPER: &str = "if this server is killed with -9, a finger that hangs is left";
+
+/// How long a refused client may take to close, how long not to accept when the system has no more
+/// files for us, and how often to look for orphans while children run.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// How many clients over the limit are told so at once; others are just closed.
@@ -102,6 +111,13 @@ const SIGNALS: Token = Token(1);
 const WAKER: Token = Token(2);
 /// A connection has an even token, and the pipe of its child the one after.
 const FIRST_CONNECTION: usize = 4;
+
+/// Whether the server goes on.
+#[derive(Eq, PartialEq)]
+enum Going {
+    On,
+    Ends,
+}
 
 /// The program or the threads that make the answers.
 enum Source {
@@ -124,6 +140,11 @@ struct Server {
     deadlines: BTreeSet<(Instant, Token)>,
     /// Children whose answers are complete or no longer wanted, and that have not ended.
     dying: Vec<Finger>,
+    /// It ends the children if this process is killed. None where it could not be started.
+    keeper: Option<Keeper>,
+    /// When we last looked for orphans.
+    looked_at: Instant,
+    is_daemon: bool,
     requests: u64,
 }
 
@@ -137,12 +158,14 @@ impl Server {
     fn new(
         listener: TcpListener,
         program: Option<PathBuf>,
+        keeper: Option<Keeper>,
         log: Log,
         options: &Options,
     ) -> io::Result<Server> {
         let poll = Poll::new()?;
-        let watched = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGCHLD];
-        let mut signals = Signals::new(watched.map(|signal| signal as i32))?;
+        let mut watched = not_ignored(&ENDING.map(|signal| signal as i32));
+        watched.push(Signal::SIGCHLD as i32);
+        let mut signals = Signals::new(watched)?;
         let mut listener = listener;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
@@ -166,6 +189,9 @@ impl Server {
             next: FIRST_CONNECTION,
             deadlines: BTreeSet::new(),
             dying: Vec::new(),
+            keeper,
+            looked_at: Instant::now(),
+            is_daemon: options.daemon,
             requests: 0,
         })
     }
@@ -192,22 +218,75 @@ impl Server {
             self.take_answers();
             self.on_deadlines();
             self.accept();
-            let pending: Vec<_> = self.signals.pending().collect();
-            self.dying.retain_mut(|child| !child.has_ended());
-            if let Some(&end) = pending.iter().find(|&&signal| signal != Signal::SIGCHLD as i32) {
-                let signal = Signal::try_from(end).map_or("a signal", Signal::as_str);
-                let (requests, open) = (self.requests, self.connections.len());
-                self.log.line(&format!(
-                    "stopped by {signal}: {requests} connections served, {open} still open"
-                ));
+            if self.heed_signals() == Going::Ends {
                 return Ok(());
             }
         }
     }
 
+    fn heed_signals(&mut self) -> Going {
+        let pending: Vec<_> = self.signals.pending().collect();
+        let is_due = self.has_children() && self.looked_at.elapsed() >= PAUSE;
+        if is_due || !pending.is_empty() {
+            self.bury();
+        }
+        for signal in pending.into_iter().filter_map(|signal| Signal::try_from(signal).ok()) {
+            match signal {
+                Signal::SIGCHLD => {}
+                Signal::SIGHUP if self.is_daemon => self.log.reopen(),
+                end => {
+                    let (requests, open) = (self.requests, self.connections.len());
+                    self.log.line(&format!(
+                        "stopped by {end}: {requests} connections served, {open} still open"
+                    ));
+                    return Going::Ends;
+                }
+            }
+        }
+        Going::On
+    }
+
+    /// Buries children that have ended, and ends what they have left.
+    fn bury(&mut self) {
+        self.looked_at = Instant::now();
+        let mut buried = Vec::new();
+        self.dying.retain_mut(|child| {
+            let has_ended = child.has_ended();
+            if has_ended {
+                buried.push(child.pid());
+            }
+            !has_ended
+        });
+        buried.into_iter().for_each(|child| self.tell_keeper(|keeper| keeper.note_end(child)));
+        let keeper = self.keeper.as_ref().map(Keeper::pid);
+        let running = self.connections.values().filter_map(|other| other.child.as_ref());
+        let running: BTreeSet<_> = running.map(|(child, _)| child.pid()).collect();
+        let dying: BTreeSet<_> = self.dying.iter().map(Finger::pid).collect();
+        family::end_orphans(
+            |child| Some(child) == keeper || running.contains(&child) || dying.contains(&child),
+            |group| running.contains(&group),
+        );
+    }
+
+    fn has_children(&self) -> bool {
+        !self.dying.is_empty() || self.connections.values().any(|other| other.child.is_some())
+    }
+
+    /// Tells the keeper something. One that does not listen is given up.
+    fn tell_keeper(&mut self, tell: impl FnOnce(&mut Keeper) -> io::Result<()>) {
+        if let Some(keeper) = &mut self.keeper
+            && let Err(error) = tell(keeper)
+        {
+            self.log
+                .line(&format!("the keeper is gone ({}): {NO_KEEPER}", sockets::reason(&error)));
+            self.keeper = None;
+        }
+    }
+
     fn timeout(&self) -> Option<Duration> {
         let first = self.deadlines.first().map(|&(at, _)| at);
-        let next = [first, self.listener.accept_at].into_iter().flatten().min();
+        let orphans = self.has_children().then(|| self.looked_at + PAUSE);
+        let next = [first, self.listener.accept_at, orphans].into_iter().flatten().min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
@@ -324,6 +403,7 @@ impl Server {
     }
 
     fn watch(&mut self, token: Token, child: Finger, mut pipe: Receiver) -> io::Result<()> {
+        self.tell_keeper(|keeper| keeper.note_start(child.pid()));
         // A pipe that cannot be watched is closed, and the child ended, when both are dropped.
         self.poll.registry().register(&mut pipe, Token(token.0 + 1), Interest::READABLE)?;
         let connection = self.connections.get_mut(&token).expect("it has asked");
@@ -471,7 +551,9 @@ impl Server {
             // It is closed right after, which does the same.
             let _ = self.poll.registry().deregister(&mut pipe);
             child.kill();
-            if !child.has_ended() {
+            if child.has_ended() {
+                self.tell_keeper(|keeper| keeper.note_end(child.pid()));
+            } else {
                 self.dying.push(child);
             }
         }

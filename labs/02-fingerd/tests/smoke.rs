@@ -8,7 +8,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
 use common::{PATIENCE, PROGRAM, Server, connect, finger, rest, run, wait_for_end, wait_until};
@@ -231,6 +231,87 @@ fn a_child_whose_client_is_gone_or_whose_server_ends_is_ended() {
     let (_stays, pids) = ask();
     server.stop(Signal::SIGTERM);
     pids.split_whitespace().for_each(wait_for_end);
+}
+
+/// It asks, and the child tells these numbers.
+fn asks(server: &Server) -> (TcpStream, Vec<String>) {
+    let mut stream = BufReader::new(server.connect());
+    stream.get_mut().write_all(b"alice\r\n").unwrap();
+    let mut pids = String::new();
+    stream.read_line(&mut pids).unwrap();
+    (stream.into_inner(), pids.split_whitespace().map(str::to_owned).collect())
+}
+
+#[test]
+fn who_leaves_the_process_group_does_not_escape() {
+    let server = Server::with("leaves", &["--answer-time", "1"]);
+    let (stream, pids) = asks(&server);
+    assert_eq!(pids.len(), 3);
+    assert_eq!(rest(stream), "fingerd: no answer within 1 s\r\n");
+    pids.iter().for_each(|pid| wait_for_end(pid));
+    let server = Server::with("forgets", &[]);
+    let orphan = server.ask("alice\r\n");
+    wait_for_end(orphan.trim());
+    // Nor does who is there when the server ends.
+    let server = Server::with("leaves", &["--answer-time", "1000"]);
+    let (_stays, pids) = asks(&server);
+    server.stop(Signal::SIGTERM);
+    pids.iter().for_each(|pid| wait_for_end(pid));
+}
+
+#[test]
+fn a_server_that_is_killed_leaves_no_child() {
+    for script in ["hangs", "leaves"] {
+        let server = Server::with(script, &["--answer-time", "1000"]);
+        let (_stays, pids) = asks(&server);
+        if let Some(orphan) = pids.get(2).filter(|_| script == "leaves") {
+            wait_for_end(orphan); // The server looks for orphans now and then.
+        }
+        kill(Pid::from_raw(server.pid()), Signal::SIGKILL).unwrap();
+        pids.iter().for_each(|pid| wait_for_end(pid));
+    }
+}
+
+/// As `logrotate` does it: the file gets another name, and the server a signal.
+#[test]
+fn a_daemon_opens_its_log_anew_at_sighup() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--daemon", "--finger", &finger("shows"), "--bind", "127.0.0.1"];
+    let mut command = Server::command(&folder, &arguments);
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let (ready, pid) = said.trim_end().rsplit_once(", process ").expect(&said);
+    let daemon = Daemon(pid.parse().unwrap());
+    let address = ready.strip_prefix("listening on tcp ").unwrap().parse().unwrap();
+    let [log, old] = ["log", "log.1"].map(|name| folder.path().join(name));
+    fs::rename(&log, &old).unwrap();
+    kill(Pid::from_raw(daemon.0), Signal::SIGHUP).unwrap();
+    wait_until("a new log", || log.exists().then_some(()));
+    let mut stream = connect(address);
+    stream.write_all(b"alice\r\n").unwrap();
+    assert_eq!(rest(stream), "[--][alice]\r\n");
+    wait_until("a line", || fs::read_to_string(&log).unwrap().contains("answered").then_some(()));
+    assert!(fs::read_to_string(&log).unwrap().contains("SIGHUP: this log was opened anew"));
+}
+
+#[test]
+fn signals_that_were_ignored_at_the_start_stay_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::command(&folder, &["--finger", &finger("shows")]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP INT; exec \"$@\"", "sh", PROGRAM]).args(server.get_args());
+    let server = Server::spawn(shell.stdout(Stdio::piped()), folder);
+    for signal in [Signal::SIGHUP, Signal::SIGINT] {
+        kill(Pid::from_raw(server.pid()), signal).unwrap();
+        assert_eq!(server.ask("alice\r\n"), "[--][alice]\r\n");
+    }
+    let log = server.stop(Signal::SIGTERM);
+    let log = fs::read_to_string(log.path().join("log")).unwrap();
+    assert!(log.contains("stopped by SIGTERM"), "{log}");
+    // In the foreground of a terminal that closes, it ends with a word.
+    let log = Server::with("shows", &[]).stop(Signal::SIGHUP);
+    let log = fs::read_to_string(log.path().join("log")).unwrap();
+    assert!(log.contains("stopped by SIGHUP"), "{log}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use labs::faults::Assumption;
 use labs::lab::{Findings, Lab, Place, Predictions, Runs, Summary, Tools, Verb, World, exactly};
 use labs::process::ProcessId;
+use labs::text::counted;
 use labs::trace::Meaning;
 use labs::verdict::Property;
 use serde::{Deserialize, Serialize};
@@ -104,24 +105,28 @@ impl Options {
     }
 
     /// Who writes to whom, among so many users.
-    fn traffic(&self, verb: Verb, users: u32) -> Result<Traffic, String> {
-        let usual = if verb == Verb::Simulate { Way::Random } else { Way::Triangle };
+    fn traffic(&self, world: &World, users: u32) -> Result<Traffic, String> {
+        let usual = if world.verb == Verb::Simulate { Way::Random } else { Way::Triangle };
         if self.traffic.unwrap_or(usual) == Way::Triangle {
-            return self.triangle(users);
+            return self.triangle(world, users);
         }
         let (mails, answers) = (self.mails.unwrap_or(MAILS), self.answers.unwrap_or(ANSWERS));
         let of_each = u64::from(mails).saturating_mul(u64::from(answers) + 1);
         let all = u64::from(users).saturating_mul(of_each);
-        if !(1..=u64::from(MAILS_MAX)).contains(&all) {
-            return Err(format!("--mails, --answers: {all} mails, and a run has 1 to {MAILS_MAX}"));
+        let typed = self.typed(world);
+        if users < 2 {
+            return Err(format!("{typed}: {users} user, and nobody to write to: it takes two"));
         }
-        match users >= 2 {
+        match (1..=u64::from(MAILS_MAX)).contains(&all) {
             true => Ok(Traffic::Random { mails, answers }),
-            false => Err("--users: nobody to write to; it takes two".to_owned()),
+            false => Err(format!(
+                "{typed}: {all} mails, and a run has 1 to {MAILS_MAX}: their number is that of users, times \
+                 --mails (or {MAILS}), times one more than --answers (or {ANSWERS})"
+            )),
         }
     }
 
-    fn triangle(&self, users: u32) -> Result<Traffic, String> {
+    fn triangle(&self, world: &World, users: u32) -> Result<Traffic, String> {
         let ignored = [("--mails", self.mails), ("--answers", self.answers)];
         if let Some((option, _)) = ignored.iter().find(|(_, given)| given.is_some()) {
             return Err(format!(
@@ -130,8 +135,26 @@ impl Options {
         }
         match users >= 3 {
             true => Ok(Traffic::Triangle),
-            false => Err("--traffic triangle: it needs three users".to_owned()),
+            false => Err(format!(
+                "{}: that makes {}, and the triangle of mails needs three; take --processes 5 or \
+                 more, or --traffic random",
+                self.typed(world),
+                counted(users.into(), "user")
+            )),
         }
+    }
+
+    /// Those options that say how many there are of what, as they were typed.
+    fn typed(&self, world: &World) -> String {
+        let numbers = [
+            ("--processes", world.processes),
+            ("--servers", self.servers),
+            ("--users", self.users),
+            ("--mails", self.mails),
+            ("--answers", self.answers),
+        ];
+        let typed = numbers.into_iter().filter_map(|(name, n)| Some(format!("{name} {}", n?)));
+        typed.collect::<Vec<_>>().join(" ")
     }
 
     /// What `--runs` and its companion mean, if it is given.
@@ -194,7 +217,7 @@ impl Lab for CausalMailLab {
         let meant = shape.map(|(servers, users)| servers.saturating_add(users));
         let processes = world.processes::<Self>(meant)?;
         let (servers, users) = shape.unwrap_or_else(|| shape_of(processes));
-        let traffic = options.traffic(world.verb, users)?;
+        let traffic = options.traffic(world, users)?;
         Ok(Self {
             runs: options.runs(world.verb, traffic)?,
             plan: traffic.plan(servers, users, world.seed),

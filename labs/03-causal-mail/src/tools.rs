@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Subcommand;
 
-use crate::post::{client, demo, passwords, secret, server};
+use crate::post::{client, demo, first_line, passwords, secret, server};
 
 /// What the program does beside the three verbs.
 #[derive(Debug, Subcommand)]
@@ -33,7 +33,7 @@ pub enum Tools {
 
 impl labs::lab::Tool for Tools {
     fn run(self) -> anyhow::Result<u8> {
-        init_log();
+        labs::cli::init_log("warn");
         match self {
             Self::Server(options) => server::serve(options).map(|()| 0),
             Self::Client(options) => client::run(options),
@@ -50,13 +50,6 @@ impl labs::lab::Tool for Tools {
     }
 }
 
-/// Warnings, unless `RUST_LOG` asks for more.
-fn init_log() {
-    let environment = env_logger::Env::default().default_filter_or("warn");
-    // A second logger is impossible: this is the first thing that the program does.
-    let _ = env_logger::Builder::from_env(environment).format_timestamp_millis().try_init();
-}
-
 /// Asked for on a terminal; the first line of a pipe.
 fn new_password(name: &str) -> anyhow::Result<String> {
     let stdin = std::io::stdin();
@@ -65,9 +58,10 @@ fn new_password(name: &str) -> anyhow::Result<String> {
             .context("the password cannot be read");
     }
     let mut line = String::new();
-    let limit = passwords::PASSWORD_MAX as u64 + 2;
+    // The longest password, a mark before it and the end of the line behind it: what is longer is refused.
+    let limit = passwords::PASSWORD_MAX as u64 + 6;
     std::io::Read::take(stdin.lock(), limit)
         .read_line(&mut line)
         .context("the password cannot be read from standard input")?;
-    Ok(line.trim_end_matches('\n').to_owned())
+    Ok(first_line(&line).to_owned())
 }

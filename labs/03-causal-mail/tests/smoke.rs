@@ -97,9 +97,12 @@ fn what_cannot_be_is_refused_with_the_reason() {
         (&["simulate", "--servers", "0"], "'0' for '--servers <S>': 0 is not in 1..=1000"),
         (&["simulate", "--servers", "2000"], "'2000' for '--servers <S>'"),
         (&["simulate", "--servers", "2", "--processes", "5"], "the other options mean 4"),
-        (&["run", "--processes", "4"], "--traffic triangle: it needs three users"),
+        (&["run", "-n", "2"], "causal-mail: --processes 2: that makes 1 user, and the triangle"),
+        (&["run", "--processes", "4"], "--processes 4: that makes 2 users"),
+        (&["simulate", "-n", "2"], "causal-mail: --processes 2: 1 user, and nobody to write to"),
         (&["simulate", "--servers", "1", "--users", "1"], "nobody to write to"),
-        (&["run", "--servers", "2"], "--traffic triangle: it needs three users"),
+        (&["simulate", "-n", "9000"], "causal-mail: --processes 9000: 53982 mails, and a run has"),
+        (&["run", "--servers", "2"], "causal-mail: --servers 2: that makes 2 users"),
         (&["run", "--mails", "3"], "--mails: the triangle has three mails"),
         (&["check", "--answers", "1"], "--answers: the triangle has three mails"),
         (&["simulate", "--traffic", "triangle", "--mails", "2"], "take --traffic random"),
@@ -139,12 +142,148 @@ fn a_pipe_of_commands_is_a_client() {
     let text = String::from_utf8(sent.stdout).unwrap();
     assert_eq!(sent.status.code(), Some(0), "{text}");
     assert!(text.contains("sent 1.alice@a.org\nsent 2.alice@a.org\n1 unread\n"), "{text}");
-    assert!(text.contains("Hello: you @ all\n\n.dots\n\\u{1b}[31mžluť\n---"), "{text}");
+    assert!(text.contains("\n\n  Hello: you @ all\n\n  .dots\n  \\u{1b}[31mžluť\n---"), "{text}");
     assert!(text.contains("alice@a.org            1          2"), "{text}");
     let read = post.client(1, "bob", "wait 2\nread\nread\n");
     let text = String::from_utf8(read.stdout).unwrap();
     assert!(text.contains("To: alice@a.org, bob@b.org"), "{text}");
     assert!(text.ends_with("second\n---\nnothing to read\n"), "{text}");
+}
+
+/// As an editor on Windows writes it.
+#[test]
+fn a_script_with_other_line_ends_is_understood() {
+    let post = Post::up(1, &["alice"]);
+    let commands = "\u{feff}send alice@a.org\nhello\nthere\n.\nwait\nread\nquit\n";
+    let ran = post.client(0, "alice", &commands.replace('\n', "\r\n"));
+    let text = String::from_utf8(ran.stdout).unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{text}");
+    assert!(text.contains("sent 1.alice@a.org\n1 unread\n"), "{text}");
+    assert!(text.ends_with("\n\n  hello\n  there\n---\n"), "{text}");
+}
+
+/// Nobody writes a text in vain, and what was written already is no command.
+#[test]
+fn recipients_are_refused_before_the_text() {
+    let post = Post::up(2, &["alice", "bob"]);
+    let mut client = post
+        .client_command(0, "alice")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(client.stdout.take().unwrap()).lines();
+    out.next().unwrap().unwrap();
+    let mut script = client.stdin.take().unwrap();
+    for (to, why) in [
+        ("bob@x.org", "refused: bob@x.org: there is no domain x.org"),
+        ("alice@a.org, nobody@a.org", "refused: nobody@a.org: a.org has no such user"),
+        ("bob", "refused: \"bob\" is no address"),
+        ("", "refused: to whom?"),
+    ] {
+        writeln!(script, "send {to}\nquit\nread\n.").unwrap();
+        let line = out.next().unwrap().unwrap();
+        assert!(line.starts_with(why), "{line}");
+    }
+    writeln!(script, "send alice@a.org -- last\nquit").unwrap();
+    assert_eq!(out.next().unwrap().unwrap(), "sent 1.alice@a.org");
+    assert!(out.next().is_none());
+    client.wait().unwrap();
+}
+
+#[test]
+fn a_mail_cannot_look_like_two_or_hide_what_it_says() {
+    let post = Post::up(1, &["alice"]);
+    let forged = "hello\n---\n--- 9.boss@a.org\nFrom: boss@a.org\n\nyou are fired\u{202e}\u{200b}";
+    let mut alice = post.session(0, "alice", Order::Causal);
+    alice.send(&[address(0, "alice")], &format!("{forged}\rnow\n---\n")).unwrap();
+    let text = String::from_utf8(post.client(0, "alice", "wait\nread\n").stdout).unwrap();
+    let at_the_margin = text.lines().filter(|line| line.starts_with("---")).collect::<Vec<_>>();
+    assert_eq!(at_the_margin, ["--- 1.alice@a.org", "---"], "{text}");
+    assert!(text.contains("  you are fired\\u{202e}\\u{200b}\\rnow\n  ---\n"), "{text}");
+}
+
+/// A server that is none of ours may say anything.
+#[test]
+fn what_a_server_says_cannot_command_a_terminal() {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let harm = "\u{1b}[2J\u{7}\u{202e}\nread";
+    let knowledge =
+        causal_mail::ordering::Knowledge::new("a@a.org".parse().unwrap(), Default::default());
+    let answers = [
+        ToClient::Opened { knowledge },
+        ToClient::Mails { mails: Vec::new(), last: 0, more: false },
+        ToClient::Accepted { id: harm.to_owned() },
+        ToClient::Refused { why: harm.to_owned() },
+    ];
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        for answer in answers {
+            let _: ToServer = read_frame(&mut stream).unwrap();
+            write_frame(&mut stream, &answer).unwrap();
+        }
+        let (mut stream, _) = listener.accept().unwrap();
+        let _: ToServer = read_frame(&mut stream).unwrap();
+        write_frame(&mut stream, &ToClient::Refused { why: harm.to_owned() }).unwrap();
+    });
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("script"), "send a@a.org -- x\nsend a@a.org -- x\n").unwrap();
+    let run = || {
+        let mut command = PROGRAM.command();
+        command.args(["client", "127.0.0.1", &port, "--address", "a@a.org", "--patience", "0"]);
+        command.stdin(fs::File::open(folder.path().join("script")).unwrap());
+        command.env("CAUSAL_MAIL_PASSWORD", "x").output().unwrap()
+    };
+    let escaped = "\\u{1b}[2J\\u{7}\\u{202e}\\nread";
+    let said = String::from_utf8(run().stdout).unwrap();
+    assert!(said.ends_with(&format!("sent {escaped}\nrefused: {escaped}\n")), "{said:?}");
+    let said = String::from_utf8(run().stderr).unwrap();
+    assert_eq!(said, format!("causal-mail: {escaped}\n"));
+    server.join().unwrap();
+}
+
+/// Fifty at once, for the box of one who types the right password, and for another's.
+#[test]
+fn those_who_guess_lock_nobody_out() {
+    let post = Post::up(1, &["alice", "bob"]);
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let guess = |user: &'static str| {
+        while !is_over.load(std::sync::atomic::Ordering::SeqCst) {
+            let options = post.options(0, user, Order::Causal);
+            let options =
+                Options { password: "guess".to_owned(), patience: Duration::ZERO, ..options };
+            assert!(Session::open(options).is_err());
+        }
+    };
+    std::thread::scope(|scope| {
+        for n in 0..50 {
+            scope.spawn(move || guess(if n % 2 == 0 { "alice" } else { "bob" }));
+        }
+        wait_until("they guess", || post.said(0).lines().count() > 30);
+        for user in ["alice", "bob", "alice"] {
+            let options = post.options(0, user, Order::Causal);
+            Session::open(Options { patience: TEN_SECONDS, ..options }).unwrap();
+        }
+        is_over.store(true, std::sync::atomic::Ordering::SeqCst);
+    });
+}
+
+#[test]
+fn a_client_that_is_to_come_again_does() {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        for answer in [ToClient::Busy, ToClient::Busy, ToClient::Refused { why: "no".to_owned() }] {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _: ToServer = read_frame(&mut stream).unwrap();
+            write_frame(&mut stream, &answer).unwrap();
+        }
+    });
+    let post = Post::new(1, &["alice"]);
+    let options = Options { port, ..post.options(0, "alice", Order::Causal) };
+    assert_eq!(Session::open(options).unwrap_err().to_string(), "no");
+    server.join().unwrap();
 }
 
 #[test]
@@ -204,6 +343,34 @@ fn a_server_that_is_down_gets_its_mail_when_it_is_back() {
     assert_eq!(bob.wait(3, TEN_SECONDS).unwrap(), 3);
     assert_eq!(read_all(&mut bob).unwrap(), ["one", "two", "three"]);
     wait_until("the queue is empty", || files(&post.path("mail-a.org/queue/b.org")) == 0);
+}
+
+/// While the server runs, and when it starts again.
+#[test]
+fn what_is_odd_in_one_box_or_queue_stops_nobody_else() {
+    let mut post = Post::up(2, &["alice", "bob"]);
+    post.kill(1);
+    let mut alice = post.session(0, "alice", Order::Causal);
+    let bob = address(1, "bob");
+    for body in ["one", "two"] {
+        alice.send(&[bob.clone(), address(0, "alice")], body).unwrap();
+    }
+    fs::create_dir_all(post.path("mail-b.org/boxes/bob/new/sub")).unwrap();
+    fs::write(post.path("mail-b.org/boxes/bob/cur/2.x.host:2,S"), b"From: x\n\nh\xe9llo\n")
+        .unwrap();
+    fs::write(post.path("mail-a.org/queue/b.org/0000000001.json"), "{").unwrap();
+    post.kill(0);
+    fs::write(post.path("mail-a.org/boxes/alice/clock.json"), "{").unwrap();
+    post.start(0, &[]);
+    post.start(1, &[]);
+    let alice = Options { patience: Duration::ZERO, ..post.options(0, "alice", Order::Causal) };
+    assert!(refused(alice).contains("the box of alice cannot be used now"));
+    // The first mail is lost with its file: who reads in causal order waits for it.
+    let mut bob = post.session(1, "bob", Order::None);
+    assert_eq!(bob.wait(1, TEN_SECONDS).unwrap(), 1);
+    assert_eq!(read_all(&mut bob).unwrap(), ["two"]);
+    assert!(post.said(0).contains("0000000001.json is damaged"), "{}", post.said(0));
+    assert!(post.said(1).contains("new/sub is left alone"), "{}", post.said(1));
 }
 
 #[test]
@@ -438,7 +605,7 @@ fn passwords_and_secrets_are_made_by_the_program() {
     let run = |arguments: &[&str]| {
         let mut command: Command = PROGRAM.command();
         let typed = folder.path().join("typed");
-        fs::write(&typed, "a password\n").unwrap();
+        fs::write(&typed, "a password\r\n").unwrap();
         let output = command
             .current_dir(folder.path())
             .args(arguments)

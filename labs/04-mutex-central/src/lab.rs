@@ -74,8 +74,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Where the coordinator stores what it must not forget, so that it can be started again
-    /// (`--faults 'kill 0 at 1s; restart 0 at 2s'`); it must not exist or be empty. In `run` only, for
-    /// in a model everybody has stable storage [default: none]
+    /// (`--faults 'kill 0 at 1s; restart 0 at 2s'`); it must not exist. In `run` only, for in a model
+    /// everybody has stable storage [default: none]
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
 }
@@ -103,6 +103,12 @@ impl Options {
                 .map_err(|error| format!("cannot use --{name} {}: {error}", path.display())),
         };
         let files = [prepared("file", &self.file)?, prepared("state", &self.state)?];
+        if let Some(state) = files[1].as_ref().filter(|state| state.exists()) {
+            return Err(format!(
+                "cannot use --state {}: it is there already, and empty: remove it, or name another",
+                state.display()
+            ));
+        }
         if let [Some(file), Some(state)] = &files {
             labs::files::check_other(state, file)
                 .map_err(|error| format!("cannot use --state {}: {error}", state.display()))?;
@@ -231,7 +237,7 @@ impl Lab for MutexCentralLab {
             files: self.file.iter().chain(&self.state).cloned().collect(),
             application: |lab, place| {
                 let application: BoxedApplication<Self> = match place.me {
-                    COORDINATOR => Box::new(StateFile::new(lab.state.as_deref())),
+                    COORDINATOR => Box::new(StateFile::open(lab.state.as_deref())?),
                     _ => Box::new(SharedFile::open(lab.file.as_deref(), place)?),
                 };
                 Ok(application)

@@ -23,7 +23,7 @@ pub enum Mistake {
     AsksTwice,
     /// All grants have the same token.
     NoFencing,
-    /// The coordinator starts again with an empty book. Shows where a plan of faults restarts it.
+    /// The coordinator starts again with an empty book. Needs a plan of faults that restarts it.
     ForgetsBook,
 }
 
@@ -35,5 +35,9 @@ impl mutant::Mistake<Mutex> for Mistake {
             }
             Mutex::Client(client) => ctx.alike(|ctx| self.happen(client, ctx, event)),
         }
+    }
+
+    fn needs_restart(&self) -> bool {
+        matches!(self, Self::ForgetsBook)
     }
 }

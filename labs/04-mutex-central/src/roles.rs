@@ -45,7 +45,7 @@ pub struct CoordinatorArguments {
     #[command(flatten)]
     secret: SecretArguments,
     /// Where it stores what it must not forget: started again with the same file, it goes on where it
-    /// was, even after `kill -9` [default: nowhere]
+    /// was, even after `kill -9`. FILE.lock beside it keeps a second coordinator away [default: nowhere]
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// How long a client may stay in its critical section, in milliseconds; 0: for ever
@@ -92,9 +92,7 @@ pub struct SecretArguments {
 
 impl Tool for Role {
     fn run(self) -> anyhow::Result<u8> {
-        let environment = env_logger::Env::default().default_filter_or("warn");
-        // A second logger is impossible: this is the first thing that the program does.
-        let _ = env_logger::Builder::from_env(environment).try_init();
+        labs::cli::init_log("warn");
         match self {
             Self::Coordinator(arguments) => coordinator(&arguments)?,
             Self::Client(arguments) => client(&arguments)?,
@@ -106,8 +104,13 @@ impl Tool for Role {
 fn coordinator(arguments: &CoordinatorArguments) -> anyhow::Result<()> {
     let key = Key::read_or_create(&arguments.secret.secret)?;
     let state = arguments.state.as_deref().map(files::absolute).transpose()?;
+    // By one name, whatever links lead there: the lock stands beside it.
+    let state = state.map(|path| path.canonicalize().unwrap_or(path));
     let times = Times { lease: Duration::from_millis(arguments.lease), ..Times::default() };
     let mut coordinator = Coordinator::new(times);
+    // What holds something else is refused before a lock is put beside it.
+    state.as_deref().map(state_file::load).transpose().map_err(anyhow::Error::msg)?;
+    let file = StateFile::open(state.as_deref())?;
     if let Some(path) = &state {
         let stored = state_file::load(path).map_err(anyhow::Error::msg)?;
         if let Some(book) = &stored {
@@ -127,7 +130,7 @@ fn coordinator(arguments: &CoordinatorArguments) -> anyhow::Result<()> {
         connect: Vec::new(),
         seed: 0,
         process: Mutex::Coordinator(coordinator),
-        application: Box::new(StateFile::new(state.as_deref())),
+        application: Box::new(file),
         is_over: |_| false,
         lost: |client| Some(Request::Lost(client)),
         stop: None,

@@ -10,7 +10,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use labs::files::{self, LocalDisk};
+use labs::files::{self, LocalDisk, Lock};
 use labs::lab::Application;
 
 use crate::book::Book;
@@ -19,19 +19,44 @@ use crate::messages::{Indication, Request};
 /// The largest file that is read, in bytes: the wishes of a hundred thousand clients.
 const BOOK_MAX: u64 = 8 << 20;
 
-/// The file, for the coordinator to store its book in.
-pub struct StateFile(Option<PathBuf>);
+/// The file, for the coordinator to store its book in. It is this coordinator's alone: two that
+/// store in one file would both let somebody in.
+pub struct StateFile(Option<Own>);
+
+/// A file, and the lock on it.
+struct Own {
+    path: PathBuf,
+    _lock: Lock,
+}
 
 impl StateFile {
     /// A book that is stored there, or nowhere.
-    pub fn new(path: Option<&Path>) -> Self {
-        Self(path.map(Path::to_owned))
+    ///
+    /// # Errors
+    ///
+    /// If another coordinator has the file, or the lock beside it cannot be made.
+    pub fn open(path: Option<&Path>) -> io::Result<Self> {
+        let Some(path) = path else { return Ok(Self(None)) };
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".lock");
+        let failed = |error: io::Error| {
+            let what = format!("cannot lock the state in {}: {error}", path.display());
+            io::Error::new(error.kind(), what)
+        };
+        let lock = files::lock(Path::new(&beside)).map_err(failed)?;
+        let lock = lock.ok_or_else(|| {
+            io::Error::other(format!(
+                "another coordinator uses the state in {}: stop that one, or name another file with --state",
+                path.display()
+            ))
+        })?;
+        Ok(Self(Some(Own { path: path.to_owned(), _lock: lock })))
     }
 }
 
 impl Application<Indication, Request> for StateFile {
     fn on_indication(&mut self, indication: &Indication) -> io::Result<Vec<Request>> {
-        if let (Indication::Stored(book), Some(path)) = (indication, &self.0) {
+        if let (Indication::Stored(book), Some(Own { path, .. })) = (indication, &self.0) {
             store(path, book).map_err(|error| {
                 let what = format!("cannot store the state in {}: {error}", path.display());
                 io::Error::new(error.kind(), what)
@@ -55,10 +80,12 @@ fn store(path: &Path, book: &Book) -> io::Result<()> {
 pub fn load(path: &Path) -> Result<Option<Book>, String> {
     let name = path.display();
     let text = files::read_if_there(path, BOOK_MAX)
-        .map_err(|error| format!("cannot read the state in {name}: {error}"))?
-        .unwrap_or_default();
+        .map_err(|error| format!("cannot read the state in {name}: {error}"))?;
+    let Some(text) = text else { return Ok(None) };
     if text.is_empty() {
-        return Ok(None);
+        return Err(format!(
+            "{name} is empty, which no coordinator leaves it: put a copy of it back, or remove it to begin anew"
+        ));
     }
     serde_json::from_slice(&text).map(Some).map_err(|error| {
         format!("{name} does not hold the state of a coordinator ({error}): name another file")
@@ -86,7 +113,7 @@ mod tests {
             line: [wish].into(),
             wishes: [(ProcessId(3), 2)].into(),
         };
-        let mut file = StateFile::new(Some(&path));
+        let mut file = StateFile::open(Some(&path)).unwrap();
         file.on_indication(&Indication::Stored(Book::default())).unwrap();
         file.on_indication(&Indication::Stored(book.clone())).unwrap();
         assert_eq!(load(&path), Ok(Some(book)));
@@ -99,9 +126,22 @@ mod tests {
         fs::write(&path, "begin p1 1\n").unwrap();
         assert!(load(&path).unwrap_err().contains("does not hold the state"));
         fs::write(&path, "").unwrap();
-        assert_eq!(load(&path), Ok(None));
-        let nowhere = StateFile::new(Some(Path::new("/nowhere/at/all")))
-            .on_indication(&Indication::Stored(Book::default()));
-        assert!(nowhere.unwrap_err().to_string().contains("cannot store the state in /nowhere"));
+        assert!(load(&path).unwrap_err().contains("is empty"), "that is no new book");
+    }
+
+    #[test]
+    fn a_file_has_one_coordinator() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let file = StateFile::open(Some(&path)).unwrap();
+        let error = StateFile::open(Some(&path)).err().unwrap().to_string();
+        assert!(error.contains("another coordinator uses the state in "), "{error}");
+        drop(file);
+        let mut file = StateFile::open(Some(&path)).unwrap();
+        let nowhere = StateFile::open(Some(Path::new("/nowhere/at/all"))).err().unwrap();
+        assert!(nowhere.to_string().contains("cannot lock the state in /nowhere"), "{nowhere}");
+        fs::create_dir(path.with_extension("new")).unwrap();
+        let error = file.on_indication(&Indication::Stored(Book::default())).unwrap_err();
+        assert!(error.to_string().contains("cannot store the state in "), "{error}");
     }
 }

@@ -159,6 +159,31 @@ fn the_coordinator_killed_and_started_again_goes_on() {
     assert_file_holds(&file, 24);
 }
 
+/// Both would let somebody in.
+#[test]
+fn a_state_has_one_coordinator_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (coordinator, _) = Role::coordinator(folder.path(), "127.0.0.1:0", &["--state", "state"]);
+    // By another name, too.
+    std::os::unix::fs::symlink(".", folder.path().join("here")).unwrap();
+    std::fs::write(
+        folder.path().join("state"),
+        "{\"token\":1,\"inside\":null,\"line\":[],\"wishes\":{}}",
+    )
+    .unwrap();
+    std::os::unix::fs::symlink("state", folder.path().join("link")).unwrap();
+    for state in ["state", "here/state", "link"] {
+        let mut command = PROGRAM.command();
+        command.current_dir(folder.path()).args(["coordinator", "--listen", "127.0.0.1:0"]);
+        let output = command.args(["--secret", "secret", "--state", state]).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains("another coordinator uses the state in "), "{stderr}");
+    }
+    drop(coordinator);
+    Role::coordinator(folder.path(), "127.0.0.1:0", &["--state", "state"]);
+}
+
 #[test]
 fn a_client_waits_for_a_coordinator_that_is_not_there_yet() {
     let folder = tempfile::tempdir().unwrap();
@@ -230,6 +255,12 @@ fn what_cannot_be_is_refused_with_the_reason() {
     let (_coordinator, address) = Role::coordinator(folder.path(), "127.0.0.1:0", &[]);
     refused(&["coordinator", "--listen", &address], "cannot listen on");
     refused(&["coordinator", "--state", secret], "does not hold the state");
+    let empty = folder.path().join("empty");
+    std::fs::write(&empty, "").unwrap();
+    refused(&["coordinator", "--state", empty.to_str().unwrap()], "is empty, which no coordinator");
+    let pipe = folder.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    refused(&["coordinator", "--state", pipe.to_str().unwrap()], "not an ordinary file");
     refused(&["client", "nowhere"], "no address of a coordinator");
     refused(&["client", &address, "--file", "/nowhere/at/all"], "cannot open the shared file");
 }

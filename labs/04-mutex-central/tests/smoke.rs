@@ -286,6 +286,8 @@ fn what_cannot_be_is_refused_with_the_reason() {
     let full = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(full.path(), "begin\n").unwrap();
     let full = full.path().to_str().unwrap();
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let empty = empty.path().to_str().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let one = folder.path().join("one");
     let one = one.to_str().unwrap();
@@ -296,6 +298,10 @@ fn what_cannot_be_is_refused_with_the_reason() {
         (&["run", "--work", "2000", "--lease", "100"], "give a longer lease"),
         (&["run", "--file", full], "it is not empty"),
         (&["run", "--state", full], "it is not empty"),
+        (&["run", "--state", empty], "it is there already, and empty"),
+        (&["run", "--broken", "forgets-book"], "none does: add --faults 'kill 0 at"),
+        (&["simulate", "--broken", "forgets-book", "--faults", "kill 0 at 1s"], "none does: add"),
+        (&["check", "--broken", "forgets-book"], "one that has died stays dead: take `simulate`"),
         (&["run", "--file", one, "--state", one], "is needed for something else"),
         (&["simulate", "--file", full], "use it with `run`"),
         (&["check", "--state", full], "use it with `run`"),

@@ -17,13 +17,13 @@
 //!
 //! What a claim has made and nobody used goes away with it.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use labs::files::{self, LocalDisk};
+use labs::files::{self, LocalDisk, Lock};
 use labs::process::ProcessId;
 use serde::{Deserialize, Serialize};
 
@@ -70,8 +70,8 @@ pub struct Claim(Arc<Held>);
 #[derive(Debug)]
 struct Held {
     folder: PathBuf,
-    /// Locked until it is closed.
-    _lock: File,
+    /// None on a disk without locks.
+    _lock: Option<Lock>,
     made_folder: bool,
     made_lock: bool,
     has_owner: AtomicBool,
@@ -121,17 +121,15 @@ impl Claim {
         let failed = |error| ClaimError::Folder { folder: folder.to_owned(), error };
         let path = folder.join(LOCK);
         let made_lock = !path.exists();
-        let open = || OpenOptions::new().create(true).append(true).open(&path);
-        let lock = files::check_regular(&path)
-            .and_then(|()| open())
-            .map_err(|error| failed(io::Error::new(error.kind(), format!("{LOCK}: {error}"))))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(ClaimError::InUse(folder.to_owned())),
+        let lock = match files::lock(&path) {
+            Ok(Some(lock)) => Some(lock),
+            Ok(None) => return Err(ClaimError::InUse(folder.to_owned())),
             // Some network disks have no locks. The owner's name is still there to tell runs apart.
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => None,
+            Err(error) => {
+                return Err(failed(io::Error::new(error.kind(), format!("{LOCK}: {error}"))));
+            }
+        };
         let has_owner = AtomicBool::new(false);
         let folder = folder.to_owned();
         Ok(Self(Arc::new(Held { folder, _lock: lock, made_folder, made_lock, has_owner })))

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::progress::Progress;
-use super::{Common, Typed, arguments_after_verb, check_trace, finish, identity};
+use super::{Common, Typed, arguments_after_verb, check_mistake, check_trace, finish, identity};
 use crate::check::{Channels, Options, STATES_MAX};
 use crate::faults::{Action, Fault, Rule, When};
 use crate::lab::Verb;
@@ -65,6 +65,7 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     let lab = &*arguments.plan(lab)?;
     let Arguments { common, search } = arguments;
     let options = options(common, search, lab)?;
+    check_mistake(lab, Verb::Check, &crate::faults::Plan::default())?;
     check_trace(common, lab.deployed().files.into_iter())?;
     if let Some(address) = search.explore {
         lab.explore(&options, address, &mut || {

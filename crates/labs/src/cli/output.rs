@@ -32,6 +32,48 @@ pub fn offer(text: &str) -> anyhow::Result<bool> {
     }
 }
 
+/// Text that is safe on a terminal: no character in it commands one, but the ends of lines and colours.
+pub(super) fn safe(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for (number, part) in text.split('\x1b').enumerate() {
+        let colour = if number == 0 { "" } else { colour(part) };
+        if number > 0 {
+            safe.push_str(if colour.is_empty() { "\\u{1b}" } else { "\x1b" });
+        }
+        safe.push_str(colour);
+        for (number, line) in part[colour.len()..].split('\n').enumerate() {
+            if number > 0 {
+                safe.push('\n');
+            }
+            safe.push_str(&netkit::text::one_line(line, usize::MAX));
+        }
+    }
+    safe
+}
+
+/// The rest of a command that sets a colour, if the text begins with one: `[38;5;33m`.
+fn colour(text: &str) -> &str {
+    let end = text.find(|c: char| !(c.is_ascii_digit() || "[;".contains(c)));
+    match end {
+        Some(end) if text.starts_with('[') && text[end..].starts_with('m') => &text[..=end],
+        _ => "",
+    }
+}
+
+/// Logs to standard error: what is as bad as `level` or worse, unless `RUST_LOG` asks for more. What
+/// strangers sent stands in such lines, so each is made safe to show.
+pub fn init_log(level: &str) {
+    let environment = env_logger::Env::default().default_filter_or(level);
+    let mut builder = env_logger::Builder::from_env(environment);
+    builder.format(|out, record| {
+        let said = netkit::text::one_line(&record.args().to_string(), usize::MAX);
+        let (time, level) = (out.timestamp_millis(), record.level());
+        writeln!(out, "[{time} {level:<5} {}] {said}", record.target())
+    });
+    // A second logger is impossible: this is the first thing that the program does.
+    let _ = builder.try_init();
+}
+
 /// Colours on a terminal, unless its user wants none (`NO_COLOR`).
 pub fn paint() -> Paint {
     let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -57,5 +99,18 @@ impl<W: Write> Write for WhileRead<W> {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             flushed => flushed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_colours_and_ends_of_lines_reach_a_terminal() {
+        let text =
+            "\x1b[1mbold\x1b[0m\n\x1b[2J\x1b]0;title\x07 \x1b[38;5;33mp0\x1b[0m \u{202e}x\x1b";
+        let shown = "\x1b[1mbold\x1b[0m\n\\u{1b}[2J\\u{1b}]0;title\\u{7} \x1b[38;5;33mp0\x1b[0m \\u{202e}x\\u{1b}";
+        assert_eq!(safe(text), shown);
     }
 }

@@ -12,7 +12,9 @@ use netkit::launch::LaunchOptions;
 
 use super::live::Live;
 use super::show::Show;
-use super::{Common, Typed, arguments_after_verb, check_trace, finish, identity, key};
+use super::{
+    Common, Typed, arguments_after_verb, check_mistake, check_trace, finish, identity, key,
+};
 use crate::faults::{self, PlanError};
 use crate::lab::{Findings, Lab, Launch, Remains, Summary, Verb, World};
 use crate::planned::{Deployed, Planned, PlannedLab};
@@ -115,12 +117,13 @@ where
 
 /// Starts real processes, judges what they did, and prints the report.
 pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8> {
-    init_log();
+    super::init_log("error");
     let run = crate::run::new_run_id();
     let Arguments { common, machines } = arguments;
     let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
     let lab = &*(lab.plan)(&World { verb: Verb::Run, processes: common.processes, seed })?;
     let faults = common.faults(lab.processes())?;
+    check_mistake(lab, Verb::Run, &faults)?;
     let hosts = machines.hosts()?;
     let deployed = lab.deployed();
     // Better to know now than after the run.
@@ -273,14 +276,6 @@ impl Ran<'_> {
             ..Report::of(identity)
         }
     }
-}
-
-/// What the launcher has to say beside its report, on standard error: warnings, unless `RUST_LOG` asks
-/// for more.
-fn init_log() {
-    let environment = env_logger::Env::default().default_filter_or("error");
-    // A second logger is impossible: this is the first thing that the program does.
-    let _ = env_logger::Builder::from_env(environment).format_timestamp_micros().try_init();
 }
 
 /// A seed for a run that was given none: its name is random already.

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::progress::Progress;
-use super::{Common, Typed, arguments_after_verb, check_trace, finish, identity};
+use super::{Common, Typed, arguments_after_verb, check_mistake, check_trace, finish, identity};
 use crate::faults::{Assumption, Plan};
 use crate::lab::{Findings, Study, Summary, Verb};
 use crate::planned::{Planned, Simulated};
@@ -95,6 +95,7 @@ pub(super) fn simulated(
         anyhow::ensure!(*process <= last, "--crash {process}: processes are numbered 0 to {last}");
     }
     let faults = common.faults(lab.processes())?;
+    check_mistake(lab, Verb::Simulate, &faults)?;
     if let Some(runs) = lab.study() {
         let progress = Progress::new();
         check_study(arguments, lab, &faults)?;

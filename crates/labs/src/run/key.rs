@@ -5,12 +5,11 @@
 //! alone, made by the first that needs it, and copied to the other machines by whoever may log in
 //! there.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use netkit::files;
+use netkit::files::{self, PrivateDisk};
 use netkit::membership::Secret;
 
 /// What the members of a group prove to each other that they know.
@@ -44,8 +43,8 @@ pub enum KeyError {
     },
     /// The file holds something else.
     #[error(
-        "{path} does not hold a secret, which is 64 hexadecimal digits: name another file, or copy the \
-         coordinator's"
+        "{path} does not hold a secret, which is 64 hexadecimal digits: name another file, copy the \
+         coordinator's, or remove it and let a coordinator make one"
     )]
     Malformed {
         /// The file.
@@ -81,17 +80,12 @@ impl Key {
     /// As [`read`](Self::read), or if the file cannot be made.
     pub fn read_or_create(path: &Path) -> Result<Self, KeyError> {
         let io = |error| KeyError::Io { path: path.display().to_string(), error };
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(FOR_OWNER_ALONE);
-        match options.open(path) {
+        let secret = Secret::random().map_err(io)?;
+        let text = format!("{}\n", secret.to_hex());
+        // Whole or not at all: an empty file, as a full disk would leave it, holds no key.
+        match files::create(&mut PrivateDisk, path, text.as_bytes()) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::read(path),
-            Err(error) => Err(io(error)),
-            Ok(mut file) => {
-                let secret = Secret::random().map_err(io)?;
-                file.write_all(format!("{}\n", secret.to_hex()).as_bytes()).map_err(io)?;
-                file.sync_all().map_err(io)?;
-                Ok(Self(secret))
-            }
+            created => created.map(|()| Self(secret)).map_err(io),
         }
     }
 
@@ -117,6 +111,20 @@ mod tests {
             assert_eq!(read.0.to_hex(), made.0.to_hex());
         }
         assert!(!format!("{made:?}").contains(&made.0.to_hex()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// Whoever comes second reads what the first has written whole.
+    #[test]
+    fn those_that_make_a_key_at_once_have_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let make = || Key::read_or_create(&path).unwrap().0.to_hex();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
     }
 
     #[test]

@@ -66,7 +66,7 @@ const FOR_ALL: u32 = 0o666;
 /// A file of mode 0600 can be read and written by its owner alone.
 const FOR_OWNER_ALONE: u32 = 0o600;
 
-fn create(path: &Path, mode: u32) -> io::Result<File> {
+fn make(path: &Path, mode: u32) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -77,13 +77,13 @@ fn create(path: &Path, mode: u32) -> io::Result<File> {
 
 impl Disk for LocalDisk {
     fn create(&mut self, path: &Path) -> io::Result<File> {
-        create(path, FOR_ALL)
+        make(path, FOR_ALL)
     }
 }
 
 impl Disk for PrivateDisk {
     fn create(&mut self, path: &Path) -> io::Result<File> {
-        create(path, FOR_OWNER_ALONE)
+        make(path, FOR_OWNER_ALONE)
     }
 }
 
@@ -116,13 +116,50 @@ pub fn replace_by_way_of(
     path: &Path,
     bytes: &[u8],
 ) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
     let mut file = disk.create(unfinished)?;
     disk.write(&mut file, bytes)?;
     disk.sync(&file)?;
     disk.rename(unfinished, path)?;
-    disk.sync(&File::open(folder)?)
+    disk.sync(&File::open(folder_of(path))?)
+}
+
+/// Puts a new file where none is, whole or not at all. Several processes may try that at once: one
+/// of them succeeds. An attempt that fails, as on a full disk, leaves nothing behind.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::AlreadyExists`] if a file is there; it stays as it is. Else as the system says.
+pub fn create(disk: &mut impl Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut unfinished = path.as_os_str().to_owned();
+    // Others may be at it, threads of this process too.
+    unfinished.push(format!(".{:x}{UNFINISHED}", getrandom::u64()?));
+    let unfinished = Path::new(&unfinished);
+    let created = create_by_way_of(disk, unfinished, path, bytes);
+    // Whether it has its name or not: this one is of no more use, and nobody reads it.
+    let _ = fs::remove_file(unfinished);
+    created?;
+    disk.sync(&File::open(folder_of(path))?)
+}
+
+fn create_by_way_of(
+    disk: &mut impl Disk,
+    unfinished: &Path,
+    path: &Path,
+    bytes: &[u8],
+) -> io::Result<()> {
+    // Better to know before anything is written. That it is still so, the link makes sure.
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let mut file = disk.create(unfinished)?;
+    disk.write(&mut file, bytes)?;
+    disk.sync(&file)?;
+    fs::hard_link(unfinished, path)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]
@@ -189,6 +226,33 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         replace(&mut PrivateDisk, &path, b"secret").unwrap();
         assert_eq!((mode(), fs::read(&path).unwrap()), (0o600, b"secret".to_vec()));
+    }
+
+    /// A disk that is full.
+    struct Full;
+
+    impl Disk for Full {
+        fn create(&mut self, path: &Path) -> io::Result<File> {
+            PrivateDisk.create(path)
+        }
+
+        fn write(&mut self, _: &mut File, _: &[u8]) -> io::Result<()> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+    }
+
+    #[test]
+    fn a_new_file_is_whole_or_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let names = || fs::read_dir(folder.path()).unwrap().count();
+        assert!(create(&mut Full, &path, b"secret").is_err());
+        assert_eq!(names(), 0);
+        create(&mut PrivateDisk, &path, b"first").unwrap();
+        let second = create(&mut PrivateDisk, &path, b"second").unwrap_err();
+        assert_eq!(second.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!((names(), fs::read(&path).unwrap()), (1, b"first".to_vec()));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

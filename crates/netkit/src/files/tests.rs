@@ -79,3 +79,12 @@ fn what_is_needed_is_not_written_to_even_if_it_is_not_there_yet() {
         check_other(&at(path), &at(file)).unwrap();
     }
 }
+
+#[test]
+fn a_mark_at_the_beginning_is_no_part_of_the_text() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), "\u{feff}lab01\n").unwrap();
+    assert_eq!(read_text(file.path(), 100).unwrap(), "lab01\n");
+    fs::write(file.path(), "lab\u{feff}01\n").unwrap();
+    assert_eq!(read_text(file.path(), 100).unwrap(), "lab\u{feff}01\n");
+}

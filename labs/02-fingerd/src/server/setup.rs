@@ -5,7 +5,7 @@
 //! 2. Open the log, claim the pid file, bind the port: with the rights that the server was started
 //!    with, and in the foreground, where what fails can be told.
 //! 3. With `--daemon`, go to the background, keeping these three files.
-//! 4. Become the other user.
+//! 4. Start the keeper, as the other user, and become that user.
 //! 5. Only now create what belongs to one process alone: the event loop, signals, threads.
 
 use std::io::Write;
@@ -16,9 +16,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use netkit::daemon;
 use netkit::sockets;
+use nix::unistd::User;
 
-use super::{BACKLOG, Options, Server};
+use super::{BACKLOG, NO_KEEPER, Options, Server};
+use crate::family;
 use crate::finger;
+use crate::keeper::Keeper;
 use crate::log_file::Log;
 use crate::pid_file::PidFile;
 use crate::privileges::{drop_to, user_to_become};
@@ -42,13 +45,13 @@ pub fn serve(options: Options, out: &mut impl Write) -> anyhow::Result<()> {
 
     let start = Start { program, log, pid_file, listener, ready: ready.clone() };
     if !options.daemon {
-        let (mut server, _pid_file) = start.server(&options, || drop_to(user.as_ref()))?;
+        let (mut server, _pid_file) = start.server(&options, user.as_ref())?;
         writeln!(out, "{ready}").and_then(|()| out.flush()).context("cannot say so")?;
         return server.run();
     }
     let keep = [start.log.file().as_fd(), start.pid_file.file().as_fd(), start.listener.as_fd()];
     let told = daemon::detach_telling(&keep, |outcome| tell(outcome, &ready, out))?;
-    match start.server(&options, || drop_to(user.as_ref())) {
+    match start.server(&options, user.as_ref()) {
         Ok((mut server, _pid_file)) => {
             told.ok();
             server.run()
@@ -68,25 +71,34 @@ struct Start {
 
 impl Start {
     /// The server, and the file that is its for as long as it lives.
-    fn server<E>(
+    fn server(
         mut self,
         options: &Options,
-        drop_privileges: impl FnOnce() -> Result<(), E>,
-    ) -> anyhow::Result<(Server, PidFile)>
-    where
-        anyhow::Error: From<E>,
-    {
+        user: Option<&User>,
+    ) -> anyhow::Result<(Server, PidFile)> {
         self.pid_file.write()?;
-        drop_privileges()?;
+        // While there are rights to become that user. Without it the server does all but its best.
+        let keeper = if self.program.is_some() { self.keeper(user) } else { None };
+        drop_to(user)?;
+        family::adopt_orphans().context("cannot adopt what children leave")?;
         let answers = match &self.program {
             Some(program) => format!("answers are those of {}", program.display()),
             None => "answers are built in, from the user database and the login records".to_owned(),
         };
         self.log.line(&format!("process {}, {}; {answers}", std::process::id(), self.ready));
         let listener = mio::net::TcpListener::from_std(self.listener);
-        let server = Server::new(listener, self.program, self.log, options)
+        let server = Server::new(listener, self.program, keeper, self.log, options)
             .context("cannot create an event loop")?;
         Ok((server, self.pid_file))
+    }
+
+    fn keeper(&mut self, user: Option<&User>) -> Option<Keeper> {
+        let started = Keeper::start(user);
+        let failed = |error: &std::io::Error| {
+            let why = sockets::reason(error);
+            self.log.line(&format!("a keeper cannot be started ({why}): {NO_KEEPER}"));
+        };
+        started.inspect_err(failed).ok()
     }
 }
 

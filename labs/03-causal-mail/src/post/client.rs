@@ -1,6 +1,7 @@
 //! The client: a prompt on a terminal, a reader of commands in a pipe.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::env::VarError;
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
@@ -8,14 +9,15 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use labs::clocks::SparseMatrix;
+use netkit::text;
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{Config, Editor};
 
-use super::address::Address;
+use super::address::{Address, DOMAIN_MAX, NAME_MAX};
 use super::mail::Mail;
 use super::session::{self, Session, SessionError};
-use super::{maildir, printable};
+use super::{first_line, maildir, without_end};
 use crate::ordering::{Mailed, Order};
 
 /// What a client is told on its command line.
@@ -57,6 +59,13 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 /// The longest text that is read, in bytes: above what any server takes.
 const TEXT_MAX: usize = 1 << 20;
 
+/// The longest identity of a mail that is shown, in characters: a number and an address.
+const ID_MAX: usize = 20 + NAME_MAX + 1 + DOMAIN_MAX;
+
+/// What stands before each line of a mail's text, so that none can be taken for the beginning or the
+/// end of another mail.
+const MARGIN: &str = "  ";
+
 /// The variable that may hold the password.
 pub const PASSWORD: &str = "CAUSAL_MAIL_PASSWORD";
 
@@ -64,6 +73,9 @@ pub const PASSWORD: &str = "CAUSAL_MAIL_PASSWORD";
 trait Lines {
     /// The next line, without its end; nothing at the end of all.
     fn next(&mut self, prompt: &str) -> anyhow::Result<Option<String>>;
+
+    /// Whether the next line was written before the last one was answered.
+    fn is_ahead(&self) -> bool;
 }
 
 /// A terminal, with line editing and history.
@@ -80,7 +92,7 @@ impl Lines for Terminal {
         }
         match self.editor.readline(prompt) {
             Ok(lines) => {
-                self.pasted.extend(lines.split('\n').map(str::to_owned));
+                self.pasted.extend(lines.split('\n').map(|line| without_end(line).to_owned()));
                 Ok(self.pasted.pop_front())
             }
             // Ctrl-C gives up the line, Ctrl-D the session.
@@ -89,22 +101,37 @@ impl Lines for Terminal {
             Err(error) => Err(error).context("the terminal cannot be read"),
         }
     }
+
+    fn is_ahead(&self) -> bool {
+        !self.pasted.is_empty()
+    }
 }
 
 /// A pipe or a file.
-struct Pipe(io::StdinLock<'static>);
+struct Pipe {
+    from: io::StdinLock<'static>,
+    /// Nothing was read yet.
+    is_new: bool,
+}
 
 impl Lines for Pipe {
     fn next(&mut self, _: &str) -> anyhow::Result<Option<String>> {
         let mut line = Vec::new();
-        let mut limited = io::Read::take(&mut self.0, TEXT_MAX as u64 + 1);
+        let mut limited = io::Read::take(&mut self.from, TEXT_MAX as u64 + 1);
         limited.read_until(b'\n', &mut line).context("standard input cannot be read")?;
         anyhow::ensure!(line.len() <= TEXT_MAX, "a line is longer than {TEXT_MAX} bytes");
         if line.is_empty() {
             return Ok(None);
         }
         let line = String::from_utf8(line).context("standard input is no UTF-8")?;
-        Ok(Some(line.strip_suffix('\n').unwrap_or(&line).to_owned()))
+        Ok(Some(match std::mem::replace(&mut self.is_new, false) {
+            true => first_line(&line).to_owned(),
+            false => without_end(&line).to_owned(),
+        }))
+    }
+
+    fn is_ahead(&self) -> bool {
+        true
     }
 }
 
@@ -128,7 +155,7 @@ pub fn run(options: Options) -> anyhow::Result<u8> {
             let editor = editor.context("the terminal cannot be used")?;
             Box::new(Terminal { editor, pasted: VecDeque::new() })
         }
-        false => Box::new(Pipe(io::stdin().lock())),
+        false => Box::new(Pipe { from: io::stdin().lock(), is_new: true }),
     };
     let mut client = Client { session, lines, refusals: 0 };
     client.welcome(is_terminal, order)?;
@@ -139,10 +166,12 @@ pub fn run(options: Options) -> anyhow::Result<u8> {
 fn password(options: &Options) -> anyhow::Result<String> {
     if let Some(path) = &options.password_from {
         let text = maildir::read(path).with_context(|| format!("{}", path.display()))?;
-        return Ok(text.lines().next().unwrap_or_default().to_owned());
+        return Ok(first_line(&text).to_owned());
     }
-    if let Ok(password) = std::env::var(PASSWORD) {
-        return Ok(password);
+    match std::env::var(PASSWORD) {
+        Ok(password) => return Ok(password),
+        Err(VarError::NotPresent) => {}
+        Err(VarError::NotUnicode(_)) => anyhow::bail!("the password in {PASSWORD} is no UTF-8"),
     }
     anyhow::ensure!(
         io::stdin().is_terminal(),
@@ -191,8 +220,7 @@ impl Client {
                 "help" => say(HELP),
                 "quit" | "exit" => return Ok(()),
                 other => Err(anyhow::anyhow!(
-                    "there is no command {:?}; `help` shows those there are",
-                    printable(other)
+                    "there is no command {other:?}; `help` shows those there are"
                 )),
             };
             if let Err(error) = done {
@@ -207,7 +235,7 @@ impl Client {
         match error.downcast_ref::<SessionError>() {
             Some(SessionError::Refused(_)) | None => {
                 self.refusals += 1;
-                say(&format!("refused: {}", printable(&format!("{error:#}"))))
+                say(&format!("refused: {}", text::one_line(&format!("{error:#}"), usize::MAX)))
             }
             Some(_) => Err(error),
         }
@@ -222,13 +250,25 @@ impl Client {
         let to: Vec<_> = to.split(signs).filter(|to| !to.is_empty()).map(str::to_owned).collect();
         let text = match text {
             Some(text) => text,
-            None => self.text()?,
+            None => self.text_to(&to)?,
         };
-        anyhow::ensure!(!to.is_empty(), "to whom? `send NAME@DOMAIN`");
-        // Better to know before the network: nothing is sent.
-        to.iter().try_for_each(|to| to.parse::<Address>().map(drop))?;
+        check_addresses(&to)?;
         let id = self.session.send(&to, &text)?;
-        say(&format!("sent {id}"))
+        say(&format!("sent {}", text::one_line(&id, ID_MAX)))
+    }
+
+    /// The text of a mail to these. That it cannot be sent is said before anybody writes one.
+    fn text_to(&mut self, to: &[String]) -> anyhow::Result<String> {
+        let checked = check_addresses(to).and_then(|()| Ok(self.session.check(to)?));
+        match checked {
+            Ok(()) => self.text(),
+            Err(why) => {
+                if self.lines.is_ahead() {
+                    self.text()?; // It is there already, and no command.
+                }
+                Err(why)
+            }
+        }
     }
 
     /// The lines up to one with a dot alone. A line that begins with a dot is written with two, as
@@ -301,6 +341,12 @@ impl Client {
     }
 }
 
+/// That these are addresses can be said without asking anybody.
+fn check_addresses(to: &[String]) -> anyhow::Result<()> {
+    anyhow::ensure!(!to.is_empty(), "to whom? `send NAME@DOMAIN`");
+    Ok(to.iter().try_for_each(|to| to.parse::<Address>().map(drop))?)
+}
+
 /// What is before and behind the first `--` that stands alone: an address may have one in it.
 fn split_at_dashes(command: &str) -> Option<(&str, &str)> {
     let is_edge = |c: Option<char>| c.is_none_or(char::is_whitespace);
@@ -326,7 +372,7 @@ fn shown(mail: &Mail) -> String {
         from = envelope.from,
         to = to.join(", "),
         date = mail.date("%F %T UTC"),
-        body = printable(mail.body.trim_end_matches('\n')),
+        body = text::lines(mail.body.trim_end_matches(['\r', '\n']), MARGIN),
     )
 }
 

@@ -3,6 +3,7 @@
 //!
 //! The body follows the first empty line as it was written, byte for byte.
 
+use std::ffi::OsStr;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -117,6 +118,19 @@ impl Mail {
     }
 }
 
+/// Whether a file has such a name as [`Mail::file_name`] gives. Other programs give others.
+pub fn is_file_name(name: &OsStr) -> bool {
+    let Some(name) = name.to_str() else { return false };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+    let parts = || {
+        let (seconds, rest) = name.split_once(".M")?;
+        let (us, rest) = rest.split_once('Q')?;
+        let (n, sender) = rest.split_once('.')?;
+        Some([seconds, us, n].into_iter().all(is_number) && sender.contains('='))
+    };
+    parts() == Some(true)
+}
+
 /// Any text as a header: encoded words (RFC 2047) unless it is plain ASCII.
 fn encoded(text: &str) -> String {
     if text.is_ascii() {
@@ -185,6 +199,14 @@ mod tests {
         assert_eq!(mail("", 0).file_name(), "1763800000.M123456Q7.alice=a.org");
     }
 
+    #[test]
+    fn the_names_of_its_files_are_told_from_others() {
+        assert!(is_file_name(mail("", 0).file_name().as_ref()));
+        for other in ["", "x", "1.2.host", "1763800000.M1P2Q3.host", "1.M2Q3.alice", "1.MQ.a=b"] {
+            assert!(!is_file_name(other.as_ref()), "{other}");
+        }
+    }
+
     /// Another server may send any number and date: a name that the file system refuses would stop
     /// this one.
     #[test]
@@ -196,9 +218,9 @@ mod tests {
         let (name, folder) = (longest.file_name(), tempfile::tempdir().unwrap());
         let maildir = Maildir::open(folder.path().to_owned()).unwrap();
         let path = maildir.deliver(&name, &longest.to_text().unwrap()).unwrap();
-        maildir.mark_seen(&path, &name).unwrap();
-        let seen = maildir.find(&name).unwrap().unwrap();
-        assert_eq!(Mail::from_text(&maildir::read(&seen).unwrap()), Some(longest));
+        maildir.mark_seen(&path).unwrap();
+        let seen = &maildir.files().unwrap()[0];
+        assert_eq!(Mail::from_text(&maildir::read(seen).unwrap()), Some(longest));
     }
 
     #[test]

@@ -5,12 +5,17 @@
 //! too. Who reads it renames it into `cur`, with flags behind `:2,`; `S` is "seen". Any reader,
 //! `mutt` or `ls`, sees whole mails only, without locks.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use labs::files::{self, PrivateDisk};
+use log::warn;
+
+use super::mail;
 
 /// The largest file of a store that is read: a mail with its clock is below a frame, and text takes
 /// more room than binary numbers.
@@ -20,17 +25,6 @@ const FILE_MAX: u64 = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct Maildir {
     path: PathBuf,
-}
-
-/// A file of a mailbox.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Entry {
-    /// When it came, in nanoseconds since 1970.
-    pub arrived: i128,
-    /// Its name without flags.
-    pub name: String,
-    /// Where it is now.
-    pub path: PathBuf,
 }
 
 impl Maildir {
@@ -44,9 +38,15 @@ impl Maildir {
             make_folder(&path.join(part))?;
         }
         sync_folder(&path)?;
-        for leftover in fs::read_dir(path.join("tmp"))? {
-            // The server that was writing it has died: only one server writes here.
-            fs::remove_file(leftover?.path())?;
+        for draft in fs::read_dir(path.join("tmp"))? {
+            let draft = draft?;
+            // The server that was writing it has died: only one server writes here. What other
+            // programs are writing is theirs.
+            if mail::is_file_name(&draft.file_name())
+                && let Err(error) = fs::remove_file(draft.path())
+            {
+                warn!("{} is left alone: {error}", draft.path().display());
+            }
         }
         Ok(Self { path })
     }
@@ -67,57 +67,60 @@ impl Maildir {
         Ok(path)
     }
 
-    /// Moves a mail to `cur` and marks it as seen. One that is not there any more was moved by
-    /// somebody else.
+    /// Moves a mail to `cur` and marks it as seen; what other programs have marked it with stays.
+    /// One that is not there any more was moved by somebody else.
     ///
     /// # Errors
     ///
     /// If it cannot be moved.
-    pub fn mark_seen(&self, path: &Path, name: &str) -> io::Result<()> {
-        match fs::rename(path, self.path.join("cur").join(format!("{name}:2,S"))) {
+    pub fn mark_seen(&self, path: &Path) -> io::Result<()> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let (name, flags) = name.split_once(FLAGS).unwrap_or((&name, ""));
+        let mut flags: BTreeSet<char> = flags.chars().collect();
+        flags.insert('S');
+        let flags: String = flags.into_iter().collect();
+        match fs::rename(path, self.path.join("cur").join(format!("{name}{FLAGS}{flags}"))) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             result => result,
         }
     }
 
-    /// All mails, in the order in which they came.
+    /// All that has a name like a mail's, in the order in which it came. It may be anything: a
+    /// folder, a link to nothing, a mail of another post.
     ///
     /// # Errors
     ///
     /// If the folders cannot be read.
-    pub fn entries(&self) -> io::Result<Vec<Entry>> {
-        let mut entries = Vec::new();
+    pub fn files(&self) -> io::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
         for folder in ["new", "cur"] {
             for entry in fs::read_dir(self.path.join(folder))? {
                 let entry = entry?;
-                let Ok(file_name) = entry.file_name().into_string() else { continue };
-                let arrived = entry.metadata()?.modified()?;
-                let arrived = arrived.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-                let name = file_name.split(':').next().unwrap_or_default().to_owned();
-                if !name.starts_with('.') {
-                    let arrived = arrived.as_nanos() as i128;
-                    entries.push(Entry { arrived, name, path: entry.path() });
+                if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                    continue;
                 }
+                // One that has gone meanwhile is not there, or is found in the other folder.
+                let Ok(about) = entry.metadata() else { continue };
+                files.push((about.modified()?, entry.path()));
             }
         }
-        entries.sort();
-        Ok(entries)
+        files.sort();
+        Ok(files.into_iter().map(|(_, path)| path).collect())
     }
 
-    /// Where a mail is now: somebody else may have moved it.
+    /// When something last came into the box, left it or got another name.
     ///
     /// # Errors
     ///
-    /// If the folders cannot be read.
-    pub fn find(&self, name: &str) -> io::Result<Option<PathBuf>> {
-        let new = self.path.join("new").join(name);
-        if new.exists() {
-            return Ok(Some(new));
-        }
-        let entries = self.entries()?;
-        Ok(entries.into_iter().find(|entry| entry.name == name).map(|entry| entry.path))
+    /// If the folders cannot be looked at.
+    pub fn changed(&self) -> io::Result<[SystemTime; 2]> {
+        let changed = |folder| fs::metadata(self.path.join(folder))?.modified();
+        Ok([changed("new")?, changed("cur")?])
     }
 }
+
+/// What stands between the name of a mail and its flags.
+const FLAGS: &str = ":2,";
 
 /// Makes a folder that only its owner looks into, and those above it.
 ///

@@ -15,6 +15,7 @@
 //! ([`ordering`](crate::ordering)).
 
 pub mod address;
+pub mod attempts;
 pub mod client;
 pub mod demo;
 pub mod mail;
@@ -41,16 +42,29 @@ pub(crate) fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// What may go to a terminal: control characters but the end of a line and the tabulator are
-/// written out.
-pub(crate) fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\t' => printable.push(c),
-            c if c.is_control() => printable.extend(c.escape_default()),
-            c => printable.push(c),
+/// One line that a person typed or a file holds, without its end: LF or CRLF.
+pub(crate) fn without_end(line: &str) -> &str {
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    line.strip_suffix('\r').unwrap_or(line)
+}
+
+/// The first line of a text, without the mark that some programs put at the beginning.
+pub(crate) fn first_line(text: &str) -> &str {
+    let text = text.strip_prefix(labs::files::BYTE_ORDER_MARK).unwrap_or(text);
+    without_end(text.split_inclusive('\n').next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_ends_as_on_any_system() {
+        for text in ["word", "word\n", "word\r\n", "word\r", "word\r\nmore\r\n", "\u{feff}word\r\n"]
+        {
+            assert_eq!(first_line(text), "word", "{text:?}");
         }
+        assert_eq!(first_line(" a word \n"), " a word ");
+        assert_eq!(first_line(""), "");
     }
-    printable
 }

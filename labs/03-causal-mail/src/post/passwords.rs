@@ -77,7 +77,8 @@ impl Passwords {
         let file = |source| PasswordError::File { path: path.to_owned(), source };
         let text = maildir::read(path).map_err(file)?;
         let mut hashes = BTreeMap::new();
-        for (line, entry) in (1..).zip(text.lines()).filter(|(_, entry)| !entry.trim().is_empty()) {
+        let entries = text.lines().map(str::trim_end);
+        for (line, entry) in (1..).zip(entries).filter(|(_, entry)| !entry.is_empty()) {
             let wrong = |why: String| PasswordError::Line { path: path.to_owned(), line, why };
             let (name, hash) =
                 entry.split_once(':').ok_or_else(|| wrong("no `name:hash`".to_owned()))?;
@@ -131,7 +132,10 @@ pub fn set(path: &Path, name: &str, password: &str) -> Result<(), PasswordError>
     let name = checked_name(name)?;
     let hash = hash(password)?;
     let file = |source| PasswordError::File { path: path.to_owned(), source };
-    let before = if path.exists() { maildir::read(path).map_err(file)? } else { String::new() };
+    let before = match maildir::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        read => read.map_err(file)?,
+    };
     let others = before.lines().filter(|line| line.split(':').next() != Some(name.as_str()));
     let mut lines: Vec<_> = others.map(str::to_owned).collect();
     lines.push(format!("{name}:{hash}"));

@@ -2,11 +2,11 @@
 //!
 //! A program that reads it can speak as a server, so nobody but its owner may read it.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use labs::files::{self, PrivateDisk};
 use netkit::Secret;
 
 use super::maildir;
@@ -22,12 +22,16 @@ pub enum SecretError {
         /// The error of the system.
         source: std::io::Error,
     },
+    /// There is a file already.
+    #[error("{0} is there already, and may be in use: remove it first, or name another file")]
+    Exists(PathBuf),
     /// Others may read it.
     #[error("{0} can be read by others: `chmod 600` it, and make a new one if somebody has")]
     Open(PathBuf),
     /// Something else stands in it.
     #[error(
-        "{0} holds no secret: one line of 64 hexadecimal digits; `causal-mail secret` writes it"
+        "{0} holds no secret, which is one line of 64 hexadecimal digits: copy that of another server, or remove \
+         the file and let `causal-mail secret` write a new one"
     )]
     Malformed(PathBuf),
 }
@@ -55,10 +59,11 @@ pub fn create(path: &Path) -> Result<(), SecretError> {
     let file = |source| SecretError::File { path: path.to_owned(), source };
     let secret = Secret::random().map_err(file)?;
     let file = |source| SecretError::File { path: path.to_owned(), source };
-    let mut options = OpenOptions::new();
-    let mut created = options.write(true).create_new(true).mode(0o600).open(path).map_err(file)?;
-    let file = |source| SecretError::File { path: path.to_owned(), source };
-    writeln!(created, "{}", secret.to_hex()).map_err(file)
+    let text = format!("{}\n", secret.to_hex());
+    files::create(&mut PrivateDisk, path, text.as_bytes()).map_err(|source| match source.kind() {
+        ErrorKind::AlreadyExists => SecretError::Exists(path.to_owned()),
+        _ => file(source),
+    })
 }
 
 #[cfg(test)]
@@ -74,7 +79,9 @@ mod tests {
         let path = folder.path().join("secret");
         assert!(read(&path).unwrap_err().to_string().contains("writes one"));
         create(&path).unwrap();
-        assert!(create(&path).is_err(), "an old one is not overwritten");
+        let error = create(&path).unwrap_err().to_string();
+        assert!(error.contains("is there already"), "an old one is not overwritten: {error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         assert_eq!(read(&path).unwrap().to_hex().len(), 64);
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("can be read by others"));

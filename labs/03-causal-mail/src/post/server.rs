@@ -4,7 +4,7 @@
 //! to the same socket ([`Admission::Either`]). A connection that has not said what it is within
 //! [`GREETING_MAX`] is closed, and at most [`STRANGERS_MAX`] are granted the time, the oldest
 //! giving way. Passwords are compared in a thread of their own, for that takes long on purpose;
-//! nobody else waits.
+//! nobody else waits. Those who guess do not keep others out: see [`attempts`](super::attempts).
 //!
 //! **Forwarding.** The queue to each domain leaves in order, a few mails ahead of what is
 //! acknowledged. While the other server is down it is tried again, after twice as long each time up
@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ use netkit::{
 };
 
 use super::address::Address;
+use super::attempts::{OF_ONE_ADDRESS_MAX, Penalties, Waiting, network};
 use super::mail::Mail;
 use super::now;
 use super::passwords::{self, Passwords};
@@ -39,9 +40,6 @@ pub const GREETING_MAX: Duration = Duration::from_secs(10);
 
 /// How many that have not said it are granted the time.
 pub const STRANGERS_MAX: usize = 64;
-
-/// How many attempts at passwords may wait: each takes some hundredths of a second.
-const ATTEMPTS_MAX: usize = 32;
 
 /// How many mails are sent to another server ahead of its acknowledgement.
 const WINDOW: usize = 16;
@@ -143,7 +141,8 @@ pub fn serve(options: Options) -> anyhow::Result<()> {
         })?;
     net.watch_signals(&[Signal::SIGINT as i32, Signal::SIGTERM as i32])?;
     print(&format!("listening on {address} for {domain}; the mail is in {}\n", root.display()))?;
-    let (attempts, checked) = check_passwords(net.waker());
+    let (attempts, checked) = check_passwords(net.waker())
+        .context("passwords cannot be compared: the system gives no thread")?;
     let mut server = Server {
         membership,
         domain,
@@ -153,6 +152,9 @@ pub fn serve(options: Options) -> anyhow::Result<()> {
         peers,
         parties: BTreeMap::new(),
         timers: BTreeMap::new(),
+        waiting: Waiting::default(),
+        penalties: Penalties::default(),
+        is_comparing: false,
         attempts,
         checked,
         max_message: options.max_message,
@@ -162,7 +164,9 @@ pub fn serve(options: Options) -> anyhow::Result<()> {
     domains.iter().for_each(|domain| server.pump(&mut net, domain));
     net.run(&mut server)?;
     match server.failure {
-        Some(failure) => Err(failure).context("stopped, so that a new start puts it right"),
+        Some(failure) => Err(failure).context(
+            "stopped: mend what follows, and start it again; what was accepted is delivered then",
+        ),
         None => print(&format!("stopped; {} mails wait to be forwarded\n", server.store.waiting())),
     }
 }
@@ -178,7 +182,12 @@ struct Server {
     /// The other end of each connection.
     parties: BTreeMap<ConnectionId, Party>,
     timers: BTreeMap<TimerId, TimerUse>,
-    attempts: SyncSender<Attempt>,
+    /// Passwords to be compared.
+    waiting: Waiting<Attempt>,
+    penalties: Penalties,
+    /// The thread has an attempt.
+    is_comparing: bool,
+    attempts: Sender<Attempt>,
     checked: Receiver<Checked>,
     max_message: usize,
     failure: Option<StoreError>,
@@ -188,8 +197,8 @@ struct Server {
 enum Party {
     /// No server: it is to open a box.
     Guest,
-    /// Waits for its password to be compared.
-    Checking,
+    /// Waits for its password to be compared, or to hear that it is wrong. It comes from here.
+    Checking(IpAddr),
     /// A client that has opened this box.
     Client(String),
     /// The server of this domain, which connected to us.
@@ -225,11 +234,14 @@ enum TimerUse {
     Pump(String),
     /// The domain's server has not acknowledged in time.
     Overdue(String),
+    /// Somebody has waited long enough to hear that its password is wrong.
+    Refuse(ConnectionId),
 }
 
 /// A password to be compared.
 struct Attempt {
     connection: ConnectionId,
+    from: IpAddr,
     name: String,
     exists: bool,
     password: String,
@@ -239,23 +251,25 @@ struct Attempt {
 /// The result of an attempt.
 struct Checked {
     connection: ConnectionId,
+    from: IpAddr,
     name: String,
     is_right: bool,
 }
 
 /// Compares passwords, one after the other, beside the event loop. It ends with the loop.
-fn check_passwords(waker: Waker) -> (SyncSender<Attempt>, Receiver<Checked>) {
-    let (attempts, waiting) = sync_channel::<Attempt>(ATTEMPTS_MAX);
+fn check_passwords(waker: Waker) -> std::io::Result<(Sender<Attempt>, Receiver<Checked>)> {
+    let (attempts, waiting) = channel::<Attempt>();
     let (done, checked): (Sender<Checked>, _) = channel();
-    thread::spawn(move || {
-        for Attempt { connection, name, exists, password, hash } in waiting {
+    thread::Builder::new().name("passwords".to_owned()).spawn(move || {
+        for Attempt { connection, from, name, exists, password, hash } in waiting {
             let is_right = passwords::matches(&password, &hash) && exists;
-            if done.send(Checked { connection, name, is_right }).is_err() || waker.wake().is_err() {
+            let checked = Checked { connection, from, name, is_right };
+            if done.send(checked).is_err() || waker.wake().is_err() {
                 return;
             }
         }
-    });
-    (attempts, checked)
+    })?;
+    Ok((attempts, checked))
 }
 
 impl Neighbour {
@@ -288,36 +302,60 @@ impl Server {
             }
             Err(error) => return self.refuse_and_close(net, connection, error.to_string()),
         };
+        let Some(peer) = net.peer(connection) else { return };
+        let from = network(peer.address.ip());
+        let is_checking = |party: &&Party| matches!(party, Party::Checking(at) if *at == from);
+        let of_address = self.parties.values().filter(is_checking).count();
+        if of_address >= OF_ONE_ADDRESS_MAX || self.waiting.is_full() {
+            return self.say_and_close(net, connection, &ToClient::Busy);
+        }
         let (hash, exists) = self.passwords.hash_of(&name);
-        let attempt = Attempt { connection, name, exists, password, hash };
-        match self.attempts.try_send(attempt) {
-            Ok(()) => {
-                self.parties.insert(connection, Party::Checking);
-            }
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                let why = "too many passwords wait to be compared: try again".to_owned();
-                self.refuse_and_close(net, connection, why);
-            }
+        // What is longer is no password, and need not be kept.
+        let password =
+            if password.len() > passwords::PASSWORD_MAX { String::new() } else { password };
+        self.parties.insert(connection, Party::Checking(from));
+        let attempt = Attempt { connection, from, name: name.clone(), exists, password, hash };
+        self.waiting.push(from, &name, attempt);
+        self.compare_next();
+    }
+
+    /// Has the next password compared, if none is.
+    fn compare_next(&mut self) {
+        if !self.is_comparing
+            && let Some(attempt) = self.waiting.take()
+        {
+            // The thread lives as long as we do.
+            self.is_comparing = self.attempts.send(attempt).is_ok();
         }
     }
 
     /// A password was compared.
-    fn on_checked(&mut self, net: &mut Net, Checked { connection, name, is_right }: Checked) {
-        if !matches!(self.parties.get(&connection), Some(Party::Checking)) {
-            return; // It has gone meanwhile.
-        }
+    fn on_checked(&mut self, net: &mut Net, checked: Checked) {
+        self.is_comparing = false;
+        self.compare_next();
+        let Checked { connection, from, name, is_right } = checked;
         if !is_right {
-            warn!("wrong password for {name} from {}", peer_name(net, connection));
-            let why = "no such box, or a wrong password".to_owned();
-            return self.refuse_and_close(net, connection, why);
+            warn!("wrong password for {name} from {from}");
+            let timer = net.start_timer(self.penalties.of_wrong(from, &name, now()));
+            self.timers.insert(timer, TimerUse::Refuse(connection));
+            return;
         }
+        self.penalties.forget(from, &name);
+        if matches!(self.parties.get(&connection), Some(Party::Checking(_))) {
+            self.open_box(net, connection, name);
+        }
+    }
+
+    /// The password was right.
+    fn open_box(&mut self, net: &mut Net, connection: ConnectionId, name: String) {
         let other = self.parties.iter().find(|(_, party)| is_client(party, &name));
         if let Some((&other, _)) = other {
             info!("another client of {name} had it open");
             self.say_and_close(net, other, &ToClient::Evicted);
         }
-        let knowledge = match self.store.knowledge(&name) {
+        let knowledge = match self.store.enter(&name) {
             Ok(knowledge) => knowledge.clone(),
+            Err(error) if error.is_fatal() => return self.fail(net, error),
             Err(error) => return self.refuse_and_close(net, connection, error.to_string()),
         };
         info!("{name} has opened its box");
@@ -360,6 +398,10 @@ impl Server {
                 self.store.confirm(name, &id)?;
                 Ok(ToClient::Confirmed)
             }
+            ToServer::Check { to } => {
+                self.store.check_recipients(&recipients(&to)?)?;
+                Ok(ToClient::Checked)
+            }
             ToServer::Clock => {
                 Ok(ToClient::Clock { clock: self.store.knowledge(name)?.clock().clone() })
             }
@@ -374,18 +416,12 @@ impl Server {
         to: &[String],
         body: String,
     ) -> Result<String, StoreError> {
-        let refused = |why: String| Err(StoreError::Refused(why));
         if body.len() > self.max_message {
             let (length, max) = (body.len(), self.max_message);
-            return refused(format!("a text of {length} bytes: this server takes {max}"));
+            let why = format!("a text of {length} bytes: this server takes {max}");
+            return Err(StoreError::Refused(why));
         }
-        let mut recipients = BTreeSet::new();
-        for address in to {
-            match address.parse::<Address>() {
-                Ok(address) => recipients.insert(address),
-                Err(error) => return refused(error.to_string()),
-            };
-        }
+        let recipients = recipients(to)?;
         let here: Vec<_> = recipients
             .iter()
             .filter(|to| to.domain() == self.domain)
@@ -450,9 +486,7 @@ impl Server {
         {
             return self.fail(net, error);
         }
-        if let Err(error) = self.store.forwarded(domain) {
-            return self.fail(net, error);
-        }
+        self.store.forwarded(domain);
         if let Some(peer) = self.peers.get_mut(domain) {
             peer.in_flight -= 1;
             peer.back_off = BACK_OFF;
@@ -468,7 +502,14 @@ impl Server {
         domain: &str,
         unknown: &[Address],
     ) -> Result<(), StoreError> {
-        let Some(mail) = self.store.queued(domain, 0)? else { return Ok(()) };
+        let mail = match self.store.queued(domain, 0) {
+            Ok(Some(mail)) => mail,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                error!("the sender of a mail that {domain} does not deliver is unknown: {error}");
+                return Ok(());
+            }
+        };
         let names: Vec<_> = unknown.iter().map(Address::to_string).collect();
         let body = format!(
             "Your mail {} was not delivered to {}: there is no such user.\n",
@@ -478,20 +519,21 @@ impl Server {
         let submission = notice(&mail, domain);
         let to = [mail.envelope.from.to_string()];
         match self.send(net, POSTMASTER, submission, &to, body) {
-            Err(StoreError::Refused(why)) => {
-                warn!("the sender of {} cannot be told: {why}", mail.id());
+            Err(error) if error.is_fatal() => Err(error),
+            Err(error) => {
+                warn!("the sender of {} cannot be told: {error}", mail.id());
                 Ok(())
             }
-            result => result.map(drop),
+            Ok(_) => Ok(()),
         }
     }
 
     /// Sends to a domain what may be sent now, and sees to it that this is called when more may be.
     fn pump(&mut self, net: &mut Net, domain: &str) {
         let Some(peer) = self.peers.get_mut(domain) else { return };
-        let Some(queue) = self.store.queue(domain).filter(|queue| !queue.is_empty()) else {
+        if self.store.queue(domain).is_none_or(VecDeque::is_empty) {
             return;
-        };
+        }
         let connection = match peer.state {
             State::Up(connection) => connection,
             State::Connecting(_) => return,
@@ -500,7 +542,8 @@ impl Server {
         };
         let mut sent = 0;
         while peer.in_flight < WINDOW {
-            let Some(queued) = queue.get(peer.in_flight) else { break };
+            let queue = self.store.queue(domain);
+            let Some(queued) = queue.and_then(|queue| queue.get(peer.in_flight)) else { break };
             let late = (queued.since + peer.delay).saturating_duration_since(now());
             if !late.is_zero() {
                 if peer.timer.is_none() {
@@ -513,7 +556,11 @@ impl Server {
             let mail = match self.store.queued(domain, peer.in_flight) {
                 Ok(Some(mail)) => mail,
                 Ok(None) => break,
-                Err(error) => return self.fail(net, error),
+                Err(error) => {
+                    error!("left alone, and not forwarded to {domain}: {error}");
+                    self.store.leave_out(domain, peer.in_flight);
+                    continue;
+                }
             };
             if let Err(error) = net.send_value(connection, &FromPeer::Forward(mail)) {
                 debug!("to {domain}: {error}"); // `on_close` follows.
@@ -629,6 +676,12 @@ impl Server {
     }
 }
 
+/// The addresses that a client has written.
+fn recipients(to: &[String]) -> Result<BTreeSet<Address>, StoreError> {
+    let parsed = to.iter().map(|to| to.parse::<Address>());
+    parsed.collect::<Result<_, _>>().map_err(|error| StoreError::Refused(error.to_string()))
+}
+
 fn is_client(party: &Party, name: &str) -> bool {
     matches!(party, Party::Client(client) if client == name)
 }
@@ -676,8 +729,9 @@ impl Service for Server {
         match self.parties.remove(&connection) {
             None => {}
             Some(Party::Guest) => self.open(net, connection, body),
-            Some(Party::Checking) => {
+            Some(Party::Checking(_)) => {
                 warn!("{} does not wait for its answer", peer_name(net, connection));
+                self.waiting.forget(|attempt| attempt.connection == connection);
                 self.drop(net, connection);
             }
             Some(Party::Client(name)) => {
@@ -706,7 +760,11 @@ impl Service for Server {
             }
             Some(Party::Client(name)) => info!("{name} has gone: {reason}"),
             Some(Party::From(domain)) => info!("the server of {domain} has gone: {reason}"),
-            Some(Party::Guest | Party::Checking) | None => debug!("a guest has gone: {reason}"),
+            Some(Party::Checking(_)) => {
+                self.waiting.forget(|attempt| attempt.connection == connection);
+                debug!("a guest has gone: {reason}");
+            }
+            Some(Party::Guest) | None => debug!("a guest has gone: {reason}"),
         }
     }
 
@@ -723,6 +781,12 @@ impl Service for Server {
                 if let Some(State::Up(connection)) = state {
                     self.drop(net, connection);
                     self.try_again(net, &domain, "it does not acknowledge");
+                }
+            }
+            Some(TimerUse::Refuse(connection)) => {
+                if let Some(Party::Checking(_)) = self.parties.get(&connection) {
+                    let why = "no such box, or a wrong password".to_owned();
+                    self.refuse_and_close(net, connection, why);
                 }
             }
             None => {}

@@ -4,7 +4,7 @@
 //! order.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use netkit::sockets::{SocketError, resolve};
@@ -116,9 +116,24 @@ fn parse(text: &str) -> Result<(String, (String, u16)), String> {
     let port = port.parse().ok().filter(|&port: &u16| port > 0);
     let port = port.ok_or_else(|| "a port is a number from 1 to 65535".to_owned())?;
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    match host.is_empty() {
-        true => Err("no host".to_owned()),
-        false => Ok((domain, (host.to_owned(), port))),
+    match host {
+        "" => Err("no host".to_owned()),
+        host if is_host(host) => Ok((domain, (host.to_owned(), port))),
+        host => Err(format!("{host:?} is no host: a name as in `ssh NAME`, or an address")),
+    }
+}
+
+/// Whether this may be the name of a host, or an address of one. Whether there is such a host only
+/// the name service knows.
+fn is_host(host: &str) -> bool {
+    let is_name = |name: &str| {
+        let is_sign = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        !name.starts_with(['-', '.']) && name.chars().all(is_sign)
+    };
+    // Behind the address of a neighbour stands the name of an interface: `fe80::1%eth0`.
+    match host.split_once('%') {
+        Some((address, interface)) => address.parse::<Ipv6Addr>().is_ok() && is_name(interface),
+        None => host.parse::<IpAddr>().is_ok() || is_name(host),
     }
 }
 
@@ -146,6 +161,14 @@ mod tests {
     }
 
     #[test]
+    fn lines_end_as_on_any_system_and_a_mark_is_no_name() {
+        let servers =
+            read("\u{feff}127.0.0.1:7001:a.org\r\n[fe80::1%eth0]:7002:b.org\r\n").unwrap();
+        assert_eq!(servers.0["a.org"], ("127.0.0.1".to_owned(), 7001));
+        assert_eq!(servers.0["b.org"], ("fe80::1%eth0".to_owned(), 7002));
+    }
+
+    #[test]
     fn a_wrong_line_is_named() {
         for (text, why) in [
             ("a:b", "too few parts"),
@@ -154,6 +177,12 @@ mod tests {
             (":7000:a.org", "no host"),
             ("h:7000:a/b", "no domain"),
             ("h:7000:a.org\nh:7001:a.org", "twice"),
+            ("http://h:7000:a.org", "\"http://h\" is no host"),
+            ("lab one:7000:a.org", "\"lab one\" is no host"),
+            ("lab\u{200b}1:7000:a.org", "\"lab\\u{200b}1\" is no host"),
+            ("-x:7000:a.org", "no host"),
+            ("1:2:3:7000:a.org", "no host"),
+            ("h:7000:a.org\u{feff}", "no domain"),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains("line ") && error.contains(why), "{text:?}: {error}");

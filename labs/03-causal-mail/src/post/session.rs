@@ -30,6 +30,10 @@ const CONNECT_MIN: Duration = Duration::from_secs(1);
 /// How long to wait before connecting again: a server starts in less.
 const RECONNECT: Duration = Duration::from_millis(50);
 
+/// How long to wait before asking a server again that has too much to do: it compares some ten
+/// passwords in that time.
+const RECONNECT_BUSY: Duration = Duration::from_millis(500);
+
 /// An open box.
 #[derive(Debug)]
 pub struct Session {
@@ -82,6 +86,16 @@ pub enum SessionError {
         /// What became of the last connection.
         source: io::Error,
     },
+    /// The server has too much to do.
+    #[error(
+        "the server at {host}:{port} compares too many passwords at once: try again, with a longer --patience"
+    )]
+    Busy {
+        /// Its host.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
     /// The box has another client now, and this session is over.
     #[error("another client has opened the box of {0}: start this one again to have it back")]
     Evicted(Address),
@@ -133,6 +147,18 @@ impl Session {
         let word = ToServer::Send { submission, to: to.to_vec(), body: body.to_owned() };
         match self.ask(&word)? {
             ToClient::Accepted { id } => Ok(id),
+            _ => Err(SessionError::Confused),
+        }
+    }
+
+    /// Asks whether a mail may be sent to these.
+    ///
+    /// # Errors
+    ///
+    /// If the server says no, and why; or if it does not answer.
+    pub fn check(&mut self, to: &[String]) -> Result<(), SessionError> {
+        match self.ask(&ToServer::Check { to: to.to_vec() })? {
+            ToClient::Checked => Ok(()),
             _ => Err(SessionError::Confused),
         }
     }
@@ -236,6 +262,10 @@ impl Session {
             let error = match failure {
                 Failure::Refused(why) => return Err(SessionError::Refused(why)),
                 Failure::Evicted => return Err(self.evicted()),
+                Failure::Busy => {
+                    let Options { host, port, .. } = &self.options;
+                    SessionError::Busy { host: host.clone(), port: *port }
+                }
                 Failure::Unreachable(error) => SessionError::Unreachable(error),
                 Failure::Broken(source) => {
                     self.stream = None;
@@ -246,7 +276,10 @@ impl Session {
             if now() >= until {
                 return Err(error);
             }
-            pause(RECONNECT);
+            pause(match error {
+                SessionError::Busy { .. } => RECONNECT_BUSY,
+                _ => RECONNECT,
+            });
         }
     }
 
@@ -313,6 +346,8 @@ enum Failure {
     Refused(String),
     /// Nor would it now: the box has another client.
     Evicted,
+    /// The server asks to come again.
+    Busy,
     /// There is no connection.
     Unreachable(SocketError),
     /// There was one.
@@ -333,6 +368,7 @@ fn read_word(stream: &mut TcpStream) -> Result<ToClient, Failure> {
     match read_frame(stream).map_err(Failure::Broken)? {
         ToClient::Refused { why } => Err(Failure::Refused(why)),
         ToClient::Evicted => Err(Failure::Evicted),
+        ToClient::Busy => Err(Failure::Busy),
         word => Ok(word),
     }
 }

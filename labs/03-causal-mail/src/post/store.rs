@@ -6,6 +6,7 @@
 //! STORE/boxes/alice/clock.json            what she knows and has read, and what she sent
 //! STORE/spool/0000000042.json             accepted from a client, not yet distributed
 //! STORE/queue/b.org/0000000041.json       to be forwarded to b.org, in this order
+//! STORE/held/bob/                         for a box that cannot be used now
 //! ```
 //!
 //! **Nothing acknowledged is lost.** A mail is accepted by one rename, of its file into `spool`.
@@ -18,34 +19,41 @@
 //!
 //! **Order.** Files in a queue are numbered as they were accepted, and leave in this order.
 //!
+//! **Trouble in one box concerns that box.** Its folder belongs to its user, who may put anything
+//! there. One that cannot be used is closed: its user is told why, what comes for it is held, and
+//! all others are served. It is tried again when the user asks for it, and at the next start. A
+//! file in `spool` or `queue` that cannot be read is named in the log and left alone.
+//!
 //! After an error of the disk in the middle of a distribution the server must not go on with what
-//! it has in memory: [`StoreError::is_fatal`] says so, it stops, and the next start puts things
-//! right.
+//! it has in memory: [`StoreError::is_fatal`] says so, it stops, and distributes again when it is
+//! started again.
 //!
 //! **Left out.** A disk that breaks; a person who deletes unread mail with another program, after
 //! which what followed it waits for ever.
 
+mod held;
+mod mail_box;
+mod spool;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use labs::clocks::SparseMatrix;
-use labs::files::{self, PrivateDisk, UNFINISHED};
-use log::{info, warn};
-use nix::fcntl::{Flock, FlockArg};
+use labs::files::{self, Lock, PrivateDisk};
+use log::{error, info, warn};
 use serde::{Deserialize, Serialize};
 
-use super::address::{Address, checked_name};
+use self::held::Held;
+use self::mail_box::MailBox;
+use self::spool::{Spooled, json_files, number};
+use super::address::Address;
 use super::mail::Mail;
-use super::maildir::{self, Maildir};
+use super::maildir;
 use super::since_1970;
-use crate::ordering::{Envelope, Knowledge, Stamps};
-
-/// How many sessions of one box are remembered, so that what a client sends again is recognised:
-/// more than a person has clients.
-const SESSIONS_MAX: usize = 64;
+use crate::ordering::{Envelope, Knowledge};
 
 /// The most recipients of one mail.
 pub const RECIPIENTS_MAX: usize = 100;
@@ -61,12 +69,12 @@ pub const POSTMASTER: &str = "postmaster";
 pub struct Store {
     root: PathBuf,
     domain: String,
-    boxes: BTreeMap<String, MailBox>,
+    boxes: BTreeMap<String, Place>,
     queues: BTreeMap<String, VecDeque<Queued>>,
     /// The number of the next file in `spool`.
     next: u64,
     /// Held as long as this lives.
-    _lock: Flock<File>,
+    _lock: Lock,
 }
 
 /// A mail that waits in a queue.
@@ -78,41 +86,12 @@ pub struct Queued {
     pub since: std::time::Instant,
 }
 
-/// One user's box.
+/// A user's box.
 #[derive(Debug)]
-struct MailBox {
-    maildir: Maildir,
-    state: BoxState,
-    /// What has come and is not read, in this order.
-    unread: Vec<Unread>,
-    /// How many have come since the start.
-    arrivals: u64,
-}
-
-#[derive(Debug)]
-struct Unread {
-    arrival: u64,
-    id: String,
-    name: String,
-}
-
-/// What stands in `clock.json`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct BoxState {
-    knowledge: Knowledge<Address>,
-    /// How many mails were sent from this box.
-    sent: u64,
-    /// Of the last clients, what each sent last.
-    sessions: VecDeque<Sent>,
-}
-
-/// What a client sent last.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct Sent {
-    session: u64,
-    request: u64,
-    /// The mail that it became.
-    n: u64,
+enum Place {
+    Open(Box<MailBox>),
+    /// It cannot be used now, for this reason.
+    Closed(String),
 }
 
 /// A client's wish to send: it names it, so that it can send it again and is not taken to mean
@@ -123,13 +102,6 @@ pub struct Submission {
     pub session: u64,
     /// Which of its wishes, in order.
     pub request: u64,
-}
-
-/// What stands in a file of `spool` and `queue`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct Spooled {
-    submission: Submission,
-    mail: Mail,
 }
 
 /// Why something could not be stored.
@@ -147,7 +119,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A file that is none of ours.
-    #[error("{0} cannot be read: it is damaged, or of another version; move it away")]
+    #[error("{0} is damaged, or of another version: put a copy of it back, or move it away")]
     Damaged(PathBuf),
     /// The disk failed when the mail was already accepted.
     #[error("the store must be opened again: {0}")]
@@ -155,6 +127,14 @@ pub enum StoreError {
     /// There is no such box.
     #[error("{0} has no box here")]
     NoBox(String),
+    /// There is something odd in a box.
+    #[error("the box of {name} cannot be used now: {why}; mail for it is held")]
+    Closed {
+        /// Its user.
+        name: String,
+        /// What is odd.
+        why: String,
+    },
     /// The mail cannot be sent as it is.
     #[error("{0}")]
     Refused(String),
@@ -201,10 +181,7 @@ impl Store {
             _lock: lock,
         };
         let users: BTreeSet<_> = users.chain([POSTMASTER]).collect();
-        for user in users {
-            let opened = MailBox::open(&store.root.join("boxes").join(user), user, domain)?;
-            store.boxes.insert(user.to_owned(), opened);
-        }
+        users.into_iter().for_each(|user| store.open_box(user));
         for other in others {
             let queue = store.open_queue(other)?;
             store.queues.insert(other.to_owned(), queue);
@@ -213,18 +190,55 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens a user's box, and delivers what was held for it.
+    fn open_box(&mut self, name: &str) {
+        let held = Held::of(&self.root, name);
+        let folder = self.root.join("boxes").join(name);
+        let opened = MailBox::open(&folder, name, &self.domain).and_then(|mut mail_box| {
+            held.release(&mut mail_box)?;
+            Ok(mail_box)
+        });
+        match opened {
+            Ok(mail_box) => {
+                self.boxes.insert(name.to_owned(), Place::Open(Box::new(mail_box)));
+            }
+            Err(why) => self.close_box(name, &why),
+        }
+    }
+
+    fn close_box(&mut self, name: &str, why: &StoreError) {
+        let held = Held::of(&self.root, name);
+        let held = held.folder().display();
+        error!("the box of {name} is closed, and mail for it waits in {held}: {why}");
+        self.boxes.insert(name.to_owned(), Place::Closed(why.to_string()));
+    }
+
     /// Whether there is a box of this name.
     pub fn has_box(&self, name: &str) -> bool {
         self.boxes.contains_key(name)
+    }
+
+    /// What the user of a box knows, and has read. The user is there: a box that is closed is tried
+    /// again.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such box, or it cannot be used.
+    pub fn enter(&mut self, name: &str) -> Result<&Knowledge<Address>, StoreError> {
+        if let Some(Place::Closed(_)) = self.boxes.get(name) {
+            self.open_box(name);
+            self.catch_up(name)?;
+        }
+        self.knowledge(name)
     }
 
     /// What the user of a box knows, and has read.
     ///
     /// # Errors
     ///
-    /// If there is no such box.
+    /// If there is no such box, or it cannot be used.
     pub fn knowledge(&self, name: &str) -> Result<&Knowledge<Address>, StoreError> {
-        Ok(&self.mail_box(name)?.state.knowledge)
+        Ok(self.mail_box(name)?.knowledge())
     }
 
     /// Accepts a mail. It is on disk when this returns, for all its recipients. Sent again, it is
@@ -249,11 +263,11 @@ impl Store {
             return Ok((format!("{n}.{from}"), Vec::new()));
         }
         self.check_recipients(&to)?;
-        let state = &self.mail_box(name)?.state;
-        let clock: Arc<SparseMatrix<Address>> = Arc::new(state.knowledge.clock().clone());
+        let mail_box = self.mail_box(name)?;
+        let clock: Arc<SparseMatrix<Address>> = Arc::new(mail_box.knowledge().clock().clone());
         let envelope = Envelope { from, to, clock };
         let sent_us = u64::try_from(since_1970().as_micros()).unwrap_or(u64::MAX);
-        let mail = Mail { n: state.sent + 1, sent_us, envelope, body };
+        let mail = Mail { n: mail_box.sent() + 1, sent_us, envelope, body };
         check_size(&mail, frame_max)?;
         let id = mail.id();
         let spooled = Spooled { submission, mail };
@@ -271,17 +285,29 @@ impl Store {
     /// If the disk fails.
     pub fn receive(&mut self, mail: &Mail) -> Result<(Vec<String>, Vec<Address>), StoreError> {
         let (mut here, mut unknown) = (Vec::new(), Vec::new());
-        let recipients = mail.envelope.to.iter().filter(|to| to.domain() == self.domain);
-        for to in recipients {
-            match self.boxes.get_mut(to.name()) {
-                Some(mail_box) => {
-                    mail_box.deliver(mail)?;
-                    here.push(to.name().to_owned());
-                }
-                None => unknown.push(to.clone()),
+        let own = self.domain.clone();
+        for to in mail.envelope.to.iter().filter(|to| to.domain() == own) {
+            match self.deliver(to.name(), mail)? {
+                true => here.push(to.name().to_owned()),
+                false => unknown.push(to.clone()),
             }
         }
         Ok((here, unknown))
+    }
+
+    /// Puts a mail into a box, or holds it if the box cannot be used. Returns whether there is such
+    /// a box.
+    fn deliver(&mut self, name: &str, mail: &Mail) -> Result<bool, StoreError> {
+        match self.boxes.get_mut(name) {
+            None => return Ok(false),
+            Some(Place::Open(mail_box)) => match mail_box.deliver(mail) {
+                Ok(()) => return Ok(true),
+                Err(why) => self.close_box(name, &why),
+            },
+            Some(Place::Closed(_)) => {}
+        }
+        Held::of(&self.root, name).keep(mail)?;
+        Ok(true)
     }
 
     /// Unread mails of a box, of those that came after the one of this number as many as make a
@@ -290,35 +316,32 @@ impl Store {
     /// # Errors
     ///
     /// If there is no such box, or the disk fails.
-    pub fn unread(&self, name: &str, after: u64) -> Result<(Vec<Mail>, u64, bool), StoreError> {
-        let mail_box = self.mail_box(name)?;
+    pub fn unread(&mut self, name: &str, after: u64) -> Result<(Vec<Mail>, u64, bool), StoreError> {
+        let mail_box = self.mail_box_mut(name)?;
         let (mut mails, mut last, mut bytes) = (Vec::new(), after, 0);
-        let mut unread = mail_box.unread.iter().filter(|unread| unread.arrival > after).peekable();
-        while let Some(Unread { arrival, name, .. }) = unread.next() {
-            last = *arrival;
-            let Some((mail, size)) = mail_box.load(name)? else {
-                warn!("{name} was deleted from {} unread", mail_box.maildir.path().display());
-                continue;
-            };
+        let mut places = mail_box.unread_after(after).into_iter().peekable();
+        while let Some(place) = places.next() {
+            last = mail_box.arrival(place);
+            let Some(mail) = mail_box.load(place) else { continue };
             mails.push(mail);
-            bytes += size;
-            let next = unread.peek().map(|next| mail_box.size(&next.name)).unwrap_or(0);
+            bytes += mail_box.size(place);
+            let next = places.peek().map_or(0, |&next| mail_box.size(next));
             if bytes + next > PAGE {
                 break;
             }
         }
-        Ok((mails, last, unread.peek().is_some()))
+        Ok((mails, last, places.peek().is_some()))
     }
 
     /// A user has read a mail. On disk when this returns. To say so again changes nothing.
     ///
     /// # Errors
     ///
-    /// If there is no such box, or the disk fails.
+    /// If there is no such box, or it cannot be used.
     pub fn confirm(&mut self, name: &str, id: &str) -> Result<(), StoreError> {
-        let no_box = || StoreError::NoBox(name.to_owned());
-        let mail_box = self.boxes.get_mut(name).ok_or_else(no_box)?;
-        mail_box.confirm(id)
+        let confirmed = self.mail_box_mut(name)?.confirm(id);
+        // What is in memory may not be what is on the disk.
+        confirmed.inspect_err(|why| self.close_box(name, why))
     }
 
     /// The queue to a domain.
@@ -333,23 +356,24 @@ impl Store {
     /// If it cannot be read.
     pub fn queued(&self, domain: &str, place: usize) -> Result<Option<Mail>, StoreError> {
         let queued = self.queues.get(domain).and_then(|queue| queue.get(place));
-        queued.map(|queued| Ok(load_spooled(&queued.path)?.mail)).transpose()
+        queued.map(|queued| Ok(Spooled::load(&queued.path)?.mail)).transpose()
+    }
+
+    /// Leaves out the mail of a place in a queue, which cannot be read. Its file stays.
+    pub fn leave_out(&mut self, domain: &str, place: usize) {
+        if let Some(queue) = self.queues.get_mut(domain) {
+            queue.remove(place);
+        }
     }
 
     /// The other server has the first mail of its queue.
-    ///
-    /// # Errors
-    ///
-    /// If the disk fails.
-    pub fn forwarded(&mut self, domain: &str) -> Result<(), StoreError> {
+    pub fn forwarded(&mut self, domain: &str) {
         let first = self.queues.get_mut(domain).and_then(VecDeque::pop_front);
-        match first {
-            // Should the removal not survive a crash, the mail is sent again, and recognised.
-            Some(first) => match fs::remove_file(&first.path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                result => result.map_err(at(&first.path)),
-            },
-            None => Ok(()),
+        // Should the removal fail, or not survive a crash, the mail is sent again, and recognised.
+        if let Some(Queued { path, .. }) = first
+            && let Err(error) = fs::remove_file(&path)
+        {
+            warn!("{} was forwarded, and is left alone: {error}", path.display());
         }
     }
 
@@ -359,10 +383,27 @@ impl Store {
     }
 
     fn mail_box(&self, name: &str) -> Result<&MailBox, StoreError> {
-        self.boxes.get(name).ok_or_else(|| StoreError::NoBox(name.to_owned()))
+        match self.boxes.get(name) {
+            Some(Place::Open(mail_box)) => Ok(mail_box),
+            Some(Place::Closed(why)) => Err(closed(name, why)),
+            None => Err(StoreError::NoBox(name.to_owned())),
+        }
     }
 
-    fn check_recipients(&self, to: &BTreeSet<Address>) -> Result<(), StoreError> {
+    fn mail_box_mut(&mut self, name: &str) -> Result<&mut MailBox, StoreError> {
+        match self.boxes.get_mut(name) {
+            Some(Place::Open(mail_box)) => Ok(mail_box),
+            Some(Place::Closed(why)) => Err(closed(name, why)),
+            None => Err(StoreError::NoBox(name.to_owned())),
+        }
+    }
+
+    /// Whether a mail may be sent to these.
+    ///
+    /// # Errors
+    ///
+    /// Says to which of them it may not, and why.
+    pub fn check_recipients(&self, to: &BTreeSet<Address>) -> Result<(), StoreError> {
         let refuse = |why: String| Err(StoreError::Refused(why));
         if !(1..=RECIPIENTS_MAX).contains(&to.len()) {
             return refuse(format!("{} recipients: a mail has 1 to {RECIPIENTS_MAX}", to.len()));
@@ -410,11 +451,39 @@ impl Store {
             told.push(domain.to_owned());
         }
         self.receive(mail)?;
-        if let Some(sender) = self.boxes.get_mut(mail.envelope.from.name()) {
-            sender.has_sent(spooled)?;
-        }
-        fs::remove_file(path).map_err(at(path))?;
+        self.note_sent(spooled, path)?;
         Ok(told)
+    }
+
+    /// Notes in the box of its sender that a mail was sent, and removes its file: it is wherever it
+    /// has to be. If the box cannot be used, the file stays until it can.
+    fn note_sent(&mut self, spooled: &Spooled, path: &Path) -> Result<(), StoreError> {
+        let name = spooled.mail.envelope.from.name();
+        match self.boxes.get_mut(name) {
+            Some(Place::Closed(_)) => return Ok(()),
+            Some(Place::Open(mail_box)) => {
+                if let Err(why) = mail_box.has_sent(spooled) {
+                    self.close_box(name, &why);
+                    return Ok(());
+                }
+            }
+            None => {} // No user of this server any more.
+        }
+        fs::remove_file(path).map_err(at(path))
+    }
+
+    /// Notes in a box that was closed what its user had sent by then.
+    fn catch_up(&mut self, name: &str) -> Result<(), StoreError> {
+        let folder = self.root.join("spool");
+        for path in json_files(&folder).map_err(at(&folder))? {
+            let spooled = Spooled::load(&path);
+            if let Ok(spooled) = spooled.inspect_err(left_alone)
+                && spooled.mail.envelope.from.name() == name
+            {
+                self.note_sent(&spooled, &path)?;
+            }
+        }
+        Ok(())
     }
 
     fn enqueue(&mut self, domain: &str, path: &Path) -> Result<(), StoreError> {
@@ -452,8 +521,9 @@ impl Store {
         self.next = last.unwrap_or(0) + 1;
         for path in &spooled {
             info!("distributing {} again", path.display());
-            let spooled = load_spooled(path)?;
-            self.distribute(&spooled, path)?;
+            if let Ok(spooled) = Spooled::load(path).inspect_err(left_alone) {
+                self.distribute(&spooled, path)?;
+            }
         }
         // What was queued again may stand behind what was accepted later.
         for queue in self.queues.values_mut() {
@@ -463,142 +533,19 @@ impl Store {
     }
 }
 
-impl MailBox {
-    fn open(folder: &Path, name: &str, domain: &str) -> Result<Self, StoreError> {
-        let maildir = Maildir::open(folder.to_owned()).map_err(at(folder))?;
-        let path = folder.join(CLOCK);
-        let state = match path.exists() {
-            true => {
-                let text = maildir::read(&path).map_err(at(&path))?;
-                serde_json::from_str(&text).map_err(|_| StoreError::Damaged(path))?
-            }
-            false => {
-                let me = checked_name(name).and_then(|name| Address::new(&name, domain));
-                let me = me.map_err(|error| StoreError::Refused(error.to_string()))?;
-                let knowledge = Knowledge::new(me, Stamps::Full);
-                BoxState { knowledge, sent: 0, sessions: VecDeque::new() }
-            }
-        };
-        let mut mail_box = Self { maildir, state, unread: Vec::new(), arrivals: 0 };
-        mail_box.find_unread()?;
-        Ok(mail_box)
-    }
-
-    /// Looks for what is not read. What is read, but was not moved to `cur` before a crash, is
-    /// moved now.
-    fn find_unread(&mut self) -> Result<(), StoreError> {
-        let folder = self.maildir.path().to_owned();
-        for entry in self.maildir.entries().map_err(at(&folder))? {
-            let text = maildir::read(&entry.path).map_err(at(&entry.path))?;
-            let Some(mail) = Mail::from_text(&text) else {
-                warn!("{} is no mail of this post: left alone", entry.path.display());
-                continue;
-            };
-            if !self.state.knowledge.has_read(&mail.envelope) {
-                self.count(&mail);
-            } else if entry.path.parent() == Some(&folder.join("new")) {
-                self.maildir.mark_seen(&entry.path, &entry.name).map_err(at(&entry.path))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn count(&mut self, mail: &Mail) {
-        self.arrivals += 1;
-        let (arrival, id, name) = (self.arrivals, mail.id(), mail.file_name());
-        self.unread.push(Unread { arrival, id, name });
-    }
-
-    /// A mail comes, for the first time or again.
-    fn deliver(&mut self, mail: &Mail) -> Result<(), StoreError> {
-        let id = mail.id();
-        let is_here = self.unread.iter().any(|unread| unread.id == id);
-        if is_here || self.state.knowledge.has_read(&mail.envelope) {
-            info!("{id} came again: dropped");
-            return Ok(());
-        }
-        let text = mail.to_text().map_err(|error| StoreError::Refused(error.to_string()))?;
-        let folder = self.maildir.path();
-        self.maildir.deliver(&mail.file_name(), &text).map_err(at(folder))?;
-        self.count(mail);
-        Ok(())
-    }
-
-    fn load(&self, name: &str) -> Result<Option<(Mail, usize)>, StoreError> {
-        let folder = self.maildir.path();
-        let Some(path) = self.maildir.find(name).map_err(at(folder))? else { return Ok(None) };
-        let text = maildir::read(&path).map_err(at(&path))?;
-        let mail = Mail::from_text(&text).ok_or(StoreError::Damaged(path))?;
-        Ok(Some((mail, text.len())))
-    }
-
-    /// The size of a mail's file, if it is where it was delivered.
-    fn size(&self, name: &str) -> usize {
-        let path = self.maildir.path().join("new").join(name);
-        fs::metadata(path).map_or(0, |data| usize::try_from(data.len()).unwrap_or(usize::MAX))
-    }
-
-    fn confirm(&mut self, id: &str) -> Result<(), StoreError> {
-        let Some(place) = self.unread.iter().position(|unread| unread.id == id) else {
-            return Ok(()); // It was read already.
-        };
-        let name = self.unread[place].name.clone();
-        let folder = self.maildir.path().to_owned();
-        if let Some((mail, _)) = self.load(&name)? {
-            self.state.knowledge.read(&mail.envelope);
-            self.save().map_err(fatal)?;
-        }
-        self.unread.remove(place);
-        if let Some(path) = self.maildir.find(&name).map_err(at(&folder))? {
-            self.maildir.mark_seen(&path, &name).map_err(at(&path))?;
-        }
-        Ok(())
-    }
-
-    /// The mail that this submission became, if it was sent before.
-    fn already_sent(&self, submission: Submission) -> Result<Option<u64>, StoreError> {
-        let Submission { session, request } = submission;
-        match self.state.sessions.iter().find(|sent| sent.session == session) {
-            Some(sent) if sent.request == request => Ok(Some(sent.n)),
-            Some(sent) if sent.request > request => {
-                Err(StoreError::Refused(format!("request {request} is older than the last one")))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// The user of this box has sent a mail. To say so again changes nothing.
-    fn has_sent(&mut self, spooled: &Spooled) -> Result<(), StoreError> {
-        let Spooled { submission: Submission { session, request }, mail } = spooled;
-        self.state.knowledge.know(&mail.envelope);
-        self.state.sent = self.state.sent.max(mail.n);
-        self.state.sessions.retain(|sent| sent.session != *session);
-        self.state.sessions.push_back(Sent { session: *session, request: *request, n: mail.n });
-        while self.state.sessions.len() > SESSIONS_MAX {
-            self.state.sessions.pop_front();
-        }
-        self.save()
-    }
-
-    fn save(&self) -> Result<(), StoreError> {
-        let path = self.maildir.path().join(CLOCK);
-        let json = serde_json::to_vec_pretty(&self.state).map_err(|error| {
-            StoreError::Refused(format!("the clock cannot be written: {error}"))
-        })?;
-        files::replace(&mut PrivateDisk, &path, &json).map_err(at(&path))
-    }
+fn closed(name: &str, why: &str) -> StoreError {
+    StoreError::Closed { name: name.to_owned(), why: why.to_owned() }
 }
 
-/// The file of a box's state.
-const CLOCK: &str = "clock.json";
+/// Says that a file was not used, and why.
+fn left_alone(why: &StoreError) {
+    error!("left alone, and its mail is not delivered: {why}");
+}
 
-fn lock(root: &Path) -> Result<Flock<File>, StoreError> {
+fn lock(root: &Path) -> Result<Lock, StoreError> {
     let path = root.join("lock");
-    let file = OpenOptions::new().create(true).append(true).open(&path).map_err(at(&path))?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        nix::errno::Errno::EWOULDBLOCK => StoreError::InUse(root.to_owned()),
-        errno => StoreError::Disk { path, source: errno.into() },
-    })
+    let lock = files::lock(&path).map_err(at(&path))?;
+    lock.ok_or_else(|| StoreError::InUse(root.to_owned()))
 }
 
 /// What must fit into a frame, with room for what stands round it.
@@ -615,30 +562,6 @@ fn check_size(mail: &Mail, frame_max: usize) -> Result<(), StoreError> {
         )));
     }
     Ok(())
-}
-
-fn load_spooled(path: &Path) -> Result<Spooled, StoreError> {
-    let text = maildir::read(path).map_err(at(path))?;
-    serde_json::from_str(&text).map_err(|_| StoreError::Damaged(path.to_owned()))
-}
-
-/// The files of a queue, in their order. Drafts that a crash left are removed.
-fn json_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if number(&path).is_some() && path.extension().is_some_and(|json| json == "json") {
-            files.push(path);
-        } else if path.as_os_str().as_encoded_bytes().ends_with(UNFINISHED.as_bytes()) {
-            fs::remove_file(path)?;
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn number(path: &Path) -> Option<u64> {
-    path.file_stem()?.to_str()?.parse().ok()
 }
 
 #[cfg(test)]

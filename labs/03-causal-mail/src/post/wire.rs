@@ -5,6 +5,8 @@
 //! | a client | [`ToServer::Open`], with its password | asks, and is answered in order; [`ToClient::Arrived`] may come between |
 //! | a server | netkit's handshake (`docs/wire-format.md`), which begins with `nkit` | [`FromPeer::Forward`], each answered by [`ToPeer::Taken`] |
 //!
+//! New words stand at the end: the place of a word is what is sent.
+//!
 //! All requests of a client may be repeated after the connection broke: each has the same effect
 //! once.
 
@@ -55,6 +57,11 @@ pub enum ToServer {
     },
     /// Asks for the matrix.
     Clock,
+    /// Asks whether a mail may be sent to these, before its text is written.
+    Check {
+        /// The addresses of the recipients.
+        to: Vec<String>,
+    },
 }
 
 /// What a server says to a client.
@@ -96,6 +103,10 @@ pub enum ToClient {
     /// Another client has opened the box. The last word, not an answer: who connects again throws
     /// the other out.
     Evicted,
+    /// A mail may be sent to these.
+    Checked,
+    /// Too many passwords wait to be compared. The box may be opened later.
+    Busy,
 }
 
 /// What a server says that has connected to another.

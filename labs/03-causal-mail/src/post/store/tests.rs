@@ -1,8 +1,11 @@
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use netkit::frame::MAX_FRAME;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 use super::{Store, StoreError, Submission};
 use crate::post::address::Address;
@@ -26,7 +29,7 @@ fn submit(store: &mut Store, request: u64, recipients: &[&str]) -> Result<String
     sent.map(|(id, _)| id)
 }
 
-fn bodies(store: &Store, name: &str) -> Vec<String> {
+fn bodies(store: &mut Store, name: &str) -> Vec<String> {
     store.unread(name, 0).unwrap().0.into_iter().map(|mail| mail.body).collect()
 }
 
@@ -52,13 +55,13 @@ fn a_mail_is_in_boxes_and_queues_when_it_is_accepted() {
     assert_eq!(files(root, "queue/b.org"), ["0000000001.json"]);
     assert_eq!(files(root, "queue/c.org"), ["0000000001.json"]);
     assert_eq!(files(root, "spool"), [""; 0]);
-    assert_eq!(bodies(&store, "amy"), ["text 1"]);
+    assert_eq!(bodies(&mut store, "amy"), ["text 1"]);
     let mail = store.queued("b.org", 0).unwrap().unwrap();
     assert_eq!((mail.id(), mail.envelope.clock.len()), (id, 0));
     store.confirm("amy", "1.alice@a.org").unwrap();
     assert_eq!(files(root, "boxes/amy/cur"), ["1.alice=a.org:2,S"]);
-    assert_eq!(bodies(&store, "amy"), [""; 0]);
-    store.forwarded("b.org").unwrap();
+    assert_eq!(bodies(&mut store, "amy"), [""; 0]);
+    store.forwarded("b.org");
     assert_eq!(files(root, "queue/b.org"), [""; 0]);
 }
 
@@ -73,7 +76,7 @@ fn what_is_sent_again_is_the_same_mail() {
     assert_eq!(submit(&mut store, 1, &["amy@a.org"]).unwrap(), first);
     assert_eq!(submit(&mut store, 2, &["amy@a.org"]).unwrap(), "2.alice@a.org");
     assert!(submit(&mut store, 1, &["amy@a.org"]).is_err(), "an old wish is not granted again");
-    assert_eq!(bodies(&store, "amy"), ["text 1", "text 2"]);
+    assert_eq!(bodies(&mut store, "amy"), ["text 1", "text 2"]);
 }
 
 #[test]
@@ -112,14 +115,14 @@ fn a_mail_that_is_forwarded_twice_is_delivered_once() {
             (vec!["bob".to_owned()], vec!["nobody@b.org".parse().unwrap()])
         );
     }
-    assert_eq!(bodies(&other, "bob"), ["text 1"]);
+    assert_eq!(bodies(&mut other, "bob"), ["text 1"]);
     other.confirm("bob", "1.alice@a.org").unwrap();
     other.receive(&mail).unwrap();
     drop(other);
     let users = ["bob"].into_iter();
     let mut other = Store::open(there.path(), "b.org", users, ["a.org"].into_iter()).unwrap();
     other.receive(&mail).unwrap();
-    assert_eq!(bodies(&other, "bob"), [""; 0]);
+    assert_eq!(bodies(&mut other, "bob"), [""; 0]);
     assert_eq!(files(there.path(), "boxes/bob/cur").len(), 1);
 }
 
@@ -147,7 +150,7 @@ fn a_crash_in_the_middle_of_a_distribution_leaves_no_trace() {
         fs::write(root.join("spool/0000000002.json.new"), "{\"half").unwrap();
         let mut store = open(root);
         assert_eq!(files(root, "spool"), [""; 0], "{lost}");
-        assert_eq!(bodies(&store, "amy"), ["text 1"], "{lost}");
+        assert_eq!(bodies(&mut store, "amy"), ["text 1"], "{lost}");
         assert_eq!(files(root, "queue/b.org"), ["0000000001.json"], "{lost}");
         assert_eq!(submit(&mut store, 1, &["amy@a.org", "bob@b.org"]).unwrap(), "1.alice@a.org");
         assert_eq!(submit(&mut store, 2, &["amy@a.org", "bob@b.org"]).unwrap(), "2.alice@a.org");
@@ -167,32 +170,172 @@ fn a_store_has_one_server() {
     open(folder.path());
 }
 
+/// Each concerns nobody else, and stays where it is.
 #[test]
-fn files_of_others_are_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    drop(open(folder.path()));
-    fs::write(folder.path().join("boxes/amy/new/1.foreign"), "From: x\n\nhello").unwrap();
-    let store = open(folder.path());
-    assert_eq!(bodies(&store, "amy"), [""; 0]);
-    drop(store);
-    fs::write(folder.path().join("boxes/amy/clock.json"), "{").unwrap();
-    let broken = Store::open(folder.path(), "a.org", ["amy"].into_iter(), [].into_iter());
-    assert!(broken.unwrap_err().to_string().contains("damaged"));
-}
-
-/// Mails read with another program, which moves them, are still shown by the client.
-#[test]
-fn mails_that_mutt_has_moved_are_found() {
+fn odd_things_in_a_box_are_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("boxes/amy");
     let mut store = open(folder.path());
     submit(&mut store, 1, &["amy@a.org"]).unwrap();
-    let file = fs::read_dir(root.join("new")).unwrap().next().unwrap().unwrap();
-    let seen = format!("{}:2,S", file.file_name().into_string().unwrap());
-    fs::rename(file.path(), root.join("cur").join(seen)).unwrap();
-    assert_eq!(bodies(&store, "amy"), ["text 1"]);
     drop(store);
-    assert_eq!(bodies(&open(folder.path()), "amy"), ["text 1"]);
+    fs::write(root.join("new/1.foreign"), "From: x\n\nhello").unwrap();
+    fs::write(root.join("cur/2.x.host:2,S"), b"From: x@example.org\n\nh\xe9llo\n").unwrap();
+    fs::write(root.join("cur/3.empty"), "").unwrap();
+    fs::create_dir_all(root.join("new/sub/sub")).unwrap();
+    fs::create_dir(root.join("tmp/sub")).unwrap();
+    fs::create_dir(root.join("tmp/1.M000001Q1.x=y")).unwrap();
+    fs::write(root.join("tmp/4.of-another-program"), "half").unwrap();
+    symlink("/nowhere/at/all", root.join("new/link")).unwrap();
+    symlink("/dev/zero", root.join("new/device")).unwrap();
+    mkfifo(&root.join("cur/pipe"), Mode::S_IRWXU).unwrap();
+    fs::File::create(root.join("new/large")).unwrap().set_len(65 << 20).unwrap();
+    let names = |part: &str| files(folder.path(), &format!("boxes/amy/{part}"));
+    let before = ["tmp", "new", "cur"].map(names);
+    let mut store = open(folder.path());
+    assert_eq!(bodies(&mut store, "amy"), ["text 1"]);
+    assert_eq!(["tmp", "new", "cur"].map(names), before);
+    submit(&mut store, 2, &["amy@a.org"]).unwrap();
+    store.confirm("amy", "1.alice@a.org").unwrap();
+    assert_eq!(bodies(&mut store, "amy"), ["text 2"]);
+}
+
+#[test]
+fn a_mail_to_somebody_else_is_not_shown_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    submit(&mut store, 1, &["amy@a.org"]).unwrap();
+    drop(store);
+    let boxes = folder.path().join("boxes");
+    let file = fs::read_dir(boxes.join("amy/new")).unwrap().next().unwrap().unwrap();
+    fs::copy(file.path(), boxes.join("alice/new/copy")).unwrap();
+    fs::copy(file.path(), boxes.join("amy/cur/copy")).unwrap();
+    let mut store = open(folder.path());
+    assert_eq!(bodies(&mut store, "alice"), [""; 0]);
+    assert_eq!(bodies(&mut store, "amy"), ["text 1"], "a copy is the same mail");
+}
+
+/// A box that cannot be opened, in each way, and what was in it is there when it can be.
+#[test]
+fn a_box_that_cannot_be_used_stops_no_other() {
+    type Harm = fn(&Path);
+    let ways: [(Harm, &str); 4] = [
+        (|root| fs::write(root.join("clock.json"), "{").unwrap(), "damaged"),
+        (|root| fs::write(root.join("clock.json"), "").unwrap(), "damaged"),
+        (|root| symlink("/nowhere/at/all", root.join("clock.json")).unwrap(), "No such file"),
+        (|root| mkfifo(&root.join("clock.json"), Mode::S_IRWXU).unwrap(), "not an ordinary file"),
+    ];
+    for (harm, why) in ways {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = folder.path().join("boxes/amy/clock.json");
+        let mut store = open(folder.path());
+        submit(&mut store, 1, &["amy@a.org"]).unwrap();
+        store.confirm("amy", "1.alice@a.org").unwrap();
+        drop(store);
+        let kept = fs::read(&clock).unwrap();
+        fs::remove_file(&clock).unwrap();
+        harm(&folder.path().join("boxes/amy"));
+        for _ in 0..2 {
+            let mut store = open(folder.path());
+            let error = store.enter("amy").unwrap_err().to_string();
+            assert!(error.contains("box of amy") && error.contains(why), "{error}");
+            store.enter("alice").unwrap();
+        }
+        let mut store = open(folder.path());
+        submit(&mut store, 2, &["amy@a.org", "alice@a.org"]).unwrap();
+        assert_eq!(bodies(&mut store, "alice"), ["text 2"]);
+        assert_eq!(files(folder.path(), "held/amy"), ["2.alice=a.org"]);
+        // Somebody has put it right, and its user comes.
+        fs::remove_file(&clock).unwrap();
+        fs::write(&clock, kept).unwrap();
+        store.enter("amy").unwrap();
+        assert_eq!(bodies(&mut store, "amy"), ["text 2"]);
+        assert_eq!(files(folder.path(), "held/amy"), [""; 0]);
+    }
+}
+
+/// The folder is spoilt while the server runs.
+#[test]
+fn a_box_that_is_spoilt_is_closed_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let mut store = open(root);
+    // What Amy gets cannot be written, and that Alice has sent something cannot either.
+    fs::remove_dir(root.join("boxes/amy/new")).unwrap();
+    fs::write(root.join("boxes/amy/new"), "").unwrap();
+    fs::create_dir_all(root.join("boxes/alice/clock.json.new/x")).unwrap();
+    let id = submit(&mut store, 1, &["amy@a.org", "bob@b.org"]).unwrap();
+    assert_eq!(id, "1.alice@a.org");
+    assert_eq!(files(root, "held/amy"), ["1.alice=a.org"]);
+    assert_eq!(files(root, "queue/b.org"), ["0000000001.json"]);
+    assert!(submit(&mut store, 2, &["bob@b.org"]).unwrap_err().to_string().contains("alice"));
+    fs::remove_dir_all(root.join("boxes/alice/clock.json.new")).unwrap();
+    store.enter("alice").unwrap();
+    assert_eq!(files(root, "spool"), [""; 0]);
+    assert_eq!(submit(&mut store, 2, &["amy@a.org"]).unwrap(), "2.alice@a.org");
+    fs::remove_file(root.join("boxes/amy/new")).unwrap();
+    drop(store);
+    assert_eq!(bodies(&mut open(root), "amy"), ["text 1", "text 2"]);
+}
+
+#[test]
+fn damaged_files_of_a_queue_stop_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let mut store = open(root);
+    (1..=4).for_each(|request| drop(submit(&mut store, request, &["bob@b.org"]).unwrap()));
+    drop(store);
+    fs::write(root.join("queue/b.org/0000000001.json"), "").unwrap();
+    fs::remove_file(root.join("queue/b.org/0000000003.json")).unwrap();
+    fs::create_dir(root.join("queue/b.org/0000000003.json")).unwrap();
+    fs::create_dir(root.join("queue/b.org/0000000009.json.new")).unwrap();
+    fs::write(root.join("spool/0000000007.json"), b"\xff").unwrap();
+    mkfifo(&root.join("spool/0000000008.json"), Mode::S_IRWXU).unwrap();
+    let mut store = open(root);
+    for place in [0, 1] {
+        assert!(store.queued("b.org", place).is_err());
+        store.leave_out("b.org", place);
+    }
+    let left = [0, 1].map(|place| store.queued("b.org", place).unwrap().unwrap().id());
+    assert_eq!(left, ["2.alice@a.org", "4.alice@a.org"]);
+    submit(&mut store, 5, &["bob@b.org"]).unwrap();
+    let names = ["0000000001.json", "0000000002.json", "0000000003.json", "0000000004.json"];
+    let names = [&names[..], &["0000000009.json", "0000000009.json.new"]].concat();
+    assert_eq!(files(root, "queue/b.org"), names);
+    assert_eq!(files(root, "spool"), ["0000000007.json", "0000000008.json"]);
+}
+
+/// Mails read with another program, which moves them, are still shown by the client.
+#[test]
+fn mails_that_another_program_has_moved_are_found() {
+    let rename = |folder: &Path, to: &str| {
+        let root = folder.join("boxes/amy");
+        let files = ["new", "cur"].map(|part| fs::read_dir(root.join(part)).unwrap());
+        let file = files.into_iter().flatten().next().unwrap().unwrap();
+        let name = file.file_name().into_string().unwrap();
+        let name = name.split([',', ':']).next().unwrap();
+        fs::rename(file.path(), root.join(to.replace("NAME", name))).unwrap();
+    };
+    // That of mutt, of mbsync, of Dovecot, and of offlineimap.
+    let names =
+        ["cur/NAME:2,S", "cur/NAME,U=7:2,", "cur/NAME,S=900,W=920:2,FS", "new/1_0.2.host,U=8"];
+    for to in names {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = open(folder.path());
+        submit(&mut store, 1, &["amy@a.org"]).unwrap();
+        rename(folder.path(), to);
+        assert_eq!(bodies(&mut store, "amy"), ["text 1"], "{to}");
+        rename(folder.path(), "cur/another,U=9:2,F");
+        store.confirm("amy", "1.alice@a.org").unwrap();
+        assert_eq!(files(folder.path(), "boxes/amy/cur"), ["another,U=9:2,FS"]);
+        drop(store);
+        assert_eq!(bodies(&mut open(folder.path()), "amy"), [""; 0]);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    submit(&mut store, 1, &["amy@a.org"]).unwrap();
+    drop(store);
+    rename(folder.path(), names[1]);
+    assert_eq!(bodies(&mut open(folder.path()), "amy"), ["text 1"]);
 }
 
 #[test]
