@@ -23,6 +23,8 @@ fn main() {
     tests_main(tests![
         the_diagram_of_the_token_ring,
         vector_clocks_follow_from_the_messages,
+        clock_time_is_true_to_scale,
+        machines_whose_clocks_differ_are_named,
         a_violated_run_shows_its_witnesses,
         pointing_tells_past_future_and_concurrent_apart,
         kinds_and_processes_are_filtered,
@@ -85,8 +87,7 @@ impl Shown {
     fn place(&self, event: usize) -> (f64, f64) {
         let script = format!(
             "const d = labs.diagram, box = d.canvas.getBoundingClientRect(), e = {event};\
-             return [box.x + d.xOf(labs.scene.x[e]),\
-             box.y + d.yOfRow(d.rowOf[labs.trace.process.data[e]])];"
+             return [box.x + d.xOf(labs.scene.x[e]), box.y + d.yOf(e)];"
         );
         let place = self.browser.run(&script);
         (place[0].as_f64().expect("a number"), place[1].as_f64().expect("a number"))
@@ -183,6 +184,99 @@ fn vector_clocks_follow_from_the_messages() {
         let expected: Vec<_> = shown.trace.events.iter().map(|event| &event["lamport"]).collect();
         assert_eq!(lamport, json!(expected));
     }
+}
+
+/// Asserts that no message is drawn as arriving before it was sent.
+fn assert_no_message_goes_back(browser: &Browser) {
+    let back = "(() => { const { trace, scene } = labs;\
+        return Array.from({ length: trace.to.length }, (_, m) => [trace.from.data[m], trace.to.data[m]])\
+            .filter(([from, to]) => to !== -1 && scene.x[to] < scene.x[from]); })()";
+    assert_eq!(browser.value(back), json!([]));
+}
+
+/// A late message, and one process of which much happens at one time.
+fn clock_time_is_true_to_scale() {
+    let arguments = ["--processes", "4", "--faults", "delay 0->1 300ms"];
+    let shown = Shown::simulated("token-ring", &arguments, 0);
+    let browser = &shown.browser;
+    (0..2).for_each(|_| {
+        if browser.text("labs.scene.axis") != "time" {
+            shown.press(Key('a'));
+        }
+    });
+    let told: Vec<f64> = shown.trace.events.iter().map(milliseconds).collect();
+    let drawn = browser.value("[...labs.scene.x.slice(0, labs.trace.count)]");
+    let drawn: Vec<f64> = serde_json::from_value(drawn).expect("numbers");
+    assert_eq!(drawn, told, "each event stands at its time");
+    assert_no_message_goes_back(browser);
+    assert_eq!(browser.value("document.querySelector('#notes').hidden"), true, "one clock");
+
+    // On the screen as well, and events of one process at one time are apart.
+    let scale = browser.value("labs.diagram.scale").as_f64().expect("a number");
+    let places: Vec<_> = (0..told.len()).map(|event| shown.place(event)).collect();
+    let mut at_once = 0;
+    for (b, of_b) in shown.trace.events.iter().enumerate() {
+        let across = places[b].0 - places[0].0;
+        assert!((across - (told[b] - told[0]) * scale).abs() < 0.01, "event {b}: {across}");
+        for (a, of_a) in shown.trace.events[..b].iter().enumerate() {
+            if of_a["process"] == of_b["process"] && told[a] == told[b] {
+                at_once += 1;
+                assert!((places[a].1 - places[b].1).abs() > 4.0, "events {a} and {b}");
+            }
+        }
+    }
+    assert!(at_once > 20, "{at_once}");
+    shown.assert_content();
+}
+
+/// The time of an event, as the page counts.
+fn milliseconds(event: &Value) -> f64 {
+    event["at_us"].as_f64().expect("a number") / 1000.0
+}
+
+/// p1's clock is 5 s behind that of p0; then that of p2 is set.
+fn machines_whose_clocks_differ_are_named() {
+    let header = json!({ "trace": 2, "lab": "any", "verb": "run", "run": "r", "processes": 3, "seed": 1, "arguments": [] });
+    let message = |id: &str| json!({ "id": id, "kind": "A", "text": "A", "bytes": 1 });
+    let event = |process: u32, n: u32, at_us: u64, what: &str, peer: u32, id: &str| json!({ "process": process, "n": n, "lamport": n, "at_us": at_us, "event": what, "peer": peer, "message": message(id) });
+    let shown_of = |events: &[Value]| {
+        let lines: Vec<_> = [header.clone()].iter().chain(events).map(Value::to_string).collect();
+        let folder = TempDir::with_prefix("view-").expect("there is a folder for them");
+        let text = lines.join("\n") + "\n";
+        fs::write(folder.path().join("t.jsonl"), text).expect("it can be written");
+        Shown::in_folder(folder)
+    };
+    let notes = "document.querySelector('#notes').textContent";
+    let events = [
+        event(0, 1, 6_000_000, "send", 1, "0-1"),
+        event(1, 1, 1_001_000, "receive", 0, "0-1"),
+        event(1, 2, 1_500_000, "send", 0, "1-2"),
+        event(0, 2, 6_502_000, "receive", 1, "1-2"),
+        event(0, 3, 6_600_000, "send", 2, "0-3"),
+        event(2, 1, 6_601_000, "receive", 0, "0-3"),
+        event(2, 2, 6_700_000, "send", 0, "2-2"),
+        event(0, 4, 6_690_000, "receive", 2, "2-2"),
+    ];
+    let shown = shown_of(&events[..6]);
+    let browser = &shown.browser;
+    assert_eq!(browser.value("document.querySelector('#notes').hidden"), true, "no clock is shown");
+    shown.press(Key('a'));
+    assert_eq!(browser.text("labs.scene.axis"), "time");
+    assert_no_message_goes_back(browser);
+    let said = browser.text(notes);
+    assert!(said.ends_with("no message arrives before it was sent: p1 by 4,999 ms."), "{said}");
+    // Along one line, time stays time.
+    let apart = browser.value("labs.scene.x[2] - labs.scene.x[1]").as_f64().expect("a number");
+    assert!((apart - 499.0).abs() < 1e-6, "{apart}");
+    browser.run("labs.diagram.select(1)");
+    shown.settle();
+    let clock = "[...document.querySelectorAll('#event-body dd')].map((dd) => dd.textContent).find((text) => text.includes(' ms'))";
+    let said = browser.text(clock);
+    assert!(
+        said.starts_with("1,001 ms, drawn at 6,0") || said.starts_with("1,001 ms, drawn at 5,9"),
+        "{said}"
+    );
+    shown.assert_content();
 }
 
 fn a_violated_run_shows_its_witnesses() {

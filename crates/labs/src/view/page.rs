@@ -59,11 +59,15 @@ pub struct Status {
     pub cut_short: Option<String>,
     /// What became of its properties.
     pub verdicts: Vec<Verdict>,
+    /// By how many microseconds the events of each process are drawn later than its clock says, by rank; none
+    /// where no clock is behind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clock_shifts_us: Vec<i64>,
 }
 
 impl Status {
-    /// What the judge has seen so far.
-    pub fn of(judge: &StreamJudge, running: bool) -> Self {
+    /// What was seen so far, by the judge and on the way to the page.
+    pub fn of(judge: &StreamJudge, encoder: &Encoder, running: bool) -> Self {
         let end = match running {
             true => End::CutShort("the run goes on".to_owned()),
             false => judge.end(),
@@ -72,7 +76,12 @@ impl Status {
             End::CutShort(why) if !running => Some(why.clone()),
             _ => None,
         };
-        Self { running, cut_short, verdicts: judge.judge().verdicts(&end) }
+        Self {
+            running,
+            cut_short,
+            verdicts: judge.judge().verdicts(&end),
+            clock_shifts_us: encoder.clock_shifts(),
+        }
     }
 }
 

@@ -159,7 +159,7 @@ impl Feed {
             state.chunks.push(json(&chunk));
         }
         state.ended |= ends || state.is_over();
-        let mut status = Status::of(&state.judge, !state.ended);
+        let mut status = Status::of(&state.judge, &state.encoder, !state.ended);
         status.verdicts = verdicts.unwrap_or(status.verdicts);
         let status = json(&status);
         if *status != *state.status.1 {

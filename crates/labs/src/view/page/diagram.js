@@ -85,6 +85,11 @@ class Diagram {
   }
 
   yOfRow(row) { return AXIS + 4 + this.above + (row + 0.5) * this.rowHeight - this.top; }
+  /** Where an event is painted: events at one time lie below each other. */
+  yOf(event) {
+    return this.yOfRow(this.rowOf[this.trace.process.data[event]]) + this.scene.below(event, this.rowHeight);
+  }
+
   xOf(place) { return GUTTER + 14 + (place - this.left) * this.scale; }
   placeAt(x) { return this.left + (x - GUTTER - 14) / this.scale; }
 
@@ -326,13 +331,13 @@ class Diagram {
     let best = NONE, distance = reach * reach;
     const [first, last] = this.visibleRows();
     for (let row = first; row < last; row++) {
-      const dy = this.yOfRow(row) - y;
-      if (Math.abs(dy) > reach) continue;
+      if (Math.abs(this.yOfRow(row) - y) > Math.max(reach, this.rowHeight / 2)) continue;
       const process = this.rows[row];
       const { data, length } = this.trace.of[process];
       for (let i = this.scene.firstFrom(process, this.placeAt(x - reach)); i < length; i++) {
         const dx = this.xOf(this.scene.x[data[i]]) - x;
         if (dx > reach) break;
+        const dy = this.yOf(data[i]) - y;
         const d = dx * dx + dy * dy;
         if (d < distance && this.isShown(data[i]) && data[i] <= this.limit) [best, distance] = [data[i], d];
       }
@@ -349,8 +354,7 @@ class Diagram {
       if (to === NONE || looked++ > 20000 || !this.isShown(from) || !this.isShown(to) || to > this.limit) return;
       if (trace.what.data[to] === DROP) return;
       const [x0, x1] = [this.xOf(scene.x[from]), this.xOf(scene.x[to])];
-      const y0 = this.yOfRow(this.rowOf[trace.process.data[from]]);
-      const y1 = this.yOfRow(this.rowOf[trace.process.data[to]]);
+      const [y0, y1] = [this.yOf(from), this.yOf(to)];
       const length2 = (x1 - x0) ** 2 + (y1 - y0) ** 2;
       const t = Math.max(0, Math.min(1, ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length2));
       const d = Math.hypot(x - x0 - t * (x1 - x0), y - y0 - t * (y1 - y0));

@@ -21,9 +21,11 @@ const panel = new Panel(trace, diagram, page);
 
 function take(chunks) {
   for (const chunk of chunks) trace.append(chunk);
+  scene.shifts = page.status.clock_shifts_us ?? [];
   scene.update();
   diagram.grown();
   panel.title();
+  panel.notes();
   panel.legend();
   if (diagram.selected === NONE && diagram.hovered === NONE) panel.event(NONE);
 }
@@ -126,8 +128,15 @@ function setAxis(axis) {
   byId('axis').value = axis;
   scene.axis = axis;
   scene.layOut();
+  panel.notes();
   diagram.home();
+  panel.event(selected);
   if (selected !== NONE) diagram.reveal([selected]);
+}
+
+function axisAfter(axis) {
+  const axes = [...byId('axis').options].map((option) => option.value);
+  return axes[(axes.indexOf(axis) + 1) % axes.length];
 }
 
 function save(blob, ending) {
@@ -180,7 +189,7 @@ const keys = {
   },
   n: (event) => nextHit(event.shiftKey ? -1 : 1),
   u: () => actions.unfold(),
-  a: () => setAxis({ lamport: 'time', time: 'order', order: 'lamport' }[scene.axis]),
+  a: () => setAxis(axisAfter(scene.axis)),
   t: () => actions.theme(),
   '/': () => byId('search').focus(),
   '?': () => actions.help(),
@@ -238,13 +247,16 @@ function follow() {
     page.status = JSON.parse(event.data);
     if (!panel.hasChosen) panel.chooseFirst();
     panel.verdicts();
-    panel.title();
+    // The clocks of the machines are known better now.
+    take([]);
     if (!page.status.running) source.close();
   });
 }
 
 // ------------------------------------------------------------------------------------------------ begin
 
+// The checker has no clock.
+if (page.header.verb === 'check') byId('axis').querySelector('[value="time"]').remove();
 // Before the first event is taken: the head line says that the run goes on.
 if (page.live) page.status.running = true;
 take(page.chunks);

@@ -58,6 +58,7 @@ class Painter {
       this.events();
       this.rings();
       this.eventLabels();
+      this.heapLabels();
     });
     this.axis();
     this.names();
@@ -102,7 +103,7 @@ class Painter {
   }
 
   y(event) {
-    return this.view.yOfRow(this.view.rowOf[this.trace.process.data[event]]);
+    return this.view.yOf(event);
   }
 
   /** A line from event to event. */
@@ -526,6 +527,7 @@ class Painter {
     /** Marks of one colour are filled at once. */
     const marks = new Map();
     this.special = [];
+    this.heaps = [];
     for (let row = this.firstRow; row < this.lastRow; row++) {
       const process = view.rows[row];
       const { data, length } = trace.of[process];
@@ -533,6 +535,7 @@ class Painter {
       while (i < length && scene.x[data[i]] <= this.right) {
         const event = data[i];
         if (this.shows(event)) this.mark(event, marks);
+        if (!this.crowded && scene.isHeap(event, view.rowHeight)) this.heaps.push(event);
         i = this.crowded && trace.what.data[event] !== CRASH
           ? Math.max(i + 1, scene.firstFrom(process, view.placeAt(this.x(event) + 1)))
           : i + 1;
@@ -633,6 +636,14 @@ class Painter {
     if (view.hovered !== NONE && view.hovered !== view.selected) ring(view.hovered, 8, colours.soft, 1.5);
   }
 
+  /** Where too many events lie on one point to be told apart, their number stands beside them. */
+  heapLabels() {
+    for (const event of this.heaps) {
+      const text = `${this.scene.fanOf[event]} at once`;
+      this.label(text, this.x(event) + 6, this.y(event), this.colours.soft, Infinity, 'left');
+    }
+  }
+
   /** What processes told their applications, where there is room. */
   eventLabels() {
     if (this.crowded || this.view.rowHeight < 30) return;
@@ -645,11 +656,16 @@ class Painter {
       if (this.dims(event) || this.scene.enters.has(kind) || this.scene.ends.has(kind)) continue;
       const text = what === CRASH || what === RECOVER ? LIFE[what] : view.shortOf(event);
       const colour = what === CRASH ? colours.bad : colours.ink;
-      // Two heights, so that what follows at once has a second chance.
-      const y = this.y(event);
-      const [x, room] = [this.x(event), Math.min(24, view.rowHeight * 0.34)];
-      void (this.label(text, x, y - room, colour, Infinity) || this.label(text, x, y + room, colour, Infinity));
+      this.eventLabel(text, event, colour);
     }
+  }
+
+  /** Above or below an event, so that what follows at once has a second chance; beside it if others lie there. */
+  eventLabel(text, event, colour) {
+    const [x, y, room] = [this.x(event), this.y(event), Math.min(24, this.view.rowHeight * 0.34)];
+    if (this.scene.isFanned(event)) {
+      void (this.label(text, x + 9, y, colour, Infinity, 'left') || this.label(text, x - 9, y, colour, Infinity, 'right'));
+    } else void (this.label(text, x, y - room, colour, Infinity) || this.label(text, x, y + room, colour, Infinity));
   }
 
   /** Writes a text if it fits and nothing was written there. */
@@ -659,7 +675,7 @@ class Painter {
     s.font = `${weight}${this.small ? 10.5 : 12}px ${FONT}`;
     const width = s.measureText(text).width;
     if (width > room) return false;
-    const left = align === 'center' ? x - width / 2 : x;
+    const left = x - { left: 0, center: 0.5, right: 1 }[align] * width;
     const box = [left - 3, y - 8, left + width + 3, y + 8];
     if (box[0] < GUTTER || box[2] > this.view.width || box[1] < AXIS || box[3] > this.view.height) return false;
     const clash = ([l, t, r, b]) => box[0] < r && box[2] > l && box[1] < b && box[3] > t;

@@ -53,6 +53,32 @@ class Panel {
     about.title = `${header.run}  ${header.arguments.join(' ')}`;
   }
 
+  // ------------------------------------------------------------------------------------------- the notes
+
+  /** What must be known to read the diagram, below it. */
+  notes() {
+    const lines = this.clockNotes();
+    byId('notes').hidden = lines.length === 0;
+    byId('notes').replaceChildren(...lines.map((text) => element('p', {}, text)));
+  }
+
+  /** How far the clock times of several machines can be believed. */
+  clockNotes() {
+    const { scene } = this.diagram;
+    const isOneClock = this.page.header.verb !== 'run' && scene.shifts.length === 0 && scene.moved.events === 0;
+    if (scene.axis !== 'time' || isOneClock) return [];
+    const shifted = scene.shifts.flatMap((us, process) => (us > 0 ? [`p${process} by ${milliseconds(us / 1000)}`] : []));
+    const { events, most } = scene.moved;
+    const lines = [];
+    if (shifted.length > 0) {
+      lines.push(`The clocks of the machines differ. Some processes are drawn later than their clocks say, so that no message arrives before it was sent: ${some(shifted)}.`);
+    } else lines.push('Each process has the clock of its own machine. The clocks may differ, as far as no message arrives before it was sent.');
+    if (events > 0) {
+      lines.push(`Some clocks went faster than others, or were set: ${count(events, 'event')} ${events === 1 ? 'is' : 'are'} drawn later than that, by up to ${milliseconds(most)}.`);
+    }
+    return lines;
+  }
+
   // ---------------------------------------------------------------------------------------- properties
 
   verdicts() {
@@ -121,7 +147,7 @@ class Panel {
     const row = (name, ...value) => rows.push(element('dt', {}, name), element('dd', {}, ...value));
     row('process', `p${trace.process.data[event]}, its event ${trace.n.data[event]}`);
     row('Lamport', String(trace.lamport.data[event]));
-    if (this.page.header.verb !== 'check') row('clock', `${(trace.time.data[event] / 1000).toLocaleString('en', { maximumFractionDigits: 3 })} ms`);
+    if (this.page.header.verb !== 'check') row('clock', this.clockOf(event));
     if (what === SEND || what === RECEIVE || what === DROP) this.message(event, row);
     else if (trace.text.data[event] !== 0) row(LIFE[what], trace.textOf(event));
     const state = this.stateAfter(trace.process.data[event], event);
@@ -136,6 +162,14 @@ class Panel {
       ...this.log(event),
     );
     this.states(event);
+  }
+
+  /** The time of an event by the clock of its process, and where it is drawn, if that is elsewhere. */
+  clockOf(event) {
+    const { scene } = this.diagram;
+    const told = this.trace.time.data[event] / 1000;
+    const isElsewhere = scene.axis === 'time' && scene.x[event] !== told;
+    return isElsewhere ? `${milliseconds(told)}, drawn at ${milliseconds(scene.x[event])}` : milliseconds(told);
   }
 
   message(event, row) {
@@ -315,6 +349,19 @@ function changed(before, now) {
 
 function count(n, noun, plural = `${noun}s`) {
   return `${n.toLocaleString('en')} ${n === 1 ? noun : plural}`;
+}
+
+function milliseconds(ms) {
+  return `${ms.toLocaleString('en', { maximumFractionDigits: 3 })} ms`;
+}
+
+/** How many names stand in a sentence. */
+const NAMES_MAX = 6;
+
+/** Names in a sentence; of many only the first. */
+function some(names) {
+  const more = names.length - NAMES_MAX;
+  return names.slice(0, NAMES_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 function announce(text) {
