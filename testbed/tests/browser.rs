@@ -25,6 +25,7 @@ fn main() {
         vector_clocks_follow_from_the_messages,
         clock_time_is_true_to_scale,
         machines_whose_clocks_differ_are_named,
+        what_is_missing_is_said_and_the_rest_is_drawn,
         a_violated_run_shows_its_witnesses,
         pointing_tells_past_future_and_concurrent_apart,
         kinds_and_processes_are_filtered,
@@ -277,6 +278,48 @@ fn machines_whose_clocks_differ_are_named() {
         "{said}"
     );
     shown.assert_content();
+}
+
+/// The trace of a simulated ring, without what the machine of p2 did: of all of it, or from its tenth event on.
+fn what_is_missing_is_said_and_the_rest_is_drawn() {
+    for (kept, said, dotted) in [(0, "p2", 1), (9, "p2 from its event 10 on", 1)] {
+        let folder = TempDir::with_prefix("view-").expect("there is a folder for them");
+        let whole = ["simulate", "--trace", "whole.jsonl"];
+        program::run("token-ring", &whole, folder.path(), 0);
+        let text = fs::read_to_string(folder.path().join("whole.jsonl")).expect("it was written");
+        let is_left = |line: &&str| {
+            let event: Value = serde_json::from_str(line).expect("a line is JSON");
+            event["process"] != 2 || event["n"].as_u64() <= Some(kept)
+        };
+        let left: Vec<&str> = text.lines().filter(is_left).collect();
+        fs::write(folder.path().join("t.jsonl"), left.join("\n") + "\n")
+            .expect("it can be written");
+        let shown = Shown::in_folder(folder);
+        let browser = &shown.browser;
+        let notes = browser.text("document.querySelector('#notes').textContent");
+        assert!(notes.starts_with(&format!("The trace lacks the events of {said}. ")), "{notes}");
+        assert_eq!(browser.value("document.querySelectorAll('#verdicts .unknown').length"), 7);
+        let unsent = browser.value("labs.trace.unsent.size").as_u64().expect("a number");
+        assert!(unsent >= 5, "{unsent}");
+        let svg = shown.svg();
+        assert!(svg.matches(">?<").count() as u64 >= unsent, "each comes from the unknown");
+        assert_eq!(svg.matches("stroke-dasharray=\"1.5 5\"").count(), dotted);
+
+        let receipt = browser.value("[...labs.trace.unsent.keys()][0]").as_u64().expect("a number");
+        browser.run(&format!("labs.diagram.select({receipt})"));
+        shown.settle();
+        let about = browser.text("document.querySelector('#event-body').textContent");
+        assert!(
+            about.contains("by p2, as its event ") && about.contains("vector, at least"),
+            "{about}"
+        );
+        let clock = "[...document.querySelectorAll('#event-body .clock span')].map((s) => Number(s.textContent))";
+        let known: Vec<u64> = serde_json::from_value(browser.value(clock)).expect("numbers");
+        let told = &shown.trace.events[usize::try_from(receipt).expect("an event")]["clock"];
+        assert_eq!(json!(known[2]), told[2], "its number stands in the receipt");
+        (0..30).for_each(|_| shown.press(Key::RIGHT));
+        shown.assert_content();
+    }
 }
 
 fn a_violated_run_shows_its_witnesses() {

@@ -81,17 +81,17 @@ fn a_file_that_is_no_page_is_not_written_over() {
 
 #[test]
 fn what_cannot_be_drawn_is_refused_with_its_line() {
-    let unsent = folder(&[HEADER, RECEIVE]);
+    let unsent = folder(&[HEADER, INIT, &RECEIVE.replace("0-2", "0-1")]);
     let said = fails(unsent.path(), &["view", "t.jsonl", "--no-open"]);
     assert!(
-        said.contains("t.jsonl: line 2: p1 receives message 0-2, which was not sent"),
+        said.contains("t.jsonl: line 3: p1 receives message 0-1, which was not sent"),
         "{said}"
     );
     assert!(!unsent.path().join("t.html").exists());
     let output = labs(unsent.path(), &["export", "t.jsonl", "--mermaid"]);
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("line 2: p1 receives message 0-2, which was not sent"), "{said}");
+    assert!(said.contains("line 3: p1 receives message 0-1, which was not sent"), "{said}");
 
     let garbage = folder(&["no trace"]);
     assert!(
@@ -100,6 +100,31 @@ fn what_cannot_be_drawn_is_refused_with_its_line() {
     assert!(fails(garbage.path(), &["view", "gone.jsonl", "--no-open"]).contains("gone.jsonl"));
     let large = folder(&[&HEADER.replace("\"processes\":2", "\"processes\":70000")]);
     assert!(fails(large.path(), &["view", "t.jsonl", "--no-open"]).contains("at most 65536"));
+}
+
+/// As if the machine of p0 had been cut off.
+#[test]
+fn a_trace_without_one_of_its_processes_is_drawn_and_exported() {
+    let folder = folder(&[HEADER, RECEIVE]);
+    let at = folder.path();
+    succeeds(at, &["view", "t.jsonl", "--no-open"]);
+    let page = fs::read_to_string(at.join("t.html")).unwrap();
+    assert!(page.contains(r#""missing":[{"process":0,"from":1}]"#));
+    assert!(page.contains("not judged to the end: the trace lacks the events of p0"));
+    for (format, expected) in [
+        ("--mermaid", "p0->>p1: Ask (its sending is missing)"),
+        ("--shiviz", r#"p1 {"p1":1} 0.002ms p0 → p1 Ask"#),
+        ("--pcap", "Ask"),
+    ] {
+        let output = labs(at, &["export", "t.jsonl", format]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        let missing =
+            "labs: t.jsonl: the trace lacks the events of p0, and so does what was written\n";
+        assert_eq!(said, missing);
+        let written = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(written.contains(expected), format != "--pcap", "{written}");
+    }
 }
 
 /// As it is when a run was killed while it wrote.

@@ -19,14 +19,17 @@ class Diagram {
     this.witnesses = [];
     this.hits = [];
     this.unfolds = false;
-    /** Whether events are appended, and whether the view moves on with them. */
+    /** Whether events are appended, whether the run still goes on, and whether the view moves on with it. */
     this.live = false;
+    this.running = false;
     this.follows = false;
     this.left = 0;
     this.scale = 1;
     this.top = 0;
     this.stretch = 1;
     this.falls = new Map();
+    /** The processes whose last events are missing. */
+    this.missing = new Set();
     this.shorts = new Map();
     this.hiddenProcesses = new Set();
     this.width = 0;

@@ -22,6 +22,8 @@ const panel = new Panel(trace, diagram, page);
 function take(chunks) {
   for (const chunk of chunks) trace.append(chunk);
   scene.shifts = page.status.clock_shifts_us ?? [];
+  diagram.missing = new Set((page.status.missing ?? []).map(({ process }) => process));
+  diagram.running = page.status.running;
   scene.update();
   diagram.grown();
   panel.title();

@@ -170,7 +170,8 @@ class Painter {
       if (events.length === 0) continue;
       const first = this.x(events.data[0]);
       const last = view.xOf(scene.x[events.data[events.length - 1]]);
-      if (view.past[process] > 0) pasts.push([row, first, this.x(events.data[view.past[process] - 1])]);
+      const known = Math.min(view.past[process], events.length);
+      if (known > 0) pasts.push([row, first, this.x(events.data[known - 1])]);
       if (view.future[process] < Infinity) futures.push([row, this.x(events.data[view.future[process] - 1]), last]);
     }
     paint(colours.past, pasts);
@@ -179,7 +180,7 @@ class Painter {
     s.lineCap = 'butt';
   }
 
-  /** The line of each process: from its start to its end, broken while it is down. */
+  /** The line of each process: from its start to its end, broken while it is down or its events are missing. */
   lines() {
     const { s, view, trace, colours } = this;
     s.strokeStyle = colours.line;
@@ -200,8 +201,10 @@ class Painter {
         down.push([y, this.x(fall.from), begin]);
       }
       const last = events.data[events.length - 1];
-      const stopped = trace.what.data[last] === STOP ? this.x(last) : end;
-      up.push([y, begin, Math.max(begin, stopped)]);
+      const isMissing = view.missing.has(view.rows[row]);
+      const known = isMissing || trace.what.data[last] === STOP ? this.x(last) : end;
+      up.push([y, begin, Math.max(begin, known)]);
+      if (isMissing) down.push([y, known, end]);
     }
     const paint = (spans, dash) => {
       s.setLineDash(dash);
@@ -228,8 +231,22 @@ class Painter {
   span(bar) {
     if (bar.from > this.view.limit) return null;
     const from = this.x(bar.from);
-    const to = bar.to !== NONE && bar.to <= this.view.limit ? this.x(bar.to) : this.view.xOf(this.scene.to);
+    const to = this.isOpen(bar) ? this.openEnd(bar) : this.x(bar.to);
     return to < GUTTER - 20 || from > this.view.width + 20 ? null : [from, Math.max(to, from + 2)];
+  }
+
+  /** Whether a bar has not ended, as far as is shown. */
+  isOpen(bar) {
+    return bar.to === NONE || bar.to > this.view.limit;
+  }
+
+  /** How far a bar is known that has not ended: to the last event of its process, or as far as a run goes on. */
+  openEnd(bar) {
+    const { view, trace, scene } = this;
+    if (view.limit !== Infinity) return this.x(view.limit);
+    if (view.running) return view.xOf(scene.to);
+    const mine = trace.of[trace.process.data[bar.from]];
+    return this.x(mine.data[mine.length - 1]);
   }
 
   bars(lists, height, most, colour, alpha) {
@@ -239,11 +256,18 @@ class Painter {
     this.eachBar(lists, (bar, from, to, y) => {
       s.globalAlpha = this.dims(bar.from) ? alpha * 0.35 : alpha;
       s.beginPath();
-      if (to - from > 8) s.roundRect(from, y - h / 2, to - from, h, 4);
+      if (this.isOpen(bar)) this.openBar(from, to, y - h / 2, h);
+      else if (to - from > 8) s.roundRect(from, y - h / 2, to - from, h, 4);
       else s.rect(from, y - h / 2, to - from, h);
       s.fill();
     });
     s.globalAlpha = 1;
+  }
+
+  /** A bar that has not ended breaks off in stripes. */
+  openBar(from, to, y, h) {
+    this.s.rect(from, y, to - from, h);
+    for (let stripe = 0; stripe < 3; stripe++) this.s.rect(to + 3 + 6 * stripe, y, 3 - 0.75 * stripe, h);
   }
 
   /** Calls `visit` with each bar in sight, where it begins and ends on the screen, and how high it lies. */
@@ -352,6 +376,7 @@ class Painter {
     }
     s.globalAlpha = 1;
     this.broken(lost, underWay);
+    this.unsent();
     this.late();
   }
 
@@ -467,6 +492,35 @@ class Painter {
     s.beginPath();
     for (const [x, y] of crosses) cross(s, x, y, 5);
     s.stroke();
+  }
+
+  /** Messages whose sending is missing come from a question mark between two lines. */
+  unsent() {
+    const { s, trace, view } = this;
+    if (this.crowded) return;
+    for (const [event, [sender]] of trace.unsent) {
+      const here = view.rowOf[trace.process.data[event]];
+      if (here === NONE || !this.shows(event) || this.x(event) < GUTTER || this.x(event) > view.width) continue;
+      const [x, y] = [this.x(event), this.y(event)];
+      const there = view.rowOf[sender] === NONE ? here - 1 : view.rowOf[sender];
+      const [x0, y0] = [x - 26, y + (Math.sign(there - here) || -1) * view.rowHeight * 0.4];
+      const { colour } = view.strokeOf(trace.entry.data[event], this.colours);
+      s.globalAlpha = this.isApart(event, NONE) ? 0.2 : 1;
+      s.strokeStyle = colour;
+      s.fillStyle = colour;
+      s.lineWidth = 1.5;
+      s.setLineDash([3, 3]);
+      s.beginPath();
+      segment(s, x0, y0, x, y);
+      s.stroke();
+      s.setLineDash([]);
+      s.beginPath();
+      this.head(x0, y0, x, y, 8);
+      s.fill();
+      this.label('?', x0, y0, colour, Infinity, 'right', 'bold ');
+      if (!this.isApart(event, NONE)) this.label(view.shortOf(event), x0 + 4, y0 - 10, colour, Infinity, 'left');
+    }
+    s.globalAlpha = 1;
   }
 
   /** Messages that cross a cut backwards: received before it and sent after it. They make it inconsistent. */

@@ -57,9 +57,18 @@ class Panel {
 
   /** What must be known to read the diagram, below it. */
   notes() {
-    const lines = this.clockNotes();
+    const lines = [...this.missingNotes(), ...this.clockNotes()];
     byId('notes').hidden = lines.length === 0;
     byId('notes').replaceChildren(...lines.map((text) => element('p', {}, text)));
+  }
+
+  /** Which events are not in the trace, and how that shows. */
+  missingNotes() {
+    const missing = this.page.status.missing ?? [];
+    if (missing.length === 0) return [];
+    const names = missing.map(({ process, from }) => (from === 1 ? `p${process}` : `p${process} from its event ${from} on`));
+    const comes = this.trace.unsent.size > 0 ? ' A message whose sending is missing comes from a question mark.' : '';
+    return [`The trace lacks the events of ${some(names)}. Dotted lines stand for them.${comes} What depends on these events is not judged.`];
   }
 
   /** How far the clock times of several machines can be believed. */
@@ -154,7 +163,7 @@ class Panel {
     if (state !== NONE) row('state', element('span', { className: 'mono' }, ...this.stateBeside(state)));
     const past = event === diagram.focus ? diagram.past : trace.pastOf(event);
     const future = event === diagram.focus ? diagram.future : trace.futureOf(event);
-    row('vector', this.clock(past, trace.process.data[event]));
+    row(trace.isLeast(past) ? 'vector, at least' : 'vector', this.clock(past, trace.process.data[event]));
     body.replaceChildren(
       element('p', { className: 'what' }, trace.notation(event)),
       element('dl', {}, ...rows),
@@ -179,12 +188,18 @@ class Panel {
     const end = diagram.otherEnd(event);
     const name = trace.what.data[event] === SEND ? 'arrives' : 'sent';
     if (end === NONE) {
-      row(name, trace.what.data[event] === SEND ? 'not in this trace' : 'unknown');
+      row(name, trace.what.data[event] === SEND ? 'not in this trace' : this.unsent(event));
       return;
     }
     const link = element('button', { className: 'link' }, trace.notation(end));
     link.addEventListener('click', () => diagram.select(end));
     row(trace.what.data[end] === DROP ? 'lost' : name, link);
+  }
+
+  /** What is known of a sending that is missing. */
+  unsent(receipt) {
+    const sending = this.trace.unsent.get(receipt);
+    return sending === undefined ? 'unknown' : `by p${sending[0]}, as its event ${sending[1]}, which the trace lacks`;
   }
 
   /** What the process logged in the step of this event. */
@@ -208,7 +223,7 @@ class Panel {
     const { trace } = this;
     let before = -1, after = -1;
     for (let process = 0; process < trace.processes; process++) {
-      before += past[process];
+      before += Math.min(past[process], trace.of[process].length);
       if (future[process] < Infinity) after += trace.of[process].length - future[process] + 1;
     }
     const box = (name, number) => element('div', { className: name }, element('b', {}, String(number)), name);
