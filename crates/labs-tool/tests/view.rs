@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -182,11 +182,25 @@ struct Server {
 
 impl Server {
     fn start(folder: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_labs"))
+        let mut labs = Command::new(env!("CARGO_BIN_EXE_labs"));
+        Self::start_by(labs.stderr(Stdio::null()), folder)
+    }
+
+    /// A server that may open so many files, which are few, and what it says.
+    fn with_files(limit: u32, folder: &Path) -> (Self, ChildStderr) {
+        let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_labs")]).stderr(Stdio::piped());
+        let mut server = Self::start_by(&mut shell, folder);
+        let said = server.child.stderr.take().unwrap();
+        (server, said)
+    }
+
+    fn start_by(labs: &mut Command, folder: &Path) -> Self {
+        let mut child = labs
             .args(["view", "t.jsonl", "--serve", "--no-open"])
             .current_dir(folder)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -194,6 +208,15 @@ impl Server {
         let port = line.trim().strip_prefix("http://127.0.0.1:").unwrap().trim_end_matches('/');
         let port = port.parse().unwrap();
         Self { child, port }
+    }
+
+    /// How much time of the processor it has taken, in hundredths of a second.
+    fn ticks(&self) -> u64 {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = fs::read_to_string(path).unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let of = |field: usize| fields.split(' ').nth(field).unwrap().parse::<u64>().unwrap();
+        of(12) + of(13)
     }
 
     fn ask(&self, request: &str) -> TcpStream {
@@ -299,4 +322,32 @@ fn only_requests_that_mean_this_machine_are_answered() {
     assert!(gone.starts_with("HTTP/1.1 404 "), "{gone}");
     let noise = server.answer("\u{1}\u{2}\r\n\r\n");
     assert!(noise.starts_with("HTTP/1.1 400 "), "{noise}");
+}
+
+#[test]
+fn at_the_limit_of_open_files_the_server_waits() {
+    let folder = folder(&[HEADER, INIT]);
+    let (mut server, mut said) = Server::with_files(16, folder.path());
+    // Some are accepted, and the others stay in the queue of the listener.
+    let connections: Vec<_> = (0..40).map(|_| server.get("/events")).collect();
+    let mut line = String::new();
+    let mut lines = BufReader::new(&mut said);
+    while !line.contains("takes no more connections for now") {
+        line.clear();
+        assert!(lines.read_line(&mut line).unwrap() > 0, "it ended");
+    }
+    assert!(line.contains("or raise `ulimit -n`"), "{line}");
+    let before = server.ticks();
+    std::thread::park_timeout(Duration::from_secs(1));
+    let taken = server.ticks() - before;
+    assert!(taken < 30, "{taken} hundredths of a second of the processor in one second");
+
+    // When the others have gone, it answers again, and has said so once.
+    drop(connections);
+    let page = server.answer(&format!("GET / HTTP/1.1\r\nHost: localhost:{}\r\n\r\n", server.port));
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
+    server.child.kill().unwrap();
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    assert!(!rest.contains("takes no more"), "{rest}");
 }
