@@ -27,6 +27,12 @@ fn main() {
         machines_whose_clocks_differ_are_named,
         what_is_missing_is_said_and_the_rest_is_drawn,
         a_violated_run_shows_its_witnesses,
+        the_first_click_on_a_violation_shows_it,
+        a_kind_has_the_same_colour_on_all_pages_of_a_lab,
+        what_is_rare_is_written_first_and_numbers_are_told,
+        a_section_that_never_ended_breaks_off,
+        a_long_run_opens_where_something_happens,
+        what_is_printed_says_which_part_it_is,
         pointing_tells_past_future_and_concurrent_apart,
         kinds_and_processes_are_filtered,
         what_is_searched_is_found,
@@ -351,6 +357,136 @@ fn a_violated_run_shows_its_witnesses() {
     let vermillion = shown.svg().matches("stroke=\"#d55e00\" stroke-width=\"3\"").count();
     assert_eq!(vermillion, 2, "each witness has a ring");
     shown.assert_content();
+}
+
+fn the_first_click_on_a_violation_shows_it() {
+    let shown = Shown::simulated("token-ring", &["--broken", "second-token"], 1);
+    let browser = &shown.browser;
+    let pressed = "document.querySelectorAll('#verdicts [aria-pressed=\"true\"]').length";
+    assert_eq!(browser.value(pressed), 1, "the first is chosen from the begin");
+    for (clicks, chosen) in [(1, 1), (2, 0), (3, 1)] {
+        browser.click_on("#verdicts li:nth-child(1) button");
+        shown.settle();
+        assert_eq!(browser.value(pressed), chosen, "after {clicks} clicks");
+        assert_eq!(browser.value("labs.diagram.witnesses.length > 0"), chosen == 1);
+    }
+    let witnesses: Vec<usize> =
+        serde_json::from_value(browser.value("labs.diagram.witnesses")).expect("events");
+    assert!(witnesses.iter().all(|&witness| shown.is_in_view(witness)));
+    shown.assert_content();
+}
+
+/// Whichever of them comes first in a run.
+fn a_kind_has_the_same_colour_on_all_pages_of_a_lab() {
+    let strokes = "Object.fromEntries(labs.trace.entries.filter((e) => e.role === 'message')\
+        .map((e) => [e.name, labs.diagram.strokeOf(e.number, { kinds: [0, 1, 2, 3, 4] })]))";
+    let page = |arguments: &[&str]| {
+        let shown = Shown::simulated("token-ring", arguments, 0);
+        let first = shown.find(|event| event["event"] == "send");
+        let first = shown.trace.events[first]["message"]["kind"].clone();
+        (first, shown.browser.value(strokes))
+    };
+    let (_, one) = page(&[]);
+    assert_eq!(one.as_object().expect("strokes by name").len(), 3, "{one}");
+    assert_eq!(one["TOKEN"]["colour"], 0);
+    for arguments in [&["--closing", "first"][..], &["--seed", "3"]] {
+        let (_, other) = page(arguments);
+        for (name, stroke) in other.as_object().expect("strokes by name") {
+            assert_eq!(*stroke, one[name], "{name} {arguments:?}");
+        }
+    }
+    // In a file where they appear in another order, too.
+    let shown = Shown::simulated("mutex-central", &[], 0);
+    let before = shown.browser.value(strokes);
+    shown.browser.run("labs.trace.entries.reverse(); delete labs.diagram.strokes");
+    assert_eq!(shown.browser.value(strokes), before);
+}
+
+fn what_is_rare_is_written_first_and_numbers_are_told() {
+    let elected = Shown::simulated("chang-roberts", &[], 0);
+    assert!(elected.svg().contains(">Won "), "it happens once");
+    let mutex = Shown::simulated("mutex-central", &[], 0);
+    assert!(mutex.svg().matches(">Entered ").count() >= 4);
+    assert!(mutex.svg().contains(">GRANT ask 1, token "));
+    let mails = Shown::simulated("causal-mail", &[], 0);
+    assert!(mails.browser.text("labs.diagram.shortOf(labs.trace.entry.data.findIndex((e) => labs.trace.entries[e].name === 'FORWARD'))").starts_with("FORWARD 1, mail "));
+    let bank = Shown::simulated("chandy-lamport", &[], 0);
+    assert!(bank.svg().contains(">TRANSFER 1: "), "with its amount");
+    let told = |text: &str, kind: &str| {
+        let short = format!(
+            "const t = labs.trace; t.strings.push({}, {}); const e = t.count - 1;\
+            t.kind.data[e] = t.strings.length - 2; t.text.data[e] = t.strings.length - 1;\
+            return labs.diagram.shortOf(e);",
+            json!(kind),
+            json!(text)
+        );
+        bank.browser.run(&short)
+    };
+    assert_eq!(told("Round { round: 7, alive: 10, dead: 0 }", "Round"), "Round 7, alive 10");
+    assert_eq!(told("Stored(Book { token: 1, line: [2, 3] })", "Stored"), "Stored token 1");
+    assert_eq!(told("Odd(\"((((\", [1, 2, 3])", "Odd"), "Odd");
+    bank.assert_content();
+}
+
+/// p0 entered, and the run ended.
+fn a_section_that_never_ended_breaks_off() {
+    let header = json!({ "trace": 2, "lab": "any", "verb": "run", "run": "r", "processes": 2, "seed": 1, "arguments": [],
+        "meaning": { "sections": [["Entered", "Left"]] } });
+    let event = |process: u32, n: u32, rest: Value| {
+        let mut event = json!({ "process": process, "n": n, "lamport": n, "at_us": n });
+        event
+            .as_object_mut()
+            .expect("an object")
+            .extend(rest.as_object().expect("an object").clone());
+        event
+    };
+    let says =
+        |kind: &str| json!({ "event": "indication", "value": { "kind": kind, "text": kind } });
+    let events = [
+        event(0, 1, says("Entered")),
+        event(0, 2, json!({ "event": "stop" })),
+        event(1, 1, says("A")),
+        event(1, 2, says("B")),
+        event(1, 3, says("C")),
+        event(1, 4, says("D")),
+        event(1, 5, json!({ "event": "stop" })),
+    ];
+    let folder = TempDir::with_prefix("view-").expect("there is a folder for them");
+    let lines: Vec<_> = [header].iter().chain(&events).map(Value::to_string).collect();
+    fs::write(folder.path().join("t.jsonl"), lines.join("\n") + "\n").expect("it can be written");
+    let shown = Shown::in_folder(folder);
+    let (end, _) = shown.place(1);
+    let bar = "(() => { const d = labs.diagram, box = d.canvas.getBoundingClientRect(); const s = new DOMParser()\
+        .parseFromString(d.toSvg(), 'image/svg+xml'); const bar = s.querySelector('path[fill=\"#e69f00\"]');\
+        return [bar.getAttribute('d').split('M').length - 1, box.x + Number(/^M([\\d.]+) [\\d.]+h([\\d.]+)/.exec(bar.getAttribute('d'))[1])\
+        + Number(/^M([\\d.]+) [\\d.]+h([\\d.]+)/.exec(bar.getAttribute('d'))[2])]; })()";
+    let bar = shown.browser.value(bar);
+    assert_eq!(bar[0], 4, "a bar and three stripes");
+    let reaches = bar[1].as_f64().expect("a number");
+    assert!((reaches - end).abs() < 1.0, "to the end of p0 at {end}, and not to {reaches}");
+    shown.assert_content();
+}
+
+fn a_long_run_opens_where_something_happens() {
+    let shown = Shown::simulated("failure-detector", &["--crash", "3@5000"], 0);
+    assert_eq!(shown.browser.value("labs.diagram.isWhole"), false, "it is too long");
+    assert!(shown.is_in_view(shown.find(|event| event["event"] == "crash")));
+    let quiet = Shown::simulated("failure-detector", &[], 0);
+    assert!(quiet.is_in_view(0), "else at its begin");
+}
+
+fn what_is_printed_says_which_part_it_is() {
+    let print = "dispatchEvent(new Event('beforeprint')); return document.querySelector('#print p').textContent;";
+    let long = Shown::simulated("token-ring", &["--laps", "50"], 0);
+    let said = long.browser.run(print);
+    let said = said.as_str().expect("a text");
+    assert!(said.starts_with("A part of the run: Lamport time 1 to "), "{said}");
+    assert!(said.ends_with("5 of 5 processes. The button “Fit” shows the whole run."), "{said}");
+    long.press(Key('0'));
+    assert_eq!(long.browser.run(print), "The whole run.");
+    long.browser.run("labs.panel.hideProcess(2)");
+    let said = long.browser.run(print);
+    assert!(said.as_str().expect("a text").contains("4 of 5 processes"), "{said}");
 }
 
 fn pointing_tells_past_future_and_concurrent_apart() {

@@ -210,7 +210,7 @@ document.addEventListener('keydown', (event) => {
 // On paper the diagram is drawn with lines, not with pixels, and always dark on light.
 addEventListener('beforeprint', () => {
   const drawn = new DOMParser().parseFromString(diagram.toSvg('light'), 'image/svg+xml').documentElement;
-  byId('print').replaceChildren(document.importNode(drawn, true));
+  byId('print').replaceChildren(element('p', {}, diagram.part()), document.importNode(drawn, true));
   document.documentElement.dataset.theme = 'light';
 });
 addEventListener('afterprint', () => {

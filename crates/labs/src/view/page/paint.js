@@ -37,6 +37,8 @@ class Painter {
     this.right = view.placeAt(view.width + 30);
     [this.firstRow, this.lastRow] = view.visibleRows();
     this.labels = [];
+    /** What stands beside messages and events, if there is room. */
+    this.wanted = [];
     this.crowded = this.countVisible() > CROWD;
     this.small = view.rowHeight < 26;
   }
@@ -58,6 +60,7 @@ class Painter {
       this.events();
       this.rings();
       this.eventLabels();
+      this.writeWanted();
       this.heapLabels();
     });
     this.axis();
@@ -421,7 +424,7 @@ class Painter {
     for (const [from, to] of pairs) this.head(this.x(from), this.y(from), this.x(to), this.y(to), size);
     s.fill();
     if (!dim && !this.manyMessages) {
-      for (const [from, to] of pairs) this.messageLabel(from, to, colour);
+      for (const [from, to] of pairs) this.want(from, () => this.messageLabel(from, to, colour));
     }
   }
 
@@ -706,12 +709,24 @@ class Painter {
       const what = trace.what.data[event];
       if (what !== INDICATION && what !== REQUEST && what !== CRASH && what !== RECOVER) continue;
       const kind = trace.kindOf(event);
-      // The bar says so already.
-      if (this.dims(event) || this.scene.enters.has(kind) || this.scene.ends.has(kind)) continue;
+      // The end of a bar says so already.
+      if (this.dims(event) || this.scene.ends.has(kind)) continue;
       const text = what === CRASH || what === RECOVER ? LIFE[what] : view.shortOf(event);
       const colour = what === CRASH ? colours.bad : colours.ink;
-      this.eventLabel(text, event, colour);
+      this.want(event, () => this.eventLabel(text, event, colour));
     }
+  }
+
+  /** Something is to be written beside an event or its message. */
+  want(event, write) {
+    const { count, role } = this.trace.entries[this.trace.entry.data[event]];
+    this.wanted.push({ count, isMessage: role === 'message', write });
+  }
+
+  /** What is rare comes first: it tells most. */
+  writeWanted() {
+    this.wanted.sort((a, b) => a.count - b.count || Number(a.isMessage) - Number(b.isMessage));
+    for (const { write } of this.wanted) write();
   }
 
   /** Above or below an event, so that what follows at once has a second chance; beside it if others lie there. */

@@ -112,8 +112,10 @@ class Panel {
   /** Shows the events that show a violation; a second click takes them away. */
   chooseVerdict(i) {
     const { diagram, trace } = this;
+    // The first that is violated was chosen without a click: a click on it shows it.
+    const isAgain = this.hasChosen && this.chosenVerdict === i;
     this.hasChosen = true;
-    this.chosenVerdict = this.chosenVerdict === i ? NONE : i;
+    this.chosenVerdict = isAgain ? NONE : i;
     this.markWitnesses();
     this.verdicts();
     if (diagram.witnesses.length > 0) {
