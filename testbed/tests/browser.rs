@@ -23,7 +23,16 @@ fn main() {
     tests_main(tests![
         the_diagram_of_the_token_ring,
         vector_clocks_follow_from_the_messages,
+        clock_time_is_true_to_scale,
+        machines_whose_clocks_differ_are_named,
+        what_is_missing_is_said_and_the_rest_is_drawn,
         a_violated_run_shows_its_witnesses,
+        the_first_click_on_a_violation_shows_it,
+        a_kind_has_the_same_colour_on_all_pages_of_a_lab,
+        what_is_rare_is_written_first_and_numbers_are_told,
+        a_section_that_never_ended_breaks_off,
+        a_long_run_opens_where_something_happens,
+        what_is_printed_says_which_part_it_is,
         pointing_tells_past_future_and_concurrent_apart,
         kinds_and_processes_are_filtered,
         what_is_searched_is_found,
@@ -85,8 +94,7 @@ impl Shown {
     fn place(&self, event: usize) -> (f64, f64) {
         let script = format!(
             "const d = labs.diagram, box = d.canvas.getBoundingClientRect(), e = {event};\
-             return [box.x + d.xOf(labs.scene.x[e]),\
-             box.y + d.yOfRow(d.rowOf[labs.trace.process.data[e]])];"
+             return [box.x + d.xOf(labs.scene.x[e]), box.y + d.yOf(e)];"
         );
         let place = self.browser.run(&script);
         (place[0].as_f64().expect("a number"), place[1].as_f64().expect("a number"))
@@ -185,6 +193,141 @@ fn vector_clocks_follow_from_the_messages() {
     }
 }
 
+/// Asserts that no message is drawn as arriving before it was sent.
+fn assert_no_message_goes_back(browser: &Browser) {
+    let back = "(() => { const { trace, scene } = labs;\
+        return Array.from({ length: trace.to.length }, (_, m) => [trace.from.data[m], trace.to.data[m]])\
+            .filter(([from, to]) => to !== -1 && scene.x[to] < scene.x[from]); })()";
+    assert_eq!(browser.value(back), json!([]));
+}
+
+/// A late message, and one process of which much happens at one time.
+fn clock_time_is_true_to_scale() {
+    let arguments = ["--processes", "4", "--faults", "delay 0->1 300ms"];
+    let shown = Shown::simulated("token-ring", &arguments, 0);
+    let browser = &shown.browser;
+    (0..2).for_each(|_| {
+        if browser.text("labs.scene.axis") != "time" {
+            shown.press(Key('a'));
+        }
+    });
+    let told: Vec<f64> = shown.trace.events.iter().map(milliseconds).collect();
+    let drawn = browser.value("[...labs.scene.x.slice(0, labs.trace.count)]");
+    let drawn: Vec<f64> = serde_json::from_value(drawn).expect("numbers");
+    assert_eq!(drawn, told, "each event stands at its time");
+    assert_no_message_goes_back(browser);
+    assert_eq!(browser.value("document.querySelector('#notes').hidden"), true, "one clock");
+
+    // On the screen as well, and events of one process at one time are apart.
+    let scale = browser.value("labs.diagram.scale").as_f64().expect("a number");
+    let places: Vec<_> = (0..told.len()).map(|event| shown.place(event)).collect();
+    let mut at_once = 0;
+    for (b, of_b) in shown.trace.events.iter().enumerate() {
+        let across = places[b].0 - places[0].0;
+        assert!((across - (told[b] - told[0]) * scale).abs() < 0.01, "event {b}: {across}");
+        for (a, of_a) in shown.trace.events[..b].iter().enumerate() {
+            if of_a["process"] == of_b["process"] && told[a] == told[b] {
+                at_once += 1;
+                assert!((places[a].1 - places[b].1).abs() > 4.0, "events {a} and {b}");
+            }
+        }
+    }
+    assert!(at_once > 20, "{at_once}");
+    shown.assert_content();
+}
+
+/// The time of an event, as the page counts.
+fn milliseconds(event: &Value) -> f64 {
+    event["at_us"].as_f64().expect("a number") / 1000.0
+}
+
+/// p1's clock is 5 s behind that of p0; then that of p2 is set.
+fn machines_whose_clocks_differ_are_named() {
+    let header = json!({ "trace": 2, "lab": "any", "verb": "run", "run": "r", "processes": 3, "seed": 1, "arguments": [] });
+    let message = |id: &str| json!({ "id": id, "kind": "A", "text": "A", "bytes": 1 });
+    let event = |process: u32, n: u32, at_us: u64, what: &str, peer: u32, id: &str| json!({ "process": process, "n": n, "lamport": n, "at_us": at_us, "event": what, "peer": peer, "message": message(id) });
+    let shown_of = |events: &[Value]| {
+        let lines: Vec<_> = [header.clone()].iter().chain(events).map(Value::to_string).collect();
+        let folder = TempDir::with_prefix("view-").expect("there is a folder for them");
+        let text = lines.join("\n") + "\n";
+        fs::write(folder.path().join("t.jsonl"), text).expect("it can be written");
+        Shown::in_folder(folder)
+    };
+    let notes = "document.querySelector('#notes').textContent";
+    let events = [
+        event(0, 1, 6_000_000, "send", 1, "0-1"),
+        event(1, 1, 1_001_000, "receive", 0, "0-1"),
+        event(1, 2, 1_500_000, "send", 0, "1-2"),
+        event(0, 2, 6_502_000, "receive", 1, "1-2"),
+        event(0, 3, 6_600_000, "send", 2, "0-3"),
+        event(2, 1, 6_601_000, "receive", 0, "0-3"),
+        event(2, 2, 6_700_000, "send", 0, "2-2"),
+        event(0, 4, 6_690_000, "receive", 2, "2-2"),
+    ];
+    let shown = shown_of(&events[..6]);
+    let browser = &shown.browser;
+    assert_eq!(browser.value("document.querySelector('#notes').hidden"), true, "no clock is shown");
+    shown.press(Key('a'));
+    assert_eq!(browser.text("labs.scene.axis"), "time");
+    assert_no_message_goes_back(browser);
+    let said = browser.text(notes);
+    assert!(said.ends_with("no message arrives before it was sent: p1 by 4,999 ms."), "{said}");
+    // Along one line, time stays time.
+    let apart = browser.value("labs.scene.x[2] - labs.scene.x[1]").as_f64().expect("a number");
+    assert!((apart - 499.0).abs() < 1e-6, "{apart}");
+    browser.run("labs.diagram.select(1)");
+    shown.settle();
+    let clock = "[...document.querySelectorAll('#event-body dd')].map((dd) => dd.textContent).find((text) => text.includes(' ms'))";
+    let said = browser.text(clock);
+    assert!(
+        said.starts_with("1,001 ms, drawn at 6,0") || said.starts_with("1,001 ms, drawn at 5,9"),
+        "{said}"
+    );
+    shown.assert_content();
+}
+
+/// The trace of a simulated ring, without what the machine of p2 did: of all of it, or from its tenth event on.
+fn what_is_missing_is_said_and_the_rest_is_drawn() {
+    for (kept, said, dotted) in [(0, "p2", 1), (9, "p2 from its event 10 on", 1)] {
+        let folder = TempDir::with_prefix("view-").expect("there is a folder for them");
+        let whole = ["simulate", "--trace", "whole.jsonl"];
+        program::run("token-ring", &whole, folder.path(), 0);
+        let text = fs::read_to_string(folder.path().join("whole.jsonl")).expect("it was written");
+        let is_left = |line: &&str| {
+            let event: Value = serde_json::from_str(line).expect("a line is JSON");
+            event["process"] != 2 || event["n"].as_u64() <= Some(kept)
+        };
+        let left: Vec<&str> = text.lines().filter(is_left).collect();
+        fs::write(folder.path().join("t.jsonl"), left.join("\n") + "\n")
+            .expect("it can be written");
+        let shown = Shown::in_folder(folder);
+        let browser = &shown.browser;
+        let notes = browser.text("document.querySelector('#notes').textContent");
+        assert!(notes.starts_with(&format!("The trace lacks the events of {said}. ")), "{notes}");
+        assert_eq!(browser.value("document.querySelectorAll('#verdicts .unknown').length"), 7);
+        let unsent = browser.value("labs.trace.unsent.size").as_u64().expect("a number");
+        assert!(unsent >= 5, "{unsent}");
+        let svg = shown.svg();
+        assert!(svg.matches(">?<").count() as u64 >= unsent, "each comes from the unknown");
+        assert_eq!(svg.matches("stroke-dasharray=\"1.5 5\"").count(), dotted);
+
+        let receipt = browser.value("[...labs.trace.unsent.keys()][0]").as_u64().expect("a number");
+        browser.run(&format!("labs.diagram.select({receipt})"));
+        shown.settle();
+        let about = browser.text("document.querySelector('#event-body').textContent");
+        assert!(
+            about.contains("by p2, as its event ") && about.contains("vector, at least"),
+            "{about}"
+        );
+        let clock = "[...document.querySelectorAll('#event-body .clock span')].map((s) => Number(s.textContent))";
+        let known: Vec<u64> = serde_json::from_value(browser.value(clock)).expect("numbers");
+        let told = &shown.trace.events[usize::try_from(receipt).expect("an event")]["clock"];
+        assert_eq!(json!(known[2]), told[2], "its number stands in the receipt");
+        (0..30).for_each(|_| shown.press(Key::RIGHT));
+        shown.assert_content();
+    }
+}
+
 fn a_violated_run_shows_its_witnesses() {
     let shown = Shown::simulated("token-ring", &["--broken", "second-token"], 1);
     let browser = &shown.browser;
@@ -214,6 +357,136 @@ fn a_violated_run_shows_its_witnesses() {
     let vermillion = shown.svg().matches("stroke=\"#d55e00\" stroke-width=\"3\"").count();
     assert_eq!(vermillion, 2, "each witness has a ring");
     shown.assert_content();
+}
+
+fn the_first_click_on_a_violation_shows_it() {
+    let shown = Shown::simulated("token-ring", &["--broken", "second-token"], 1);
+    let browser = &shown.browser;
+    let pressed = "document.querySelectorAll('#verdicts [aria-pressed=\"true\"]').length";
+    assert_eq!(browser.value(pressed), 1, "the first is chosen from the begin");
+    for (clicks, chosen) in [(1, 1), (2, 0), (3, 1)] {
+        browser.click_on("#verdicts li:nth-child(1) button");
+        shown.settle();
+        assert_eq!(browser.value(pressed), chosen, "after {clicks} clicks");
+        assert_eq!(browser.value("labs.diagram.witnesses.length > 0"), chosen == 1);
+    }
+    let witnesses: Vec<usize> =
+        serde_json::from_value(browser.value("labs.diagram.witnesses")).expect("events");
+    assert!(witnesses.iter().all(|&witness| shown.is_in_view(witness)));
+    shown.assert_content();
+}
+
+/// Whichever of them comes first in a run.
+fn a_kind_has_the_same_colour_on_all_pages_of_a_lab() {
+    let strokes = "Object.fromEntries(labs.trace.entries.filter((e) => e.role === 'message')\
+        .map((e) => [e.name, labs.diagram.strokeOf(e.number, { kinds: [0, 1, 2, 3, 4] })]))";
+    let page = |arguments: &[&str]| {
+        let shown = Shown::simulated("token-ring", arguments, 0);
+        let first = shown.find(|event| event["event"] == "send");
+        let first = shown.trace.events[first]["message"]["kind"].clone();
+        (first, shown.browser.value(strokes))
+    };
+    let (_, one) = page(&[]);
+    assert_eq!(one.as_object().expect("strokes by name").len(), 3, "{one}");
+    assert_eq!(one["TOKEN"]["colour"], 0);
+    for arguments in [&["--closing", "first"][..], &["--seed", "3"]] {
+        let (_, other) = page(arguments);
+        for (name, stroke) in other.as_object().expect("strokes by name") {
+            assert_eq!(*stroke, one[name], "{name} {arguments:?}");
+        }
+    }
+    // In a file where they appear in another order, too.
+    let shown = Shown::simulated("mutex-central", &[], 0);
+    let before = shown.browser.value(strokes);
+    shown.browser.run("labs.trace.entries.reverse(); delete labs.diagram.strokes");
+    assert_eq!(shown.browser.value(strokes), before);
+}
+
+fn what_is_rare_is_written_first_and_numbers_are_told() {
+    let elected = Shown::simulated("chang-roberts", &[], 0);
+    assert!(elected.svg().contains(">Won "), "it happens once");
+    let mutex = Shown::simulated("mutex-central", &[], 0);
+    assert!(mutex.svg().matches(">Entered ").count() >= 4);
+    assert!(mutex.svg().contains(">GRANT ask 1, token "));
+    let mails = Shown::simulated("causal-mail", &[], 0);
+    assert!(mails.browser.text("labs.diagram.shortOf(labs.trace.entry.data.findIndex((e) => labs.trace.entries[e].name === 'FORWARD'))").starts_with("FORWARD 1, mail "));
+    let bank = Shown::simulated("chandy-lamport", &[], 0);
+    assert!(bank.svg().contains(">TRANSFER 1: "), "with its amount");
+    let told = |text: &str, kind: &str| {
+        let short = format!(
+            "const t = labs.trace; t.strings.push({}, {}); const e = t.count - 1;\
+            t.kind.data[e] = t.strings.length - 2; t.text.data[e] = t.strings.length - 1;\
+            return labs.diagram.shortOf(e);",
+            json!(kind),
+            json!(text)
+        );
+        bank.browser.run(&short)
+    };
+    assert_eq!(told("Round { round: 7, alive: 10, dead: 0 }", "Round"), "Round 7, alive 10");
+    assert_eq!(told("Stored(Book { token: 1, line: [2, 3] })", "Stored"), "Stored token 1");
+    assert_eq!(told("Odd(\"((((\", [1, 2, 3])", "Odd"), "Odd");
+    bank.assert_content();
+}
+
+/// p0 entered, and the run ended.
+fn a_section_that_never_ended_breaks_off() {
+    let header = json!({ "trace": 2, "lab": "any", "verb": "run", "run": "r", "processes": 2, "seed": 1, "arguments": [],
+        "meaning": { "sections": [["Entered", "Left"]] } });
+    let event = |process: u32, n: u32, rest: Value| {
+        let mut event = json!({ "process": process, "n": n, "lamport": n, "at_us": n });
+        event
+            .as_object_mut()
+            .expect("an object")
+            .extend(rest.as_object().expect("an object").clone());
+        event
+    };
+    let says =
+        |kind: &str| json!({ "event": "indication", "value": { "kind": kind, "text": kind } });
+    let events = [
+        event(0, 1, says("Entered")),
+        event(0, 2, json!({ "event": "stop" })),
+        event(1, 1, says("A")),
+        event(1, 2, says("B")),
+        event(1, 3, says("C")),
+        event(1, 4, says("D")),
+        event(1, 5, json!({ "event": "stop" })),
+    ];
+    let folder = TempDir::with_prefix("view-").expect("there is a folder for them");
+    let lines: Vec<_> = [header].iter().chain(&events).map(Value::to_string).collect();
+    fs::write(folder.path().join("t.jsonl"), lines.join("\n") + "\n").expect("it can be written");
+    let shown = Shown::in_folder(folder);
+    let (end, _) = shown.place(1);
+    let bar = "(() => { const d = labs.diagram, box = d.canvas.getBoundingClientRect(); const s = new DOMParser()\
+        .parseFromString(d.toSvg(), 'image/svg+xml'); const bar = s.querySelector('path[fill=\"#e69f00\"]');\
+        return [bar.getAttribute('d').split('M').length - 1, box.x + Number(/^M([\\d.]+) [\\d.]+h([\\d.]+)/.exec(bar.getAttribute('d'))[1])\
+        + Number(/^M([\\d.]+) [\\d.]+h([\\d.]+)/.exec(bar.getAttribute('d'))[2])]; })()";
+    let bar = shown.browser.value(bar);
+    assert_eq!(bar[0], 4, "a bar and three stripes");
+    let reaches = bar[1].as_f64().expect("a number");
+    assert!((reaches - end).abs() < 1.0, "to the end of p0 at {end}, and not to {reaches}");
+    shown.assert_content();
+}
+
+fn a_long_run_opens_where_something_happens() {
+    let shown = Shown::simulated("failure-detector", &["--crash", "3@5000"], 0);
+    assert_eq!(shown.browser.value("labs.diagram.isWhole"), false, "it is too long");
+    assert!(shown.is_in_view(shown.find(|event| event["event"] == "crash")));
+    let quiet = Shown::simulated("failure-detector", &[], 0);
+    assert!(quiet.is_in_view(0), "else at its begin");
+}
+
+fn what_is_printed_says_which_part_it_is() {
+    let print = "dispatchEvent(new Event('beforeprint')); return document.querySelector('#print p').textContent;";
+    let long = Shown::simulated("token-ring", &["--laps", "50"], 0);
+    let said = long.browser.run(print);
+    let said = said.as_str().expect("a text");
+    assert!(said.starts_with("A part of the run: Lamport time 1 to "), "{said}");
+    assert!(said.ends_with("5 of 5 processes. The button “Fit” shows the whole run."), "{said}");
+    long.press(Key('0'));
+    assert_eq!(long.browser.run(print), "The whole run.");
+    long.browser.run("labs.panel.hideProcess(2)");
+    let said = long.browser.run(print);
+    assert!(said.as_str().expect("a text").contains("4 of 5 processes"), "{said}");
 }
 
 fn pointing_tells_past_future_and_concurrent_apart() {

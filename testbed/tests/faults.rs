@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use testbed::{Found, Launcher, Outcome, Room, Trace, shared_file, tests, tests_main, wait_until};
+use testbed::{
+    Found, Launcher, Outcome, Room, Trace, program, shared_file, tests, tests_main, wait_until,
+};
 
 /// How long the machines may take to get to work.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,6 +26,7 @@ const ENDLESS: [&str; 6] = ["--laps", "20000", "--work", "5", "--file", "/mnt/la
 fn main() {
     tests_main(tests![
         a_machine_cut_off_is_named_and_clears_itself,
+        a_machine_cut_off_leaves_a_trace_that_can_be_read,
         a_machine_switched_off_is_named,
         two_machines_that_do_not_reach_each_other_end_the_run,
         a_short_cut_is_survived,
@@ -132,6 +135,43 @@ fn a_machine_cut_off_is_named_and_clears_itself() {
     let (outcome, _room) = running.end();
     outcome.assert_problem(2, &["p2 on lab03, process ", "not answer"]);
     assert_cut_short(&outcome);
+}
+
+/// Nobody can fetch the events of p1. Those of the others are there, and what needs p1's is said to.
+fn a_machine_cut_off_leaves_a_trace_that_can_be_read() {
+    let running = Running::start(&["--trace", "/root/trace"]);
+    running.room.act(&["cut", "2"]);
+    let (outcome, room) = running.end();
+    outcome.assert_problem(2, &["p1 on lab02, process ", "not answer"]);
+    assert_cut_short(&outcome);
+    let folder = room.on_disk("hub", "/root");
+    let trace = Trace::read(&folder.join("trace"));
+    let of = |process: u32| trace.events.iter().filter(move |event| event["process"] == process);
+    assert_eq!(of(1).count(), 0);
+    assert!(of(0).any(|event| event["event"] == "stop"));
+    let is_from_p1 = |event: &serde_json::Value| event["event"] == "receive" && event["peer"] == 1;
+    assert!(trace.events.iter().any(is_from_p1));
+
+    let missing = "the trace lacks the events of p1";
+    let verified = program::run("labs", &["verify", "--json", "trace"], &folder, 2);
+    let verified: serde_json::Value = serde_json::from_slice(&verified).expect("it is JSON");
+    for property in verified["properties"].as_array().expect("a list") {
+        assert_eq!(property["holds"], serde_json::Value::Null, "{property}");
+        assert!(property["detail"].as_str().expect("a text").contains(missing), "{property}");
+    }
+    program::run("labs", &["view", "--no-open", "--no-logs", "trace"], &folder, 0);
+    let page = std::fs::read_to_string(folder.join("trace.html")).expect("it was written");
+    assert!(page.contains(r#""missing":[{"process":1,"from":1}]"#));
+    assert!(page.contains("TokenRing {"), "the states of the others are known");
+    for format in ["--mermaid", "--shiviz", "--pcap"] {
+        assert!(!program::run("labs", &["export", format, "trace"], &folder, 0).is_empty());
+    }
+    let replayed = program::run("labs", &["replay", "trace"], &folder, 2);
+    let replayed = String::from_utf8_lossy(&replayed);
+    assert!(replayed.contains("the same as far as it could be followed"), "{replayed}");
+    let unknown = "not followed: p1 from its event 1 on: the trace lacks it";
+    assert!(replayed.contains(unknown), "{replayed}");
+    assert_eq!(replayed.matches("not followed").count(), 1, "{replayed}");
 }
 
 fn a_machine_switched_off_is_named() {

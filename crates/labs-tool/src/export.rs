@@ -10,6 +10,8 @@ use clap::Args;
 use labs::cli::trace_file;
 use labs::export::{ExportError, Format, export as write};
 use labs::files::{check_other, check_regular};
+use labs::said::say;
+use labs::trace::gaps;
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -69,6 +71,13 @@ pub(crate) fn export(arguments: &Arguments) -> anyhow::Result<u8> {
     match done {
         // A reader that has read enough (`| head`) is no reason to fail.
         Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
-        done => done.with_context(|| arguments.trace.display().to_string()).map(|()| 0),
+        done => {
+            let place = arguments.trace.display();
+            let gaps = done.with_context(|| place.to_string())?;
+            if let Some(missing) = gaps::sentence(&gaps) {
+                say(&format!("labs: {place}: {missing}, and so does what was written"));
+            }
+            Ok(0)
+        }
     }
 }

@@ -10,14 +10,15 @@ use anyhow::bail;
 
 use crate::lab_program;
 use labs::cli::trace_file;
+use labs::said::say;
 use labs::view::{Page, Trace, draw};
 
 /// The longest trace whose states are looked for without being asked, in bytes: some ten thousand events. The
 /// page of a longer one would be mostly states, and nobody waits for them.
 const TRACE_MAX: u64 = 16 << 20;
 
-/// The page of a trace with the state of its process at each event; none if it is too long, or has them
-/// already.
+/// The page of a trace with the state of its process at each event, as far as they can be found; none if it is too
+/// long, or has them already.
 ///
 /// # Errors
 ///
@@ -41,8 +42,25 @@ pub(crate) fn draw_with_states(
                 "the lab's program does something else than the trace says (`labs replay` says what)"
             )
         }
-        _ => bail!("not all of it can be gone through again (`labs replay` says why)"),
+        _ => drawn.ok().filter(|page| is_whole(page, trace)).map(said_in_part).map_or_else(
+            || bail!("it cannot be gone through again (`labs replay` says why)"),
+            |page| Ok(Some(page)),
+        ),
     }
+}
+
+/// Whether all events are on the page: the lab's program writes those that it cannot follow as well, and none if
+/// it fails.
+fn is_whole(page: &Page, trace: &Path) -> bool {
+    let whole = trace_file::open(trace).ok().and_then(|file| draw(file).ok());
+    whole.is_some_and(|whole| whole.events() == page.events())
+}
+
+fn said_in_part(page: Page) -> Page {
+    say(
+        "labs: not all states are known, for not all can be gone through again (`labs replay` says why)",
+    );
+    page
 }
 
 /// Whether somebody wrote states into it before.

@@ -69,6 +69,10 @@ const LOGS_CUT: &str = "labs: the page has not all lines of the logs: `labs logs
 /// How much time passes between two looks at a trace that may have grown.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// After how many looks without news nothing more is expected of a run that has ended for some process: a trace is
+/// written to its end at once.
+const QUIET_LOOKS: u32 = 20;
+
 pub(crate) fn view(arguments: &Arguments) -> anyhow::Result<u8> {
     match arguments.serve {
         true => serve(arguments),
@@ -206,6 +210,7 @@ fn serve(arguments: &Arguments) -> anyhow::Result<u8> {
     }
     // Nobody ever sends: waiting for it is how to pause.
     let (_keeps_open, pause) = mpsc::channel::<()>();
+    let mut quiet = 0;
     loop {
         let mut is_news = false;
         while let Some(entry) = trace.next_entry().with_context(|| format!("{place}"))? {
@@ -215,6 +220,11 @@ fn serve(arguments: &Arguments) -> anyhow::Result<u8> {
         if is_news {
             let is_over = feed.is_over();
             feed.publish(is_over.then(|| verdicts_of(arguments, trace.header())).flatten());
+        }
+        quiet = if is_news { 0 } else { quiet + 1 };
+        if quiet == QUIET_LOOKS && feed.is_ending() {
+            let verdicts = verdicts_of(arguments, trace.header());
+            feed.end(verdicts, trace.line()).with_context(|| format!("{place}"))?;
         }
         let _ = pause.recv_timeout(LOOK);
     }

@@ -43,6 +43,7 @@ fn in_order() -> Vec<String> {
         event(1, 2, &says("Entered")),
         event(1, 3, &says("Left")),
         event(0, 4, complete),
+        event(1, 4, complete),
     ]
 }
 
@@ -60,6 +61,7 @@ fn without_the_message_the_sections_are_concurrent() {
     events[2] = event(1, 1, &says("Entered"));
     events[3] = event(1, 2, &says("Left"));
     events[4] = event(0, 3, r#""event":"stop""#);
+    events[5] = event(1, 3, r#""event":"stop""#);
     let (status, said) = verify(&events);
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("shown by the events p0#1, p0#2, p1#1"), "{said}");
@@ -100,10 +102,68 @@ const FIFO: &str = r#"{"name":"FIFO","kind":"safety","pattern":"fifo"},"#;
 #[test]
 fn what_no_run_can_do_is_named_with_its_line() {
     let mut events = in_order();
-    events.remove(2);
+    let sent = events.remove(2);
     let (status, said) = verify(&events);
     assert_eq!(status, Some(2));
-    assert!(said.contains("line 4: p1 receives message 0-3, which was not sent"), "{said}");
+    assert!(said.contains("event 4 of p0 follows its event 2"), "{said}");
+    events.insert(3, sent);
+    let (status, said) = verify(&events);
+    assert_eq!(status, Some(2));
+    let reason = "line 5: event 3 of p0 stands behind the receipt of what p0 sent then or later";
+    assert!(said.contains(reason), "{said}");
+    let mut events = in_order();
+    events[2] = event(0, 3, &says("Entered"));
+    let (status, said) = verify(&events);
+    assert_eq!(status, Some(2));
+    assert!(said.contains("line 5: p1 receives message 0-3, which was not sent"), "{said}");
+}
+
+/// As if the machine of one process had been cut off.
+#[test]
+fn verdicts_that_need_what_is_missing_are_unknown() {
+    let is_of =
+        |process: u32| move |line: &String| line.contains(&format!("\"process\":{process}"));
+    // All of p0, the end of p0, all of p1, the end of p1.
+    for (process, kept) in [(0, 0), (0, 2), (1, 0), (1, 1)] {
+        let mut events = in_order();
+        let last = events.iter().rposition(is_of(process)).unwrap();
+        let mut seen = 0;
+        events.retain(|line| {
+            seen += usize::from(is_of(process)(line));
+            !is_of(process)(line) || seen <= kept
+        });
+        assert!(events.len() <= last);
+        let (status, said) = verify(&events);
+        assert_eq!(status, Some(2), "{said}");
+        let who =
+            if kept == 0 { String::new() } else { format!(" from its event {} on", kept + 1) };
+        let missing = format!("the trace lacks the events of p{process}{who}");
+        assert_eq!(said.matches(&format!("not judged to the end: {missing}")).count(), 2, "{said}");
+        assert!(said.matches(&missing).count() > 2, "it is a problem of its own: {said}");
+    }
+}
+
+/// A violation that needs nothing of what is missing is one.
+#[test]
+fn a_violation_beside_what_is_missing_is_known() {
+    let mut events = in_order();
+    events.drain(2..4);
+    events[2] = event(1, 1, &says("Entered"));
+    events[3] = event(1, 2, &says("Left"));
+    events.truncate(4);
+    events.push(event(1, 3, r#""event":"stop""#));
+    let (status, said) = verify(&events);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("shown by the events p0#1, p0#2, p1#1"), "{said}");
+    assert!(said.contains("the trace lacks the events of p0 from its event 3 on"), "{said}");
+
+    // Behind a message from p0, whose end is missing, p1 may have been let in.
+    let heard = message("receive", 0).replace("0-3", "0-9");
+    events[2] = event(1, 1, &heard);
+    events[3] = event(1, 2, &says("Entered"));
+    let (status, said) = verify(&events);
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("from its event 3 on"), "{said}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -81,17 +81,17 @@ fn a_file_that_is_no_page_is_not_written_over() {
 
 #[test]
 fn what_cannot_be_drawn_is_refused_with_its_line() {
-    let unsent = folder(&[HEADER, RECEIVE]);
+    let unsent = folder(&[HEADER, INIT, &RECEIVE.replace("0-2", "0-1")]);
     let said = fails(unsent.path(), &["view", "t.jsonl", "--no-open"]);
     assert!(
-        said.contains("t.jsonl: line 2: p1 receives message 0-2, which was not sent"),
+        said.contains("t.jsonl: line 3: p1 receives message 0-1, which was not sent"),
         "{said}"
     );
     assert!(!unsent.path().join("t.html").exists());
     let output = labs(unsent.path(), &["export", "t.jsonl", "--mermaid"]);
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("line 2: p1 receives message 0-2, which was not sent"), "{said}");
+    assert!(said.contains("line 3: p1 receives message 0-1, which was not sent"), "{said}");
 
     let garbage = folder(&["no trace"]);
     assert!(
@@ -100,6 +100,31 @@ fn what_cannot_be_drawn_is_refused_with_its_line() {
     assert!(fails(garbage.path(), &["view", "gone.jsonl", "--no-open"]).contains("gone.jsonl"));
     let large = folder(&[&HEADER.replace("\"processes\":2", "\"processes\":70000")]);
     assert!(fails(large.path(), &["view", "t.jsonl", "--no-open"]).contains("at most 65536"));
+}
+
+/// As if the machine of p0 had been cut off.
+#[test]
+fn a_trace_without_one_of_its_processes_is_drawn_and_exported() {
+    let folder = folder(&[HEADER, RECEIVE]);
+    let at = folder.path();
+    succeeds(at, &["view", "t.jsonl", "--no-open"]);
+    let page = fs::read_to_string(at.join("t.html")).unwrap();
+    assert!(page.contains(r#""missing":[{"process":0,"from":1}]"#));
+    assert!(page.contains("not judged to the end: the trace lacks the events of p0"));
+    for (format, expected) in [
+        ("--mermaid", "p0->>p1: Ask (its sending is missing)"),
+        ("--shiviz", r#"p1 {"p1":1} 0.002ms p0 → p1 Ask"#),
+        ("--pcap", "Ask"),
+    ] {
+        let output = labs(at, &["export", "t.jsonl", format]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        let missing =
+            "labs: t.jsonl: the trace lacks the events of p0, and so does what was written\n";
+        assert_eq!(said, missing);
+        let written = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(written.contains(expected), format != "--pcap", "{written}");
+    }
 }
 
 /// As it is when a run was killed while it wrote.
@@ -157,11 +182,25 @@ struct Server {
 
 impl Server {
     fn start(folder: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_labs"))
+        let mut labs = Command::new(env!("CARGO_BIN_EXE_labs"));
+        Self::start_by(labs.stderr(Stdio::null()), folder)
+    }
+
+    /// A server that may open so many files, which are few, and what it says.
+    fn with_files(limit: u32, folder: &Path) -> (Self, ChildStderr) {
+        let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_labs")]).stderr(Stdio::piped());
+        let mut server = Self::start_by(&mut shell, folder);
+        let said = server.child.stderr.take().unwrap();
+        (server, said)
+    }
+
+    fn start_by(labs: &mut Command, folder: &Path) -> Self {
+        let mut child = labs
             .args(["view", "t.jsonl", "--serve", "--no-open"])
             .current_dir(folder)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -169,6 +208,15 @@ impl Server {
         let port = line.trim().strip_prefix("http://127.0.0.1:").unwrap().trim_end_matches('/');
         let port = port.parse().unwrap();
         Self { child, port }
+    }
+
+    /// How much time of the processor it has taken, in hundredths of a second.
+    fn ticks(&self) -> u64 {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = fs::read_to_string(path).unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let of = |field: usize| fields.split(' ').nth(field).unwrap().parse::<u64>().unwrap();
+        of(12) + of(13)
     }
 
     fn ask(&self, request: &str) -> TcpStream {
@@ -274,4 +322,32 @@ fn only_requests_that_mean_this_machine_are_answered() {
     assert!(gone.starts_with("HTTP/1.1 404 "), "{gone}");
     let noise = server.answer("\u{1}\u{2}\r\n\r\n");
     assert!(noise.starts_with("HTTP/1.1 400 "), "{noise}");
+}
+
+#[test]
+fn at_the_limit_of_open_files_the_server_waits() {
+    let folder = folder(&[HEADER, INIT]);
+    let (mut server, mut said) = Server::with_files(16, folder.path());
+    // Some are accepted, and the others stay in the queue of the listener.
+    let connections: Vec<_> = (0..40).map(|_| server.get("/events")).collect();
+    let mut line = String::new();
+    let mut lines = BufReader::new(&mut said);
+    while !line.contains("takes no more connections for now") {
+        line.clear();
+        assert!(lines.read_line(&mut line).unwrap() > 0, "it ended");
+    }
+    assert!(line.contains("or raise `ulimit -n`"), "{line}");
+    let before = server.ticks();
+    std::thread::park_timeout(Duration::from_secs(1));
+    let taken = server.ticks() - before;
+    assert!(taken < 15, "{taken} hundredths of a second of the processor in one second");
+
+    // When the others have gone, it answers again, and has said so once.
+    drop(connections);
+    let page = server.answer(&format!("GET / HTTP/1.1\r\nHost: localhost:{}\r\n\r\n", server.port));
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
+    server.child.kill().unwrap();
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    assert!(!rest.contains("takes no more"), "{rest}");
 }

@@ -105,7 +105,9 @@ impl Live {
         for (process, log) in (0..).map(ProcessId).zip(&mut told.logs) {
             self.log(process, log.finish(), &mut told.is_full);
         }
-        self.feed.end();
+        if let Err(error) = self.feed.end(None, told.all + 1) {
+            say(&format!("the page does not show the end of the run: {error}"));
+        }
     }
 
     /// Where the page is.

@@ -29,7 +29,7 @@ use crate::said::say;
 use crate::text::Paint;
 use crate::trace::event::Setup;
 use crate::trace::format::{LINE_MAX, Reader, Writer, parse};
-use crate::trace::{Header, Identity, TraceEvent, What};
+use crate::trace::{Attendance, Gap, Header, Identity, TraceEvent, What};
 use crate::verdict::End;
 
 /// The exit status of a replay that is not the same.
@@ -97,9 +97,15 @@ pub(super) fn replay(arguments: &ReplayArguments, lab: &dyn Course) -> anyhow::R
         states: arguments.states.as_ref().map(|path| path.display().to_string()),
     };
     let states = arguments.states.as_deref().map(|to| StatesFile::create(to, path)).transpose()?;
-    let replay = replayed(&header, setup.as_ref(), &*planned)?;
+    let gaps = gaps(path)?;
+    let replay = replayed(&header, setup.as_ref(), &*planned, gaps.is_empty())?;
     follow(replay, reader, states, &mut outcome)?;
-    if header.verb == Verb::Simulate.name() {
+    let is_missing = |Gap { process, from }: &Gap| {
+        format!("{process} from its event {from} on: the trace lacks it")
+    };
+    outcome.unfollowed.extend(gaps.iter().map(is_missing));
+    // Of a trace in which events are missing that is no question.
+    if header.verb == Verb::Simulate.name() && gaps.is_empty() {
         outcome.again = Some(simulate_again(lab, &header, path, &mut outcome.differences)?);
     }
     outcome.same = match (outcome.differences.is_empty(), outcome.unfollowed.is_empty()) {
@@ -197,11 +203,22 @@ fn places(header: &Header, setup: Option<&Setup>) -> Vec<Place> {
 
 // Following.
 
+/// Which events are missing in a trace.
+fn gaps(path: &Path) -> anyhow::Result<Vec<Gap>> {
+    let mut reader = trace_file::read(path)?;
+    let mut attendance = Attendance::new(reader.header().processes);
+    for event in reader.by_ref() {
+        attendance.observe(&event.with_context(|| path.display().to_string())?);
+    }
+    Ok(attendance.gaps())
+}
+
 /// The run of a trace, before its first event.
 fn replayed(
     header: &Header,
     setup: Option<&Setup>,
     planned: &dyn Planned,
+    is_whole: bool,
 ) -> anyhow::Result<Box<dyn Replayed>> {
     let places = places(header, setup);
     let luck = match header.verb.as_str() {
@@ -209,6 +226,7 @@ fn replayed(
         "simulate" => Luck::of_simulation(header.seed),
         _ => Luck::Unknown,
     };
+    let luck = if is_whole { luck } else { luck.of_part() };
     let has_clock = header.verb != Verb::Check.name();
     // Options that somebody made up may be too odd to make processes of.
     let built = AssertUnwindSafe(|| planned.replay(&places, luck, has_clock));

@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::{finish, replay, trace_file};
 use crate::planned::Course;
 use crate::report::Report;
-use crate::trace::{Header, Identity};
+use crate::trace::{Header, Identity, gaps};
 use crate::verdict::{End, Property, StreamJudge};
 
 /// What `labs verify` hands on to the lab's program.
@@ -66,18 +66,23 @@ pub fn judged(
     }
     let elapsed = progress.elapsed();
     drop(progress);
-    let (end, judge) = (judge.end(), judge.judge());
+    let (end, properties) = (judge.end(), judge.verdicts());
+    let missing = gaps::sentence(&judge.gaps());
+    let judge = judge.judge();
     let events = judge.events();
     let verb = format!("verify {}", header.verb);
     Ok(Report {
         elapsed_s: elapsed.as_secs_f64(),
         messages: Report::count(judge.messages(), &Default::default()),
-        properties: judge.verdicts(&end),
+        properties,
         result: serde_json::json!({ "events": events }),
         trace: Some(place.to_string()),
         problems: match &end {
-            End::Complete => Vec::new(),
-            End::CutShort(why) => vec![format!("the run was cut short: {why}")],
+            End::Complete => missing.into_iter().collect(),
+            End::CutShort(why) => {
+                let cut_short = format!("the run was cut short: {why}");
+                [Some(cut_short), missing].into_iter().flatten().collect()
+            }
         },
         lines: vec![format!("{events} events in {:.6} s of the run", last_us as f64 / 1_000_000.0)],
         ..Report::of(Identity { verb, ..header.identity })

@@ -3,7 +3,7 @@
 //! An arrow stands where its message arrives, and a lost one where it was lost: a sequence diagram knows no
 //! time that messages take, and shows one order of several. Critical sections are activations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use super::Exporter;
@@ -21,6 +21,8 @@ pub(super) struct Mermaid {
     meaning: Meaning,
     /// What is under way, and to whom.
     under_way: BTreeMap<MessageId, (ProcessId, String)>,
+    /// What has arrived: it may do so twice.
+    arrived: BTreeSet<MessageId>,
     /// Which processes are in a critical section: Mermaid refuses to end what has not begun.
     inside: Vec<bool>,
 }
@@ -33,7 +35,8 @@ impl Mermaid {
         }
         let meaning = crate::view::meaning::of(header);
         let inside = vec![false; header.processes as usize];
-        Ok(Self { meaning, under_way: BTreeMap::new(), inside })
+        let (under_way, arrived) = (BTreeMap::new(), BTreeSet::new());
+        Ok(Self { meaning, under_way, arrived, inside })
     }
 
     fn indication(&mut self, me: ProcessId, note: &Note, to: &mut dyn Write) -> io::Result<()> {
@@ -60,8 +63,12 @@ impl Exporter for Mermaid {
                 Ok(())
             }
             What::Receive { peer, message } => {
-                self.under_way.remove(&message.id);
-                writeln!(to, "    {peer}->>{me}: {}", label(&message.text))
+                let lacks = match self.under_way.remove(&message.id) {
+                    None if !self.arrived.contains(&message.id) => " (its sending is missing)",
+                    _ => "",
+                };
+                self.arrived.insert(message.id);
+                writeln!(to, "    {peer}->>{me}: {}{lacks}", label(&message.text))
             }
             What::Drop { peer, message } => {
                 self.under_way.remove(&message.id);

@@ -9,7 +9,7 @@
 use std::io::{self, BufRead, Write};
 
 use crate::trace::format::{ReadError, Reader};
-use crate::trace::{Header, TraceEvent};
+use crate::trace::{Gap, Header, TraceEvent};
 use crate::verdict::{StreamError, StreamJudge};
 
 pub mod mermaid;
@@ -71,12 +71,16 @@ trait Exporter {
     }
 }
 
-/// Reads a trace and writes it in another format.
+/// Reads a trace and writes it in another format. Returns what is missing in the trace, and so in the result.
 ///
 /// # Errors
 ///
 /// If it cannot be read, is not the trace of a run, or cannot be written.
-pub fn export(from: impl BufRead, format: Format, to: &mut dyn Write) -> Result<(), ExportError> {
+pub fn export(
+    from: impl BufRead,
+    format: Format,
+    to: &mut dyn Write,
+) -> Result<Vec<Gap>, ExportError> {
     let mut reader = Reader::new(from)?;
     let header = reader.header().clone();
     let mut exporter = exporter(&header, format, to)?;
@@ -90,7 +94,7 @@ pub fn export(from: impl BufRead, format: Format, to: &mut dyn Write) -> Result<
     }
     exporter.end(to)?;
     to.flush()?;
-    Ok(())
+    Ok(judge.gaps())
 }
 
 fn exporter(

@@ -222,8 +222,8 @@ fn what_no_run_can_do_is_refused() {
         let text = format!("{HEADER}\n{lines}\n");
         export(text.as_bytes(), Format::Shiviz, &mut Vec::new()).unwrap_err().to_string()
     };
-    let unsent = Run::default().message("receive", 1, 0, "0-3", "Ask");
-    let reason = "line 2: p1 receives message 0-3, which was not sent to it before this line";
+    let unsent = Run::default().message("receive", 1, 0, "0-0", "Ask");
+    let reason = "line 2: p1 receives message 0-0, which was not sent to it before this line";
     assert_eq!(refused(&unsent.lines[0]), reason);
     let stranger = unsent.lines[0].replace("\"process\":1", "\"process\":9");
     assert_eq!(refused(&stranger), "line 2: p9 is not one of the 3 processes of the run");

@@ -35,6 +35,13 @@ impl Luck {
         Self::Each { streams: (0..processes).map(stream).collect(), seed }
     }
 
+    /// The same, where some steps are missing in the trace that may have drawn.
+    #[must_use]
+    pub fn of_part(mut self) -> Self {
+        self.miss();
+        self
+    }
+
     /// A step is not made that may have drawn.
     pub(super) fn miss(&mut self) {
         if let Self::Shared { is_spoilt, .. } = self {

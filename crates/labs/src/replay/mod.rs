@@ -9,7 +9,8 @@
 //!
 //! **What a process is given.** Its start, requests, receipts and timeouts, as they stand in the trace. A
 //! message is the one that its sender has just sent *here*, a request is read from the trace, a timer is one
-//! that runs here. So a replay needs the whole trace. A process that starts again does so from what it says
+//! that runs here. If the events of a process are missing in the trace ([`gaps`](crate::trace::gaps)), what it sent
+//! is read where it arrived. A process that starts again does so from what it says
 //! that it keeps ([`Process::recovered`]).
 //!
 //! **What must be the same** for that: the processes, which are made from the options; what
@@ -43,7 +44,7 @@ use self::follower::Follower;
 pub use self::luck::Luck;
 use crate::process::{Env, Event, Process, ProcessId};
 use crate::trace::note::debug_text;
-use crate::trace::{MessageId, MessageNote, TraceEvent, What};
+use crate::trace::{Attendance, MessageId, MessageNote, TraceEvent, What};
 
 /// The most messages that a replay keeps, each for a receipt that may come: some hundred bytes each.
 pub const MESSAGES_MAX: usize = 10_000_000;
@@ -56,6 +57,7 @@ pub struct Replay<P: Process> {
     sent: Sent,
     /// The messages of it.
     messages: Vec<P::Message>,
+    attendance: Attendance,
     followed: u64,
 }
 
@@ -184,6 +186,7 @@ impl<P: Process> Replayed for Replay<P> {
         if self.messages.len() > MESSAGES_MAX {
             return Err(ReplayError::TooManyMessages);
         }
+        self.attendance.observe(event);
         let follower = &mut self.followers[me.index()];
         if follower.lost.is_some() {
             return Ok(Step::Same);
@@ -232,8 +235,10 @@ impl<P: Process> Replay<P> {
     /// A run of these processes that is about to begin. `has_clock` says whether handlers may ask for the
     /// time.
     pub fn new(processes: Vec<P>, luck: Luck, has_clock: bool) -> Self {
+        let attendance = Attendance::new(processes.len() as u32);
         let followers = processes.into_iter().map(Follower::new).collect();
         Self {
+            attendance,
             followers,
             luck,
             has_clock,
@@ -281,6 +286,10 @@ impl<P: Process> Replay<P> {
             },
             What::Receive { peer, message } => match self.message(me, *peer, message) {
                 Some(message) => Event::Message { from: *peer, message },
+                None if self.lacks(*peer, message) => match message.data.get() {
+                    Ok(message) => Event::Message { from: *peer, message },
+                    Err(why) => return self.lose(event, format!("{}: {why}", message.text)),
+                },
                 None if self.is_lost(message.id.process) => {
                     let why = format!("nobody knows what {} sent it", message.id.process);
                     return self.lose(event, why);
@@ -320,6 +329,11 @@ impl<P: Process> Replay<P> {
             }
             Err(parting) => Some(parting),
         }
+    }
+
+    /// Whether the sending of a message is missing in the trace.
+    fn lacks(&self, from: ProcessId, note: &MessageNote) -> bool {
+        note.id.process == from && self.attendance.may_lack(note.id)
     }
 
     fn is_lost(&self, process: ProcessId) -> bool {

@@ -325,3 +325,42 @@ fn who_starts_again_does_so_from_what_it_kept() {
     // All draw from one stream, and nobody knows whether p2 would have.
     assert!(why.iter().any(|why| why.contains("depends on steps that could not be made")));
 }
+
+/// As if the machine of p0 had been cut off: what it sent is read where it arrived.
+#[test]
+fn without_one_of_them_the_others_are_followed() {
+    let file = FileInMemory::default();
+    let recorder =
+        Recorder::writing(&header("simulate", 3), Judge::new(&[], 3), Box::new(file.clone()));
+    let all = vec![Keeper::default(); 3];
+    let mut simulation =
+        Simulation::new(3, Network::default(), all.clone(), recorder.unwrap()).unwrap();
+    simulation.request_at(Duration::ZERO, ProcessId(0), Start(3));
+    simulation.run(Limits::default());
+    let last = simulation.processes().to_vec();
+    simulation.into_observer().finish().unwrap();
+    let bytes = file.take();
+    let events = Reader::new(bytes.as_slice()).unwrap().map(Result::unwrap);
+    let mut left: Vec<_> = events.filter(|event| event.process != ProcessId(0)).collect();
+    let follow = |events: &[TraceEvent]| {
+        let mut replay = Replay::new(all.clone(), Luck::of_simulation(3).of_part(), true);
+        for event in events {
+            assert_eq!(replay.follow(event, &[]), Ok(Step::Same));
+        }
+        replay
+    };
+    let replay = follow(&left);
+    assert_eq!((replay.followed(), replay.unfollowed()), (left.len() as u64, Vec::new()));
+    assert_eq!(replay.state(ProcessId(2)), Some(format!("{:?}", last[2])));
+    assert!(last[2].heard > 0);
+
+    // Nobody can know what was in a message that was cut.
+    let cut = left.iter_mut().find_map(|event| match &mut event.what {
+        What::Receive { message, .. } => Some(message),
+        _ => None,
+    });
+    cut.unwrap().data = serde_json::from_str(r#"{"cut":5000,"sha256":"00"}"#).unwrap();
+    let lost = follow(&left).unfollowed();
+    assert_eq!(lost.len(), 1);
+    assert!(lost[0].why.contains("5000 bytes are too many for a trace"), "{lost:?}");
+}

@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use super::journal::{Events, Form};
 use crate::process::ProcessId;
 use crate::trace::{Header, Note, Setup, TraceEvent, What, format};
-use crate::verdict::{End, Judge, Judgement, StreamError, StreamJudge, Verdict};
+use crate::verdict::{End, Judge, StreamError, StreamJudge, Verdict};
 
 /// The journal of one participant, in a file of this machine.
 #[derive(Clone, Debug)]
@@ -93,20 +93,20 @@ pub(super) fn judge(
         }
         watch(&event);
         if judging && let Err(error) = stream.observe(&event) {
-            // What was lost with a participant leaves receipts of messages that nobody sent.
+            // A journal that was full may lack a sending before the last event of its process.
             let expected = !gaps.is_empty() && matches!(error, StreamError::NotSent { .. });
             anyhow::ensure!(expected, "the journals contradict each other: {error}");
             judging = false;
         }
+        // What was lost with a participant leaves receipts of messages that nobody sent; else there are none.
+        let is_odd = gaps.is_empty() && stream.is_misled();
+        anyhow::ensure!(!is_odd, "the journals contradict each other: nobody sent `{event}`");
     }
     let trace_problem = writer.and_then(TraceFile::finish);
-    let mut verdicts = stream.judge().verdicts(end);
-    if !gaps.is_empty() {
-        for verdict in verdicts.iter_mut().filter(|verdict| !verdict.is_violated()) {
-            let why = format!("not judged to the end: {}", gaps.join("; "));
-            verdict.judgement = Judgement::Unknown(why);
-        }
-    }
+    let verdicts = match gaps.is_empty() {
+        true => stream.judge().verdicts(end),
+        false => stream.judge().verdicts_on_part(&gaps.join("; ")),
+    };
     Ok(Judged { judge: stream.judge().clone(), verdicts, gaps, trace_problem })
 }
 

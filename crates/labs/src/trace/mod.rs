@@ -6,6 +6,7 @@
 
 pub mod event;
 pub mod format;
+pub mod gaps;
 pub mod meaning;
 pub mod notation;
 pub mod note;
@@ -17,6 +18,7 @@ mod tests;
 pub use self::event::{
     Header, Identity, MessageId, MessageNote, Setup, TraceEvent, What, Whereabouts,
 };
+pub use self::gaps::{Attendance, Gap};
 pub use self::meaning::Meaning;
 pub use self::note::{Data, Note, Noted, Unreadable};
 pub use self::observe::{Happening, Observer, Passing};

@@ -186,6 +186,20 @@ impl Monitors {
         self.properties.iter().zip(&self.watched).map(judged).collect()
     }
 
+    /// The verdicts on a run of which only a part is known: what some event broke is broken, and all else is
+    /// unknown for this reason.
+    pub fn verdicts_on_part(&self, why: &str) -> Vec<Verdict> {
+        let judged = |(property, watched): (&Property, &Watched)| Verdict {
+            name: property.name.clone(),
+            kind: property.kind,
+            judgement: match &watched.violation {
+                Some(violation) => Judgement::Violated(violation.clone()),
+                None => Judgement::Unknown(format!("not judged to the end: {why}")),
+            },
+        };
+        self.properties.iter().zip(&self.watched).map(judged).collect()
+    }
+
     /// Makes states equal that differ only in old history: see
     /// [`Watch::forget_history`](super::Watch::forget_history). `tags` visits the tags of each message
     /// under way.
@@ -225,15 +239,20 @@ impl Judge {
 
     /// A message is sent. Returns what it carries.
     pub fn on_send(&mut self, from: Witness, to: ProcessId, message: &dyn Noted) -> Tags {
+        self.count(Some(message));
+        self.monitors.on_send(from, to, message)
+    }
+
+    /// Counts an event, and the message that is sent with it, without judging it.
+    pub fn count(&mut self, sent: Option<&dyn Noted>) {
         self.events += 1;
-        let kind = message.kind();
+        let Some(kind) = sent.map(Noted::kind) else { return };
         match self.messages.get_mut(&*kind) {
             Some(count) => *count += 1,
             None => {
                 self.messages.insert(kind.into_owned(), 1);
             }
         }
-        self.monitors.on_send(from, to, message)
     }
 
     /// A message arrives, with what it carried.
@@ -267,5 +286,10 @@ impl Judge {
     /// The verdicts on a run that ended so, in the order of the properties.
     pub fn verdicts(&self, end: &End) -> Vec<Verdict> {
         self.monitors.verdicts(end)
+    }
+
+    /// The verdicts on a run of which only a part is known.
+    pub fn verdicts_on_part(&self, why: &str) -> Vec<Verdict> {
+        self.monitors.verdicts_on_part(why)
     }
 }

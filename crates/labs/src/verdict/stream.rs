@@ -1,18 +1,24 @@
 //! Judging events that were written down: the tags follow the ids of the messages.
+//!
+//! Events may be missing ([`gaps`]). Then those are judged that depend on nothing which is missing:
+//! they are the beginning of a run, so what breaks a property there breaks it for good. All other verdicts are
+//! unknown.
 
 use std::collections::BTreeMap;
 
-use super::{End, Judge, Property, Tags, Witness};
+use super::{End, Judge, Property, Tags, Verdict, Witness};
 use crate::process::ProcessId;
-use crate::trace::{Happening, MessageId, MessageNote, TraceEvent, What};
+use crate::trace::{Attendance, Gap, Happening, MessageId, MessageNote, TraceEvent, What, gaps};
 
 /// Judges events that were written down.
 #[derive(Clone, Debug, Default)]
 pub struct StreamJudge {
     judge: Judge,
     processes: u32,
-    /// How many events of each process were seen.
-    seen: Vec<u64>,
+    attendance: Attendance,
+    /// The processes that heard from an event that is missing, maybe through others. What they do from then on is
+    /// counted, and not judged.
+    misled: Vec<bool>,
     under_way: BTreeMap<MessageId, Sent>,
     end: Option<End>,
 }
@@ -22,7 +28,15 @@ pub struct StreamJudge {
 struct Sent {
     to: ProcessId,
     kind: String,
+    carries: Carried,
+}
+
+/// What arrives with a message, beside what it says.
+#[derive(Clone, Copy, Debug, Default)]
+struct Carried {
     tags: Tags,
+    /// Its sending is missing, or its sender had heard from an event that is.
+    misleads: bool,
 }
 
 /// Why a list of events is not the trace of a run.
@@ -54,6 +68,16 @@ pub enum StreamError {
         /// The message.
         id: MessageId,
     },
+    /// An event stands behind the receipt of a message that its process sent then or later.
+    #[error(
+        "event {n} of {process} stands behind the receipt of what {process} sent then or later"
+    )]
+    TooLate {
+        /// The process.
+        process: ProcessId,
+        /// The event.
+        n: u64,
+    },
     /// A message arrives under another name.
     #[error("{process} receives message {id} as {received}, and it was sent as {sent}")]
     OtherKind {
@@ -74,7 +98,8 @@ impl StreamJudge {
         Self {
             judge: Judge::new(properties, processes),
             processes,
-            seen: vec![0; processes as usize],
+            attendance: Attendance::new(processes),
+            misled: vec![false; processes as usize],
             ..Self::default()
         }
     }
@@ -86,43 +111,83 @@ impl StreamJudge {
     /// If no run has such an event at this place.
     pub fn observe(&mut self, event: &TraceEvent) -> Result<(), StreamError> {
         self.check_place(event)?;
+        let arrived = self.arrived(event)?;
+        self.attendance.observe(event);
+        self.misled[event.process.index()] |= arrived.misleads;
+        match self.misled[event.process.index()] {
+            true => self.count(event),
+            false => self.judge_event(event, arrived.tags),
+        }
+        if let What::Stop(end) = &event.what {
+            self.end = end.as_ref().and_then(End::from_note).or(self.end.take());
+        }
+        Ok(())
+    }
+
+    /// An event that depends on nothing which is missing. `tags` is what its message carries, if one arrives.
+    fn judge_event(&mut self, event: &TraceEvent, tags: Tags) {
         let process = event.process;
         let at = Witness { process, n: event.n };
         let happening = match &event.what {
             What::Send { peer, message } => {
                 let tags = self.judge.on_send(at, *peer, message);
-                let kind = message.kind.clone();
-                self.under_way.insert(message.id, Sent { to: *peer, kind, tags });
-                return Ok(());
+                self.send(*peer, message, tags);
+                return;
             }
             What::Receive { peer, message } => {
-                let tags = self.tags(message, *peer, process, process)?;
-                self.judge.on_receive(*peer, at, message, tags);
-                return Ok(());
+                return self.judge.on_receive(*peer, at, message, tags);
             }
-            What::Drop { peer, message } => {
-                let tags = self.tags(message, process, *peer, process)?;
-                self.judge.on_drop(at, *peer, message, tags);
-                return Ok(());
-            }
+            What::Drop { peer, message } => return self.judge.on_drop(at, *peer, message, tags),
             What::Init => Happening::Init,
             What::Request(note) => Happening::Request(note),
             What::Indication(note) => Happening::Indication(note),
             What::Timeout(note) => Happening::Timeout(note),
             What::Crash => Happening::Crash,
             What::Recover => Happening::Recover,
-            What::Stop(end) => {
-                self.end = end.as_ref().and_then(End::from_note).or(self.end.take());
-                Happening::Stop(None)
-            }
+            What::Stop(_) => Happening::Stop(None),
         };
         self.judge.on_event(at, happening);
-        Ok(())
+    }
+
+    /// An event that depends on what is missing.
+    fn count(&mut self, event: &TraceEvent) {
+        match &event.what {
+            What::Send { peer, message } => {
+                self.judge.count(Some(message));
+                self.send(*peer, message, Tags::default());
+            }
+            _ => self.judge.count(None),
+        }
+    }
+
+    fn send(&mut self, to: ProcessId, message: &MessageNote, tags: Tags) {
+        let misleads = self.misled[message.id.process.index()];
+        let (kind, carries) = (message.kind.clone(), Carried { tags, misleads });
+        self.under_way.insert(message.id, Sent { to, kind, carries });
     }
 
     /// The judge, with what it has seen so far.
     pub fn judge(&self) -> &Judge {
         &self.judge
+    }
+
+    /// Which events are missing, if the last was seen.
+    pub fn gaps(&self) -> Vec<Gap> {
+        self.attendance.gaps()
+    }
+
+    /// Whether some process received a message whose sending is missing.
+    pub fn is_misled(&self) -> bool {
+        self.attendance.lacks_sendings()
+    }
+
+    /// The verdicts, if the last event was seen, in the order of the properties. Where events are missing, only a
+    /// violation that needs none of them is known.
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        match gaps::sentence(&self.gaps()) {
+            None => self.judge.verdicts(&self.end()),
+            Some(why) => self.judge.verdicts_on_part(&why),
+        }
     }
 
     /// How the run ended, as far as its events say.
@@ -142,30 +207,36 @@ impl StreamJudge {
                 return Err(StreamError::NoSuchProcess { process, processes: self.processes });
             }
         }
-        let seen = &mut self.seen[event.process.index()];
-        if event.n != *seen + 1 {
-            let (process, n, before) = (event.process, event.n, *seen);
+        let (process, n, before) = (event.process, event.n, self.attendance.events(event.process));
+        if n != before + 1 {
             return Err(StreamError::Numbering { process, n, before });
         }
-        *seen = event.n;
+        if self.attendance.is_heard_of(process) {
+            return Err(StreamError::TooLate { process, n });
+        }
         Ok(())
     }
 
-    /// What a message carries that was sent so.
-    fn tags(
-        &self,
-        message: &MessageNote,
-        from: ProcessId,
-        to: ProcessId,
-        process: ProcessId,
-    ) -> Result<Tags, StreamError> {
+    /// What arrives with an event; nothing with one that is about no message.
+    fn arrived(&self, event: &TraceEvent) -> Result<Carried, StreamError> {
+        let process = event.process;
+        let (from, to, message) = match &event.what {
+            What::Receive { peer, message } => (*peer, process, message),
+            What::Drop { peer, message } => (process, *peer, message),
+            _ => return Ok(Carried::default()),
+        };
         let id = message.id;
-        let sent = self.under_way.get(&id).filter(|sent| id.process == from && sent.to == to);
-        let Sent { kind, tags, .. } = sent.ok_or(StreamError::NotSent { process, id })?;
-        if *kind != message.kind {
-            let (sent, received) = (kind.clone(), message.kind.clone());
-            return Err(StreamError::OtherKind { process, id, sent, received });
+        let is_from = id.process == from;
+        match self.under_way.get(&id).filter(|sent| is_from && sent.to == to) {
+            Some(sent) if sent.kind == message.kind => Ok(sent.carries),
+            Some(sent) => {
+                let (sent, received) = (sent.kind.clone(), message.kind.clone());
+                Err(StreamError::OtherKind { process, id, sent, received })
+            }
+            None if is_from && from != process && self.attendance.may_lack(id) => {
+                Ok(Carried { misleads: true, ..Carried::default() })
+            }
+            None => Err(StreamError::NotSent { process, id }),
         }
-        Ok(*tags)
     }
 }

@@ -277,9 +277,35 @@ fn what_no_run_can_do_is_refused() {
     assert_eq!(stranger, "p2 is not one of the 2 processes of the run");
     let gap = error(&mut judge, event(0, 3, What::Init));
     assert_eq!(gap, "event 3 of p0 follows its event 1");
-    let receive = What::Receive { peer: ProcessId(0), message: message("A") };
-    let unsent = error(&mut judge, event(1, 1, receive));
+    let receive = || What::Receive { peer: ProcessId(0), message: message("A") };
+    let drop = What::Drop { peer: ProcessId(1), message: message("A") };
+    let unsent = error(&mut judge, event(0, 2, drop));
+    assert_eq!(unsent, "p0 receives message 0-2, which was not sent to it before this line");
+    judge.observe(&event(0, 2, What::Init)).unwrap();
+    let unsent = error(&mut judge, event(1, 1, receive()));
     assert_eq!(unsent, "p1 receives message 0-2, which was not sent to it before this line");
+}
+
+/// A message whose sending is missing comes from a process that is missing from there on.
+#[test]
+fn what_a_missing_process_sent_is_not_judged() {
+    let mut judge = StreamJudge::new(&[Property::fifo(), Property::never("n", "Elected")], 3);
+    judge.observe(&event(0, 1, What::Init)).unwrap();
+    judge.observe(&event(1, 1, What::Init)).unwrap();
+    let receive = What::Receive { peer: ProcessId(0), message: message("A") };
+    judge.observe(&event(1, 2, receive)).unwrap();
+    let elected = || What::Indication(Note::of(&Said::Elected(1)));
+    // p1 may have been told to.
+    judge.observe(&event(1, 3, elected())).unwrap();
+    let why = "not judged to the end: the trace lacks the events of p0 from its event 2 on";
+    let is_unknown = |verdict: &Verdict| verdict.holds().is_none() && verdict.detail() == why;
+    assert!(judge.verdicts().iter().all(is_unknown), "{:?}", judge.verdicts());
+    assert_eq!(judge.judge().events(), 4, "all are counted");
+    // p2 heard of nothing.
+    judge.observe(&event(2, 1, elected())).unwrap();
+    assert!(judge.verdicts()[1].is_violated());
+    let error = judge.observe(&event(0, 2, What::Init)).unwrap_err().to_string();
+    assert_eq!(error, "event 2 of p0 stands behind the receipt of what p0 sent then or later");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 
+use super::clocks::Clocks;
 use super::{LOG_LINE_SHOWN, LOGS_MAX};
 use crate::process::ProcessId;
 use crate::trace::{MessageNote, Note, TraceEvent, What};
@@ -87,6 +88,7 @@ pub struct Encoder {
     logged: usize,
     /// The time and the Lamport time of the last event of each process that had one.
     last: BTreeMap<u32, (u64, u64)>,
+    clocks: Clocks,
 }
 
 impl Encoder {
@@ -105,8 +107,14 @@ impl Encoder {
         self.chunk.events
     }
 
+    /// By how many microseconds each process is drawn later than its clock says: see [`Clocks::shifts`].
+    pub fn clock_shifts(&self) -> Vec<i64> {
+        self.clocks.shifts()
+    }
+
     /// The next event, and the state of its process after it, where that is known.
     pub fn push(&mut self, event: &TraceEvent, state: Option<&str>) {
+        self.clocks.observe(event);
         let parts = Parts::of(&event.what);
         let (kind, text) = (self.string(parts.kind), self.string(parts.text));
         let state = state.map_or(0, |state| self.string(state));

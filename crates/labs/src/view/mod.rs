@@ -11,6 +11,7 @@
 //! The program of the page is in `page/`, in plain JavaScript as the browser reads it: nothing is
 //! compiled, fetched or minified.
 
+pub mod clocks;
 pub mod columns;
 pub mod meaning;
 pub mod page;
@@ -91,6 +92,6 @@ pub fn draw(from: impl BufRead) -> Result<Page, ViewError> {
         }
     }
     chunks.extend(encoder.take());
-    let status = Status::of(&judge, false);
+    let status = Status::of(&judge, &encoder, false);
     Ok(Page { meaning: meaning::of(&header), header, status, chunks, live: false })
 }

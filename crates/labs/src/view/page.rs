@@ -14,8 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Chunk, Encoder};
 use crate::process::ProcessId;
-use crate::trace::Header;
-use crate::trace::Meaning;
+use crate::trace::{Gap, Header, Meaning};
 use crate::verdict::{End, StreamJudge, Verdict};
 
 /// How a page begins; nothing else that `labs` finds in a file may be written over.
@@ -59,11 +58,18 @@ pub struct Status {
     pub cut_short: Option<String>,
     /// What became of its properties.
     pub verdicts: Vec<Verdict>,
+    /// Which events are missing, once no more follow.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Gap>,
+    /// By how many microseconds the events of each process are drawn later than its clock says, by rank; none
+    /// where no clock is behind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clock_shifts_us: Vec<i64>,
 }
 
 impl Status {
-    /// What the judge has seen so far.
-    pub fn of(judge: &StreamJudge, running: bool) -> Self {
+    /// What was seen so far, by the judge and on the way to the page.
+    pub fn of(judge: &StreamJudge, encoder: &Encoder, running: bool) -> Self {
         let end = match running {
             true => End::CutShort("the run goes on".to_owned()),
             false => judge.end(),
@@ -72,11 +78,20 @@ impl Status {
             End::CutShort(why) if !running => Some(why.clone()),
             _ => None,
         };
-        Self { running, cut_short, verdicts: judge.judge().verdicts(&end) }
+        let (verdicts, missing) = match running {
+            true => (judge.judge().verdicts(&end), Vec::new()),
+            false => (judge.verdicts(), judge.gaps()),
+        };
+        Self { running, cut_short, verdicts, missing, clock_shifts_us: encoder.clock_shifts() }
     }
 }
 
 impl Page {
+    /// How many events it has.
+    pub fn events(&self) -> usize {
+        self.chunks.iter().map(Chunk::events).sum()
+    }
+
     /// Adds the lines of one log after the other, each with its process, and the Lamport time of the event
     /// that it belongs to. Returns whether there was room for all.
     pub fn add_logs<'a>(

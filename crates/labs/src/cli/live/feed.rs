@@ -5,7 +5,8 @@
 //!
 //! The events of a run that goes on may come from several machines, and a receipt before its sending.
 //! The feed holds such an event, and what follows it at its process, until the sending has come: what
-//! leaves it is in an order that respects causality.
+//! leaves it is in an order that respects causality. A sending may never come, because the machine of its sender
+//! is cut off. What still waits when the run has ended is let go then.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -41,6 +42,8 @@ struct State {
     sent: BTreeSet<MessageId>,
     /// The processes that have stopped or crashed.
     over: BTreeSet<u32>,
+    /// Whether some process has stopped, which it does when the run has ended.
+    has_stopped: bool,
     chunks: Vec<Arc<str>>,
     /// The status, and how often it has changed.
     status: (u64, Arc<str>),
@@ -85,6 +88,7 @@ impl Feed {
             waiting: BTreeSet::new(),
             sent: BTreeSet::new(),
             over: BTreeSet::new(),
+            has_stopped: false,
             chunks: Vec::new(),
             status: (0, Arc::from("")),
             ended: false,
@@ -119,6 +123,7 @@ impl Feed {
             return Err(ViewError::TooManyEvents);
         }
         state.pushed += 1;
+        state.has_stopped |= matches!(entry.event.what, What::Stop(_));
         let process = entry.event.process.index();
         if process >= state.held.len() || state.held[process].is_empty() && !state.must_wait(&entry)
         {
@@ -148,9 +153,21 @@ impl Feed {
         self.lock().is_over()
     }
 
-    /// Nothing more will follow.
-    pub fn end(&self) {
-        self.publish_and(true, None);
+    /// Whether the run has ended for some process, so that it has for all.
+    pub fn is_ending(&self) -> bool {
+        let state = self.lock();
+        state.has_stopped && !state.ended
+    }
+
+    /// Nothing more will follow. `verdicts` are those of another judge, who knows more of the properties.
+    ///
+    /// # Errors
+    ///
+    /// If what still waits for its sending can be the end of no run. `line` is named then.
+    pub fn end(&self, verdicts: Option<Vec<Verdict>>, line: u64) -> Result<(), ViewError> {
+        let released = self.lock().release(line);
+        self.publish_and(true, verdicts);
+        released
     }
 
     fn publish_and(&self, ends: bool, verdicts: Option<Vec<Verdict>>) {
@@ -159,7 +176,7 @@ impl Feed {
             state.chunks.push(json(&chunk));
         }
         state.ended |= ends || state.is_over();
-        let mut status = Status::of(&state.judge, !state.ended);
+        let mut status = Status::of(&state.judge, &state.encoder, !state.ended);
         status.verdicts = verdicts.unwrap_or(status.verdicts);
         let status = json(&status);
         if *status != *state.status.1 {
@@ -215,13 +232,39 @@ impl State {
         }
         // A sending may end the waiting of others, and they that of more.
         while let Some(process) = self.ready() {
-            let Some(entry) = self.held[process].pop_front() else { break };
-            if self.held[process].is_empty() {
-                self.waiting.remove(&process);
-            }
-            self.take_in(&entry, line)?;
+            self.let_go(process, line)?;
         }
         Ok(())
+    }
+
+    /// Lets go what waits for sendings that will not come. First those whose sender has nothing that waits itself:
+    /// what it sent must be missing.
+    fn release(&mut self, line: u64) -> Result<(), ViewError> {
+        while let Some(process) = self.ready().or_else(|| self.waits_for_missing()) {
+            self.let_go(process, line)?;
+        }
+        Ok(())
+    }
+
+    fn let_go(&mut self, process: usize, line: u64) -> Result<(), ViewError> {
+        let Some(entry) = self.held[process].pop_front() else { return Ok(()) };
+        if self.held[process].is_empty() {
+            self.waiting.remove(&process);
+        }
+        self.take_in(&entry, line)
+    }
+
+    /// A process whose first event that waits is the receipt of a message from one of which nothing waits.
+    fn waits_for_missing(&self) -> Option<usize> {
+        let is_missing = |process: &usize| match self.held[*process].front().map(|e| &e.event.what)
+        {
+            Some(What::Receive { message, .. } | What::Drop { message, .. }) => {
+                self.held.get(message.id.process.index()).is_none_or(VecDeque::is_empty)
+            }
+            _ => true,
+        };
+        // If all wait for each other, no run has these events: the judge says so.
+        self.waiting.iter().copied().find(is_missing).or_else(|| self.waiting.first().copied())
     }
 
     fn take_in(&mut self, Entry { event, state }: &Entry, line: u64) -> Result<(), ViewError> {
@@ -288,10 +331,43 @@ mod tests {
 
         feed.push(event(0, 2, &message("send", 1, "0-2")), 5).unwrap();
         feed.push(event(0, 3, &message("receive", 1, "1-2")), 6).unwrap();
-        feed.end();
+        feed.end(None, 6).unwrap();
         let news = feed.news(&mut place, Duration::ZERO);
         assert_eq!((events(&news), news.ended), (vec![4], true));
         assert!(news.status.unwrap().contains("2 messages, each delivered once"));
+    }
+
+    /// As if the machine of p0 had been cut off, and its last events with it.
+    #[test]
+    fn what_waits_in_vain_is_shown_at_the_end() {
+        let feed = feed();
+        feed.push(event(0, 1, r#""event":"init""#), 2).unwrap();
+        feed.push(event(1, 1, &message("receive", 0, "0-5")), 3).unwrap();
+        feed.push(event(1, 2, r#""event":"stop""#), 4).unwrap();
+        feed.publish(None);
+        let mut place = Place::default();
+        let news = feed.news(&mut place, Duration::ZERO);
+        assert_eq!((events(&news), feed.is_ending()), (vec![1], true));
+        feed.end(None, 4).unwrap();
+        let news = feed.news(&mut place, Duration::ZERO);
+        assert_eq!((events(&news), news.ended), (vec![2], true));
+        let status = news.status.unwrap();
+        assert!(status.contains(r#""missing":[{"process":0,"from":2}]"#), "{status}");
+        assert!(
+            status.contains("the trace lacks the events of p0 from its event 2 on"),
+            "{status}"
+        );
+    }
+
+    #[test]
+    fn processes_that_wait_for_each_other_are_refused_at_the_end() {
+        let feed = feed();
+        feed.push(event(0, 1, &message("receive", 1, "1-2")), 2).unwrap();
+        feed.push(event(0, 2, &message("send", 1, "0-2")), 3).unwrap();
+        feed.push(event(1, 1, &message("receive", 0, "0-2")), 4).unwrap();
+        feed.push(event(1, 2, &message("send", 0, "1-2")), 5).unwrap();
+        let error = feed.end(None, 5).unwrap_err().to_string();
+        assert!(error.contains("line 5: event 1 of p1 stands behind the receipt"), "{error}");
     }
 
     #[test]

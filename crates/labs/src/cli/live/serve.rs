@@ -18,6 +18,7 @@ use std::time::Duration;
 use super::feed::{Feed, News, Place};
 use super::until::Until;
 use crate::cli::progress::now;
+use crate::said::say;
 
 /// How many browsers may look on at once: a class in front of one machine.
 pub const CONNECTIONS_MAX: usize = 64;
@@ -37,6 +38,10 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often something is said when nothing happens, to notice that nobody listens any more.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
+/// How much time passes until a connection is accepted that could not be: a person hardly notices it, and it takes
+/// no time of the processor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
 /// A server, for as long as the program runs.
 #[derive(Debug)]
 pub struct Server {
@@ -52,20 +57,8 @@ impl Server {
     pub fn start(port: u16, feed: Feed) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let address = listener.local_addr()?;
-        let count = Arc::new(AtomicUsize::new(0));
-        thread::Builder::new().name("view".to_owned()).spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let place = Seat::take(&count);
-                let feed = feed.clone();
-                let work = move || {
-                    // A browser may go away at any time.
-                    let _ = answer(stream, &feed, address.port(), place.is_some());
-                    drop(place);
-                };
-                // Without a thread the connection is closed, and the browser asks again.
-                let _ = thread::Builder::new().name("view".to_owned()).spawn(work);
-            }
-        })?;
+        let serving = move || serve(&listener, &feed, address.port());
+        thread::Builder::new().name("view".to_owned()).spawn(serving)?;
         Ok(Self { address })
     }
 
@@ -77,6 +70,37 @@ impl Server {
     /// On which port it listens.
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+}
+
+/// Gives each connection a thread, as long as the program runs.
+fn serve(listener: &TcpListener, feed: &Feed, port: u16) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let mut is_said = false;
+    for stream in listener.incoming() {
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => {
+                // At the limit of open files the connection stays, and accepting it fails again at once.
+                if !std::mem::replace(&mut is_said, true) {
+                    say(&format!(
+                        "the page takes no more connections for now: {error}; close some of its windows, or raise \
+                         `ulimit -n`"
+                    ));
+                }
+                thread::park_timeout(ACCEPT_PAUSE);
+                continue;
+            }
+        };
+        let place = Seat::take(&count);
+        let feed = feed.clone();
+        let work = move || {
+            // A browser may go away at any time.
+            let _ = answer(stream, &feed, port, place.is_some());
+            drop(place);
+        };
+        // Without a thread the connection is closed, and the browser asks again.
+        let _ = thread::Builder::new().name("view".to_owned()).spawn(work);
     }
 }
 

@@ -4,8 +4,43 @@
 /** How far one may zoom in: pixels for one unit of Lamport time, or for a microsecond. */
 const SCALE_MAX = 4000;
 
+/** Which part of the window shows what led to the event that a long run is opened at. */
+const LED_TO = 0.4;
+
 /** Runs whose events get this much room are shown whole at first; longer ones from their begin. */
 const READABLE = 5;
+
+/** How long the text beside an event may be, in letters. */
+const SHORT_MAX = 28;
+
+/** A number that stands for itself, or the one process that is told. */
+const NUMBER = /(?<![\w.])-?\d+(?![\w.])|(?<=\()p\d+(?=\))/g;
+
+/** How many numbers of a text with several are shown. */
+const NUMBERS_SHOWN = 2;
+
+/** The first numbers that a text tells, with what stands before them: of `Request { ask: 1, token: 7 }` the fields. */
+function firstNumbers(text, kind) {
+  let inner = text;
+  for (let outer; (outer = /^\w+ ?[({] ?(.*?) ?[)}]$/.exec(inner)) !== null;) inner = outer[1];
+  const told = [];
+  for (const part of inner.split(', ')) {
+    // What stands behind the last number of a part is no part of it.
+    const number = /^[^[{(]*(?<![\w.])-?\d+(?![\w.])(@p\d+)?/.exec(part);
+    if (number === null || told.length === NUMBERS_SHOWN) break;
+    told.push(number[0].replace(/(?<=[a-z]): /, ' '));
+  }
+  // A field that is called like the whole need not say so.
+  const all = told.join(', ');
+  return all.startsWith(`${kind.toLowerCase()} `) ? all.slice(kind.length + 1) : all;
+}
+
+/** FNV-1a: the same number for the same name, on every page. */
+function hash(name) {
+  let value = 2166136261;
+  for (const letter of name) value = Math.imul(value ^ letter.codePointAt(0), 16777619);
+  return value >>> 0;
+}
 
 class Diagram {
   constructor(scene, canvas, overview, tell) {
@@ -19,14 +54,17 @@ class Diagram {
     this.witnesses = [];
     this.hits = [];
     this.unfolds = false;
-    /** Whether events are appended, and whether the view moves on with them. */
+    /** Whether events are appended, whether the run still goes on, and whether the view moves on with it. */
     this.live = false;
+    this.running = false;
     this.follows = false;
     this.left = 0;
     this.scale = 1;
     this.top = 0;
     this.stretch = 1;
     this.falls = new Map();
+    /** The processes whose last events are missing. */
+    this.missing = new Set();
     this.shorts = new Map();
     this.hiddenProcesses = new Set();
     this.width = 0;
@@ -85,6 +123,11 @@ class Diagram {
   }
 
   yOfRow(row) { return AXIS + 4 + this.above + (row + 0.5) * this.rowHeight - this.top; }
+  /** Where an event is painted: events at one time lie below each other. */
+  yOf(event) {
+    return this.yOfRow(this.rowOf[this.trace.process.data[event]]) + this.scene.below(event, this.rowHeight);
+  }
+
   xOf(place) { return GUTTER + 14 + (place - this.left) * this.scale; }
   placeAt(x) { return this.left + (x - GUTTER - 14) / this.scale; }
 
@@ -115,15 +158,29 @@ class Diagram {
     this.follows = true;
   }
 
-  /** The whole run if that can be read, else its begin. */
+  /** The whole run if that can be read, else where something happens, or its begin. */
   home() {
     this.fit();
     const least = this.readable();
     if (this.scale < least) {
       this.scale = Math.min(SCALE_MAX, 3 * least);
       this.isWhole = false;
+      const first = this.firstOfInterest();
+      // What led to it stands before it.
+      if (first !== NONE) this.left = Math.max(this.left, this.scene.x[first] - (this.room * LED_TO) / this.scale);
     }
     this.repaint();
+  }
+
+  /** The first witness of a violation, or else the first crash or suspicion. */
+  firstOfInterest() {
+    if (this.witnesses.length > 0) return this.witnesses.reduce((a, b) => (this.scene.x[b] < this.scene.x[a] ? b : a));
+    const { trace, scene } = this;
+    for (let event = 0; event < trace.count; event++) {
+      const what = trace.what.data[event];
+      if (what === CRASH || (what === INDICATION && scene.sets.suspected.has(trace.kindOf(event)))) return event;
+    }
+    return NONE;
   }
 
   /** The least scale at which events that stand behind each other, on one line or along the Lamport times, are told apart. */
@@ -182,28 +239,53 @@ class Diagram {
 
   // ------------------------------------------------------------------------------------------- names
 
-  /** The stroke of a kind of message: the token first, the others in the order of their appearance. */
+  /** The stroke of a kind of message. */
   strokeOf(entry, colours) {
     if (this.strokes === undefined || this.strokes.entries !== this.trace.entries.length) {
-      const messages = this.trace.entries.filter((e) => e.role === 'message');
-      messages.sort((a, b) => Number(this.scene.tokens.has(b.name)) - Number(this.scene.tokens.has(a.name)) || a.number - b.number);
-      this.strokes = { entries: this.trace.entries.length, place: new Map(messages.map((e, i) => [e.number, i])) };
+      this.strokes = { entries: this.trace.entries.length, place: this.placeStrokes() };
     }
     const place = this.strokes.place.get(entry) ?? 0;
     const { kinds } = colours;
     return { colour: kinds[place % kinds.length], dash: DASHES[Math.floor(place / kinds.length) % DASHES.length] };
   }
 
-  /** A message or an indication in one or two words: its kind, and the number that it tells if it tells one. */
+  /**
+   * Gives each kind of message a stroke, which follows from its name, so that pages of one lab look alike. Tokens have
+   * the first colour. If two names mean the same colour, the later in the alphabet takes the next that is free.
+   */
+  placeStrokes() {
+    const isToken = (entry) => this.scene.tokens.has(entry.name);
+    const messages = this.trace.entries.filter((entry) => entry.role === 'message');
+    messages.sort((a, b) => Number(isToken(b)) - Number(isToken(a)) || (a.name < b.name ? -1 : 1));
+    const colours = COLOURS.light.kinds.length;
+    const place = new Map();
+    let free = new Set();
+    for (const [i, entry] of messages.entries()) {
+      // When all colours are taken, they are given once more, with another dash.
+      if (free.size === 0) free = new Set(COLOURS.light.kinds.keys());
+      // The last colour, grey, is for what finds no other.
+      let colour = isToken(entry) ? 0 : hash(entry.name) % (colours - 1);
+      while (!free.has(colour)) colour = (colour + 1) % colours;
+      free.delete(colour);
+      place.set(entry.number, colour + colours * Math.floor(i / colours));
+    }
+    return place;
+  }
+
+  /**
+   * A message or an indication in a few words: its kind, and the number that it tells. If it tells several, the first
+   * of them with their names.
+   */
   shortOf(event) {
     const key = this.trace.kind.data[event] * 4294967296 + this.trace.text.data[event];
     let short = this.shorts.get(key);
     if (short === undefined) {
       const text = this.trace.textOf(event);
-      const numbers = text.match(/(?<![\w.])-?\d+(?![\w.])|(?<=\()p\d+(?=\))/g) ?? [];
+      const numbers = text.match(NUMBER) ?? [];
       const kind = this.trace.kindOf(event);
-      short = numbers.length === 1 ? `${kind} ${numbers[0]}` : kind;
-      if (short.length > 24) short = `${short.slice(0, 23)}…`;
+      const tells = numbers.length > 1 ? firstNumbers(text, kind) : numbers.join('');
+      short = tells === '' ? kind : `${kind} ${tells}`;
+      if (short.length > SHORT_MAX) short = `${short.slice(0, SHORT_MAX - 1)}…`;
       this.shorts.set(key, short);
     }
     return short;
@@ -326,13 +408,13 @@ class Diagram {
     let best = NONE, distance = reach * reach;
     const [first, last] = this.visibleRows();
     for (let row = first; row < last; row++) {
-      const dy = this.yOfRow(row) - y;
-      if (Math.abs(dy) > reach) continue;
+      if (Math.abs(this.yOfRow(row) - y) > Math.max(reach, this.rowHeight / 2)) continue;
       const process = this.rows[row];
       const { data, length } = this.trace.of[process];
       for (let i = this.scene.firstFrom(process, this.placeAt(x - reach)); i < length; i++) {
         const dx = this.xOf(this.scene.x[data[i]]) - x;
         if (dx > reach) break;
+        const dy = this.yOf(data[i]) - y;
         const d = dx * dx + dy * dy;
         if (d < distance && this.isShown(data[i]) && data[i] <= this.limit) [best, distance] = [data[i], d];
       }
@@ -349,8 +431,7 @@ class Diagram {
       if (to === NONE || looked++ > 20000 || !this.isShown(from) || !this.isShown(to) || to > this.limit) return;
       if (trace.what.data[to] === DROP) return;
       const [x0, x1] = [this.xOf(scene.x[from]), this.xOf(scene.x[to])];
-      const y0 = this.yOfRow(this.rowOf[trace.process.data[from]]);
-      const y1 = this.yOfRow(this.rowOf[trace.process.data[to]]);
+      const [y0, y1] = [this.yOf(from), this.yOf(to)];
       const length2 = (x1 - x0) ** 2 + (y1 - y0) ** 2;
       const t = Math.max(0, Math.min(1, ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length2));
       const d = Math.hypot(x - x0 - t * (x1 - x0), y - y0 - t * (y1 - y0));
@@ -504,6 +585,20 @@ class Diagram {
       this.bins = { key, counts };
     }
     return this.bins.counts;
+  }
+
+  /** Which part of the run is seen, in words. */
+  part() {
+    const { scene, trace, rows } = this;
+    const [from, to] = [Math.max(scene.from, this.placeAt(GUTTER)), Math.min(scene.to, this.placeAt(this.width))];
+    const seen = rows.filter((_, row) => this.yOfRow(row) > AXIS && this.yOfRow(row) < this.height);
+    const isWhole = from <= scene.from && to >= scene.to && seen.length === trace.processes;
+    if (isWhole) return 'The whole run.';
+    const about = { lamport: 'Lamport time', time: 'clock time in ms', order: 'events' }[scene.axis];
+    const range = (a, b) => `${Math.round(a).toLocaleString('en')} to ${Math.round(b).toLocaleString('en')}`;
+    const all = count(trace.processes, 'process', 'processes');
+    return `A part of the run: ${about} ${range(from, to)} of ${range(scene.from, scene.to)}, ` +
+      `${seen.length.toLocaleString('en')} of ${all}. The button “Fit” shows the whole run.`;
   }
 
   /** What is seen, as an SVG document. */

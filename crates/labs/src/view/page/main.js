@@ -21,9 +21,13 @@ const panel = new Panel(trace, diagram, page);
 
 function take(chunks) {
   for (const chunk of chunks) trace.append(chunk);
+  scene.shifts = page.status.clock_shifts_us ?? [];
+  diagram.missing = new Set((page.status.missing ?? []).map(({ process }) => process));
+  diagram.running = page.status.running;
   scene.update();
   diagram.grown();
   panel.title();
+  panel.notes();
   panel.legend();
   if (diagram.selected === NONE && diagram.hovered === NONE) panel.event(NONE);
 }
@@ -126,8 +130,15 @@ function setAxis(axis) {
   byId('axis').value = axis;
   scene.axis = axis;
   scene.layOut();
+  panel.notes();
   diagram.home();
+  panel.event(selected);
   if (selected !== NONE) diagram.reveal([selected]);
+}
+
+function axisAfter(axis) {
+  const axes = [...byId('axis').options].map((option) => option.value);
+  return axes[(axes.indexOf(axis) + 1) % axes.length];
 }
 
 function save(blob, ending) {
@@ -180,7 +191,7 @@ const keys = {
   },
   n: (event) => nextHit(event.shiftKey ? -1 : 1),
   u: () => actions.unfold(),
-  a: () => setAxis({ lamport: 'time', time: 'order', order: 'lamport' }[scene.axis]),
+  a: () => setAxis(axisAfter(scene.axis)),
   t: () => actions.theme(),
   '/': () => byId('search').focus(),
   '?': () => actions.help(),
@@ -199,7 +210,7 @@ document.addEventListener('keydown', (event) => {
 // On paper the diagram is drawn with lines, not with pixels, and always dark on light.
 addEventListener('beforeprint', () => {
   const drawn = new DOMParser().parseFromString(diagram.toSvg('light'), 'image/svg+xml').documentElement;
-  byId('print').replaceChildren(document.importNode(drawn, true));
+  byId('print').replaceChildren(element('p', {}, diagram.part()), document.importNode(drawn, true));
   document.documentElement.dataset.theme = 'light';
 });
 addEventListener('afterprint', () => {
@@ -238,13 +249,16 @@ function follow() {
     page.status = JSON.parse(event.data);
     if (!panel.hasChosen) panel.chooseFirst();
     panel.verdicts();
-    panel.title();
+    // The clocks of the machines are known better now.
+    take([]);
     if (!page.status.running) source.close();
   });
 }
 
 // ------------------------------------------------------------------------------------------------ begin
 
+// The checker has no clock.
+if (page.header.verb === 'check') byId('axis').querySelector('[value="time"]').remove();
 // Before the first event is taken: the head line says that the run goes on.
 if (page.live) page.status.running = true;
 take(page.chunks);

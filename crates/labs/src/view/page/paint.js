@@ -37,6 +37,8 @@ class Painter {
     this.right = view.placeAt(view.width + 30);
     [this.firstRow, this.lastRow] = view.visibleRows();
     this.labels = [];
+    /** What stands beside messages and events, if there is room. */
+    this.wanted = [];
     this.crowded = this.countVisible() > CROWD;
     this.small = view.rowHeight < 26;
   }
@@ -58,6 +60,8 @@ class Painter {
       this.events();
       this.rings();
       this.eventLabels();
+      this.writeWanted();
+      this.heapLabels();
     });
     this.axis();
     this.names();
@@ -102,7 +106,7 @@ class Painter {
   }
 
   y(event) {
-    return this.view.yOfRow(this.view.rowOf[this.trace.process.data[event]]);
+    return this.view.yOf(event);
   }
 
   /** A line from event to event. */
@@ -169,7 +173,8 @@ class Painter {
       if (events.length === 0) continue;
       const first = this.x(events.data[0]);
       const last = view.xOf(scene.x[events.data[events.length - 1]]);
-      if (view.past[process] > 0) pasts.push([row, first, this.x(events.data[view.past[process] - 1])]);
+      const known = Math.min(view.past[process], events.length);
+      if (known > 0) pasts.push([row, first, this.x(events.data[known - 1])]);
       if (view.future[process] < Infinity) futures.push([row, this.x(events.data[view.future[process] - 1]), last]);
     }
     paint(colours.past, pasts);
@@ -178,7 +183,7 @@ class Painter {
     s.lineCap = 'butt';
   }
 
-  /** The line of each process: from its start to its end, broken while it is down. */
+  /** The line of each process: from its start to its end, broken while it is down or its events are missing. */
   lines() {
     const { s, view, trace, colours } = this;
     s.strokeStyle = colours.line;
@@ -199,8 +204,10 @@ class Painter {
         down.push([y, this.x(fall.from), begin]);
       }
       const last = events.data[events.length - 1];
-      const stopped = trace.what.data[last] === STOP ? this.x(last) : end;
-      up.push([y, begin, Math.max(begin, stopped)]);
+      const isMissing = view.missing.has(view.rows[row]);
+      const known = isMissing || trace.what.data[last] === STOP ? this.x(last) : end;
+      up.push([y, begin, Math.max(begin, known)]);
+      if (isMissing) down.push([y, known, end]);
     }
     const paint = (spans, dash) => {
       s.setLineDash(dash);
@@ -227,8 +234,22 @@ class Painter {
   span(bar) {
     if (bar.from > this.view.limit) return null;
     const from = this.x(bar.from);
-    const to = bar.to !== NONE && bar.to <= this.view.limit ? this.x(bar.to) : this.view.xOf(this.scene.to);
+    const to = this.isOpen(bar) ? this.openEnd(bar) : this.x(bar.to);
     return to < GUTTER - 20 || from > this.view.width + 20 ? null : [from, Math.max(to, from + 2)];
+  }
+
+  /** Whether a bar has not ended, as far as is shown. */
+  isOpen(bar) {
+    return bar.to === NONE || bar.to > this.view.limit;
+  }
+
+  /** How far a bar is known that has not ended: to the last event of its process, or as far as a run goes on. */
+  openEnd(bar) {
+    const { view, trace, scene } = this;
+    if (view.limit !== Infinity) return this.x(view.limit);
+    if (view.running) return view.xOf(scene.to);
+    const mine = trace.of[trace.process.data[bar.from]];
+    return this.x(mine.data[mine.length - 1]);
   }
 
   bars(lists, height, most, colour, alpha) {
@@ -238,11 +259,18 @@ class Painter {
     this.eachBar(lists, (bar, from, to, y) => {
       s.globalAlpha = this.dims(bar.from) ? alpha * 0.35 : alpha;
       s.beginPath();
-      if (to - from > 8) s.roundRect(from, y - h / 2, to - from, h, 4);
+      if (this.isOpen(bar)) this.openBar(from, to, y - h / 2, h);
+      else if (to - from > 8) s.roundRect(from, y - h / 2, to - from, h, 4);
       else s.rect(from, y - h / 2, to - from, h);
       s.fill();
     });
     s.globalAlpha = 1;
+  }
+
+  /** A bar that has not ended breaks off in stripes. */
+  openBar(from, to, y, h) {
+    this.s.rect(from, y, to - from, h);
+    for (let stripe = 0; stripe < 3; stripe++) this.s.rect(to + 3 + 6 * stripe, y, 3 - 0.75 * stripe, h);
   }
 
   /** Calls `visit` with each bar in sight, where it begins and ends on the screen, and how high it lies. */
@@ -351,6 +379,7 @@ class Painter {
     }
     s.globalAlpha = 1;
     this.broken(lost, underWay);
+    this.unsent();
     this.late();
   }
 
@@ -395,7 +424,7 @@ class Painter {
     for (const [from, to] of pairs) this.head(this.x(from), this.y(from), this.x(to), this.y(to), size);
     s.fill();
     if (!dim && !this.manyMessages) {
-      for (const [from, to] of pairs) this.messageLabel(from, to, colour);
+      for (const [from, to] of pairs) this.want(from, () => this.messageLabel(from, to, colour));
     }
   }
 
@@ -468,6 +497,35 @@ class Painter {
     s.stroke();
   }
 
+  /** Messages whose sending is missing come from a question mark between two lines. */
+  unsent() {
+    const { s, trace, view } = this;
+    if (this.crowded) return;
+    for (const [event, [sender]] of trace.unsent) {
+      const here = view.rowOf[trace.process.data[event]];
+      if (here === NONE || !this.shows(event) || this.x(event) < GUTTER || this.x(event) > view.width) continue;
+      const [x, y] = [this.x(event), this.y(event)];
+      const there = view.rowOf[sender] === NONE ? here - 1 : view.rowOf[sender];
+      const [x0, y0] = [x - 26, y + (Math.sign(there - here) || -1) * view.rowHeight * 0.4];
+      const { colour } = view.strokeOf(trace.entry.data[event], this.colours);
+      s.globalAlpha = this.isApart(event, NONE) ? 0.2 : 1;
+      s.strokeStyle = colour;
+      s.fillStyle = colour;
+      s.lineWidth = 1.5;
+      s.setLineDash([3, 3]);
+      s.beginPath();
+      segment(s, x0, y0, x, y);
+      s.stroke();
+      s.setLineDash([]);
+      s.beginPath();
+      this.head(x0, y0, x, y, 8);
+      s.fill();
+      this.label('?', x0, y0, colour, Infinity, 'right', 'bold ');
+      if (!this.isApart(event, NONE)) this.label(view.shortOf(event), x0 + 4, y0 - 10, colour, Infinity, 'left');
+    }
+    s.globalAlpha = 1;
+  }
+
   /** Messages that cross a cut backwards: received before it and sent after it. They make it inconsistent. */
   late() {
     const { s, scene, colours } = this;
@@ -526,6 +584,7 @@ class Painter {
     /** Marks of one colour are filled at once. */
     const marks = new Map();
     this.special = [];
+    this.heaps = [];
     for (let row = this.firstRow; row < this.lastRow; row++) {
       const process = view.rows[row];
       const { data, length } = trace.of[process];
@@ -533,6 +592,7 @@ class Painter {
       while (i < length && scene.x[data[i]] <= this.right) {
         const event = data[i];
         if (this.shows(event)) this.mark(event, marks);
+        if (!this.crowded && scene.isHeap(event, view.rowHeight)) this.heaps.push(event);
         i = this.crowded && trace.what.data[event] !== CRASH
           ? Math.max(i + 1, scene.firstFrom(process, view.placeAt(this.x(event) + 1)))
           : i + 1;
@@ -633,6 +693,14 @@ class Painter {
     if (view.hovered !== NONE && view.hovered !== view.selected) ring(view.hovered, 8, colours.soft, 1.5);
   }
 
+  /** Where too many events lie on one point to be told apart, their number stands beside them. */
+  heapLabels() {
+    for (const event of this.heaps) {
+      const text = `${this.scene.fanOf[event]} at once`;
+      this.label(text, this.x(event) + 6, this.y(event), this.colours.soft, Infinity, 'left');
+    }
+  }
+
   /** What processes told their applications, where there is room. */
   eventLabels() {
     if (this.crowded || this.view.rowHeight < 30) return;
@@ -641,15 +709,32 @@ class Painter {
       const what = trace.what.data[event];
       if (what !== INDICATION && what !== REQUEST && what !== CRASH && what !== RECOVER) continue;
       const kind = trace.kindOf(event);
-      // The bar says so already.
-      if (this.dims(event) || this.scene.enters.has(kind) || this.scene.ends.has(kind)) continue;
+      // The end of a bar says so already.
+      if (this.dims(event) || this.scene.ends.has(kind)) continue;
       const text = what === CRASH || what === RECOVER ? LIFE[what] : view.shortOf(event);
       const colour = what === CRASH ? colours.bad : colours.ink;
-      // Two heights, so that what follows at once has a second chance.
-      const y = this.y(event);
-      const [x, room] = [this.x(event), Math.min(24, view.rowHeight * 0.34)];
-      void (this.label(text, x, y - room, colour, Infinity) || this.label(text, x, y + room, colour, Infinity));
+      this.want(event, () => this.eventLabel(text, event, colour));
     }
+  }
+
+  /** Something is to be written beside an event or its message. */
+  want(event, write) {
+    const { count, role } = this.trace.entries[this.trace.entry.data[event]];
+    this.wanted.push({ count, isMessage: role === 'message', write });
+  }
+
+  /** What is rare comes first: it tells most. */
+  writeWanted() {
+    this.wanted.sort((a, b) => a.count - b.count || Number(a.isMessage) - Number(b.isMessage));
+    for (const { write } of this.wanted) write();
+  }
+
+  /** Above or below an event, so that what follows at once has a second chance; beside it if others lie there. */
+  eventLabel(text, event, colour) {
+    const [x, y, room] = [this.x(event), this.y(event), Math.min(24, this.view.rowHeight * 0.34)];
+    if (this.scene.isFanned(event)) {
+      void (this.label(text, x + 9, y, colour, Infinity, 'left') || this.label(text, x - 9, y, colour, Infinity, 'right'));
+    } else void (this.label(text, x, y - room, colour, Infinity) || this.label(text, x, y + room, colour, Infinity));
   }
 
   /** Writes a text if it fits and nothing was written there. */
@@ -659,7 +744,7 @@ class Painter {
     s.font = `${weight}${this.small ? 10.5 : 12}px ${FONT}`;
     const width = s.measureText(text).width;
     if (width > room) return false;
-    const left = align === 'center' ? x - width / 2 : x;
+    const left = x - { left: 0, center: 0.5, right: 1 }[align] * width;
     const box = [left - 3, y - 8, left + width + 3, y + 8];
     if (box[0] < GUTTER || box[2] > this.view.width || box[1] < AXIS || box[3] > this.view.height) return false;
     const clash = ([l, t, r, b]) => box[0] < r && box[2] > l && box[1] < b && box[3] > t;

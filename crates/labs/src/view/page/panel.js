@@ -53,6 +53,41 @@ class Panel {
     about.title = `${header.run}  ${header.arguments.join(' ')}`;
   }
 
+  // ------------------------------------------------------------------------------------------- the notes
+
+  /** What must be known to read the diagram, below it. */
+  notes() {
+    const lines = [...this.missingNotes(), ...this.clockNotes()];
+    byId('notes').hidden = lines.length === 0;
+    byId('notes').replaceChildren(...lines.map((text) => element('p', {}, text)));
+  }
+
+  /** Which events are not in the trace, and how that shows. */
+  missingNotes() {
+    const missing = this.page.status.missing ?? [];
+    if (missing.length === 0) return [];
+    const names = missing.map(({ process, from }) => (from === 1 ? `p${process}` : `p${process} from its event ${from} on`));
+    const comes = this.trace.unsent.size > 0 ? ' A message whose sending is missing comes from a question mark.' : '';
+    return [`The trace lacks the events of ${some(names)}. Dotted lines stand for them.${comes} What depends on these events is not judged.`];
+  }
+
+  /** How far the clock times of several machines can be believed. */
+  clockNotes() {
+    const { scene } = this.diagram;
+    const isOneClock = this.page.header.verb !== 'run' && scene.shifts.length === 0 && scene.moved.events === 0;
+    if (scene.axis !== 'time' || isOneClock) return [];
+    const shifted = scene.shifts.flatMap((us, process) => (us > 0 ? [`p${process} by ${milliseconds(us / 1000)}`] : []));
+    const { events, most } = scene.moved;
+    const lines = [];
+    if (shifted.length > 0) {
+      lines.push(`The clocks of the machines differ. Some processes are drawn later than their clocks say, so that no message arrives before it was sent: ${some(shifted)}.`);
+    } else lines.push('Each process has the clock of its own machine. The clocks may differ, as far as no message arrives before it was sent.');
+    if (events > 0) {
+      lines.push(`Some clocks went faster than others, or were set: ${count(events, 'event')} ${events === 1 ? 'is' : 'are'} drawn later than that, by up to ${milliseconds(most)}.`);
+    }
+    return lines;
+  }
+
   // ---------------------------------------------------------------------------------------- properties
 
   verdicts() {
@@ -77,8 +112,10 @@ class Panel {
   /** Shows the events that show a violation; a second click takes them away. */
   chooseVerdict(i) {
     const { diagram, trace } = this;
+    // The first that is violated was chosen without a click: a click on it shows it.
+    const isAgain = this.hasChosen && this.chosenVerdict === i;
     this.hasChosen = true;
-    this.chosenVerdict = this.chosenVerdict === i ? NONE : i;
+    this.chosenVerdict = isAgain ? NONE : i;
     this.markWitnesses();
     this.verdicts();
     if (diagram.witnesses.length > 0) {
@@ -121,14 +158,14 @@ class Panel {
     const row = (name, ...value) => rows.push(element('dt', {}, name), element('dd', {}, ...value));
     row('process', `p${trace.process.data[event]}, its event ${trace.n.data[event]}`);
     row('Lamport', String(trace.lamport.data[event]));
-    if (this.page.header.verb !== 'check') row('clock', `${(trace.time.data[event] / 1000).toLocaleString('en', { maximumFractionDigits: 3 })} ms`);
+    if (this.page.header.verb !== 'check') row('clock', this.clockOf(event));
     if (what === SEND || what === RECEIVE || what === DROP) this.message(event, row);
     else if (trace.text.data[event] !== 0) row(LIFE[what], trace.textOf(event));
     const state = this.stateAfter(trace.process.data[event], event);
     if (state !== NONE) row('state', element('span', { className: 'mono' }, ...this.stateBeside(state)));
     const past = event === diagram.focus ? diagram.past : trace.pastOf(event);
     const future = event === diagram.focus ? diagram.future : trace.futureOf(event);
-    row('vector', this.clock(past, trace.process.data[event]));
+    row(trace.isLeast(past) ? 'vector, at least' : 'vector', this.clock(past, trace.process.data[event]));
     body.replaceChildren(
       element('p', { className: 'what' }, trace.notation(event)),
       element('dl', {}, ...rows),
@@ -138,6 +175,14 @@ class Panel {
     this.states(event);
   }
 
+  /** The time of an event by the clock of its process, and where it is drawn, if that is elsewhere. */
+  clockOf(event) {
+    const { scene } = this.diagram;
+    const told = this.trace.time.data[event] / 1000;
+    const isElsewhere = scene.axis === 'time' && scene.x[event] !== told;
+    return isElsewhere ? `${milliseconds(told)}, drawn at ${milliseconds(scene.x[event])}` : milliseconds(told);
+  }
+
   message(event, row) {
     const { trace, diagram } = this;
     row('message', element('span', { className: 'mono' }, trace.idOf(event)), ` ${trace.kindOf(event)}`);
@@ -145,12 +190,18 @@ class Panel {
     const end = diagram.otherEnd(event);
     const name = trace.what.data[event] === SEND ? 'arrives' : 'sent';
     if (end === NONE) {
-      row(name, trace.what.data[event] === SEND ? 'not in this trace' : 'unknown');
+      row(name, trace.what.data[event] === SEND ? 'not in this trace' : this.unsent(event));
       return;
     }
     const link = element('button', { className: 'link' }, trace.notation(end));
     link.addEventListener('click', () => diagram.select(end));
     row(trace.what.data[end] === DROP ? 'lost' : name, link);
+  }
+
+  /** What is known of a sending that is missing. */
+  unsent(receipt) {
+    const sending = this.trace.unsent.get(receipt);
+    return sending === undefined ? 'unknown' : `by p${sending[0]}, as its event ${sending[1]}, which the trace lacks`;
   }
 
   /** What the process logged in the step of this event. */
@@ -174,7 +225,7 @@ class Panel {
     const { trace } = this;
     let before = -1, after = -1;
     for (let process = 0; process < trace.processes; process++) {
-      before += past[process];
+      before += Math.min(past[process], trace.of[process].length);
       if (future[process] < Infinity) after += trace.of[process].length - future[process] + 1;
     }
     const box = (name, number) => element('div', { className: name }, element('b', {}, String(number)), name);
@@ -315,6 +366,19 @@ function changed(before, now) {
 
 function count(n, noun, plural = `${noun}s`) {
   return `${n.toLocaleString('en')} ${n === 1 ? noun : plural}`;
+}
+
+function milliseconds(ms) {
+  return `${ms.toLocaleString('en', { maximumFractionDigits: 3 })} ms`;
+}
+
+/** How many names stand in a sentence. */
+const NAMES_MAX = 6;
+
+/** Names in a sentence; of many only the first. */
+function some(names) {
+  const more = names.length - NAMES_MAX;
+  return names.slice(0, NAMES_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 function announce(text) {

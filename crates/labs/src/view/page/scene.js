@@ -4,6 +4,12 @@
 /** How many messages share one pair of bounds, by which those out of sight are passed over together. */
 const BLOCK = 256;
 
+/** How far events at one time are painted apart, in pixels, and which part of a line's height they may take. */
+const FAN_STEP = 9, FAN_PART = 0.8;
+
+/** Below so many pixels between them, events at one time cannot be told apart. */
+const FAN_LEAST = 3;
+
 class Scene {
   constructor(trace, meaning) {
     this.trace = trace;
@@ -12,6 +18,9 @@ class Scene {
     this.x = new Float64Array(0);
     this.from = 0;
     this.to = 1;
+    /** By how many microseconds each process is drawn later than its clock says. */
+    this.shifts = [];
+    this.moved = { events: 0, most: 0 };
     this.ends = new Map(meaning.sections.map(([enter, exit]) => [exit, enter]));
     this.enters = new Set(meaning.sections.map(([enter]) => enter));
     this.created = new Set(meaning.tokens.map(([created]) => created));
@@ -132,16 +141,68 @@ class Scene {
     this.bound();
   }
 
-  /** Events of one process at one instant are moved apart a little: they have an order. */
+  /**
+   * True to scale: each event stands at its time. The clocks of machines differ, and the events of a process whose
+   * clock is behind are shifted together (`clocks.rs`). Where no such shifts put all messages right, because a clock
+   * went faster or was set, the receipts that are left are moved to their sendings.
+   */
   layOutByTime() {
     const { trace } = this;
-    const apart = trace.lastTime / 1000 / Math.max(200, (2 * trace.count) / trace.processes);
     const last = new Float64Array(trace.processes).fill(-Infinity);
+    this.moved = { events: 0, most: 0 };
     for (let i = 0; i < trace.count; i++) {
       const process = trace.process.data[i];
-      this.x[i] = Math.max(trace.time.data[i] / 1000, last[process] + apart);
-      last[process] = this.x[i];
+      const told = (trace.time.data[i] + (this.shifts[process] ?? 0)) / 1000;
+      const least = Math.max(last[process], this.sentAt(i));
+      if (told < least) {
+        this.moved.events++;
+        this.moved.most = Math.max(this.moved.most, least - told);
+      }
+      this.x[i] = last[process] = Math.max(told, least);
     }
+    this.fanOut();
+  }
+
+  /** Where the message was sent that arrives with this event. */
+  sentAt(event) {
+    const message = this.trace.what.data[event] === RECEIVE ? this.trace.message.data[event] : NONE;
+    return message === NONE ? -Infinity : this.x[this.trace.from.data[message]];
+  }
+
+  /**
+   * Events of one process at one time lie on one point. They are painted one below the other, in their order: for
+   * each, its place in such a group, counted from the middle, and how many there are.
+   */
+  fanOut() {
+    const { trace } = this;
+    this.fanPlace = new Float32Array(trace.count);
+    this.fanOf = new Uint32Array(trace.count).fill(1);
+    for (const { data, length } of trace.of) {
+      for (let first = 0, end = 1; first < length; first = end++) {
+        while (end < length && this.x[data[end]] === this.x[data[first]]) end++;
+        for (let i = first; i < end; i++) {
+          this.fanPlace[data[i]] = i - (first + end - 1) / 2;
+          this.fanOf[data[i]] = end - first;
+        }
+      }
+    }
+  }
+
+  /** By how much an event is painted below the line of its process, where a line has this height. */
+  below(event, rowHeight) {
+    if (this.axis !== 'time') return 0;
+    return this.fanPlace[event] * Math.min(FAN_STEP, (FAN_PART * rowHeight) / this.fanOf[event]);
+  }
+
+  /** Whether an event is painted above or below others of its time. */
+  isFanned(event) {
+    return this.axis === 'time' && this.fanOf[event] > 1;
+  }
+
+  /** Whether this is the first of events at one time that are too many to be told apart. */
+  isHeap(event, rowHeight) {
+    if (this.axis !== 'time' || (FAN_PART * rowHeight) / this.fanOf[event] > FAN_LEAST) return false;
+    return this.fanPlace[event] === (1 - this.fanOf[event]) / 2;
   }
 
   /** For each block of messages, between which places it lies. */

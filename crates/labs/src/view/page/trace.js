@@ -5,6 +5,9 @@ const INIT = 0, REQUEST = 1, INDICATION = 2, SEND = 3, RECEIVE = 4, DROP = 5, TI
   RECOVER = 8, STOP = 9;
 const NONE = -1;
 
+/** The largest number that an event is given here, where more are missing than anybody counts. */
+const EVENT_MAX = 2 ** 32 - 1;
+
 /** What a legend calls the events that carry no name of their own. */
 const LIFE = ['starts', 'request', 'indication', 'message', 'message', 'message', 'timer', 'crashes',
   'recovers', 'stops'];
@@ -90,6 +93,8 @@ class Trace {
     this.entryNumbers = new Map();
     /** Receipts that stand before their sending, which happens while a run is being collected. */
     this.waiting = new Map();
+    /** Receipts whose sending is not there, with the process that sent and the number of its event. */
+    this.unsent = new Map();
     this.hasStates = false;
     this.lastTime = 0;
     /** What each process logged, in the order of the Lamport times of the events at which it did. */
@@ -162,6 +167,7 @@ class Trace {
       this.join(theirs.data[n - 1], event);
       return;
     }
+    if (this.what.data[event] === RECEIVE) this.unsent.set(event, [sender, Math.min(n, EVENT_MAX)]);
     const key = `${sender}-${n}`;
     if (!this.waiting.has(key)) this.waiting.set(key, []);
     this.waiting.get(key).push(event);
@@ -179,6 +185,7 @@ class Trace {
     }
     this.to.data[message] = receipt;
     this.message.data[receipt] = message;
+    this.unsent.delete(receipt);
   }
 
   newMessage(from, to) {
@@ -277,7 +284,7 @@ class Trace {
 
   /**
    * The causal past of an event: for each process the number of its last event in it, 0 if none. With the
-   * event itself counted in, that is its vector clock.
+   * event itself counted in, that is its vector clock: if events are missing, the least that it can be.
    */
   pastOf(event) {
     const last = new Uint32Array(this.processes);
@@ -287,20 +294,33 @@ class Trace {
     while (rise.length > 0) {
       const process = rise.pop();
       const mine = this.of[process].data;
-      for (let n = last[process]; n > looked[process]; n--) {
-        const receipt = mine[n - 1];
-        const message = this.what.data[receipt] === RECEIVE ? this.message.data[receipt] : NONE;
-        if (message === NONE) continue;
-        const send = this.from.data[message];
-        const sender = this.process.data[send];
-        if (this.n.data[send] > last[sender]) {
-          last[sender] = this.n.data[send];
+      for (let n = Math.min(last[process], this.of[process].length); n > looked[process]; n--) {
+        const sending = this.sendingOf(mine[n - 1]);
+        if (sending === undefined) continue;
+        const [sender, sent] = sending;
+        if (sent > last[sender]) {
+          last[sender] = sent;
           rise.push(sender);
         }
       }
       looked[process] = last[process];
     }
     return last;
+  }
+
+  /** With a receipt, the process that sent the message, and the number of its event, though that may be missing. */
+  sendingOf(receipt) {
+    if (this.what.data[receipt] !== RECEIVE) return undefined;
+    const message = this.message.data[receipt];
+    if (message === NONE) return this.unsent.get(receipt);
+    const send = this.from.data[message];
+    return [this.process.data[send], this.n.data[send]];
+  }
+
+  /** Whether something in this past is missing, so that there may be more. */
+  isLeast(past) {
+    for (const receipt of this.unsent.keys()) if (this.n.data[receipt] <= past[this.process.data[receipt]]) return true;
+    return false;
   }
 
   /** The causal future: for each process the number of its first event in it, Infinity if none. */
