@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::overlay::Overlay;
 use crate::process::ProcessId;
+use crate::trace::Whereabouts;
 
 /// The longest configuration that is read, in bytes: thousands of hosts fit.
 const CONFIG_MAX: u64 = 4 << 20;
@@ -38,9 +39,17 @@ pub(crate) struct Config {
     pub(crate) relay: Option<Relay>,
     /// What goes wrong, as the text of a plan.
     pub(crate) faults: String,
-    /// If it starts again where one of this rank has died: the rules of the plan that have struck
-    /// that one, and strike no more.
-    pub(crate) again: Option<Vec<usize>>,
+    /// If it starts again where one of this rank has died: what is left of that one.
+    pub(crate) again: Option<Again>,
+}
+
+/// What a participant must know of the one of its rank that died.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Again {
+    /// The rules of the plan that have struck that one, and strike no more.
+    pub(crate) spent: Vec<usize>,
+    /// Where its rank was when the run began: its process was made there.
+    pub(crate) first: Whereabouts,
 }
 
 /// What a participant does beside the algorithm.

@@ -119,6 +119,7 @@ impl Conductor {
         let (pid, died_at) = (old.pid(), old.died_at.unwrap_or_default());
         self.restarts.push(Restart { process, pid, died_at, again_at });
         member.journal = old.journal;
+        member.first = old.first.or_else(|| old.hello.clone());
         member.former = old.hello.or(old.former);
         member.died_at = old.died_at;
         member.struck.spent = [old.struck.spent, old.struck.toll.rules()].concat();

@@ -18,7 +18,7 @@ use super::{Timers, now};
 use crate::process::{Choices, Effect, EffectOf, Env, Event, EventOf, ProcessId, step};
 use crate::run::FOLDER;
 use crate::run::conductor::{Conductor, Loss, News, Order, Rules, Timer};
-use crate::run::config::Config;
+use crate::run::config::{Again, Config};
 use crate::run::note::RunNote;
 use crate::run::plan::{Audience, Finished, Plan, host_label};
 use crate::run::routes::listen_address;
@@ -165,7 +165,9 @@ impl Launcher<'_> {
                 self.hear_answers();
             }
             Order::StartAgain { process, spent } => {
-                let config = Config { again: Some(spent), rank: process.0, ..self.config.clone() };
+                let first = self.conductor.members[process.index()].whereabouts();
+                let again = Some(Again { spent, first });
+                let config = Config { again, rank: process.0, ..self.config.clone() };
                 let report = Arc::clone(&self.report);
                 launch_again(&self.plan, config, self.host_of(process), report);
             }
