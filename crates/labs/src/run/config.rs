@@ -1,6 +1,7 @@
 //! What a participant must know, handed to it on its standard input: the run's secret is part of
 //! it, and must not stand on a command line, in an environment variable or in a file.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::net::SocketAddr;
 
@@ -37,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) made_of: MadeOf,
     /// Unless the launcher starts all: how this participant starts those below it.
     pub(crate) relay: Option<Relay>,
+    /// The participants that start a keeper: the first on each machine.
+    pub(crate) keepers: BTreeSet<u32>,
     /// What goes wrong, as the text of a plan.
     pub(crate) faults: String,
     /// If it starts again where one of this rank has died: what is left of that one.
@@ -98,6 +101,11 @@ impl Config {
     /// Where this participant finds the launcher.
     pub(crate) fn launcher_address(&self) -> Option<SocketAddr> {
         self.launcher.get(self.rank as usize).or(self.launcher.first()).copied()
+    }
+
+    /// Whether this participant starts the keeper of its machine. That outlives the participant.
+    pub(crate) fn starts_keeper(&self) -> bool {
+        self.again.is_none() && self.keepers.contains(&self.rank)
     }
 
     /// Reads a configuration to its end.

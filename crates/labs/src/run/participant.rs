@@ -40,7 +40,7 @@ pub(super) const QUESTIONS_MAX: u32 = 6;
 
 /// How long after the end of the launcher the others of this run on this machine get to end by
 /// themselves, before they are killed: some may be stopped and cannot.
-const GRACE: Duration = Duration::from_secs(1);
+pub(super) const GRACE: Duration = Duration::from_secs(1);
 
 /// How many times a connection to a neighbour is tried, and the pause before the first repetition;
 /// each further pause is longer by as much.

@@ -17,6 +17,9 @@ pub(super) use crate::trace::note::kind_field;
 /// The rank that the launcher has in the handshake: it is no participant.
 pub(super) const LAUNCHER: u32 = u32::MAX;
 
+/// The rank that keepers have in the handshake. They are no participants either.
+pub(super) const KEEPER: u32 = u32::MAX - 1;
+
 /// A frame between two participants.
 #[derive(Debug)]
 pub(super) enum PeerFrame<'a> {

@@ -56,14 +56,14 @@ pub(in crate::run) struct Start {
 /// # Errors
 ///
 /// If the participant could not go on.
-pub(in crate::run) fn participate(config: Config, start: Start) -> anyhow::Result<()> {
-    let mut net = Net::new(netkit::Limits { max_frame: config.max_frame, ..Default::default() })?;
-    net.watch_signals(&SIGNALS)?;
-    let membership =
-        Membership { run: config.run.to_string(), secret: config.secret.clone(), me: config.rank };
-    let launcher = config.launcher_address().context("nobody said where the launcher is")?;
-    let to = Outgoing::Member { membership: membership.clone(), to: LAUNCHER };
-    let control = net.connect(launcher, to)?;
+pub(in crate::run) fn participate(config: Config, mut start: Start) -> anyhow::Result<()> {
+    let (mut net, membership, control) = match call_launcher(&config) {
+        Ok(called) => called,
+        Err(error) => match start.ready.take() {
+            Some(ready) => ready.fail(&format!("{error:#}")),
+            None => return Err(error),
+        },
+    };
     let log_tail = match config.duties.show_log {
         true => LogTail::open(Path::new(&start.log_path)),
         false => LogTail::default(),
@@ -85,6 +85,21 @@ pub(in crate::run) fn participate(config: Config, start: Start) -> anyhow::Resul
     attendant.go_on(&mut net);
     net.run(&mut attendant)?;
     attendant.failure.map_or(Ok(()), |failure| Err(anyhow::anyhow!(failure)))
+}
+
+/// Begins to connect to the launcher.
+fn call_launcher(config: &Config) -> anyhow::Result<(Net, Membership, ConnectionId)> {
+    let limits = netkit::Limits { max_frame: config.max_frame, ..Default::default() };
+    let mut net = Net::new(limits)?;
+    net.watch_signals(&SIGNALS)?;
+    let (run, secret) = (config.run.to_string(), config.secret.clone());
+    let membership = Membership { run, secret, me: config.rank };
+    let launcher = config.launcher_address().context("nobody said where the launcher is")?;
+    let to = Outgoing::Member { membership: membership.clone(), to: LAUNCHER };
+    let control = net.connect(launcher, to);
+    let control =
+        control.with_context(|| format!("cannot connect to the launcher at {launcher}"))?;
+    Ok((net, membership, control))
 }
 
 /// What a timer is for.
