@@ -35,6 +35,8 @@ fn main() {
         a_killed_daemon_of_a_chain_is_named,
         a_stopped_daemon_is_named_and_killed,
         a_killed_launcher_leaves_nothing_behind,
+        a_killed_launcher_leaves_nothing_behind_that_is_stopped,
+        a_cut_machine_clears_itself_of_what_is_stopped,
         a_killed_launcher_of_a_chain_leaves_nothing_behind,
         a_launcher_killed_while_it_launches_leaves_nothing_behind,
         a_stopped_launcher_is_as_good_as_dead,
@@ -270,6 +272,30 @@ fn a_killed_launcher_leaves_nothing_behind() {
     let mut running = Running::start(&[]);
     running.launcher.signal(Signal::SIGKILL);
     assert_nothing_left(&running.room, ORPHANED);
+}
+
+/// Each is alone on its machine.
+fn a_killed_launcher_leaves_nothing_behind_that_is_stopped() {
+    for mode in ["star", "chain"] {
+        let mut running = Running::start(&["--launch", mode]);
+        (0..4).for_each(|rank| running.signal(rank, Signal::SIGSTOP));
+        running.launcher.signal(Signal::SIGKILL);
+        assert_nothing_left(&running.room, ORPHANED);
+    }
+}
+
+/// No connection of it ends, and its process hears nothing.
+fn a_cut_machine_clears_itself_of_what_is_stopped() {
+    let running = Running::start(&[]);
+    running.signal(2, Signal::SIGSTOP);
+    running.room.act(&["cut", "3"]);
+    let on_the_machine =
+        || running.room.processes().iter().filter(|found| found.machine == "lab03").count();
+    wait_until("the machine that was cut off clears itself", ORPHANED, || {
+        (on_the_machine() == 0).then_some(())
+    });
+    let (outcome, _room) = running.end();
+    assert_cut_short(&outcome);
 }
 
 fn a_killed_launcher_of_a_chain_leaves_nothing_behind() {

@@ -27,7 +27,7 @@ local TO_LAUNCHER_NAMES = {
   [0] = "Hello", "Launched", "Ready", "Finished", "PeerLost", "Failed", "Pong", "Toll", "Journal", "Log",
 }
 local TO_PROCESS_NAMES = {
-  [0] = "Release", "Go", "Follow", "Ping", "Collect", "Stop", "Resume", "Moved",
+  [0] = "Release", "Go", "Follow", "Ping", "Collect", "Stop", "Resume", "Moved", "Gone",
 }
 
 local field = {

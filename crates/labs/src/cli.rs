@@ -65,6 +65,12 @@ enum Command {
         #[arg(long)]
         rank: u32,
     },
+    /// What ends the processes of a run on this machine when its launcher is gone
+    #[command(hide = true)]
+    Keeper {
+        #[arg(long)]
+        run: String,
+    },
     /// End what is left of a run on this machine
     #[command(hide = true)]
     Reap {
@@ -222,6 +228,7 @@ fn dispatch(
         Command::Simulate(arguments) => simulate::simulate(&arguments, typed),
         Command::Check(arguments) => check::check(&arguments, typed),
         Command::Participant { .. } => participant().map(|()| 0),
+        Command::Keeper { .. } => crate::run::keep().map(|()| 0),
         Command::Reap { run } => {
             for pid in crate::run::reap(&run)? {
                 print(&format!("killed {pid}\n"))?;

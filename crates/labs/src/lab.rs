@@ -206,9 +206,11 @@ pub struct Deployment<L: Lab> {
     pub files: Vec<PathBuf>,
     /// What a process does with its indications. It fails if something that it needs is not there.
     pub application: fn(&L, &Place) -> io::Result<BoxedApplication<L>>,
-    /// Puts into a process what stable storage kept of it, if it was there before: called on its machine,
-    /// whenever it starts. An error says in one line what is wrong with what was kept, and what to do.
-    pub restore: Restore<L, L::Process>,
+    /// Puts into a process what a file of the lab's own kept of it, if it was there before. It is called on
+    /// the machine of the process, whenever the process starts. An error says in one line what is wrong with
+    /// what was kept, and what to do. Most labs need none: a process that starts again in the same run goes on
+    /// from what [`Process::recovered`] gives. This is for what must outlive the run.
+    pub restore: Option<Restore<L, L::Process>>,
     /// A process to connect to, if the indication says so.
     pub contact: fn(&IndicationOf<L>) -> Option<&Contact>,
     /// Whether the indication says that the process has done all it has to do: unless told otherwise, one
@@ -233,7 +235,7 @@ impl<L: Lab> Deployment<L> {
             survives_crashes: false,
             files: Vec::new(),
             application: |_, _| Ok(Box::new(Silent)),
-            restore: |_, _, process| Ok(process),
+            restore: None,
             contact: |_| None,
             is_finished: |indication| indication.kind() == "Finished",
             lost: |_| None,

@@ -1,7 +1,8 @@
 //! Signals to the processes of a run, and ending what is left of it on this machine.
 //!
 //! Participants end by themselves when their launcher is gone, but one that was stopped (SIGSTOP)
-//! or hangs in a loop cannot. Every process of a run has the argument `--run RUN` on its command
+//! or hangs in a loop cannot. [`reap`] ends it, called by whoever can: the launcher, another
+//! participant, or the [keeper](KEEPER) of the machine. Every process of a run has the argument `--run RUN` on its command
 //! line, so what is left can be found without a list of numbers, on every machine alike, even if
 //! the launcher that knew the numbers is dead.
 //!
@@ -22,16 +23,31 @@ use nix::unistd::geteuid;
 
 use crate::run_id::RunId;
 
+/// The first argument of a keeper: a process that takes no part in its run, and ends what is left of
+/// it when the launcher is gone.
+pub const KEEPER: &str = "keeper";
+
 /// Sends a signal to every process of this user on this machine that has the arguments `--run RUN`
-/// (or `--run=RUN`), except the calling one and its parent. Returns their numbers. SIGKILL also
-/// ends stopped ones.
+/// (or `--run=RUN`), except the calling one and its parent. Returns their numbers, but not those of
+/// [keepers](KEEPER), which come last. SIGKILL also ends stopped ones.
 ///
 /// Processes that end meanwhile, and those that may not be looked at, are skipped. `/proc` shows
 /// only what is in the caller's PID namespace.
 pub fn reap(run: &RunId, how: Signal) -> Vec<u32> {
     // A parent may carry our command line: `timeout 9 PROGRAM reap --run R`.
     let own = [process::id(), nix::unistd::getppid().as_raw() as u32];
-    numbers().filter(|pid| !own.contains(pid)).filter(|&pid| signal(run, pid, how)).collect()
+    let of_run = numbers().filter(|pid| !own.contains(pid) && is_of_run(*pid, run));
+    let (keepers, mut others): (Vec<u32>, Vec<u32>) = of_run.partition(|&pid| is_keeper(pid));
+    others.retain(|&pid| signal(run, pid, how));
+    for pid in keepers {
+        signal(run, pid, how);
+    }
+    others
+}
+
+fn is_keeper(pid: u32) -> bool {
+    let line = command_line(pid).unwrap_or_default();
+    line.split(|&byte| byte == 0).nth(1) == Some(KEEPER.as_bytes())
 }
 
 /// The numbers of all processes that are seen from here.
@@ -202,6 +218,27 @@ pub(crate) mod tests {
         nix::sys::wait::waitid(nix::sys::wait::Id::Pid(pid(&child)), flags).unwrap();
         assert_eq!(reap(&run, Signal::SIGKILL), [0; 0]);
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_keeper_is_ended_and_not_named() {
+        let run = RunId::new();
+        // A script of that name: the first argument of the shell that runs it.
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(KEEPER), "echo; read x").unwrap();
+        let mut keeper = Command::new("sh")
+            .args([KEEPER, "--run", run.as_str()])
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        io::Read::read_exact(keeper.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+        let mut other = waiting(&["--run", run.as_str()]);
+        assert_eq!(reap(&run, Signal::SIGKILL), [other.id()]);
+        for child in [&mut keeper, &mut other] {
+            assert_eq!(child.wait().unwrap().signal(), Some(9));
+        }
     }
 
     #[test]

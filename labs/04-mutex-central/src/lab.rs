@@ -242,12 +242,7 @@ impl Lab for MutexCentralLab {
                 };
                 Ok(application)
             },
-            restore: |lab, _, process| match (process, &lab.state) {
-                (Mutex::Coordinator(coordinator), Some(path)) => {
-                    restored(coordinator, path).map(Mutex::Coordinator)
-                }
-                (process, _) => Ok(process),
-            },
+            restore: Some(Self::restore),
             // The coordinator serves as long as there are clients, and wants nothing itself.
             is_finished: |indication| {
                 matches!(indication, Indication::Ready | Indication::Finished)
@@ -263,6 +258,16 @@ impl MutexCentralLab {
     /// How many sections all clients want.
     fn sections(&self) -> u64 {
         u64::from(self.processes - 1) * self.entries
+    }
+
+    /// The coordinator goes on with the book that its file holds.
+    fn restore(&self, _: &Place, process: Mutex) -> Result<Mutex, String> {
+        match (process, &self.state) {
+            (Mutex::Coordinator(coordinator), Some(path)) => {
+                restored(coordinator, path).map(Mutex::Coordinator)
+            }
+            (process, _) => Ok(process),
+        }
     }
 
     fn judge_file(&self, remains: Remains) -> Vec<Verdict> {

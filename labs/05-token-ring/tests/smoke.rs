@@ -8,7 +8,9 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use common::{PROGRAM, circulating, wait_until_circulating};
-use labs::testing::{Ran, Running, assert_nothing_left, connections, sockets, wait_until};
+use labs::testing::{
+    Ran, Running, assert_nothing_left, command_line, connections, left_of, sockets, wait_until,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -212,15 +214,40 @@ fn an_interrupted_run_stops_everything_and_says_so() {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the deadline is one of real time")]
 fn a_killed_launcher_leaves_nobody_not_even_who_is_stopped() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut running = circulating(&folder.path().join("shared"), &["--processes", "4"]);
-    let run = running.run().to_owned();
-    signal(running.pids()[1], Signal::SIGSTOP);
-    signal(running.launcher.id(), Signal::SIGKILL);
-    running.launcher.wait().unwrap();
-    let killed = Instant::now();
-    assert_nothing_left(&run);
-    assert!(killed.elapsed() < LEFT_MAX, "{:?}", killed.elapsed());
+    for stopped in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut running = circulating(&folder.path().join("shared"), &["--processes", "2"]);
+        let run = running.run().to_owned();
+        running.pids()[..stopped].iter().for_each(|&pid| signal(pid, Signal::SIGSTOP));
+        signal(running.launcher.id(), Signal::SIGKILL);
+        running.launcher.wait().unwrap();
+        let killed = Instant::now();
+        assert_nothing_left(&run);
+        assert!(killed.elapsed() < LEFT_MAX, "{:?}", killed.elapsed());
+    }
+}
+
+/// The keeper of a run on this machine: it has no rank.
+fn keeper(run: &str) -> u32 {
+    let is_keeper = |pid: &u32| command_line(*pid).is_some_and(|words| words[1] == "keeper");
+    let keepers: Vec<_> = left_of(run).into_iter().filter(is_keeper).collect();
+    assert_eq!(keepers.len(), 1, "{keepers:?}");
+    keepers[0]
+}
+
+#[test]
+fn a_run_does_without_its_keeper() {
+    for how in [Signal::SIGKILL, Signal::SIGSTOP] {
+        let folder = tempfile::tempdir().unwrap();
+        let running = circulating(&folder.path().join("shared"), &["--processes", "2"]);
+        let run = running.run().to_owned();
+        signal(keeper(&run), how);
+        signal(running.launcher.id(), Signal::SIGINT);
+        let (ran, _) = end_of(running);
+        assert!(ran.report.get("killed").is_none(), "{}", ran.report);
+        // Nor does it stay itself.
+        assert_nothing_left(&run);
+    }
 }
 
 /// A launch that hangs half-way: two processes are here, and the third's machine takes the connection and

@@ -361,7 +361,7 @@ impl Lab for ChandyLamportLab {
         let from = self.restored.iter().map(|restored| &restored.from);
         Deployment {
             application: Self::application,
-            restore: Self::restore,
+            restore: Some(Self::restore),
             // The folders: whatever is written into one could be a checkpoint's name.
             files: dir.chain(from).cloned().collect(),
             remains: Self::remains,

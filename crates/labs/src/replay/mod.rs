@@ -34,6 +34,7 @@
 
 mod follower;
 mod luck;
+pub(crate) mod recall;
 #[cfg(test)]
 mod tests;
 

@@ -20,7 +20,7 @@ use super::wire::{MessageHeader, Part, PeerFrame, kind_field};
 use crate::faults::{Fate, Injector, Toll, Triggers};
 use crate::overlay::Contact;
 use crate::process::{Choices, Env, ProcessId};
-use crate::trace::{Note, Stamper};
+use crate::trace::{Note, Stamper, What};
 
 /// How many messages may arrive before the start: each neighbour that starts earlier may send a
 /// few.
@@ -86,14 +86,19 @@ impl Books {
         self.started_at.elapsed()
     }
 
-    /// Goes on behind the last event of a process that died, so long after the others started.
+    /// Goes on behind the last event of a process that died, so long after the others started, and
+    /// writes down that it died.
     fn resume(&mut self, me: ProcessId, at_us: u64) -> Result<(), String> {
         let last = self.journal.resume().map_err(|error| unreadable(&error))?;
         let last = last.ok_or_else(|| "nothing is left of the journal".to_owned())?;
         self.stamper = Stamper::resumed(me, last.n, last.lamport, last.clock);
         let before = Duration::from_micros(at_us);
         self.started_at = now().checked_sub(before).unwrap_or_else(now);
-        Ok(())
+        match last.what {
+            // One that starts again may die before it has written its own first event.
+            What::Crash => Ok(()),
+            _ => self.record(Happened::Crash).map(drop),
+        }
     }
 }
 
@@ -203,10 +208,8 @@ impl Algorithm {
     /// Goes on where the one of this rank that died left off, so long after the others started.
     pub(super) fn resume(&mut self, at_us: u64) {
         self.course = Course::Running;
-        let books = &mut self.books;
-        let resumed = books.resume(self.env.me, at_us).and_then(|()| books.record(Happened::Crash));
-        match resumed {
-            Ok(_) => drop(self.happen(Offer::Init, Happened::Recover)),
+        match self.books.resume(self.env.me, at_us) {
+            Ok(()) => drop(self.happen(Offer::Init, Happened::Recover)),
             Err(why) => self.fail(why),
         }
     }

@@ -186,9 +186,9 @@ impl Member {
         Participant { host, pid: self.pid(), log }
     }
 
-    /// Where its process was made.
+    /// Where its process was made, when it came first.
     pub(super) fn whereabouts(&self) -> Whereabouts {
-        match self.known() {
+        match self.first.as_ref().or(self.known()) {
             None => Whereabouts::default(),
             Some(Hello { host, pid, address, .. }) => {
                 Whereabouts { host: host.clone(), pid: *pid, address: address.clone() }

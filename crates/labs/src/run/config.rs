@@ -1,6 +1,7 @@
 //! What a participant must know, handed to it on its standard input: the run's secret is part of
 //! it, and must not stand on a command line, in an environment variable or in a file.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::net::SocketAddr;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::overlay::Overlay;
 use crate::process::ProcessId;
+use crate::trace::Whereabouts;
 
 /// The longest configuration that is read, in bytes: thousands of hosts fit.
 const CONFIG_MAX: u64 = 4 << 20;
@@ -36,11 +38,21 @@ pub(crate) struct Config {
     pub(crate) made_of: MadeOf,
     /// Unless the launcher starts all: how this participant starts those below it.
     pub(crate) relay: Option<Relay>,
+    /// The participants that start a keeper: the first on each machine.
+    pub(crate) keepers: BTreeSet<u32>,
     /// What goes wrong, as the text of a plan.
     pub(crate) faults: String,
-    /// If it starts again where one of this rank has died: the rules of the plan that have struck
-    /// that one, and strike no more.
-    pub(crate) again: Option<Vec<usize>>,
+    /// If it starts again where one of this rank has died: what is left of that one.
+    pub(crate) again: Option<Again>,
+}
+
+/// What a participant must know of the one of its rank that died.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Again {
+    /// The rules of the plan that have struck that one, and strike no more.
+    pub(crate) spent: Vec<usize>,
+    /// Where its rank was when the run began: its process was made there.
+    pub(crate) first: Whereabouts,
 }
 
 /// What a participant does beside the algorithm.
@@ -89,6 +101,11 @@ impl Config {
     /// Where this participant finds the launcher.
     pub(crate) fn launcher_address(&self) -> Option<SocketAddr> {
         self.launcher.get(self.rank as usize).or(self.launcher.first()).copied()
+    }
+
+    /// Whether this participant starts the keeper of its machine. That outlives the participant.
+    pub(crate) fn starts_keeper(&self) -> bool {
+        self.again.is_none() && self.keepers.contains(&self.rank)
     }
 
     /// Reads a configuration to its end.

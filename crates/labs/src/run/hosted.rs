@@ -19,6 +19,7 @@ use crate::planned::PlannedLab;
 use crate::process::{
     Choices, Effect, EffectOf, Env, Event, EventOf, Kind, Process, ProcessId, step_into,
 };
+use crate::replay::recall::Past;
 use crate::trace::{Note, Noted as _, note::TimerName};
 use crate::verdict::Property;
 
@@ -250,8 +251,17 @@ impl<P: Process> Hosted for Host<P> {
     }
 }
 
-/// Makes the process, once its place is known.
-pub(super) type Build = Box<dyn FnOnce(&Place) -> Result<Box<dyn Hosted>, String>>;
+/// Makes the process, once its place is known: anew, or where one of its rank died from its past.
+pub(super) type Build =
+    Box<dyn FnOnce(&Place, Option<Former<'_>>) -> Result<Box<dyn Hosted>, String>>;
+
+/// The process of this rank that died.
+pub(super) struct Former<'a> {
+    /// Where it was made.
+    pub(super) place: Place,
+    /// What happened to it.
+    pub(super) past: Past<'a>,
+}
 
 /// How the process of a lab is made, with these options and this mistake.
 ///
@@ -265,12 +275,19 @@ pub(super) fn build<L: Lab>(made_of: &MadeOf, texts: Texts) -> serde_json::Resul
         true => Texts::Whole,
         false => texts,
     };
-    Ok(Box::new(move |place| {
+    Ok(Box::new(move |place, former| {
         let Deployment { application, restore, contact, is_finished, lost, .. } = lab.deployment();
         let application = application(&lab, place).map_err(|error| error.to_string())?;
-        let process = restore(&lab, place, lab.process(place))?;
+        let process = match (restore, former) {
+            (Some(restore), _) => Mutant::new(restore(&lab, place, lab.process(place))?, mistake),
+            (None, None) => Mutant::new(lab.process(place), mistake),
+            (None, Some(Former { place, past })) => {
+                let recalled = past.recall(Mutant::new(lab.process(&place), mistake));
+                recalled.map_err(|error| format!("it cannot start again: {error}"))?
+            }
+        };
         let requests = lab.requests(place.me);
         let bonds = Bonds { application, contact, is_finished, lost, requests, stop: None };
-        Ok(Box::new(Host::new(Mutant::new(process, mistake), bonds, texts)))
+        Ok(Box::new(Host::new(process, bonds, texts)))
     }))
 }

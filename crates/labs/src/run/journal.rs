@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 
 use netkit::codec;
 use netkit::logs::RunFolder;
@@ -167,6 +167,16 @@ impl Journal {
                 file.write_all(&format::line(&event))
             }
         }
+    }
+
+    /// The events in a file, from the first on; none in memory.
+    pub(super) fn events(&self, process: ProcessId) -> io::Result<Events<Box<dyn BufRead>>> {
+        let Self::File(file) = self else {
+            return Ok(Events::new(process, Box::new(io::empty()), Form::Lines));
+        };
+        let mut file = file.try_clone()?;
+        file.seek(SeekFrom::Start(0))?;
+        Ok(Events::new(process, Box::new(BufReader::new(file)), Form::Lines))
     }
 
     /// Goes on where a process that died left off: returns its last whole event, and cuts off what

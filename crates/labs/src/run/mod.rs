@@ -47,6 +47,7 @@ use self::journal::Journal;
 pub use self::key::{Key, KeyError};
 pub use self::plan::{Audience, Finished, Plan, Room, Watched, host_label};
 pub use self::runner::conductor::run;
+use self::runner::keeper;
 use self::runner::participant::{Start, participate};
 use crate::lab::Lab;
 
@@ -77,12 +78,27 @@ pub fn participant<L: Lab>() -> anyhow::Result<()> {
     take_part(L::NAME, hosted::build::<L>)
 }
 
+/// The keeper's program: reads its configuration from standard input, becomes a daemon, and waits for
+/// the end of the launcher.
+///
+/// # Errors
+///
+/// If it cannot; the program that started it is told why.
+pub fn keep() -> anyhow::Result<()> {
+    keeper::keep(&config()?)
+}
+
+/// What the launcher says to a program that it starts.
+fn config() -> anyhow::Result<Config> {
+    Config::read(&mut io::stdin().lock())
+        .map_err(|error| anyhow::anyhow!("this command is for the launcher to use ({error})"))
+}
+
 fn take_part(
     lab: &str,
     build: fn(&MadeOf, Texts) -> serde_json::Result<Build>,
 ) -> anyhow::Result<()> {
-    let config = Config::read(&mut io::stdin().lock())
-        .map_err(|error| anyhow::anyhow!("this command is for the launcher to use ({error})"))?;
+    let config = config()?;
     let texts = if config.duties.trace { Texts::Whole } else { Texts::KindOnly };
     let build = build(&config.made_of, texts)?;
     let ready = netkit::daemon::detach()?;
@@ -100,6 +116,9 @@ fn take_part(
     match set_up() {
         Err(error) => ready.fail(&format!("{error:#}")),
         Ok((host, log_path, journal)) => {
+            if config.starts_keeper() {
+                keeper::start(&config);
+            }
             let start =
                 Start { host, log_path, process: Some((build, journal)), ready: Some(ready) };
             participate(config, start).inspect_err(|error| log::error!("{error:#}"))

@@ -5,7 +5,8 @@
 //! 1. *Join*: connect to the launcher and say hello. With `--launch chain`, start the next one.
 //! 2. *Connect*: the launcher releases everyone with the addresses that the overlay grants; connect
 //!    to them, wait for those that connect here, and say ready.
-//! 3. *Run*: on the launcher's word the algorithm starts.
+//! 3. *Run*: on the launcher's word the algorithm starts. A participant that is started again where
+//!    one died runs at once, and connects meanwhile.
 //! 4. *Hand over*: the algorithm is stopped, and the launcher collects the journal.
 //! 5. *End*, on the launcher's word.
 //!
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::wire::{Hello, Line, ToLauncher, ToParticipant};
+use super::wire::{Hello, Line, Resumption, ToLauncher, ToParticipant};
 use crate::overlay::Contact;
 use crate::process::{Context, Kind, Process, ProcessId};
 
@@ -39,7 +40,7 @@ pub(super) const QUESTIONS_MAX: u32 = 6;
 
 /// How long after the end of the launcher the others of this run on this machine get to end by
 /// themselves, before they are killed: some may be stopped and cannot.
-const GRACE: Duration = Duration::from_secs(1);
+pub(super) const GRACE: Duration = Duration::from_secs(1);
 
 /// How many times a connection to a neighbour is tried, and the pause before the first repetition;
 /// each further pause is longer by as much.
@@ -224,16 +225,33 @@ impl Participant {
                 log::info!("stopped by the launcher");
                 ctx.indicate(Act::End);
             }
-            ToParticipant::Resume { at_us, follow } => {
-                self.phase = Phase::Running;
-                ctx.indicate(Act::Resume { at_us, follow });
-            }
+            ToParticipant::Resume(resumption) => self.resume(ctx, resumption),
+            ToParticipant::Gone(process) => self.give_up(process),
             ToParticipant::Moved(contact) => {
                 // What was sent to it meanwhile is lost.
                 self.neighbours.remove(&contact.process);
                 ctx.indicate(Act::Disconnect(contact.process));
                 self.meet(ctx, &contact);
             }
+        }
+    }
+
+    /// Starts again while the others go on. It waits for none of its neighbours: some may be dead or
+    /// stand still, and what it sends to the others waits on the way until they are connected.
+    fn resume(&mut self, ctx: &mut Context<Self>, resumption: Resumption) {
+        let Resumption { at_us, follow, opens, gone } = resumption;
+        self.phase = Phase::Running;
+        ctx.indicate(Act::Resume { at_us, follow });
+        gone.into_iter().for_each(|process| self.give_up(process));
+        opens.iter().for_each(|contact| self.meet(ctx, contact));
+    }
+
+    /// A process has died. If there was no connection with it, none will end: what is sent to it from
+    /// now on is lost, and does not wait.
+    fn give_up(&mut self, process: ProcessId) {
+        let neighbour = self.neighbours.entry(process).or_default();
+        if neighbour.way == Way::None {
+            neighbour.way = Way::Lost;
         }
     }
 

@@ -17,6 +17,9 @@ pub(super) use crate::trace::note::kind_field;
 /// The rank that the launcher has in the handshake: it is no participant.
 pub(super) const LAUNCHER: u32 = u32::MAX;
 
+/// The rank that keepers have in the handshake. They are no participants either.
+pub(super) const KEEPER: u32 = u32::MAX - 1;
+
 /// A frame between two participants.
 #[derive(Debug)]
 pub(super) enum PeerFrame<'a> {
@@ -176,6 +179,19 @@ pub(super) enum ToLauncher {
     Log(String),
 }
 
+/// What a participant must know that starts again while the others go on.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
+pub(super) struct Resumption {
+    /// How many microseconds ago the others started.
+    pub(super) at_us: u64,
+    /// If the run is followed: from which byte on to hand over the journal as it grows.
+    pub(super) follow: Option<u64>,
+    /// The neighbours to connect to: those that live.
+    pub(super) opens: Vec<Contact>,
+    /// The participants that are dead.
+    pub(super) gone: Vec<ProcessId>,
+}
+
 /// What the launcher tells a participant.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
 pub(super) enum ToParticipant {
@@ -191,11 +207,12 @@ pub(super) enum ToParticipant {
     Collect { offset: u64 },
     /// End.
     Stop,
-    /// Start again, so many microseconds after the others started. If the run is followed: hand
-    /// over the journal as it grows, from this byte on.
-    Resume { at_us: u64, follow: Option<u64> },
+    /// Start again at once, where the one of this rank died.
+    Resume(Resumption),
     /// A participant started again, and is there now.
     Moved(Contact),
+    /// A participant has died: what is sent to it is lost.
+    Gone(ProcessId),
 }
 
 #[cfg(test)]

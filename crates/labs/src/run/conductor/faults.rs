@@ -2,17 +2,18 @@
 //!
 //! A participant starts again on the machine where it died, with the journal of the dead, and is
 //! told when the algorithm started. Its neighbours are told where it is now. It waits for none of
-//! them: some may be dead.
+//! them, for some may be dead or stand still; and it is told which are dead, so that what it sends to
+//! them is lost, as the model has it, and does not wait.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use log::debug;
 
-use super::{Conductor, Loss, Member, Order, Restart, Stage, Strike, Timer};
+use super::{Conductor, Loss, Member, Order, Phase, Restart, Stage, Strike, Timer};
 use crate::faults::{Action, Timed, Toll};
 use crate::process::{Context, ProcessId};
-use crate::run::wire::ToParticipant;
+use crate::run::wire::{Resumption, ToParticipant};
 
 /// What is still to happen to processes, and what has.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -118,6 +119,7 @@ impl Conductor {
         let (pid, died_at) = (old.pid(), old.died_at.unwrap_or_default());
         self.restarts.push(Restart { process, pid, died_at, again_at });
         member.journal = old.journal;
+        member.first = old.first.or_else(|| old.hello.clone());
         member.former = old.hello.or(old.former);
         member.died_at = old.died_at;
         member.struck.spent = [old.struck.spent, old.struck.toll.rules()].concat();
@@ -135,21 +137,22 @@ impl Conductor {
         }
     }
 
-    /// Tells a participant that starts again whom to connect to, and those that connect to it,
-    /// where it is.
+    /// Tells a participant that starts again when the others started and whom to connect to, and
+    /// those that connect to it, where it is.
     pub(super) fn readmit(&mut self, ctx: &mut Context<Self>, process: ProcessId) {
+        self.members[process.index()].phase = Phase::Ready;
         let links = |process| self.rules.overlay.links(process, self.members.len() as u32).opens;
-        let opens = links(process).into_iter().map(|other| self.contact(other)).collect();
-        // It does not wait for those that connect to it: some may be dead.
-        self.tell(ctx, process, ToParticipant::Release { opens, accepts: 0 });
+        let is_gone = |other: &ProcessId| self.members[other.index()].is_dead();
+        let opens = links(process).into_iter().filter(|other| !is_gone(other));
+        let resumption = Resumption {
+            at_us: self.clock.elapsed().as_micros().try_into().unwrap_or(u64::MAX),
+            follow: self.rules.follows.then(|| self.members[process.index()].journal),
+            opens: opens.map(|other| self.contact(other)).collect(),
+            gone: self.ranked().map(|(other, _)| other).filter(is_gone).collect(),
+        };
+        self.tell(ctx, process, ToParticipant::Resume(resumption));
         let moved = ToParticipant::Moved(self.contact(process));
         let neighbours = self.ranked().filter(|(other, _)| links(*other).contains(&process));
         neighbours.for_each(|(other, _)| self.tell(ctx, other, moved.clone()));
-    }
-
-    pub(super) fn resume(&mut self, ctx: &mut Context<Self>, process: ProcessId) {
-        let at_us = self.clock.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
-        let follow = self.rules.follows.then(|| self.members[process.index()].journal);
-        self.tell(ctx, process, ToParticipant::Resume { at_us, follow });
     }
 }

@@ -78,6 +78,8 @@ pub(in crate::run) struct Member {
     /// What it says of itself, or said before it was started again.
     pub(in crate::run) hello: Option<Hello>,
     pub(in crate::run) former: Option<Hello>,
+    /// What it said of itself when it came first, if it was started again since.
+    pub(in crate::run) first: Option<Hello>,
     /// When it died, counted from the start of the algorithm.
     pub(in crate::run) died_at: Option<Duration>,
     pub(in crate::run) struck: Struck,
@@ -100,6 +102,7 @@ impl Member {
             is_connected: false,
             hello: None,
             former: None,
+            first: None,
             died_at: None,
             struck: Struck::default(),
             lost_by: Vec::new(),

@@ -10,12 +10,7 @@ use crate::run::wire::ToParticipant;
 
 impl Conductor {
     pub(super) fn on_ready(&mut self, ctx: &mut Context<Self>, process: ProcessId) {
-        let member = &mut self.members[process.index()];
-        let is_starting_again = member.is_starting_again();
-        member.phase = Phase::Ready;
-        if is_starting_again {
-            return self.resume(ctx, process);
-        }
+        self.members[process.index()].phase = Phase::Ready;
         let all_ready = self.members.iter().all(|member| member.phase >= Phase::Ready);
         if self.stage != Stage::Connecting || !all_ready {
             return;

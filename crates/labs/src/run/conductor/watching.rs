@@ -37,6 +37,7 @@ impl Conductor {
         if loss == Loss::Died {
             member.died_at = began.then(|| self.clock.elapsed());
             if self.stage == Stage::Running && self.rules.survives {
+                self.tell_all(ctx, &ToParticipant::Gone(process));
                 if let Some(rule) = self.strikes.to_restart.remove(&process) {
                     self.start_again(ctx, process, rule);
                 }

@@ -14,17 +14,18 @@ use netkit::logs::RunFolder;
 use netkit::membership::{Membership, Secret};
 use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Signal, TimerId};
 
+use super::keeper::Keepers;
 use super::{Timers, now};
 use crate::process::{Choices, Effect, EffectOf, Env, Event, EventOf, ProcessId, step};
 use crate::run::FOLDER;
 use crate::run::conductor::{Conductor, Loss, News, Order, Rules, Timer};
-use crate::run::config::Config;
+use crate::run::config::{Again, Config};
 use crate::run::note::RunNote;
 use crate::run::plan::{Audience, Finished, Plan, host_label};
 use crate::run::routes::listen_address;
 use crate::run::shell::hands::Hands;
 use crate::run::shell::launching::{Report, launch, launch_again, participant_config};
-use crate::run::wire::{LAUNCHER, Line, ToLauncher};
+use crate::run::wire::{KEEPER, LAUNCHER, Line, ToLauncher, ToParticipant};
 use crate::trace::{TraceEvent, format};
 
 /// What interrupts a run: Ctrl-C, a plain `kill`, a terminal that is closed.
@@ -74,6 +75,7 @@ fn conduct(
         conductor: Conductor::new(Rules::of(&plan), &placement),
         events: VecDeque::from([Event::Init]),
         lines: BTreeMap::new(),
+        keepers: Keepers::default(),
         timers: Timers::new(),
         journals: Journals { folder, parts: BTreeMap::new() },
         hands: Hands::new(Arc::clone(&plan), net.waker()),
@@ -88,6 +90,7 @@ fn conduct(
     launcher.go_on(&mut net);
     net.run(&mut launcher)?;
     let remains = launcher.clean_up();
+    launcher.dismiss(&mut net)?;
     // Nothing is left any more; judging a long trace takes its time, and Ctrl-C shall end that.
     if !plan.has_page() {
         net.unwatch_signals(&SIGNALS)?;
@@ -102,6 +105,7 @@ pub(in crate::run) struct Launcher<'a> {
     /// What the conductor is still to be told.
     events: VecDeque<EventOf<Conductor>>,
     lines: BTreeMap<ProcessId, ConnectionId>,
+    pub(super) keepers: Keepers,
     timers: Timers<Timer>,
     pub(in crate::run) journals: Journals,
     hands: Hands,
@@ -165,7 +169,9 @@ impl Launcher<'_> {
                 self.hear_answers();
             }
             Order::StartAgain { process, spent } => {
-                let config = Config { again: Some(spent), rank: process.0, ..self.config.clone() };
+                let first = self.conductor.members[process.index()].whereabouts();
+                let again = Some(Again { spent, first });
+                let config = Config { again, rank: process.0, ..self.config.clone() };
                 let report = Arc::clone(&self.report);
                 launch_again(&self.plan, config, self.host_of(process), report);
             }
@@ -242,6 +248,9 @@ impl Launcher<'_> {
 impl Service for Launcher<'_> {
     fn on_open(&mut self, net: &mut Net, connection: ConnectionId, peer: &Peer) {
         let rank = peer.rank.unwrap_or(LAUNCHER);
+        if rank == KEEPER {
+            return self.keepers.add(connection);
+        }
         if !self.conductor.expects(rank) {
             warn!("{} says it is p{rank}, which is here or does not exist", peer.address);
             return net.close(connection);
@@ -261,6 +270,9 @@ impl Service for Launcher<'_> {
     }
 
     fn on_close(&mut self, net: &mut Net, connection: ConnectionId, reason: CloseReason) {
+        if self.keepers.remove(connection) {
+            return;
+        }
         let mut lines = self.lines.iter().filter(|(_, line)| **line == connection);
         let Some(process) = lines.next().map(|(process, _)| *process) else { return };
         self.lines.remove(&process);
@@ -270,6 +282,9 @@ impl Service for Launcher<'_> {
 
     fn on_timer(&mut self, net: &mut Net, timer: TimerId) {
         if let Some(timer) = self.timers.ring(timer) {
+            if timer == Timer::Tick {
+                self.keepers.tell(net, &ToParticipant::Ping);
+            }
             self.events.push_back(Event::Timeout(timer));
             self.go_on(net);
         }

@@ -5,6 +5,7 @@
 //! netkit's event loop, which tells its process what has happened, and does what that wants done.
 
 pub(super) mod conductor;
+pub(super) mod keeper;
 pub(super) mod participant;
 mod telling;
 pub(super) mod ways;

@@ -21,15 +21,16 @@ use super::{Timers, now};
 use crate::faults::Fate;
 use crate::lab::Place;
 use crate::process::{Choices, Effect, Env, Event, EventOf, ProcessId, step};
+use crate::replay::recall::Past;
 use crate::run::algorithm::{Algorithm, Books, Deed, Misfortune};
-use crate::run::config::Config;
-use crate::run::hosted::{Build, Hosted};
+use crate::run::config::{Again, Config};
+use crate::run::hosted::{Build, Former, Hosted};
 use crate::run::journal::Journal;
 use crate::run::log_tail::LogTail;
 use crate::run::participant::{Act, News, Participant, SILENCE_MAX, Timer};
 use crate::run::shell::launching::Below;
 use crate::run::wire::{Hello, LAUNCHER, Line, MessageHeader, PeerFrame};
-use crate::trace::{Stamper, event::CLOCKS_MAX_PROCESSES};
+use crate::trace::{Stamper, Whereabouts, event::CLOCKS_MAX_PROCESSES};
 
 /// How many messages may wait for a connection that is not open yet.
 const WAITING_MAX: usize = 10_000;
@@ -55,14 +56,14 @@ pub(in crate::run) struct Start {
 /// # Errors
 ///
 /// If the participant could not go on.
-pub(in crate::run) fn participate(config: Config, start: Start) -> anyhow::Result<()> {
-    let mut net = Net::new(netkit::Limits { max_frame: config.max_frame, ..Default::default() })?;
-    net.watch_signals(&SIGNALS)?;
-    let membership =
-        Membership { run: config.run.to_string(), secret: config.secret.clone(), me: config.rank };
-    let launcher = config.launcher_address().context("nobody said where the launcher is")?;
-    let to = Outgoing::Member { membership: membership.clone(), to: LAUNCHER };
-    let control = net.connect(launcher, to)?;
+pub(in crate::run) fn participate(config: Config, mut start: Start) -> anyhow::Result<()> {
+    let (mut net, membership, control) = match call_launcher(&config) {
+        Ok(called) => called,
+        Err(error) => match start.ready.take() {
+            Some(ready) => ready.fail(&format!("{error:#}")),
+            None => return Err(error),
+        },
+    };
     let log_tail = match config.duties.show_log {
         true => LogTail::open(Path::new(&start.log_path)),
         false => LogTail::default(),
@@ -84,6 +85,21 @@ pub(in crate::run) fn participate(config: Config, start: Start) -> anyhow::Resul
     attendant.go_on(&mut net);
     net.run(&mut attendant)?;
     attendant.failure.map_or(Ok(()), |failure| Err(anyhow::anyhow!(failure)))
+}
+
+/// Begins to connect to the launcher.
+fn call_launcher(config: &Config) -> anyhow::Result<(Net, Membership, ConnectionId)> {
+    let limits = netkit::Limits { max_frame: config.max_frame, ..Default::default() };
+    let mut net = Net::new(limits)?;
+    net.watch_signals(&SIGNALS)?;
+    let (run, secret) = (config.run.to_string(), config.secret.clone());
+    let membership = Membership { run, secret, me: config.rank };
+    let launcher = config.launcher_address().context("nobody said where the launcher is")?;
+    let to = Outgoing::Member { membership: membership.clone(), to: LAUNCHER };
+    let control = net.connect(launcher, to);
+    let control =
+        control.with_context(|| format!("cannot connect to the launcher at {launcher}"))?;
+    Ok((net, membership, control))
 }
 
 /// What a timer is for.
@@ -239,9 +255,28 @@ impl Attendant {
         let (host, pid, address) =
             (self.start.host.clone(), std::process::id(), address.to_string());
         let place = Place { me, processes, host, pid, address };
-        self.algorithm = Some(self.algorithm(build(&place)?, journal)?);
+        self.algorithm = Some(self.algorithm(self.process(build, &place, &journal)?, journal)?);
         let Place { host, address, .. } = place;
         Ok(Hello { host, pid, address, log: self.start.log_path.clone() })
+    }
+
+    /// Makes the process: where one of its rank died, from what that one wrote down.
+    fn process(
+        &self,
+        build: Build,
+        place: &Place,
+        journal: &Journal,
+    ) -> Result<Box<dyn Hosted>, String> {
+        let Some(Again { first, .. }) = &self.config.again else { return build(place, None) };
+        let (me, &Config { processes, seed, .. }) = (self.me(), &self.config);
+        let events = journal.events(me);
+        let mut events = events.map_err(|error| format!("cannot read the journal: {error}"))?;
+        let Whereabouts { host, pid, address } = first.clone();
+        let former = Former {
+            place: Place { me, processes, host, pid, address },
+            past: Past { me, processes, seed, events: &mut events },
+        };
+        build(place, Some(former))
     }
 
     fn algorithm(&self, hosted: Box<dyn Hosted>, journal: Journal) -> Result<Algorithm, String> {
@@ -253,7 +288,8 @@ impl Attendant {
         let env = Env { me, processes, now: None };
         let mut algorithm = Algorithm::new(hosted, env, Choices::of(me, seed), books);
         // What struck the one that died does not strike the one that starts where it died.
-        let triggers = plan.triggers(me, self.config.again.as_deref().unwrap_or_default());
+        let spent = self.config.again.as_ref().map_or(&[][..], |again| &again.spent);
+        let triggers = plan.triggers(me, spent);
         algorithm.misfortune = Misfortune::new(&plan, seed, triggers);
         Ok(algorithm)
     }

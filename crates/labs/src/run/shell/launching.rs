@@ -3,6 +3,7 @@
 //! Starting over SSH blocks, and so happens in threads. In a star the launcher starts all; in a
 //! chain or a tree it starts the first, which is told which ones to start.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -42,9 +43,17 @@ pub(in crate::run) fn participant_config(
         max_frame: plan.room.max_frame,
         made_of: plan.made_of.clone(),
         relay: None,
+        keepers: first_on_each(placement),
         faults: plan.faults.to_string(),
         again: None,
     }
+}
+
+/// The first participant on each machine.
+fn first_on_each(placement: &[usize]) -> BTreeSet<u32> {
+    let mut known = BTreeSet::new();
+    let ranked = (0..).zip(placement);
+    ranked.filter(|(_, machine)| known.insert(**machine)).map(|(rank, _)| rank).collect()
 }
 
 /// What starts the participant of `config`.

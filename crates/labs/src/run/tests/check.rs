@@ -149,6 +149,31 @@ fn where_they_may_the_others_go_on() {
     assert_right(&search(TERMS, rules("kill 0 at 1s; restart 0 at 2s"), [&[], &DIE, &STARTED]));
 }
 
+/// The one that starts again connects to the other, or the other to it; and both may be on their way.
+const RESTARTS: [&str; 3] = [
+    "kill 0 at 1s; restart 0 at 2s; kill 1 at 1s",
+    "kill 1 at 1s; restart 1 at 2s; kill 0 at 1s",
+    "kill 0 at 1s; kill 1 at 1s; restart 0 at 2s; restart 1 at 2s",
+];
+
+#[test]
+fn a_participant_that_starts_again_takes_part_whoever_is_dead() {
+    for plan in RESTARTS {
+        assert_right(&search(TERMS, rules(plan), [&[], &[], &STARTED]));
+    }
+}
+
+/// No deadline passes here, so the launcher waits for it for ever.
+#[test]
+fn one_that_waits_for_the_dead_is_caught() {
+    let terms = Terms { mistake: Some(Mistake::Waiting), ..TERMS };
+    for plan in RESTARTS {
+        let wrong = search(terms, rules(plan), [&[], &[], &STARTED]).wrong;
+        let (what, _) = wrong.unwrap_or_else(|| panic!("{plan} is not caught"));
+        assert!(what.contains("is left behind"), "{what}");
+    }
+}
+
 #[test]
 fn each_mistake_is_caught() {
     for (mistake, what) in [

@@ -4,6 +4,7 @@
 mod check;
 mod hosted;
 mod journals;
+mod recall;
 #[cfg(feature = "script")]
 mod scripts;
 mod simulate;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::world::{Ask, Node, Terms, nodes, rules, wrong_at_any_time, wrong_at_the_end};
 use crate::process::{ProcessId, split_mix};
+use crate::run::conductor::{Loss, Member};
 use crate::simulate::{Ended, Limits, Network, Simulation};
 
 /// Longer than all deadlines of a run together.
@@ -43,7 +44,10 @@ fn run(mut simulation: Simulation<Node>, seed: u64) -> String {
     let wrong = wrong.or_else(|| wrong_at_the_end(simulation.processes(), is_down));
     assert_eq!(wrong, None, "seed {seed}");
     let conductor = simulation.processes().iter().find_map(Node::launcher).unwrap();
-    format!("{:?}", conductor.problems)
+    let is_gone = |member: &&Member| member.loss().is_some_and(|loss| loss < Loss::Died);
+    let mut problems = conductor.problems.clone();
+    problems.extend(conductor.members.iter().filter(is_gone).map(|member| format!("{member:?}")));
+    format!("{problems:?}")
 }
 
 fn moment(random: &mut u64) -> Duration {
@@ -124,6 +128,38 @@ fn one_may_die_while_another_is_restarted() {
         let plan = format!(
             "kill {who} at {killed}ms; restart {who} at {again}ms; kill {other} at {dies}ms"
         );
+        assert_eq!(run(simulation(seed, participants, &plan), seed), "[]", "{plan}");
+    }
+}
+
+/// As a machine whose cable is cut: nobody knows that it is dead, and it answers no call.
+#[test]
+fn one_that_starts_again_does_not_wait_for_one_that_is_silent() {
+    for seed in 0..100 {
+        let mut random = seed;
+        let participants = 2 + (split_mix(&mut random) % 8) as u32;
+        let who = split_mix(&mut random) % u64::from(participants);
+        let silent = (who + 1) % u64::from(participants);
+        let plan = format!("kill {who} at 1ms; restart {who} at 30ms");
+        let mut simulation = simulation(seed, participants, &plan);
+        simulation.crash_at(Duration::from_millis(150), ProcessId(silent as u32));
+        run(simulation, seed);
+    }
+}
+
+/// All that were killed are there again, however their deaths and their new starts overlap.
+#[test]
+fn several_may_start_again_at_once() {
+    for seed in 0..200 {
+        let mut random = seed;
+        let participants = 3 + (split_mix(&mut random) % 7) as u32;
+        let rules: Vec<_> = (0..participants)
+            .map(|who| {
+                let (killed, again) = (split_mix(&mut random) % 30, split_mix(&mut random) % 50);
+                format!("kill {who} at {killed}ms; restart {who} at {}ms", 30 + again)
+            })
+            .collect();
+        let plan = rules.join("; ");
         assert_eq!(run(simulation(seed, participants, &plan), seed), "[]", "{plan}");
     }
 }

@@ -43,6 +43,8 @@ pub(super) enum Mistake {
     Faithful,
     /// The launcher forgets that a participant was lost.
     Forgetful,
+    /// A participant that starts again waits for its neighbours, and some are dead.
+    Waiting,
 }
 
 /// Which parts of the world there are.
@@ -174,6 +176,8 @@ pub(super) struct Node {
     /// It has said that it is ready; its algorithm has run.
     pub(super) was_ready: bool,
     pub(super) has_run: bool,
+    /// It was started again, and its algorithm has run since.
+    pub(super) has_run_again: bool,
     /// A journal that was here was asked for.
     pub(super) has_asked_twice: bool,
 }
@@ -206,6 +210,7 @@ pub(super) fn nodes(terms: Terms, rules: Rules) -> Vec<Node> {
         ends: BTreeMap::new(),
         was_ready: false,
         has_run: false,
+        has_run_again: false,
         has_asked_twice: false,
     };
     let participant =
@@ -284,8 +289,14 @@ impl Node {
             }
             Role::Participant(_) => {
                 let launcher = self.launcher_rank();
-                let is_end = from == launcher && matches!(line, Line::Closed(_));
-                if !(is_end && self.has(Mistake::Faithful)) {
+                let is_missed = match &line {
+                    Line::Closed(_) => from == launcher && self.has(Mistake::Faithful),
+                    Line::Down(ToParticipant::Resume(resumption)) => {
+                        !resumption.gone.is_empty() && self.has(Mistake::Waiting)
+                    }
+                    _ => false,
+                };
+                if !is_missed {
                     self.attend(ctx, |participant, inner| {
                         participant.on_message(inner, from, line);
                     });
@@ -409,6 +420,7 @@ impl Node {
                 }
             }
             Act::Start | Act::Resume { .. } => {
+                self.has_run_again |= self.has_run;
                 self.has_run = true;
                 ctx.start_timer(Timer::Work, WORK);
             }
@@ -493,6 +505,7 @@ impl Process for Node {
                 let participant = Participant::new(launcher, self.terms.watches);
                 self.role = Role::Participant(participant);
                 self.is_alive = true;
+                self.has_run_again = false;
                 self.start(ctx);
             }
             _ if !self.is_alive => {}
@@ -556,6 +569,10 @@ pub(super) fn wrong_at_the_end(nodes: &[Node], is_down: impl Fn(usize) -> bool) 
     }
     let mut whole = true;
     for (process, member) in conductor.ranked() {
+        let is_there_again = member.former.is_some() && member.loss.is_none();
+        if is_there_again && member.hello.is_some() && !nodes[process.index()].has_run_again {
+            return Some(format!("{process} is there again, and takes no part"));
+        }
         let is_collected = matches!(member.handing, Handing::Collected { .. });
         whole &= member.phase == conductor::Phase::Finished && is_collected;
         let is_excused = member.loss.is_some() || !conductor.problems.is_empty();
