@@ -26,6 +26,7 @@ fn main() {
         a_server_that_allows_little_is_asked_for_little,
         what_a_login_prints_does_no_harm,
         what_ssh_was_told_holds_here_too,
+        a_configuration_means_what_ssh_makes_of_it,
         an_unknown_host_key_is_refused_or_accepted_and_remembered,
         a_changed_host_key_is_refused_whatever_is_said,
         a_key_that_nobody_knows_is_refused,
@@ -436,4 +437,126 @@ fn a_pushed_program_starts_the_next_in_a_chain() {
         assert_eq!(copies(&room, machine).len(), 1, "{machine}");
     }
     assert_eq!(room.processes(), []);
+}
+
+// -----------------------------------------------------------------------------------------------
+// The SSH configuration
+
+/// The files of cases that netkit's own tests read too.
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/netkit/tests/ssh-config");
+
+/// More configurations of the same kinds, each a whole file.
+const MORE_CASES: [(&str, &str); 22] = [
+    ("unknown-option", "Host lab\n  HostName 127.0.0.1\nNoSuchOption yes\n"),
+    ("unknown-option-ignored", "IgnoreUnknown NoSuch*\nNoSuchOption yes\nHost lab\n  BASE\n"),
+    ("port-no-number", "Host other\n  Port many\nHost lab\n  BASE\n"),
+    ("timeout-none", "Host lab\n  BASE\n  ConnectTimeout none\n"),
+    ("match-exec", "Match host lab exec \"test 1 = 1\"\n  BASE\n"),
+    ("match-exec-fails", "Match host lab exec false\n  User root\nHost lab\n  BASE\n"),
+    ("match-user", "Match user root\n  User root\nHost lab\n  BASE\n"),
+    ("include-home", "Include ~/case/conf.d/*.conf\nHost lab\n  BASE\n"),
+    ("include-missing", "Include DIR/nothing/*\nHost lab\n  BASE\n"),
+    ("name-from-token", "Host lab\n  BASE\nHost 127.0.0.1\n  HostName %h\n"),
+    ("quoted-user", "Host lab\n  User \"bashu\"\n  BASE\n"),
+    ("key-in-home", "Host lab\n  HostName 127.0.0.1\n  User bashu\n  IdentityFile ~/.ssh/labkey\n"),
+    ("key-of-nobody", "Host lab\n  BASE\n  IdentityFile %z/key\n"),
+    ("identities-only", "Host lab\n  BASE\n  IdentitiesOnly yes\n"),
+    ("no-keys", "Host lab\n  BASE\n  PubkeyAuthentication no\n"),
+    ("only-rsa", "Host lab\n  BASE\n  PubkeyAcceptedAlgorithms rsa-sha2-512\n"),
+    ("open-key", "Host lab\n  HostName 127.0.0.1\n  User bashu\n  IdentityFile DIR/open\n"),
+    ("alias-unknown", "Host lab\n  BASE\n  HostKeyAlias nobody\n"),
+    ("known-nowhere", "Host lab\n  BASE\n  UserKnownHostsFile /dev/null\n"),
+    ("trust-all", "Host lab\n  BASE\n  UserKnownHostsFile /dev/null\n  StrictHostKeyChecking no\n"),
+    (
+        "accept-new",
+        "Host lab\n  BASE\n  UserKnownHostsFile DIR/new\n  StrictHostKeyChecking accept-new\n",
+    ),
+    ("two-words-file", "Host lab\n  BASE\n  UserKnownHostsFile \"DIR/k h\"\n"),
+];
+
+/// Brings a case to the hub. Its machine, user and key become those of the room.
+fn bring(room: &Room, text: &[u8], path: &str) {
+    let pairs: [(&str, &str); 7] = [
+        ("BASE", "HostName 127.0.0.1\n  Port 22222\n  User bashu\n  IdentityFile KEY"),
+        ("127.0.0.1", "10.77.0.11"),
+        ("bashu", "student"),
+        ("fishu", "root"),
+        ("wronguser", "root"),
+        ("KEY", "/root/case/key"),
+        ("DIR", "/root/case"),
+    ];
+    // Latin-1 is kept: every byte becomes one character, and a byte again.
+    let mut text: String = text.iter().map(|&byte| char::from(byte)).collect();
+    for (from, to) in pairs {
+        text = text.replace(from, to);
+    }
+    let bytes: Vec<u8> =
+        text.chars().map(|c| u8::try_from(u32::from(c)).expect("a byte")).collect();
+    fs::write(room.on_disk("hub", path), bytes).expect("a disk");
+}
+
+/// Keys and known hosts for the cases.
+fn prepare_cases(room: &Room) {
+    let script = "mkdir -p case/conf.d && cd case && mkdir 'conf.d/a folder' && \
+                  for to in key 'key#1' open ../.ssh/labkey; do cp ../.ssh/id_ed25519 \"$to\"; done; \
+                  chmod 644 open; grep '^lab01,' ../.ssh/known_hosts > kh2; cp kh2 'k h'; \
+                  sed 's/^[^ ]*/machine-seven/' kh2 >> ../.ssh/known_hosts";
+    let script = format!("cd /root && {script}");
+    let output = room.hub(&["bash", "-c", &script]).output().expect("bash is there");
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// Whom `ssh lab` logs in as; none if it does not.
+fn whom_ssh_logs_in(room: &Room) -> Option<String> {
+    let words = ["timeout", "20", "ssh", "-o", "BatchMode=yes", "lab", "id", "-un"];
+    let output = room.hub(&words).output().expect("bash is there");
+    let user = String::from_utf8(output.stdout).expect("a name");
+    output.status.success().then(|| user.trim().to_owned())
+}
+
+fn a_configuration_means_what_ssh_makes_of_it() {
+    let room = Room::up_with(1, "Port 22\nPort 22222\n");
+    let program = room.share_program();
+    prepare_cases(&room);
+    let (mut wrong, mut logins) = (Vec::new(), 0);
+    let mut names: Vec<_> = fs::read_dir(CASES).expect("there are cases").flatten().collect();
+    names.sort_by_key(fs::DirEntry::file_name);
+    assert_eq!(names.len(), 28);
+    for case in names {
+        for inner in fs::read_dir(case.path().join("conf.d")).into_iter().flatten().flatten() {
+            let name = inner.file_name().into_string().expect("a name");
+            let text = fs::read(inner.path()).expect("it is there");
+            bring(&room, &text, &format!("/root/case/conf.d/{name}"));
+        }
+        let text = fs::read(case.path().join("config")).expect("it is there");
+        bring(&room, &text, "/root/.ssh/config");
+        logins += compare(&room, &program, &case.file_name().to_string_lossy(), &mut wrong);
+        room.act(&["run", "bash", "-c", "rm -f /root/case/conf.d/*.conf"]);
+    }
+    for (name, text) in MORE_CASES {
+        bring(&room, text.as_bytes(), "/root/.ssh/config");
+        logins += compare(&room, &program, name, &mut wrong);
+        room.act(&["run", "rm", "-f", "/root/case/new"]);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(logins, 26 + 14, "ssh itself logs in with most of them");
+    assert_eq!(room.processes(), []);
+}
+
+/// Logs in by `ssh` and by a launch: as the same user, or not at all. Counts logins by `ssh`.
+fn compare(room: &Room, program: &str, name: &str, wrong: &mut Vec<String>) -> usize {
+    let wanted = whom_ssh_logs_in(room);
+    room.act(&["run", "rm", "-f", "/root/case/new"]);
+    let outcome = room.launch(program, "lab slots=2\n", &["--processes", "2"]).outcome(PATIENCE);
+    let log = outcome.report["logs"][0].as_str().unwrap_or_default();
+    let found = log.split("/labs-").nth(1).and_then(|rest| rest.split('/').next());
+    let found = found.filter(|_| outcome.status == Some(0)).map(str::to_owned);
+    if found != wanted {
+        let problems = outcome.problems();
+        wrong.push(format!("{name}: ssh logs in {wanted:?}, a launch {found:?}: {problems}"));
+    }
+    if name == "c36-identity-missing" {
+        outcome.assert_problem(2, &["there is no key /root/case/no-such-key"]);
+    }
+    usize::from(wanted.is_some())
 }

@@ -215,6 +215,7 @@ pub mod sockets;
 #[cfg_attr(not(feature = "ssh"), path = "ssh/absent.rs")]
 pub mod ssh;
 pub mod text;
+pub mod threads;
 pub mod udp;
 
 pub use nix::sys::signal::Signal;

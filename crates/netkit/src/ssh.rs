@@ -1,7 +1,7 @@
 //! One SSH session to one machine: to start processes there, and to fetch and clean up afterwards.
 //!
-//! [`Remote::connect`] finds out what the line of the host file means (with `~/.ssh/config`),
-//! connects, makes sure that it is the right machine (`known_hosts`), and logs in by key (the
+//! [`Remote::connect`] finds out what the line of the host file means (with the SSH configuration, as
+//! `ssh -G` prints it), connects, makes sure that it is the right machine (`known_hosts`), and logs in by key (the
 //! agent, `-i`, the usual files). Then, over the one session:
 //!
 //! * [`Remote::start`] starts a [`Job`] that becomes a daemon, and waits for its answer;
@@ -52,6 +52,7 @@ pub(crate) use target::Target;
 
 mod authenticate;
 mod command;
+mod configuration;
 mod connect;
 mod copy;
 mod hash;

@@ -77,7 +77,7 @@ fn turns_direction(c: char) -> bool {
 /// Characters without a shape of their own, such as the zero-width space and the mark at the
 /// beginning of a file: those that Unicode lets every program leave out when it draws
 /// (`Default_Ignorable_Code_Point` in DerivedCoreProperties.txt), and the signs around annotations.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
@@ -94,6 +94,7 @@ mod tests {
     fn what_could_deceive_is_escaped_and_the_rest_kept() {
         assert_eq!(one_line("a\tb\n\x1b[2Jé→ \u{202e}x", 99), "a\\tb\\n\\u{1b}[2Jé→ \\u{202e}x");
         assert_eq!(one_line("\u{9b}31m", 99), "\\u{9b}31m");
+        assert_eq!(one_line("\u{feff}la\u{200b}b", 99), "\\u{feff}la\\u{200b}b");
         assert_eq!(one_line("abcdef", 6), "abcdef");
         assert_eq!(one_line("abcdefg", 6), "abcdef…");
     }

@@ -11,6 +11,7 @@
 //! if nothing else helps.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,9 @@ use std::time::Duration;
 
 use ssh2::{Agent, ErrorCode, PublicKey, Session};
 
+use super::configuration::{AgentSocket, Keys, Settings};
 use super::key_file::KeyFile;
+use super::known_hosts;
 use super::target::Target;
 use crate::launch::job::{LaunchError, LaunchOptions, Stage};
 use crate::text::one_line;
@@ -49,6 +52,8 @@ pub(super) struct Offers {
     next: usize,
     /// Keys that could not be offered, and why.
     skipped: Vec<String>,
+    /// The socket of the agent.
+    socket: Option<PathBuf>,
 }
 
 /// A key to offer.
@@ -84,17 +89,21 @@ impl Offers {
             })?;
             named.push(file);
         }
-        named.extend(target.identities.iter().filter_map(|path| look_at(path, &mut skipped)));
+        let keys = &target.settings.keys;
+        named.extend(keys.named.iter().filter_map(|path| look_at_named(path, &mut skipped)));
         let usual = USUAL_FILES.iter().filter_map(|name| target.folder.file(name));
-        let usual: Vec<KeyFile> = if target.identities.is_empty() {
+        let usual: Vec<KeyFile> = if keys.usual {
             usual.filter_map(|path| look_at(&path, &mut skipped)).collect()
         } else {
             Vec::new()
         };
-        let agent = agent_keys(session, options, &mut skipped);
-        let mut offers = arrange(named, usual, agent);
+        let socket = agent_socket(target, options);
+        let agent = agent_keys(session, socket.as_deref(), &mut skipped);
+        let mut offers = arrange(named, usual, agent, keys.named_only);
+        offers.retain(|offer| is_accepted(keys, offer, &mut skipped));
+        skipped.extend(keys.unusable.iter().cloned());
         offers.truncate(MAX_OFFERS);
-        Ok(Offers { offers, next: 0, skipped })
+        Ok(Offers { offers, next: 0, skipped, socket })
     }
 
     /// Offers the keys that were not offered yet, until one is accepted.
@@ -109,7 +118,7 @@ impl Offers {
             let Some(offer) = self.offers.get(self.next) else { return Ok(Outcome::Refused) };
             let result = match offer {
                 Offer::Agent { key, .. } => {
-                    offer_from_agent(session, &mut agent, key, target, options)
+                    offer_from_agent(session, &mut agent, key, target, self.socket.as_deref())
                 }
                 Offer::File(file) => offer_file(session, file, target, options, &mut self.skipped),
             };
@@ -147,7 +156,8 @@ impl Offers {
             [] => String::new(),
             skipped => format!(" ({})", skipped.join(", ")),
         };
-        let Target { user, name, port, label, .. } = target;
+        let Target { label, settings, .. } = target;
+        let Settings { user, name, port, .. } = settings;
         let copy = |key: &str| format!("ssh-copy-id{key} -p {port} {user}@{name}");
         let (what, hint) = if self.offers.is_empty() {
             let what = format!("there is no key to offer to {user}{skipped}");
@@ -189,7 +199,12 @@ impl std::fmt::Display for Offer {
 }
 
 /// Brings keys into the order in which they are offered, each once.
-fn arrange(named: Vec<KeyFile>, usual: Vec<KeyFile>, agent: Vec<PublicKey>) -> Vec<Offer> {
+fn arrange(
+    named: Vec<KeyFile>,
+    usual: Vec<KeyFile>,
+    agent: Vec<PublicKey>,
+    named_only: bool,
+) -> Vec<Offer> {
     let is_file =
         |key: &[u8]| named.iter().chain(&usual).any(|file| file.public.as_deref() == Some(key));
     let from_agent = |key: &PublicKey| Offer::Agent {
@@ -204,7 +219,7 @@ fn arrange(named: Vec<KeyFile>, usual: Vec<KeyFile>, agent: Vec<PublicKey>) -> V
     let mut files = |files: Vec<KeyFile>| -> (Vec<KeyFile>, Vec<KeyFile>) {
         let mut fresh = files;
         fresh.retain(|file| {
-            let new = !in_agent(file) && !seen.contains(&file.path);
+            let new = file.is_private && !in_agent(file) && !seen.contains(&file.path);
             seen.push(file.path.clone());
             new
         });
@@ -213,7 +228,7 @@ fn arrange(named: Vec<KeyFile>, usual: Vec<KeyFile>, agent: Vec<PublicKey>) -> V
     let (named_protected, named) = files(named);
     let (usual_protected, usual) = files(usual);
     offers.extend(named.into_iter().map(Offer::File));
-    offers.extend(other.into_iter().map(from_agent));
+    offers.extend(other.into_iter().filter(|_| !named_only).map(from_agent));
     offers.extend(usual.into_iter().chain(named_protected).chain(usual_protected).map(Offer::File));
     offers
 }
@@ -230,18 +245,65 @@ fn look_at(path: &Path, skipped: &mut Vec<String>) -> Option<KeyFile> {
     }
 }
 
+/// Looks at a key file that the configuration names: one that is missing is said. Its public half is
+/// enough where the agent holds the other.
+fn look_at_named(path: &Path, skipped: &mut Vec<String>) -> Option<KeyFile> {
+    let file = look_at(path, skipped).or_else(|| KeyFile::public_only(path));
+    if file.is_none() && !path.exists() {
+        skipped.push(format!("there is no key {}", path.display()));
+    }
+    file
+}
+
+/// Whether the configuration lets a key of this type be offered.
+fn is_accepted(keys: &Keys, offer: &Offer, skipped: &mut Vec<String>) -> bool {
+    let key = match offer {
+        Offer::Agent { key, .. } => Some(key),
+        Offer::File(file) => file.public.as_ref(),
+    };
+    let (Some(accepted), Some(of)) =
+        (&keys.accepted, key.and_then(|key| known_hosts::key_type(key)))
+    else {
+        return true;
+    };
+    // An RSA key signs by any of three algorithms.
+    let algorithms = match of {
+        "ssh-rsa" => &["ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"][..],
+        other => &[other],
+    };
+    let matches = |pattern: &str| {
+        algorithms.iter().any(|name| known_hosts::matches(pattern.as_bytes(), name.as_bytes()))
+    };
+    let is_accepted = accepted.split(',').any(matches);
+    if !is_accepted {
+        skipped.push(format!("skipped {offer}: PubkeyAcceptedAlgorithms leaves {of} out"));
+    }
+    is_accepted
+}
+
+/// The socket of the agent; none if there is no agent.
+fn agent_socket(target: &Target, options: &LaunchOptions) -> Option<PathBuf> {
+    let variable = |name: &OsStr| std::env::var_os(name).filter(|path| !path.is_empty());
+    options.agent.clone().or_else(|| match &target.settings.keys.agent {
+        AgentSocket::Usual => variable(OsStr::new("SSH_AUTH_SOCK")).map(PathBuf::from),
+        AgentSocket::Variable(name) => variable(name).map(PathBuf::from),
+        AgentSocket::Path(path) => Some(path.clone()),
+        AgentSocket::Nowhere => None,
+    })
+}
+
 /// The keys that the agent holds; none if there is no agent.
 fn agent_keys(
     session: &Session,
-    options: &LaunchOptions,
+    socket: Option<&Path>,
     skipped: &mut Vec<String>,
 ) -> Vec<PublicKey> {
-    if options.agent.is_none() && std::env::var_os("SSH_AUTH_SOCK").is_none() {
-        return Vec::new();
-    }
-    let keys = answers(options)
+    let Some(socket) = socket else { return Vec::new() };
+    let keys = answers(socket)
         .map_err(|error| error.to_string())
-        .and_then(|()| connect_agent(session, options).map_err(|error| error.message().to_owned()))
+        .and_then(|()| {
+            connect_agent(session, Some(socket)).map_err(|error| error.message().to_owned())
+        })
         .and_then(|agent| agent.identities().map_err(|error| error.message().to_owned()));
     keys.unwrap_or_else(|reason| {
         skipped.push(format!("skipped the agent: {}", one_line(&reason, 100)));
@@ -251,10 +313,8 @@ fn agent_keys(
 
 /// Makes sure that the agent answers at all. The library would wait for it for ever, and one that
 /// was forwarded over a connection that has died since never answers.
-fn answers(options: &LaunchOptions) -> io::Result<()> {
-    let from_environment = || std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from);
-    let path = options.agent.clone().or_else(from_environment).unwrap_or_default();
-    let mut agent = UnixStream::connect(path)?;
+fn answers(socket: &Path) -> io::Result<()> {
+    let mut agent = UnixStream::connect(socket)?;
     agent.set_read_timeout(Some(AGENT_TIMEOUT))?;
     agent.set_write_timeout(Some(AGENT_TIMEOUT))?;
     // One byte follows, and it asks which keys there are (draft-ietf-sshm-ssh-agent, section 3.5).
@@ -267,9 +327,9 @@ fn answers(options: &LaunchOptions) -> io::Result<()> {
     }
 }
 
-fn connect_agent(session: &Session, options: &LaunchOptions) -> Result<Agent, ssh2::Error> {
+fn connect_agent(session: &Session, socket: Option<&Path>) -> Result<Agent, ssh2::Error> {
     let mut agent = session.agent()?;
-    if let Some(path) = &options.agent {
+    if let Some(path) = socket {
         agent.set_identity_path(path)?;
     }
     agent.connect()?;
@@ -283,16 +343,16 @@ fn offer_from_agent(
     agent: &mut Option<Agent>,
     key: &[u8],
     target: &Target,
-    options: &LaunchOptions,
+    socket: Option<&Path>,
 ) -> Result<(), ssh2::Error> {
     let agent = match agent {
         Some(agent) => agent,
-        None => agent.insert(connect_agent(session, options)?),
+        None => agent.insert(connect_agent(session, socket)?),
     };
     let identities = agent.identities()?;
     let identity = identities.iter().find(|identity| identity.blob() == key);
     let gone = || ssh2::Error::new(ErrorCode::Session(REFUSED), "no longer in the agent");
-    agent.userauth(&target.user, identity.ok_or_else(gone)?)
+    agent.userauth(&target.settings.user, identity.ok_or_else(gone)?)
 }
 
 /// Offers a key from a file, asking for its passphrase if it has one.
@@ -304,7 +364,7 @@ fn offer_file(
     skipped: &mut Vec<String>,
 ) -> Result<(), ssh2::Error> {
     let offer = |passphrase: Option<&str>| {
-        session.userauth_pubkey_file(&target.user, None, &file.path, passphrase)
+        session.userauth_pubkey_file(&target.settings.user, None, &file.path, passphrase)
     };
     if !file.protected {
         return offer(None);

@@ -1,7 +1,7 @@
 //! Reaching an SSH server and exchanging keys with it.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use libssh2_sys::{
     LIBSSH2_ERROR_BAD_SOCKET, LIBSSH2_ERROR_BANNER_RECV, LIBSSH2_ERROR_SOCKET_DISCONNECT,
     LIBSSH2_ERROR_SOCKET_RECV, LIBSSH2_ERROR_TIMEOUT,
 };
+use socket2::{Domain, Socket, Type};
 use ssh2::{ErrorCode, Session};
 
 use super::host_key::HostKeys;
@@ -31,8 +32,8 @@ pub(super) fn shake_hands(
         |what: String, hint: &str| LaunchError::new(&target.label, Stage::Connect, what, hint);
     let mut tries = 0;
     loop {
-        let tcp = connect(&target.addresses, options.connect_timeout)
-            .map_err(|(what, hint)| failed(what, hint))?;
+        let tcp =
+            connect(target, options.connect_timeout).map_err(|(what, hint)| failed(what, hint))?;
         let error = match shake_hands_once(tcp, target, keys, options) {
             Ok(remote) => return Ok(remote),
             Err(error) => error,
@@ -103,14 +104,12 @@ fn shake_hands_once(
 }
 
 /// Connects to the first address that answers; each gets its share of the time.
-fn connect(
-    addresses: &[SocketAddr],
-    timeout: Duration,
-) -> Result<TcpStream, (String, &'static str)> {
+fn connect(target: &Target, timeout: Duration) -> Result<TcpStream, (String, &'static str)> {
+    let addresses = &target.addresses;
     let share = (timeout / addresses.len().max(1) as u32).max(Duration::from_millis(1));
     let mut last = ("it has no address".to_owned(), "");
     for address in addresses {
-        match TcpStream::connect_timeout(address, share) {
+        match connect_to(address, target.bind, share) {
             Ok(tcp) => {
                 // Without it every command takes 40 ms longer, and nothing else changes.
                 let _ = tcp.set_nodelay(true);
@@ -120,6 +119,18 @@ fn connect(
         }
     }
     Err(last)
+}
+
+fn connect_to(
+    address: &SocketAddr,
+    bind: Option<IpAddr>,
+    timeout: Duration,
+) -> io::Result<TcpStream> {
+    let Some(bind) = bind else { return TcpStream::connect_timeout(address, timeout) };
+    let socket = Socket::new(Domain::for_address(*address), Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(bind, 0).into())?;
+    socket.connect_timeout(&(*address).into(), timeout)?;
+    Ok(socket.into())
 }
 
 fn explain(address: &SocketAddr, error: &io::Error, share: Duration) -> (String, &'static str) {

@@ -18,13 +18,12 @@ use crate::text::one_line;
 /// The longest file of known hosts that is read, in bytes; a large site has some thousand lines.
 const MAX_KNOWN_HOSTS: u64 = 16 << 20;
 
-/// The known hosts of all users of this machine.
-const SYSTEM_FILE: &str = "/etc/ssh/ssh_known_hosts";
-
 /// What is known of one machine.
 #[derive(Debug)]
 pub(super) struct HostKeys {
     records: Vec<Record>,
+    /// What is on file under the name without the port, which counts if nothing else is.
+    without_port: Vec<Record>,
     /// The file that a new key is remembered in; none without a home.
     own_file: Option<PathBuf>,
 }
@@ -32,20 +31,28 @@ pub(super) struct HostKeys {
 impl HostKeys {
     /// Reads what is on file for a machine.
     pub(super) fn of(target: &Target, options: &LaunchOptions) -> Result<HostKeys, LaunchError> {
-        let own_file = options.known_hosts.clone().or_else(|| target.folder.file("known_hosts"));
-        let system = options.known_hosts.is_none().then(|| PathBuf::from(SYSTEM_FILE));
-        let mut known = Vec::new();
-        for file in own_file.iter().chain(&system) {
+        let trust = &target.settings.trust;
+        let files: Vec<&PathBuf> = match &options.known_hosts {
+            Some(file) => vec![file],
+            None => trust.own_files.iter().chain(&trust.system_files).collect(),
+        };
+        let own_file = options.known_hosts.as_ref().or(trust.own_files.first()).cloned();
+        let (mut known, mut without_port) = (Vec::new(), Vec::new());
+        for file in files {
             let text = read(file).map_err(|error| unreadable(target, file, &error))?;
-            known.extend(records(file, &text, &target.name, target.port));
+            known.extend(records(file, &text, &target.filed_name()));
+            if trust.alias.is_none() {
+                without_port.extend(records(file, &text, &filed_name(&target.settings.name, 22)));
+            }
         }
-        Ok(HostKeys { records: known, own_file })
+        Ok(HostKeys { records: known, without_port, own_file })
     }
 
     /// Asks the server for a key of a type that is on file, if it has one. Otherwise it would show
     /// the type that comes first in the protocol, and look like another machine.
     pub(super) fn prefer_known_types(&self, session: &Session) -> Result<(), ssh2::Error> {
-        let valid = self.records.iter().filter(|record| !record.revoked);
+        let on_file = if self.records.is_empty() { &self.without_port } else { &self.records };
+        let valid = on_file.iter().filter(|record| !record.revoked);
         let types: Vec<&str> = valid.map(|record| record.key_type.as_str()).collect();
         if types.is_empty() {
             return Ok(());
@@ -66,7 +73,12 @@ impl HostKeys {
     ) -> Result<(), LaunchError> {
         match verdict(&self.records, key) {
             Verdict::Known => Ok(()),
-            Verdict::Unknown if options.accept_new => self.remember(target, key),
+            // As ssh does. A key that differs from this one says nothing: at another port there may
+            // be another machine.
+            Verdict::Unknown if verdict(&self.without_port, key) == Verdict::Known => Ok(()),
+            Verdict::Unknown if options.accept_new || target.settings.trust.accept_new => {
+                self.remember(target, key)
+            }
             refusal => Err(self.refused(target, key, &refusal)),
         }
     }
@@ -76,10 +88,10 @@ impl HostKeys {
         let failed = |what: String| {
             LaunchError::new(&target.label, Stage::HostKey, what, "name a file with known_hosts")
         };
-        let line = known_hosts::line(&target.name, target.port, key);
+        let line = known_hosts::line(&target.filed_name(), key);
         let line = line.ok_or_else(|| failed("the server's host key is malformed".to_owned()))?;
         let Some(path) = &self.own_file else {
-            return Err(failed("there is no home folder to remember the host key in".to_owned()));
+            return Err(failed("there is no file to remember the host key in".to_owned()));
         };
         let unwritable = |error: io::Error| {
             failed(format!("cannot remember the host key in {}: {error}", path.display()))
@@ -89,7 +101,7 @@ impl HostKeys {
         // too.
         file.lock().map_err(unwritable)?;
         let text = read(path).map_err(unwritable)?;
-        let meanwhile = records(path, &text, &target.name, target.port);
+        let meanwhile = records(path, &text, &target.filed_name());
         match verdict(&meanwhile, key) {
             Verdict::Known => Ok(()),
             Verdict::Unknown => {
@@ -103,7 +115,7 @@ impl HostKeys {
     /// Why a key is not accepted, and what to do.
     fn refused(&self, target: &Target, key: &[u8], verdict: &Verdict<'_>) -> LaunchError {
         let shown = format!("{} {}", key_type(key).unwrap_or("malformed"), fingerprint(key));
-        let filed = filed_name(&target.name, target.port);
+        let filed = target.filed_name();
         let (what, hint) = match verdict {
             Verdict::Changed(record) => {
                 let (file, line) = (record.file.display(), record.line);
@@ -132,8 +144,8 @@ impl HostKeys {
                     format!(
                         "compare it with what who runs the machine says, then use --accept-new, \
                          or ssh-keyscan -p {} {} >> {}",
-                        target.port,
-                        target.name,
+                        target.settings.port,
+                        target.settings.name,
                         file.display()
                     ),
                 )

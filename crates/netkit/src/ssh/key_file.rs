@@ -5,11 +5,14 @@
 //! to ask for a passphrase is found out here. The format of OpenSSH (PROTOCOL.key in its sources)
 //! begins with the name of the cipher, `none` for an open one, and has the public key in the clear.
 
+use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use nix::unistd::getuid;
 
 use crate::files::read_text;
 
@@ -22,6 +25,8 @@ pub(super) struct KeyFile {
     pub(super) path: PathBuf,
     /// Whether it needs a passphrase.
     pub(super) protected: bool,
+    /// Whether the private key is there, and not only the public one for the agent.
+    pub(super) is_private: bool,
     /// The public key, if it is known.
     pub(super) public: Option<Vec<u8>>,
 }
@@ -42,16 +47,44 @@ impl KeyFile {
         } else {
             (header.contains("ENCRYPTED") || body.contains("Proc-Type: 4,ENCRYPTED"), None)
         };
+        check_mode(path)?;
         let public = public.or_else(|| public_beside(path));
-        Ok(KeyFile { path: path.to_owned(), protected, public })
+        Ok(KeyFile { path: path.to_owned(), protected, is_private: true, public })
     }
+
+    /// The public half alone, as the file itself or beside it; none if there is none. It tells which
+    /// key of the agent is meant.
+    pub(super) fn public_only(path: &Path) -> Option<KeyFile> {
+        let public = public_in(path).or_else(|| public_beside(path))?;
+        Some(KeyFile {
+            path: path.to_owned(),
+            protected: false,
+            is_private: false,
+            public: Some(public),
+        })
+    }
+}
+
+/// Refuses one's own key that others may read, as `ssh` does: it is a secret no longer.
+fn check_mode(path: &Path) -> io::Result<()> {
+    let about = fs::metadata(path)?;
+    let mode = about.mode() & 0o777;
+    if about.uid() == getuid().as_raw() && mode & 0o077 != 0 {
+        let what = format!("others may read it (mode {mode:03o}): chmod 600 it");
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
+    }
+    Ok(())
 }
 
 /// The public key in the file of the same name with `.pub`.
 fn public_beside(path: &Path) -> Option<Vec<u8>> {
     let mut name = path.as_os_str().to_owned();
     name.push(".pub");
-    let text = read_text(Path::new(&name), MAX_KEY_FILE).ok()?;
+    public_in(Path::new(&name))
+}
+
+fn public_in(path: &Path) -> Option<Vec<u8>> {
+    let text = read_text(path, MAX_KEY_FILE).ok()?;
     STANDARD.decode(text.split_ascii_whitespace().nth(1)?).ok()
 }
 

@@ -54,10 +54,9 @@ pub(super) enum Verdict<'a> {
 }
 
 /// The records of a file that are about a host.
-pub(super) fn records(file: &Path, text: &str, name: &str, port: u16) -> Vec<Record> {
-    let name = filed_name(name, port);
+pub(super) fn records(file: &Path, text: &str, filed: &str) -> Vec<Record> {
     let lines = (1..).zip(text.lines());
-    lines.filter_map(|(line, text)| record(file, line, text, &name)).collect()
+    lines.filter_map(|(line, text)| record(file, line, text, filed)).collect()
 }
 
 /// What the records say of a key.
@@ -75,9 +74,9 @@ pub(super) fn verdict<'a>(records: &'a [Record], key: &[u8]) -> Verdict<'a> {
 }
 
 /// The line that files a key, with its end.
-pub(super) fn line(name: &str, port: u16, key: &[u8]) -> Option<String> {
+pub(super) fn line(filed: &str, key: &[u8]) -> Option<String> {
     let key_type = key_type(key)?;
-    Some(format!("{} {key_type} {}\n", filed_name(name, port), STANDARD.encode(key)))
+    Some(format!("{filed} {key_type} {}\n", STANDARD.encode(key)))
 }
 
 /// The name that a host is filed under: in small letters, and with its port unless that is 22.
@@ -142,7 +141,7 @@ fn is_hash_of(hashed: &str, name: &str) -> bool {
 
 /// Whether a pattern with `*` and `?` matches a name, whatever the case of letters. Takes at most
 /// pattern times name steps: after a mismatch only the last `*` is tried anew.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
+pub(super) fn matches(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while n < name.len() {

@@ -1,6 +1,7 @@
 //! Key files of every form, built here: only what stands before the secret part matters.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 
@@ -25,10 +26,16 @@ fn openssh(cipher: &str, public: &[u8]) -> String {
     format!("{begin}\n{}\n{end}\n", lines.join("\n"))
 }
 
+/// Writes a key as it should be: for its owner alone.
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 fn look(text: &str) -> Result<(bool, Option<Vec<u8>>), String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("id");
-    fs::write(&path, text).unwrap();
+    write(&path, text);
     KeyFile::read(&path).map(|file| (file.protected, file.public)).map_err(|e| e.to_string())
 }
 
@@ -49,7 +56,7 @@ fn a_protected_key_is_told_from_an_open_one() {
 fn the_public_key_of_an_old_form_stands_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("id_rsa");
-    fs::write(&path, "-----BEGIN RSA PRIVATE KEY-----\nMC4C\n").unwrap();
+    write(&path, "-----BEGIN RSA PRIVATE KEY-----\nMC4C\n");
     fs::write(folder.path().join("id_rsa.pub"), "ssh-rsa AAAA me@here\n").unwrap();
     assert_eq!(KeyFile::read(&path).unwrap().public, Some(vec![0; 3]));
 }
@@ -67,4 +74,27 @@ fn what_is_no_private_key_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let error = KeyFile::read(folder.path()).unwrap_err().to_string();
     assert!(error.starts_with("it is not an ordinary file"), "{error}");
+}
+
+#[test]
+fn a_key_that_others_may_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("id");
+    write(&path, &openssh("none", b"public"));
+    assert!(KeyFile::read(&path).is_ok());
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let error = KeyFile::read(&path).unwrap_err().to_string();
+    assert_eq!(error, "others may read it (mode 644): chmod 600 it");
+}
+
+#[test]
+fn the_public_half_alone_names_a_key_of_the_agent() {
+    let folder = tempfile::tempdir().unwrap();
+    let (beside, itself) = (folder.path().join("id"), folder.path().join("id.pub"));
+    fs::write(&itself, "ssh-rsa AAAA me@here\n").unwrap();
+    for path in [beside, itself] {
+        let file = KeyFile::public_only(&path).unwrap();
+        assert_eq!((file.is_private, file.public), (false, Some(vec![0; 3])));
+    }
+    assert_eq!(KeyFile::public_only(&folder.path().join("other")), None);
 }

@@ -19,7 +19,7 @@ fn field(key_type: &str, n: u8) -> String {
 
 /// What a file says of key 1 (ed25519) of lab01 at the port.
 fn judge(text: &str, port: u16) -> &'static str {
-    let records = records(Path::new("known_hosts"), text, "lab01", port);
+    let records = records(Path::new("known_hosts"), text, &filed_name("lab01", port));
     match verdict(&records, &key("ssh-ed25519", 1)) {
         Verdict::Known => "known",
         Verdict::Unknown => "unknown",
@@ -111,7 +111,7 @@ fn a_hash_that_ssh_keygen_made_is_recognised() {
 #[test]
 fn the_record_that_decided_is_named() {
     let text = format!("x\nlab01 {}\n", field("ssh-ed25519", 2));
-    let records = records(Path::new("kh"), &text, "Lab01", 22);
+    let records = records(Path::new("kh"), &text, &filed_name("Lab01", 22));
     let Verdict::Changed(record) = verdict(&records, &key("ssh-ed25519", 1)) else { panic!() };
     assert_eq!(
         (record.file.as_path(), record.line, record.key_type.as_str()),
@@ -122,11 +122,11 @@ fn the_record_that_decided_is_named() {
 #[test]
 fn the_line_that_files_a_key_is_read_back() {
     for port in [22, 2222] {
-        let line = line("LAB01", port, &key("ssh-ed25519", 1)).unwrap();
+        let line = line(&filed_name("LAB01", port), &key("ssh-ed25519", 1)).unwrap();
         assert_eq!(judge(&line, port), "known", "{line}");
     }
-    assert_eq!(line("lab01", 22, b"\0\0\0\x09short"), None);
-    assert_eq!(line("lab01", 22, b"\0\0\0\x03a\nb"), None);
+    assert_eq!(line("lab01", b"\0\0\0\x09short"), None);
+    assert_eq!(line("lab01", b"\0\0\0\x03a\nb"), None);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_pattern_full_of_stars_takes_no_time() {
 proptest! {
     #[test]
     fn no_file_panics(text in r"(\PC|[ \n|@!*,1=]){0,200}", name in r"\PC{0,20}", port: u16) {
-        let records = records(Path::new("x"), &text, &name, port);
+        let records = records(Path::new("x"), &text, &filed_name(&name, port));
         verdict(&records, text.as_bytes());
         key_type(text.as_bytes());
     }
