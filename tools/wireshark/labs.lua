@@ -6,7 +6,7 @@
 
 local netkit = Proto("netkit", "Netkit frames of the labs")
 
-local LAUNCHER = 0xffffffff
+local LAUNCHER, KEEPER = 0xffffffff, 0xfffffffe
 local HEADER = 4 -- the length
 local ENVELOPE_HEAD = 16 -- number and seal
 local ENVELOPE_FULL = 4096 + HEADER -- what an envelope may hold beside its largest frame
@@ -74,7 +74,7 @@ function netkit.init()
 end
 
 local function name(rank)
-  return rank == LAUNCHER and "launcher" or "p" .. rank
+  return rank == LAUNCHER and "launcher" or rank == KEEPER and "keeper" or "p" .. rank
 end
 
 local function stream()
