@@ -430,6 +430,11 @@ pub enum Prediction {
         /// On average over what is random.
         mean: f64,
     },
+    /// At least so many: theory has a lower bound, and chance or time adds to it.
+    AtLeast {
+        /// At least.
+        min: u64,
+    },
 }
 
 /// Exactly so many messages of each of these kinds.

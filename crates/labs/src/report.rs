@@ -265,6 +265,7 @@ impl Report {
             let predicted = match &count.predicted {
                 None => "  -".to_owned(),
                 Some(Prediction::Exactly(n)) => format!("  {n}"),
+                Some(Prediction::AtLeast { min }) => format!("  at least {min}"),
                 Some(Prediction::Within { min, max, mean }) => {
                     format!("  {min} to {max}, {mean:.1} on average")
                 }

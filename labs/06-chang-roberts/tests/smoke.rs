@@ -164,17 +164,16 @@ fn what_cannot_be_is_refused_with_the_reason() {
     assert_eq!(std::fs::read_to_string(ids).unwrap(), "7 8 9");
 }
 
-/// The same plan in both worlds: the order of a channel is lost, and Chang and Roberts do not need it.
+/// The same plan in both worlds: the order of a channel is lost, and Chang and Roberts do not assume it.
 #[test]
-fn channels_that_reorder_are_not_fifo_and_the_election_does_not_mind() {
+fn channels_may_reorder() {
     let plans = ["reorder", "reorder; delay 20ms"];
     for (verb, plan) in ["run", "simulate"].into_iter().flat_map(|verb| plans.map(|p| (verb, p))) {
         let ran = PROGRAM.ran(&[verb, "--processes", "6", "--seed", "7", "--faults", plan]);
-        assert_eq!(ran.verdict("FIFO"), false, "{verb}: {}", ran.report);
         assert_eq!(ran.verdict("exactly one leader, agreed by all"), true, "{verb}");
         assert_eq!(ran.verdict("ELECTION messages as predicted"), true, "{verb}");
-        assert_eq!(ran.report["assumptions_broken"][0], "FIFO (reorder)");
+        assert!(ran.report["assumptions_broken"][0].is_null(), "{verb}: {}", ran.report);
         assert!(ran.report["faults"][0]["struck"].as_u64().unwrap() > 3);
-        assert_eq!(ran.status, 1);
+        assert_eq!(ran.status, 0);
     }
 }
