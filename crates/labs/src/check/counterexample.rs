@@ -51,11 +51,16 @@ impl<P: Process> Counterexample<P> {
     /// What algorithms often assume, and this run did not grant: it happened on the way to what is wrong.
     pub fn broken(&self) -> Vec<Assumption> {
         let has = |what: fn(&Step<P>) -> bool| self.path.iter().any(what);
+        let is_crash = |step: &&Step<P>| matches!(step, Step::Crash { .. });
+        // Nobody starts again in `check`.
+        let dead = self.path.iter().filter(is_crash).count();
+        let processes = self.model.before::<()>().sites.len() as u32;
         [
             (Assumption::Fifo, self.overtakes()),
             (Assumption::Reliable, has(|step| matches!(step, Step::Lose { .. }))),
             (Assumption::NoDuplicates, has(|step| matches!(step, Step::Double { .. }))),
-            (Assumption::NoCrash, has(|step| matches!(step, Step::Crash { .. }))),
+            (Assumption::NoCrash, Assumption::NoCrash.forbids(dead, processes)),
+            (Assumption::MajorityLives, Assumption::MajorityLives.forbids(dead, processes)),
         ]
         .iter()
         .filter_map(|&(assumption, is_broken)| is_broken.then_some(assumption))

@@ -255,7 +255,7 @@ impl Ran<'_> {
                 false => findings.json(&summary),
             },
             logs: logged.map(|p| format!("{}:{}", p.host, p.log)).collect(),
-            assumptions_broken: faults.broken(lab.about().assumes, &finished.toll),
+            assumptions_broken: faults.broken(lab.about().assumes, &finished.toll, lab.processes()),
             faults: Struck::all(faults, &finished.toll),
             problems: finished.problems,
             killed: finished.killed,

@@ -164,7 +164,7 @@ fn one_run(
     }
     let (virtual_time, toll) = (simulation.now(), simulation.toll());
     let assumed = lab.about().assumes;
-    let by_network = network.broken(assumed, simulation.mishaps(), simulation.crashes());
+    let by_network = network.broken(assumed, simulation.mishaps(), simulation.crashes(), processes);
     let judge = simulation.finish().with_context(|| match &common.trace {
         Some(path) => format!("the trace could not be written to {}", path.display()),
         None => "the run could not be recorded".to_owned(),
@@ -178,7 +178,7 @@ fn one_run(
         properties: judge.verdicts(&ended),
         result: findings.json(&summary),
         trace: common.trace.as_ref().map(|path| path.display().to_string()),
-        assumptions_broken: [by_network, faults.broken(assumed, &toll)].concat(),
+        assumptions_broken: [by_network, faults.broken(assumed, &toll, processes)].concat(),
         faults: Struck::all(faults, &toll),
         problems: problem.into_iter().collect(),
         places: PlaceOf::simulated(processes, &*findings),
@@ -298,22 +298,29 @@ impl NetworkArguments {
         assumed: &[Assumption],
         mishaps: Mishaps,
         crashes: &[(ProcessId, u64)],
+        processes: u32,
     ) -> Vec<String> {
         let unordered = match (self.unordered, self.reordering != Chance::NEVER) {
             (true, true) => "--unordered --reordering",
             (false, true) => "--reordering",
             _ => "--unordered",
         };
-        let has_crashed = |&(process, at): &(u32, Duration)| {
+        let has_crashed = |&&(process, at): &&(u32, Duration)| {
             crashes.iter().any(|&(who, at_us)| {
                 who == ProcessId(process) && u128::from(at_us) == at.as_micros()
             })
         };
+        let dead = self.crash.iter().filter(has_crashed).count();
         [
             (Assumption::Fifo, mishaps.overtaking > 0, unordered),
             (Assumption::Reliable, mishaps.lost > 0, "--loss"),
             (Assumption::NoDuplicates, mishaps.doubled > 0, "--duplication"),
-            (Assumption::NoCrash, self.crash.iter().any(has_crashed), "--crash"),
+            (Assumption::NoCrash, Assumption::NoCrash.forbids(dead, processes), "--crash"),
+            (
+                Assumption::MajorityLives,
+                Assumption::MajorityLives.forbids(dead, processes),
+                "--crash",
+            ),
         ]
         .iter()
         .filter(|(assumption, is_broken, _)| *is_broken && assumed.contains(assumption))
@@ -360,12 +367,17 @@ mod tests {
         network: NetworkArguments,
     }
 
-    const ALL: [Assumption; 4] =
-        [Assumption::Fifo, Assumption::Reliable, Assumption::NoDuplicates, Assumption::NoCrash];
+    const ALL: [Assumption; 5] = [
+        Assumption::Fifo,
+        Assumption::Reliable,
+        Assumption::NoDuplicates,
+        Assumption::NoCrash,
+        Assumption::MajorityLives,
+    ];
 
     fn broken(line: &str, mishaps: Mishaps, crashes: &[(ProcessId, u64)]) -> Vec<String> {
         let line = Line::parse_from(std::iter::once("simulate").chain(line.split_whitespace()));
-        line.network.broken(&ALL, mishaps, crashes)
+        line.network.broken(&ALL, mishaps, crashes, 3)
     }
 
     #[test]
@@ -388,6 +400,9 @@ mod tests {
         ];
         assert_eq!(said, expected);
         assert_eq!(broken("--reordering 1%", mishaps, &[])[0], "FIFO (--reordering)");
+        let two = [(ProcessId(1), 20_000), (ProcessId(2), 30_000)];
+        let said = broken("--crash 1@20 --crash 2@30", Mishaps::default(), &two);
+        assert_eq!(said, ["no crash (--crash)", "at most a minority is down (--crash)"]);
         let both = broken("--reordering 1% --unordered", mishaps, &[]);
         assert_eq!(both[0], "FIFO (--unordered --reordering)");
     }

@@ -34,6 +34,7 @@
 //! A plan may break an assumption of the algorithm ([`Assumption`]). Then the report says so, and a property that
 //! fails is not the algorithm's fault.
 
+mod assumption;
 mod inject;
 mod parse;
 #[cfg(test)]
@@ -47,6 +48,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::assumption::Assumption;
 pub use self::inject::{Fate, Injector};
 pub use self::parse::PlanError;
 use crate::chance::Chance;
@@ -129,33 +131,6 @@ pub struct Channels {
     pub to: Option<BTreeSet<ProcessId>>,
     /// In the other direction too.
     pub both: bool,
-}
-
-/// What an algorithm may assume of its world, and a plan take away.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Assumption {
-    /// Each channel keeps the order of its messages.
-    Fifo,
-    /// What is sent arrives.
-    Reliable,
-    /// What is sent arrives at most once.
-    NoDuplicates,
-    /// Processes do not die.
-    NoCrash,
-    /// Messages and steps take a bounded time, and the algorithm knows the bound.
-    BoundedDelay,
-}
-
-impl fmt::Display for Assumption {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Fifo => "FIFO",
-            Self::Reliable => "reliable channels",
-            Self::NoDuplicates => "no duplicates",
-            Self::NoCrash => "no crash",
-            Self::BoundedDelay => "bounded delay",
-        })
-    }
 }
 
 /// Something that happens to a process at a time.
@@ -299,20 +274,6 @@ impl Plan {
     pub fn kills(&self) -> bool {
         self.rules.iter().any(|rule| matches!(rule.fault, Fault::Process(Action::Kill, _)))
     }
-
-    /// What of `assumed` the plan took away, each with the rules that did it. A rule that never struck
-    /// did not.
-    pub fn broken(&self, assumed: &[Assumption], toll: &Toll) -> Vec<String> {
-        assumed.iter().filter_map(|&assumption| self.breaking(assumption, toll)).collect()
-    }
-
-    fn breaking(&self, assumption: Assumption, toll: &Toll) -> Option<String> {
-        let rules = self.rules.iter().enumerate();
-        let rules = rules.filter(|(number, _)| toll.of(*number) > 0);
-        let rules = rules.filter(|(_, rule)| rule.fault.breaks() == Some(assumption));
-        let rules: Vec<_> = rules.map(|(_, rule)| rule.to_string()).collect();
-        (!rules.is_empty()).then(|| format!("{assumption} ({})", rules.join("; ")))
-    }
 }
 
 /// How many times each rule of a plan struck: messages, or a process.
@@ -367,18 +328,6 @@ impl Rule {
 }
 
 impl Fault {
-    /// Which assumption it takes away.
-    pub fn breaks(&self) -> Option<Assumption> {
-        Some(match self {
-            Self::Delay(..) | Self::Process(Action::Stop, _) => Assumption::BoundedDelay,
-            Self::Drop(..) | Self::Partition(_) => Assumption::Reliable,
-            Self::Duplicate(..) => Assumption::NoDuplicates,
-            Self::Reorder(..) => Assumption::Fifo,
-            Self::Process(Action::Kill, _) => Assumption::NoCrash,
-            Self::Process(Action::Continue | Action::Restart, _) => return None,
-        })
-    }
-
     /// Whether it concerns a message from one process to another. What a process sends to itself meets no
     /// network.
     pub fn concerns(&self, from: ProcessId, to: ProcessId) -> bool {

@@ -152,9 +152,27 @@ fn the_broken_assumptions_are_named_with_what_breaks_them() {
     toll.add(1, 1);
     toll.add(2, 7);
     assert_eq!(
-        plan.broken(&[Assumption::Fifo, Assumption::Reliable, Assumption::BoundedDelay], &toll),
+        plan.broken(&[Assumption::Fifo, Assumption::Reliable, Assumption::BoundedDelay], &toll, 9),
         ["FIFO (reorder 1->2)", "reliable channels (drop 10%; partition 0|1)"]
     );
+}
+
+/// p1 is back before p2 dies; p3 dies by a message, at a time that nobody knows.
+#[test]
+fn a_majority_lives_unless_half_are_dead_at_once() {
+    let plan =
+        plan("kill 1 at 1s; restart 1 at 2s; kill 2 at 3s; kill 3 after 2 TOKEN; kill 0 at 4s");
+    let mut toll = Toll::default();
+    let mut broken = |rules: &[usize], processes| {
+        rules.iter().for_each(|&rule| toll.add(rule, 1));
+        plan.broken(&[Assumption::MajorityLives], &toll, processes)
+    };
+    assert_eq!(broken(&[0, 1, 2], 4), [""; 0], "never two at once");
+    assert_eq!(broken(&[], 2), ["at most a minority is down (kill 1 at 1s; kill 2 at 3s)"]);
+    assert_eq!(broken(&[3], 5), [""; 0], "two of five");
+    let three = "at most a minority is down (kill 1 at 1s; kill 2 at 3s; kill 3 after 2 TOKEN; kill 0 at 4s)";
+    assert_eq!(broken(&[4], 6), [three]);
+    assert_eq!(broken(&[], 7), [""; 0]);
 }
 
 fn fate(injector: &mut Injector, at: u64, from: u32, to: u32) -> Fate {
