@@ -32,6 +32,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use env_logger::{Builder, Target};
 use nix::errno::Errno;
@@ -253,12 +254,18 @@ pub fn init(file: File, rank: u32, level: &str) -> Result<(), LogError> {
         .parse_filters(level)
         .target(Target::Pipe(Box::new(file)))
         .format(move |out, record| {
-            let time = out.timestamp_micros();
+            let time = humantime::format_rfc3339_micros(now());
             let lamport = LAMPORT.load(Ordering::Relaxed);
             write_line(out, &time, rank, lamport, record)
         })
         .try_init()
         .map_err(|_| LogError::Twice)
+}
+
+/// The time, not before 1970: what a clock that was never set says cannot be written as a date.
+#[must_use]
+pub fn now() -> SystemTime {
+    SystemTime::now().max(UNIX_EPOCH)
 }
 
 /// Sets the Lamport time that every later line shows, as `@31`; 0 shows none.

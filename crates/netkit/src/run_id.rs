@@ -30,7 +30,9 @@ impl RunId {
     pub fn new() -> RunId {
         let mut random = [0; 2];
         getrandom::fill(&mut random).expect("the system gives randomness");
-        let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
+        // 2026-11-22T07:15:00Z, without the signs between its parts.
+        let now = humantime::format_rfc3339_seconds(crate::logs::now()).to_string();
+        let now = now.replace(['-', ':', 'Z'], "").replace('T', "-");
         RunId(format!("{now}-{:04x}", u16::from_be_bytes(random)))
     }
 

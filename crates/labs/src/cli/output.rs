@@ -67,7 +67,8 @@ pub fn init_log(level: &str) {
     let mut builder = env_logger::Builder::from_env(environment);
     builder.format(|out, record| {
         let said = netkit::text::one_line(&record.args().to_string(), usize::MAX);
-        let (time, level) = (out.timestamp_millis(), record.level());
+        let time = humantime::format_rfc3339_millis(netkit::logs::now());
+        let level = record.level();
         writeln!(out, "[{time} {level:<5} {}] {said}", record.target())
     });
     // A second logger is impossible: this is the first thing that the program does.
