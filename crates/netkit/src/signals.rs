@@ -1,19 +1,33 @@
 //! Which signals a program watches.
 //!
 //! A program that starts with a signal ignored is to leave it ignored: that is how `nohup` keeps a
-//! program alive when its terminal closes, and a shell a command in the background when somebody
-//! presses Ctrl-C.
+//! program alive when its terminal closes.
+//!
+//! There is one exception. A script starts each command in the background with SIGINT and SIGQUIT
+//! ignored, so that Ctrl-C ends the script and not the command. But what is watched here ends
+//! cleanly at SIGINT, and scripts send it for that. So where both are ignored, SIGINT is watched
+//! all the same.
 
 use std::fs;
 
-/// Those of the signals that are not ignored now. All, if the system does not say.
+use nix::sys::signal::Signal;
+
+/// Those of the signals that are to be watched, as they are not ignored now. All, if the system does
+/// not say.
 ///
 /// Nothing in this crate has a signal ignored, so this says what the program was started with.
 #[must_use]
 pub fn not_ignored(signals: &[i32]) -> Vec<i32> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = ignored(&status).unwrap_or_default();
+    let ignored = chosen(ignored(&status).unwrap_or_default());
     signals.iter().copied().filter(|&signal| !is_in(ignored, signal)).collect()
+}
+
+/// Those that somebody had ignored by choice, and not by starting a program in the background.
+fn chosen(ignored: u64) -> u64 {
+    let [interrupt, quit] = [Signal::SIGINT as i32, Signal::SIGQUIT as i32];
+    let is_background = is_in(ignored, interrupt) && is_in(ignored, quit);
+    if is_background { ignored & !(1 << (interrupt - 1)) } else { ignored }
 }
 
 /// The set of ignored signals in `/proc/PID/status`: a number in which signal 1 is the lowest bit.
@@ -29,8 +43,6 @@ fn is_in(set: u64, signal: i32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use nix::sys::signal::Signal;
-
     use super::*;
 
     #[test]
@@ -41,6 +53,14 @@ mod tests {
         assert!(!is_in(set, Signal::SIGINT as i32));
         assert!(!is_in(u64::MAX, 0) && !is_in(u64::MAX, 65) && is_in(u64::MAX, 64));
         assert_eq!(ignored("SigIgn:\tx\n"), None);
+    }
+
+    #[test]
+    fn a_program_in_the_background_of_a_script_ends_at_sigint() {
+        let set = |signals: &[Signal]| signals.iter().fold(0, |set, &s| set | 1 << (s as i32 - 1));
+        let [hup, int, quit] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT];
+        assert_eq!(chosen(set(&[hup, int, quit])), set(&[hup, quit]));
+        assert_eq!(chosen(set(&[hup, int])), set(&[hup, int]));
     }
 
     /// Programs in Rust start with it ignored.

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use netkit::{Admission, Limits};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::unistd::Pid;
 
 mod common;
@@ -63,6 +63,23 @@ fn signals_are_events() {
     assert!(matches!(side.recorder.seen[..], [Seen::Signal(signal)] if signal == usr1));
     kill(Pid::this(), Signal::SIGUSR1).expect("ourselves");
     side.until(|side| side.seen.len() == 2);
+}
+
+/// As `nohup` ignores one for the program that it starts.
+#[test]
+fn a_signal_that_was_ignored_stays_ignored() {
+    let (ignored, other) = (Signal::SIGTTIN, Signal::SIGTTOU);
+    // SAFETY: no handler is installed, and nobody else in this process uses the signal.
+    unsafe { signal(ignored, SigHandler::SigIgn) }.expect("it can be ignored");
+    let mut side = Side::new(Limits::default());
+    let both = [ignored as i32, other as i32];
+    side.net.watch_signals(&both).expect("can be watched");
+    kill(Pid::this(), ignored).expect("ourselves");
+    kill(Pid::this(), other).expect("ourselves");
+    side.until(|side| !side.seen.is_empty());
+    assert!(matches!(side.recorder.seen[..], [Seen::Signal(signal)] if signal == both[1]));
+    side.net.unwatch_signals(&both[..1]).expect("can be left");
+    kill(Pid::this(), ignored).expect("ourselves: it would stop this process");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! The order is the point. `connect` returns when the other machine has agreed, which its *kernel*
 //! does: the program there may not have accepted yet, and may never. With `--hold` the connection
 //! then stands open for a while, so that one can look at it on both machines. A `write` that
-//! succeeds does not mean that the message has arrived; only the answer means that. The side that
+//! succeeds does not mean that the message has arrived; only the answer means that. It is a line; a
+//! server that sends no end of line is understood too, when it pauses. The side that
 //! closes first, here the client, keeps the connection in the state TIME_WAIT for a minute: a late
 //! packet of it must not be taken for one of the next connection between the same ports.
 
@@ -37,7 +38,7 @@ pub struct Options {
     #[arg(long, value_name = "SECONDS", default_value_t = 0,
         value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub hold: u64,
-    /// How long to wait for the connection, and for the acknowledgement
+    /// How long to wait for the connection, and for the acknowledgement, which may come without an end of line
     #[arg(long, value_name = "SECONDS", default_value_t = 10,
         value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
@@ -45,6 +46,10 @@ pub struct Options {
 
 /// What a server answers to a message that it has received.
 pub const ACKNOWLEDGEMENT: &[u8] = b"OK";
+
+/// How long an answer that has begun may pause before it counts as whole. A server that sends no end
+/// of line has sent all of it; one that does needs thousandths of that.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// The longest answer that is waited for: nobody may fill our memory with a line without an end.
 const MAX_ANSWER: usize = 1024;
@@ -81,14 +86,15 @@ pub fn send(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
     stream.set_write_timeout(Some(timeout))?;
     stream.write_all(&line).with_context(|| format!("cannot send to {server}"))?;
     writeln!(out, "sent {}", count(line.len() as u64, "byte"))?;
-    let (answer, reads) = answer(&mut stream, deadline)
+    let Answer { bytes, reads, is_line } = answer(&mut stream, deadline)
         .with_context(|| format!("{server} did not acknowledge the message"))?;
     ensure!(
-        answer == ACKNOWLEDGEMENT,
+        bytes == ACKNOWLEDGEMENT,
         "{server} did not acknowledge the message but answered: {}",
-        escape_bytes(&answer)
+        escape_bytes(&bytes)
     );
-    writeln!(out, "acknowledged: OK, in {}", count(reads as u64, "read"))?;
+    let end = if is_line { "" } else { ", without an end of line" };
+    writeln!(out, "acknowledged: OK, in {}{end}", count(reads as u64, "read"))?;
     drop(stream);
     writeln!(out, "closed")?;
     Ok(())
@@ -113,34 +119,50 @@ fn hold(stream: &TcpStream, time: Duration) -> anyhow::Result<()> {
     }
 }
 
-/// The first line that comes, without its end, and in how many reads it came.
-fn answer(stream: &mut TcpStream, deadline: Instant) -> anyhow::Result<(Vec<u8>, usize)> {
-    let mut answer = Vec::new();
+/// What a server has answered.
+#[derive(Debug)]
+struct Answer {
+    bytes: Vec<u8>,
+    /// In how many reads it came.
+    reads: usize,
+    /// It ended with the end of a line; else with the stream, or with a pause.
+    is_line: bool,
+}
+
+/// What comes first: a line, or what there is when nothing more comes.
+fn answer(stream: &mut TcpStream, deadline: Instant) -> anyhow::Result<Answer> {
+    let mut answer = Answer { bytes: Vec::new(), reads: 0, is_line: false };
     let mut buffer = [0; MAX_ANSWER];
-    let mut reads = 0;
+    let mut pause = deadline;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        ensure!(!left.is_zero(), "no answer in time; is it a server of this lab?");
+        let left = pause.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            ensure!(answer.reads > 0, "no answer in time; is it a server of this lab?");
+            return Ok(answer);
+        }
         stream.set_read_timeout(Some(left))?;
         let n = match stream.read(&mut buffer) {
+            Ok(0) if answer.reads > 0 => return Ok(answer),
             Ok(0) => bail!("it closed the connection"),
             Ok(n) => n,
             Err(error) => match error.kind() {
-                // The deadline is looked at above.
+                // The time is looked at above.
                 ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => continue,
                 _ => return Err(error.into()),
             },
         };
-        reads += 1;
-        answer.extend_from_slice(&buffer[..n]);
-        if let Some(end) = answer.iter().position(|&byte| byte == b'\n') {
-            answer.truncate(end);
-            if answer.last() == Some(&b'\r') {
-                answer.pop();
+        answer.reads += 1;
+        answer.bytes.extend_from_slice(&buffer[..n]);
+        if let Some(end) = answer.bytes.iter().position(|&byte| byte == b'\n') {
+            answer.bytes.truncate(end);
+            if answer.bytes.last() == Some(&b'\r') {
+                answer.bytes.pop();
             }
-            return Ok((answer, reads));
+            answer.is_line = true;
+            return Ok(answer);
         }
-        ensure!(answer.len() < MAX_ANSWER, "its answer has no end within {MAX_ANSWER} bytes");
+        ensure!(answer.bytes.len() < MAX_ANSWER, "its answer has no end within {MAX_ANSWER} bytes");
+        pause = deadline.min(Instant::now() + PAUSE);
     }
 }
 
@@ -153,7 +175,7 @@ mod tests {
 
     /// What the client makes of a server that sends these pieces, each in a packet of its own, and
     /// closes.
-    fn hear(pieces: &'static [&'static [u8]]) -> anyhow::Result<(Vec<u8>, usize)> {
+    fn hear(pieces: &'static [&'static [u8]]) -> anyhow::Result<Answer> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut server, _) = listener.accept().unwrap();
@@ -173,18 +195,32 @@ mod tests {
     fn an_acknowledgement_is_understood_however_it_is_split() {
         const SPLIT: [&[&[u8]]; 3] = [&[b"OK\n"], &[b"O", b"K\n"], &[b"O", b"K", b"\r", b"\n"]];
         for pieces in SPLIT {
-            let (answer, reads) = hear(pieces).unwrap();
-            assert_eq!(answer, b"OK");
+            let Answer { bytes, reads, is_line } = hear(pieces).unwrap();
+            assert_eq!((&bytes[..], is_line), (&b"OK"[..], true));
             assert!((1..=pieces.len()).contains(&reads), "{reads}");
         }
-        assert_eq!(hear(&[b"OK\r\nand more"]).unwrap().0, b"OK");
+        assert_eq!(hear(&[b"OK\r\nand more"]).unwrap().bytes, b"OK");
+    }
+
+    #[test]
+    fn an_answer_without_an_end_of_line_ends_with_the_stream_or_a_pause() {
+        let closed = hear(&[b"O", b"K"]).unwrap();
+        assert_eq!((&closed.bytes[..], closed.is_line), (&b"OK"[..], false));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        server.write_all(b"OK").unwrap();
+        let begin = Instant::now();
+        let open = answer(&mut stream, begin + Duration::from_secs(20)).unwrap();
+        assert_eq!((&open.bytes[..], open.reads, open.is_line), (&b"OK"[..], 1, false));
+        assert!(begin.elapsed() >= PAUSE);
+        drop(server);
     }
 
     #[test]
     fn what_is_no_answer_is_told() {
         let error = |pieces| hear(pieces).unwrap_err().to_string();
         assert_eq!(error(&[]), "it closed the connection");
-        assert_eq!(error(&[b"OK"]), "it closed the connection");
         assert_eq!(error(&[&[b'x'; 5000]]), "its answer has no end within 1024 bytes");
     }
 }

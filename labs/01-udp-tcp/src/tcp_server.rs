@@ -13,6 +13,11 @@
 //! A client that sends and never reads its acknowledgements fills its own socket, then ours; then
 //! we no longer read from it, until it takes some. So its answers do not pile up here.
 //!
+//! A message ends with its line. But a stream does not say that a message is over, and a program that
+//! knows nothing of lines sends `OK` and waits for an answer, which must not mean that both wait for
+//! ever. So a message ends with a pause too, unless `--acknowledge` says otherwise: a guess, as
+//! every end of a message is that neither side has marked.
+//!
 //! The client closes first. A read of length 0 says that it has closed its side (and may still be
 //! reading: `nc -N` is); then what is owed to it is written, and our side is closed. When
 //! `--clients` are connected, more are not accepted but wait in the queue of the kernel, which
@@ -21,14 +26,14 @@
 mod connection;
 mod messages;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
 use netkit::sockets;
@@ -56,11 +61,31 @@ pub struct Options {
     #[arg(long, value_name = "COUNT", default_value_t = 500,
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub clients: u32,
+    /// What is a message, and so acknowledged
+    #[arg(long, value_enum, default_value_t)]
+    pub acknowledge: Acknowledge,
     /// The longest message, for it is kept until its end is there
     #[arg(long, value_name = "BYTES", default_value_t = 65_536,
         value_parser = clap::value_parser!(u32).range(1..=1 << 24))]
     pub max_message: u32,
 }
+
+/// What counts as a message.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum Acknowledge {
+    /// A line; and what has come without an end of line, after a second in which nothing more came
+    #[default]
+    Pause,
+    /// A line, or what stands before the end of the stream
+    Line,
+    /// What one read brings, whatever it is
+    Read,
+}
+
+/// How long a client may pause in the middle of a line before something is said, or done, about it:
+/// a program that sends the rest needs thousandths of that, and a person who waits for an answer
+/// does not give up.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long not to accept when the system has no more files for us and no client has left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -109,6 +134,7 @@ pub fn serve(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
             }
         }
         server.serve_ready(&mut shown);
+        server.look_at_pauses(&mut shown);
         server.accept(&poll, &mut shown)?;
         out.write_all(&shown).and_then(|()| out.flush()).context("cannot show a message")?;
         shown.clear();
@@ -121,6 +147,8 @@ struct Server {
     next: usize,
     /// The clients to take a step with, each once.
     ready: VecDeque<Token>,
+    /// The clients that are in the middle of a line, by when they will have paused for long.
+    pauses: BTreeSet<(Instant, Token)>,
     /// There may be connections to accept.
     somebody_waits: bool,
     /// Accepting failed because the system lacks something, such as file descriptors. Time, or a
@@ -130,6 +158,7 @@ struct Server {
     buffer: Vec<u8>,
     max_clients: usize,
     max_message: usize,
+    acknowledge: Acknowledge,
     served: Served,
 }
 
@@ -140,6 +169,8 @@ impl Server {
             clients: BTreeMap::new(),
             next: FIRST_CLIENT,
             ready: VecDeque::new(),
+            pauses: BTreeSet::new(),
+            acknowledge: options.acknowledge,
             somebody_waits: false,
             is_exhausted: false,
             buffer: vec![0; options.buffer as usize],
@@ -151,11 +182,13 @@ impl Server {
 
     /// How long to wait for events.
     fn timeout(&self) -> Option<Duration> {
-        match (self.ready.is_empty(), self.is_exhausted) {
-            (false, _) => Some(Duration::ZERO),
-            (true, true) => Some(ACCEPT_PAUSE),
-            (true, false) => None,
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
         }
+        let accept = self.is_exhausted.then_some(ACCEPT_PAUSE);
+        let pause = self.pauses.first();
+        let pause = pause.map(|(end, _)| end.saturating_duration_since(Instant::now()));
+        [accept, pause].into_iter().flatten().min()
     }
 
     fn is_ready(&mut self, client: Token) {
@@ -173,13 +206,43 @@ impl Server {
             let Some(token) = self.ready.pop_front() else { return };
             let Some(client) = self.clients.get_mut(&token) else { continue };
             client.is_listed = false;
-            match client.step(&mut self.buffer, &mut self.served, out) {
-                Next::Step => self.is_ready(token),
-                Next::Event => {}
-                Next::End(how) => {
-                    let client = self.clients.remove(&token).expect("it was found above");
-                    show(out, format_args!("{} {how}", client.peer));
+            if let Some(pause) = client.pause_ends.take() {
+                self.pauses.remove(&(pause, token));
+            }
+            let next = client.step(&mut self.buffer, &mut self.served, out);
+            self.go_on(token, next, out);
+        }
+    }
+
+    fn go_on(&mut self, token: Token, next: Next, out: &mut Vec<u8>) {
+        match next {
+            Next::Step => self.is_ready(token),
+            Next::Event => {
+                let client = self.clients.get_mut(&token).expect("it has just been served");
+                if client.is_in_a_line() {
+                    let end = Instant::now() + PAUSE;
+                    client.pause_ends = Some(end);
+                    self.pauses.insert((end, token));
                 }
+            }
+            Next::End(how) => {
+                let client = self.clients.remove(&token).expect("it has just been served");
+                show(out, format_args!("{} {how}", client.peer));
+            }
+        }
+    }
+
+    /// Clients that have paused for long in the middle of a line.
+    fn look_at_pauses(&mut self, out: &mut Vec<u8>) {
+        let now = Instant::now();
+        while let Some(&(end, token)) = self.pauses.first()
+            && end <= now
+        {
+            self.pauses.pop_first();
+            let Some(client) = self.clients.get_mut(&token) else { continue };
+            client.pause_ends = None;
+            if let Some(next) = client.on_pause(&mut self.served, out) {
+                self.go_on(token, next, out);
             }
         }
     }
@@ -219,7 +282,8 @@ impl Server {
         poll.registry().register(&mut stream, token, both).context("cannot watch a client")?;
         // Without it a machine that was switched off stays a client for ever; only that is lost.
         let _ = sockets::keep_alive(&stream);
-        let client = Connection::new(stream, sockets::plain(peer), self.max_message);
+        let client =
+            Connection::new(stream, sockets::plain(peer), self.max_message, self.acknowledge);
         self.served.clients += 1;
         show(out, format_args!("{} connected", client.peer));
         self.clients.insert(token, client);

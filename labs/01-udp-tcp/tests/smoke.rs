@@ -3,8 +3,9 @@
 
 mod common;
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use common::{PATIENCE, Server, refused, run};
@@ -73,7 +74,7 @@ fn ipv6_is_served_beside_ipv4_where_there_is_any() {
 
 #[test]
 fn two_hundred_clients_at_once_do_not_wait_for_one_that_sleeps() {
-    let mut server = Server::tcp(&["--backlog", "256"]);
+    let mut server = Server::tcp(&["--backlog", "256", "--acknowledge", "line"]);
     let mut sleeper = connect(&server);
     sleeper.write_all(b"half a mess").unwrap();
     let mut clients: Vec<_> = (0..MANY).map(|_| connect(&server)).collect();
@@ -94,6 +95,80 @@ fn two_hundred_clients_at_once_do_not_wait_for_one_that_sleeps() {
     let end = server.stop(Signal::SIGTERM);
     assert!(end.starts_with("stopped by SIGTERM: 201 clients, 201 messages, "), "{end}");
     assert!(end.ends_with("; 1 still connected"), "{end}");
+}
+
+/// `client.py` of the sheet, with these messages.
+fn client_of_the_sheet(server: &Server, messages: &[&str]) -> Vec<String> {
+    let mut command = Command::new("python3");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sheet/client.py"));
+    command.args(["127.0.0.1", &server.port().to_string()]).args(messages);
+    let output = command.output().expect("python3 can be run");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said} {}", String::from_utf8_lossy(&output.stderr));
+    said.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_client_that_sends_no_end_of_line_is_answered_as_it_asks() {
+    let mut server = Server::tcp(&[]);
+    assert_eq!(client_of_the_sheet(&server, &["lab03", "OK"]), ["b'OK'", "b'OK'"]);
+    server.says("message of 5 bytes in 1 read, no end of line: lab03");
+    server.says("message of 2 bytes in 1 read, no end of line: OK");
+    server.says("closed its side after 2 messages; ours is closed too");
+    // One that sends lines gets a line.
+    assert_eq!(client_of_the_sheet(&server, &["lab03\n"]), ["b'OK\\n'"]);
+    server.says("message of 5 bytes in 1 read: lab03");
+}
+
+#[test]
+fn each_read_may_be_a_message() {
+    let mut server = Server::tcp(&["--acknowledge", "read"]);
+    let answers = client_of_the_sheet(&server, &["lab03", "one\ntwo\n"]);
+    assert_eq!(answers, ["b'OK'", "b'OK\\n'"]);
+    server.says("message of 5 bytes in 1 read, no end of line: lab03");
+    server.says("message of 8 bytes in 1 read: one\\ntwo\\n");
+}
+
+#[test]
+fn a_line_that_does_not_end_is_told_of_once() {
+    let mut server = Server::tcp(&["--acknowledge", "line"]);
+    let mut client = connect(&server);
+    client.write_all(b"OK").unwrap();
+    server.says(" 2 bytes, no end of line yet");
+    client.write_all(b"!\nnext").unwrap();
+    assert_acknowledged(&mut client, 1);
+    assert!(server.says("").ends_with(" message of 3 bytes in 2 reads: OK!"));
+    assert!(server.says("").ends_with(" 4 bytes, no end of line yet"));
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_ends(client, "OK\n");
+}
+
+#[test]
+fn the_client_understands_the_server_of_the_sheet() {
+    let mut command = Command::new("python3");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sheet/server.py"));
+    let mut server = command.stdout(Stdio::piped()).spawn().expect("python3 can be run");
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let port = lines.next().unwrap();
+    let ran = run(&["tcp-client", "127.0.0.1", &port, "--message", "hello"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(
+        ran.stdout.contains("acknowledged: OK, in 1 read, without an end of line\n"),
+        "{ran:?}"
+    );
+    assert_eq!(lines.collect::<Vec<_>>(), ["b'hello\\n'", "b''"]);
+    assert!(server.wait().unwrap().success());
+}
+
+#[test]
+fn signals_that_were_ignored_at_the_start_stay_ignored() {
+    let mut server = Server::with_trap("INT");
+    server.signal(Signal::SIGINT);
+    let mut client = connect(&server);
+    client.write_all(b"hello\n").unwrap();
+    assert_acknowledged(&mut client, 1);
+    server.says("message of 5 bytes");
+    assert!(server.stop(Signal::SIGTERM).starts_with("stopped by SIGTERM: "));
 }
 
 #[test]

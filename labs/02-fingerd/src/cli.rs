@@ -42,7 +42,7 @@ pub fn main() -> ExitCode {
         Role::Serve(options) => server::serve(options, &mut io::stdout()),
         Role::Query(options) => client::query(&options, &mut io::stdout().lock()),
         Role::Keep => {
-            keeper::keep(io::stdin().lock());
+            keeper::keep();
             Ok(())
         }
     };

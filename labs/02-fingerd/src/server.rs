@@ -258,6 +258,10 @@ impl Server {
             !has_ended
         });
         buried.into_iter().for_each(|child| self.tell_keeper(|keeper| keeper.note_end(child)));
+        if self.keeper.as_mut().is_some_and(Keeper::has_ended) {
+            self.log.line(&format!("the keeper has ended: {NO_KEEPER}"));
+            self.keeper = None;
+        }
         let keeper = self.keeper.as_ref().map(Keeper::pid);
         let running = self.connections.values().filter_map(|other| other.child.as_ref());
         let running: BTreeSet<_> = running.map(|(child, _)| child.pid()).collect();
@@ -272,13 +276,15 @@ impl Server {
         !self.dying.is_empty() || self.connections.values().any(|other| other.child.is_some())
     }
 
-    /// Tells the keeper something. One that does not listen is given up.
+    /// Leaves a note to the keeper. If that fails, it is given up.
     fn tell_keeper(&mut self, tell: impl FnOnce(&mut Keeper) -> io::Result<()>) {
         if let Some(keeper) = &mut self.keeper
             && let Err(error) = tell(keeper)
         {
-            self.log
-                .line(&format!("the keeper is gone ({}): {NO_KEEPER}", sockets::reason(&error)));
+            self.log.line(&format!(
+                "no notes to the keeper ({}): {NO_KEEPER}",
+                sockets::reason(&error)
+            ));
             self.keeper = None;
         }
     }

@@ -272,6 +272,18 @@ fn a_server_that_is_killed_leaves_no_child() {
     }
 }
 
+#[test]
+fn a_server_goes_on_without_its_keeper_and_says_so() {
+    let server = Server::with("shows", &[]);
+    let pid = server.pid();
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    kill(Pid::from_raw(children.trim().parse().unwrap()), Signal::SIGKILL).unwrap();
+    server.logs(
+        "the keeper has ended: if this server is killed with -9, a finger that hangs is left",
+    );
+    assert_eq!(server.ask("alice\r\n"), "[--][alice]\r\n");
+}
+
 /// As `logrotate` does it: the file gets another name, and the server a signal.
 #[test]
 fn a_daemon_opens_its_log_anew_at_sighup() {

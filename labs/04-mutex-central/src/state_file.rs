@@ -40,7 +40,8 @@ impl StateFile {
         let mut beside = path.as_os_str().to_owned();
         beside.push(".lock");
         let failed = |error: io::Error| {
-            let what = format!("cannot lock the state in {}: {error}", path.display());
+            let (path, lock) = (path.display(), Path::new(&beside).display());
+            let what = format!("cannot lock the state in {path}: {lock}: {error}");
             io::Error::new(error.kind(), what)
         };
         let lock = files::lock(Path::new(&beside)).map_err(failed)?;

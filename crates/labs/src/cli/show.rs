@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::live::Live;
+use super::output::safe;
 use super::progress::{Progress, now};
 use crate::lab::{Participant, Screen};
 use crate::process::ProcessId;
@@ -63,7 +64,11 @@ impl Show {
     /// One line of text or JSON.
     fn say(&mut self, line: &str) {
         self.progress.clear();
-        say(line);
+        match self.form {
+            Form::Json => say(line),
+            // Names of machines and what processes tell stand in it.
+            Form::Picture | Form::Text => say(&safe(line)),
+        }
     }
 
     fn draw(&mut self) {

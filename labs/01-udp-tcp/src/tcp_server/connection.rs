@@ -3,12 +3,13 @@
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
+use std::time::Instant;
 
 use mio::net::TcpStream;
 use netkit::sockets;
 use netkit::text::escape_bytes;
 
-use super::{Message, Messages, Served, show};
+use super::{Acknowledge, Message, Messages, Served, show};
 use crate::count;
 use crate::tcp_client::ACKNOWLEDGEMENT;
 
@@ -18,7 +19,12 @@ pub(super) struct Connection {
     pub(super) peer: SocketAddr,
     /// It stands on the list of those to take a step with.
     pub(super) is_listed: bool,
+    /// When it has paused for long in the middle of a line, if it is there.
+    pub(super) pause_ends: Option<Instant>,
     messages: Messages,
+    acknowledge: Acknowledge,
+    /// It was said that the line that has begun is not complete.
+    is_told: bool,
     received: u64,
     /// The part of our answers that it has not yet taken. Nothing is read while something is here,
     /// so this is never more than the answers to one read.
@@ -48,6 +54,15 @@ pub(super) enum Next {
     End(End),
 }
 
+/// How a message ended, and so how its answer ends.
+#[derive(Clone, Copy)]
+enum Ending {
+    /// With its line, or with the stream.
+    Line,
+    /// Nobody has marked its end.
+    None,
+}
+
 /// How a connection has ended.
 pub(super) enum End {
     Closed { received: u64 },
@@ -69,12 +84,20 @@ impl fmt::Display for End {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, peer: SocketAddr, max_message: usize) -> Connection {
+    pub(super) fn new(
+        stream: TcpStream,
+        peer: SocketAddr,
+        max_message: usize,
+        acknowledge: Acknowledge,
+    ) -> Connection {
         Connection {
             stream,
             peer,
             is_listed: false,
+            pause_ends: None,
             messages: Messages::new(max_message),
+            acknowledge,
+            is_told: false,
             received: 0,
             owed: Vec::new(),
             phase: Phase::Open,
@@ -107,10 +130,17 @@ impl Connection {
         if self.phase == Phase::Refused {
             return Next::Step;
         }
+        if self.acknowledge == Acknowledge::Read {
+            let message = Message { bytes: bytes.to_vec(), reads: 1 };
+            // As it was asked, so it is answered.
+            let ending = if bytes.ends_with(b"\n") { Ending::Line } else { Ending::None };
+            self.on_message(&message, ending, served, out);
+            return Next::Step;
+        }
         let mut messages = Vec::new();
         let result = self.messages.push(bytes, &mut messages);
         for message in messages {
-            self.on_message(&message, served, out);
+            self.on_message(&message, Ending::Line, served, out);
         }
         if result.is_err() {
             show(out, format_args!("{} sent a message over --max-message: refused", self.peer));
@@ -120,15 +150,51 @@ impl Connection {
         Next::Step
     }
 
-    fn on_message(&mut self, message: &Message, served: &mut Served, out: &mut Vec<u8>) {
+    fn on_message(
+        &mut self,
+        message: &Message,
+        ending: Ending,
+        served: &mut Served,
+        out: &mut Vec<u8>,
+    ) {
+        self.is_told = false;
         self.received += 1;
         served.messages += 1;
         self.owed.extend_from_slice(ACKNOWLEDGEMENT);
-        self.owed.push(b'\n');
         let Message { bytes, reads } = message;
         let (length, reads) = (count(bytes.len() as u64, "byte"), count(*reads, "read"));
         let (peer, text) = (self.peer, escape_bytes(bytes));
-        show(out, format_args!("{peer} message of {length} in {reads}: {text}"));
+        let without = match ending {
+            Ending::Line => {
+                self.owed.push(b'\n');
+                ""
+            }
+            Ending::None => ", no end of line",
+        };
+        show(out, format_args!("{peer} message of {length} in {reads}{without}: {text}"));
+    }
+
+    /// Whether a line has begun, and is not complete.
+    pub(super) fn is_in_a_line(&self) -> bool {
+        self.phase == Phase::Open && self.messages.begun() > 0
+    }
+
+    /// It has paused for long in the middle of a line. Returns what comes next, if that changes
+    /// anything.
+    pub(super) fn on_pause(&mut self, served: &mut Served, out: &mut Vec<u8>) -> Option<Next> {
+        if !self.is_in_a_line() {
+            return None;
+        }
+        if self.acknowledge == Acknowledge::Pause {
+            let message = self.messages.finish()?;
+            self.on_message(&message, Ending::None, served, out);
+            return Some(self.pay().unwrap_or(Next::Event));
+        }
+        if !std::mem::replace(&mut self.is_told, true) {
+            let (peer, length) = (self.peer, count(self.messages.begun() as u64, "byte"));
+            show(out, format_args!("{peer} {length}, no end of line yet"));
+        }
+        None
     }
 
     /// A read of length 0.
@@ -138,7 +204,7 @@ impl Connection {
         }
         self.phase = Phase::Ended;
         if let Some(message) = self.messages.finish() {
-            self.on_message(&message, served, out);
+            self.on_message(&message, Ending::Line, served, out);
         }
         self.pay().unwrap_or(Next::Step)
     }
@@ -185,7 +251,8 @@ mod tests {
         SockRef::from(&client).set_send_buffer_size(1 << 15).unwrap();
         let (server, peer) = listener.accept().unwrap();
         server.set_nonblocking(true).unwrap();
-        (client, Connection::new(TcpStream::from_std(server), peer, 100))
+        let server = TcpStream::from_std(server);
+        (client, Connection::new(server, peer, 100, Acknowledge::Line))
     }
 
     #[test]

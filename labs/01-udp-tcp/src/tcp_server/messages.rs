@@ -57,7 +57,12 @@ impl Messages {
         Ok(())
     }
 
-    /// The stream has ended: the message that its end has ended, if one was begun.
+    /// How many bytes have come of a message that is not complete.
+    pub fn begun(&self) -> usize {
+        self.begun.len()
+    }
+
+    /// Nothing more comes, as far as one knows: the message that was begun, if one was.
     pub fn finish(&mut self) -> Option<Message> {
         (!self.begun.is_empty()).then(|| self.take())
     }

@@ -60,14 +60,21 @@ impl Server {
         Server::start("udp-server", "listening on udp ", arguments)
     }
 
+    /// A TCP server that is started with this signal ignored.
+    pub(crate) fn with_trap(signal: &str) -> Server {
+        let mut shell = Command::new("sh");
+        let trap = format!("trap '' {signal}; exec \"$@\"");
+        shell.args(["-c", &trap, "sh", PROGRAM, "tcp-server", "--port", "0"]);
+        Server::spawn(&mut shell, "listening on tcp ")
+    }
+
     fn start(role: &str, ready: &str, arguments: &[&str]) -> Server {
-        let mut child = Command::new(PROGRAM)
-            .args([role, "--port", "0"])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(PROGRAM);
+        Server::spawn(command.args([role, "--port", "0"]).args(arguments), ready)
+    }
+
+    fn spawn(command: &mut Command, ready: &str) -> Server {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = channel();
         std::thread::spawn(move || {

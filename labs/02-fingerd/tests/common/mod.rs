@@ -124,8 +124,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It has most often ended. If not, it is asked first: a server that is killed leaves its
-        // children.
+        // It has most often ended. If not, it is asked first: it ends its children itself.
         if let Ok(None) = self.child.try_wait() {
             let _ = kill(Pid::from_raw(self.pid()), Signal::SIGTERM);
             let begin = Instant::now();

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use netkit::text;
 use serde::{Deserialize, Serialize};
 
 use super::address::Address;
@@ -111,10 +112,10 @@ impl Mail {
         sent.unwrap_or_default().to_zoned(TimeZone::UTC).strftime(format).to_string()
     }
 
-    /// The first line that says something.
+    /// The first line that says something. Mail programs show it as it is, so it is made safe.
     fn subject(&self) -> String {
         let line = self.body.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
-        line.chars().filter(|c| !c.is_control()).take(SUBJECT_MAX).collect()
+        text::one_line(&line.chars().take(SUBJECT_MAX).collect::<String>(), SUBJECT_MAX)
     }
 }
 
@@ -221,6 +222,12 @@ mod tests {
         maildir.mark_seen(&path).unwrap();
         let seen = &maildir.files().unwrap()[0];
         assert_eq!(Mail::from_text(&maildir::read(seen).unwrap()), Some(longest));
+    }
+
+    #[test]
+    fn a_subject_cannot_command_a_terminal() {
+        let text = mail("\u{1b}[2Jhello\u{202e}\nX-Causal-Sent: 9 9\n", 1).to_text().unwrap();
+        assert!(text.contains("\nSubject: \\u{1b}[2Jhello\\u{202e}\nMessage-ID"), "{text}");
     }
 
     #[test]

@@ -128,7 +128,13 @@ const FLAGS: &str = ":2,";
 ///
 /// If it cannot be made.
 pub fn make_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            io::Error::new(error.kind(), "a file or a link to nothing is in the place of a folder")
+        }
+        _ => error,
+    })
 }
 
 /// Forces the names in a folder to disk.

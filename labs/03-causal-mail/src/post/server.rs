@@ -119,12 +119,12 @@ pub fn serve(options: Options) -> anyhow::Result<()> {
         servers.rank(other, &options.servers_file).context("--delay")?;
     }
     let passwords = Passwords::read(&options.password_file)
-        .context("--password-file: `causal-mail passwd FILE NAME` writes it")?;
+        .context("--password-file, which `causal-mail passwd FILE NAME` writes")?;
     let secret = super::secret::read(&options.secret_file)?;
     let root = options.store.clone().unwrap_or_else(|| format!("mail-{domain}").into());
     let others: Vec<_> = servers.domains().filter(|other| *other != domain).collect();
     let store = Store::open(&root, &domain, passwords.names(), others.iter().copied())
-        .context("the store cannot be opened")?;
+        .context("the store cannot be opened; --store names another folder")?;
     let peers = others.iter();
     let peers = peers.map(|&other| (other.to_owned(), Neighbour::new(&options, other))).collect();
 

@@ -20,7 +20,7 @@ pub struct Servers(BTreeMap<String, (String, u16)>);
 #[derive(Debug, thiserror::Error)]
 pub enum ServersError {
     /// It cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}; the list of servers has a line host:port:domain for each")]
     File {
         /// The list of servers.
         path: PathBuf,

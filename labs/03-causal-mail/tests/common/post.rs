@@ -10,8 +10,12 @@ use std::time::Duration;
 use causal_mail::ordering::Order;
 use causal_mail::post::session::{Options, Session, SessionError};
 use causal_mail::post::{passwords, secret};
+use labs::testing::wait_until;
 
 use super::PROGRAM;
+
+/// How often a server is started whose port was taken in between.
+const STARTS_MAX: u32 = 5;
 
 /// Servers a.org, b.org, ... with the same users each.
 pub(crate) struct Post {
@@ -67,15 +71,27 @@ impl Post {
         self.start_as(server, self.command(server, options));
     }
 
-    /// The same, by this command.
+    /// The same, by this command. Clients of other tests get their ports from where ours were found, and may
+    /// have one of them just now: then it is tried again.
     pub(crate) fn start_as(&mut self, server: usize, mut command: Command) {
-        let log = fs::OpenOptions::new().create(true).append(true).open(self.log(server)).unwrap();
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let mut line = String::new();
-        let out = child.stdout.take().unwrap();
-        BufReader::new(out).read_line(&mut line).unwrap();
-        self.servers[server] = Some(child);
-        assert!(line.starts_with("listening on"), "{line:?}: {}", self.said(server));
+        for _ in 0..STARTS_MAX {
+            let address = SocketAddr::from(([127, 0, 0, 1], self.ports[server]));
+            wait_until("the port is free", || TcpListener::bind(address).is_ok());
+            let mut log = fs::OpenOptions::new();
+            let log = log.create(true).append(true).open(self.log(server)).unwrap();
+            let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+            let mut line = String::new();
+            BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+            let listens = line.starts_with("listening on");
+            self.servers[server] = Some(child);
+            if listens {
+                return;
+            }
+            self.kill(server);
+            let said = self.said(server);
+            assert!(said.trim_end().ends_with("Address already in use (os error 98)"), "{said}");
+        }
+        panic!("the port is never free: {}", self.said(server));
     }
 
     fn log(&self, server: usize) -> PathBuf {
