@@ -30,6 +30,7 @@ fn main() {
         the_first_click_on_a_violation_shows_it,
         a_kind_has_the_same_colour_on_all_pages_of_a_lab,
         what_is_rare_is_written_first_and_numbers_are_told,
+        what_a_process_is_stands_beside_its_name,
         a_section_that_never_ended_breaks_off,
         a_long_run_opens_where_something_happens,
         what_is_printed_says_which_part_it_is,
@@ -426,6 +427,26 @@ fn what_is_rare_is_written_first_and_numbers_are_told() {
     assert_eq!(told("Stored(Book { token: 1, line: [2, 3] })", "Stored"), "Stored token 1");
     assert_eq!(told("Odd(\"((((\", [1, 2, 3])", "Odd"), "Odd");
     bank.assert_content();
+}
+
+fn what_a_process_is_stands_beside_its_name() {
+    for (lab, roles) in [
+        ("causal-mail", [(0, "server"), (3, "user of p0")]),
+        ("mutex-central", [(0, "coordinator"), (1, "")]),
+        ("failure-detector", [(1, "detector"), (4, "watched by p0")]),
+    ] {
+        let shown = Shown::simulated(lab, &[], 0);
+        let svg = shown.svg();
+        for (process, role) in roles.into_iter().filter(|(_, role)| !role.is_empty()) {
+            assert!(svg.contains(&format!(">{role}<")), "{lab}: {role}");
+            let event = shown.find(|event| event["process"] == process);
+            shown.browser.run(&format!("labs.diagram.select({event})"));
+            shown.settle();
+            let about = shown.browser.text("document.querySelector('#event-body dd').textContent");
+            assert_eq!(about, format!("p{process} ({role}), its event 1"));
+        }
+        shown.assert_content();
+    }
 }
 
 /// p0 entered, and the run ended.

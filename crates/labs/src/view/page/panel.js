@@ -156,7 +156,7 @@ class Panel {
     const what = trace.what.data[event];
     const rows = [];
     const row = (name, ...value) => rows.push(element('dt', {}, name), element('dd', {}, ...value));
-    row('process', `p${trace.process.data[event]}, its event ${trace.n.data[event]}`);
+    row('process', `${this.nameOf(trace.process.data[event])}, its event ${trace.n.data[event]}`);
     row('Lamport', String(trace.lamport.data[event]));
     if (this.page.header.verb !== 'check') row('clock', this.clockOf(event));
     if (what === SEND || what === RECEIVE || what === DROP) this.message(event, row);
@@ -173,6 +173,12 @@ class Panel {
       ...this.log(event),
     );
     this.states(event);
+  }
+
+  /** A process, and what it is in this run. */
+  nameOf(process) {
+    const role = this.diagram.scene.roles.get(process);
+    return role === undefined ? `p${process}` : `p${process} (${role})`;
   }
 
   /** The time of an event by the clock of its process, and where it is drawn, if that is elsewhere. */
