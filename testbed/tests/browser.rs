@@ -44,6 +44,7 @@ fn main() {
         what_was_logged_stands_with_its_event,
         states_are_shown_where_there_are_some,
         states_are_found_by_the_program_of_the_lab,
+        nobody_is_shut_out_of_the_page,
         no_text_of_a_trace_becomes_part_of_the_page,
         fifty_processes_and_a_hundred_thousand_events,
     ]);
@@ -955,6 +956,31 @@ fn what_was_logged_stands_with_its_event() {
 
 // -----------------------------------------------------------------------------------------------
 // What must not happen, and how long things take
+
+/// axe-core finds nothing, and nothing that it cannot decide: in both themes, with verdicts of all kinds, states, notes,
+/// an event, and the list of keys.
+fn nobody_is_shut_out_of_the_page() {
+    let shown = Shown::simulated("token-ring", &["--broken", "second-token"], 1);
+    let browser = &shown.browser;
+    let none: [String; 0] = [];
+    for theme in ["light", "dark"] {
+        if browser.text("document.documentElement.dataset.theme") != theme {
+            shown.press(Key('t'));
+        }
+        browser.run("labs.diagram.select(-1)");
+        shown.settle();
+        assert_eq!(browser.obstacles(), none, "{theme}");
+        browser.run("labs.diagram.select(40)");
+        browser.run("labs.page.status.missing = [{ process: 1, from: 9 }]; labs.panel.notes();");
+        browser.run("labs.page.status.verdicts[5].holds = null; labs.panel.verdicts();");
+        shown.settle();
+        assert_eq!(browser.obstacles(), none, "{theme}, with an event and notes");
+        browser.run("document.querySelector('#keys').showModal()");
+        assert_eq!(browser.obstacles(), none, "{theme}, with the keys");
+        browser.run("document.querySelector('#keys').close()");
+    }
+    shown.assert_content();
+}
 
 fn no_text_of_a_trace_becomes_part_of_the_page() {
     let hostile = "</script><img src=x onerror=\"window.hacked=1\"><script>window.hacked=2</script>&lt;b&gt; \u{2028}\u{202e}";

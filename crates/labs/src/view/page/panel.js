@@ -24,6 +24,12 @@ function logLevel(text) {
   return /^\S+ (ERROR|WARN) /.exec(text)?.[1].toLowerCase() ?? '';
 }
 
+/** The signs of verdicts, as paths: a hook, a cross, a question mark. Readers of the screen hear the word. */
+const SIGNS = {
+  holds: 'M2 7.5L5.5 11L12 3', violated: 'M2.5 2.5L11.5 11.5M11.5 2.5L2.5 11.5',
+  unknown: 'M4 4.5C4 1 10 1 10 4.5C10 7 7 6.5 7 9M7 12V12.1',
+};
+
 class Panel {
   constructor(trace, diagram, page) {
     Object.assign(this, { trace, diagram, page });
@@ -91,14 +97,13 @@ class Panel {
   // ---------------------------------------------------------------------------------------- properties
 
   verdicts() {
-    const signs = { holds: '✓', violated: '✗', unknown: '?' };
     const rows = this.page.status.verdicts.map((verdict, i) => {
       const state = verdict.holds === null ? 'unknown' : verdict.holds ? 'holds' : 'violated';
       const button = element('button', {
         'aria-pressed': String(this.chosenVerdict === i), className: 'verdict',
         title: `${verdict.kind}: ${verdict.detail}`,
       },
-      element('span', { className: 'sign', ariaHidden: 'true' }, signs[state]),
+      element('span', { className: 'sign' }, svg([['path', { d: SIGNS[state] }]], '0 0 14 14')),
       element('span', { className: 'name' }, verdict.name, element('span', { className: 'unseen' }, ` (${state})`)),
       element('span', { className: 'detail' }, verdict.detail));
       button.addEventListener('click', () => this.chooseVerdict(i));
@@ -224,7 +229,7 @@ class Panel {
       className: process === own ? 'own' : '', title: `p${process}`,
     }, String(n)));
     if (past.length > ENTRIES_MAX) shown.push(element('span', {}, '…'));
-    return element('div', { className: 'clock mono', 'aria-label': 'vector clock' }, ...shown);
+    return element('div', { className: 'clock mono', role: 'group', 'aria-label': 'vector clock' }, ...shown);
   }
 
   relations(past, future) {
@@ -391,13 +396,13 @@ function announce(text) {
   byId('announce').textContent = text;
 }
 
-function svg(parts) {
+function svg(parts, viewBox = '0 0 22 14') {
   const made = (name, attributes) => {
     const node = document.createElementNS('http://www.w3.org/2000/svg', name);
     for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
     return node;
   };
-  const picture = made('svg', { viewBox: '0 0 22 14', 'aria-hidden': 'true' });
+  const picture = made('svg', { viewBox, 'aria-hidden': 'true' });
   picture.append(...parts.map(([name, attributes]) => made(name, { fill: 'none', ...attributes })));
   return picture;
 }
