@@ -44,6 +44,7 @@ fn main() {
         what_was_logged_stands_with_its_event,
         states_are_shown_where_there_are_some,
         states_are_found_by_the_program_of_the_lab,
+        states_are_found_though_the_application_asked,
         nobody_is_shut_out_of_the_page,
         no_text_of_a_trace_becomes_part_of_the_page,
         fifty_processes_and_a_hundred_thousand_events,
@@ -734,6 +735,28 @@ fn states_are_found_by_the_program_of_the_lab() {
     let changed = shown.browser.text("document.querySelector('#event-body mark').textContent");
     assert!(changed.contains("Some(") && changed.len() < state.len() / 2, "{changed} of {state}");
     assert_eq!(shown.browser.value("document.querySelectorAll('#states-body tr').length"), 4);
+    shown.assert_content();
+}
+
+/// The run of lab 04's README: p1 is stopped past its lease, and the file refuses its token.
+fn states_are_found_though_the_application_asked() {
+    let folder = TempDir::with_prefix("view-").expect("there is a folder for them");
+    let arguments = ["run", "--clients", "2", "--entries", "2", "--work", "300", "--lease", "600"];
+    let files = ["--file", "shared.txt", "--trace", "t.jsonl"];
+    let plan = "delay 2->0 50ms from 0s to 50ms; stop 1 from 100ms to 2s";
+    let all = [&arguments[..], &files, &["--faults", plan]].concat();
+    program::run("mutex-central", &all, folder.path(), 0);
+    let shown = Shown::in_folder(folder);
+    let refused = shown.find(|event| event["value"]["text"] == "Refused(1)");
+    assert_eq!(shown.trace.events[refused]["event"], "request");
+    shown.browser.run(&format!("labs.diagram.select({refused})"));
+    shown.settle();
+    let states = "[...document.querySelectorAll('#states-body td:nth-child(2)')].map((td) => td.textContent)";
+    let states: Vec<String> = serde_json::from_value(shown.browser.value(states)).expect("texts");
+    assert!(
+        states[0].starts_with("Coordinator(") && states[1].starts_with("Client("),
+        "{states:?}"
+    );
     shown.assert_content();
 }
 
