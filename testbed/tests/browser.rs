@@ -3,6 +3,7 @@
 //! What must be seen is computed from the trace alone, by code of this crate; what is seen is asked of the
 //! page, through its own objects (`window.labs`), its elements, and the SVG that it makes of the diagram.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
@@ -398,6 +399,21 @@ fn a_kind_has_the_same_colour_on_all_pages_of_a_lab() {
             assert_eq!(*stroke, one[name], "{name} {arguments:?}");
         }
     }
+    // What is rare takes no colour from what is in every run.
+    let quiet = Shown::simulated("failure-detector", &[], 0).browser.value(strokes);
+    let crash =
+        Shown::simulated("failure-detector", &["--crash", "3@2000"], 0).browser.value(strokes);
+    assert_eq!(quiet.as_object().expect("strokes by name").len(), 2, "{quiet}");
+    for name in ["ALIVE", "HEARTBEAT"] {
+        assert_eq!(quiet[name], crash[name]);
+    }
+    let colours: BTreeSet<u64> = crash
+        .as_object()
+        .expect("strokes by name")
+        .values()
+        .map(|stroke| stroke["colour"].as_u64().expect("a number"))
+        .collect();
+    assert!(crash["SUSPECT"].is_object() && colours.len() >= 4, "{crash}");
     // In a file where they appear in another order, too.
     let shown = Shown::simulated("mutex-central", &[], 0);
     let before = shown.browser.value(strokes);

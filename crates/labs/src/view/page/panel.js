@@ -84,10 +84,9 @@ class Panel {
     if (scene.axis !== 'time' || isOneClock) return [];
     const shifted = scene.shifts.flatMap((us, process) => (us > 0 ? [`p${process} by ${milliseconds(us / 1000)}`] : []));
     const { events, most } = scene.moved;
-    const lines = [];
-    if (shifted.length > 0) {
-      lines.push(`The clocks of the machines differ. Some processes are drawn later than their clocks say, so that no message arrives before it was sent: ${some(shifted)}.`);
-    } else lines.push('Each process has the clock of its own machine. The clocks may differ, as far as no message arrives before it was sent.');
+    const own = 'Each process counts time from its own start, by the clock of its machine.';
+    const lines = [shifted.length === 0 ? `${own} The times of two processes can be compared only roughly.`
+      : `${own} Some are drawn later than they count, so that no message arrives before it was sent: ${some(shifted)}.`];
     if (events > 0) {
       lines.push(`Some clocks went faster than others, or were set: ${count(events, 'event')} ${events === 1 ? 'is' : 'are'} drawn later than that, by up to ${milliseconds(most)}.`);
     }
