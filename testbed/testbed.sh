@@ -2,7 +2,7 @@
 # A room of lab machines on one: each with its own address, host name, /tmp, homes, processes and OpenSSH
 # server, and one more, the hub, to launch from. README.md tells how to use it.
 #
-#   testbed.sh install         install the Debian packages that it needs
+#   testbed.sh install         install the Debian packages that it needs, and axe-core by npm
 #   testbed.sh up N            start the hub and the machines lab01 ... labNN, N up to 99
 #   testbed.sh hold N          the same, and take all down again when standard input ends
 #   testbed.sh down            end everything
@@ -30,6 +30,7 @@ NET=${TESTBED_NET:-10.77.0}
 SELF=$(readlink -f "$0")
 SSHD=/usr/sbin/sshd # by its whole path, for it starts itself again
 PACKAGES=(finger fingerd iproute2 mutt netbase netcat-openbsd nftables openbsd-inetd openssh-client openssh-server procps util-linux)
+AXE=axe-core@4.14.1 # a package of npm, under the MPL 2.0
 STUDENT=2000 # the user id of the user "student"
 
 name() { printf 'lab%02d' "$1"; }
@@ -337,6 +338,9 @@ install() {
   fi
   DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends "${PACKAGES[@]}" >/dev/null
   [ -z "$ours" ] || rm -f $policy
+  # The rules of accessibility that the browser tests ask. Nothing of it is run here.
+  command -v npm >/dev/null || apt-get -qq install --no-install-recommends npm >/dev/null
+  npm install --global --ignore-scripts --no-audit --no-fund --silent "$AXE"
 }
 
 # The machine that a command is about.

@@ -136,6 +136,29 @@ impl Browser {
         value.as_str().unwrap_or_else(|| panic!("{expression} is {value}")).to_owned()
     }
 
+    /// What axe-core finds on the page that some people cannot use, and what it cannot decide: a line for each
+    /// element.
+    ///
+    /// # Panics
+    ///
+    /// If axe-core is not installed: `testbed.sh install` does so.
+    pub fn obstacles(&self) -> Vec<String> {
+        let root =
+            Command::new("npm").args(["root", "--global"]).output().expect("npm is installed");
+        let root = String::from_utf8_lossy(&root.stdout);
+        let path = Path::new(root.trim()).join("axe-core/axe.min.js");
+        let axe = std::fs::read_to_string(path).expect("axe-core is installed by testbed.sh");
+        self.run(&axe);
+        self.run(
+            "window.obstacles = undefined; axe.run().then(({ violations, incomplete }) => {\
+               window.obstacles = [...violations, ...incomplete].flatMap(({ id, nodes }) =>\
+                 nodes.map(({ html, failureSummary }) => `${id}: ${html}: ${failureSummary}`));\
+             });",
+        );
+        self.wait("window.obstacles !== undefined");
+        serde_json::from_value(self.value("obstacles")).expect("a list of texts")
+    }
+
     /// Waits until an expression is true, and nothing stands for painting.
     ///
     /// # Panics

@@ -3,6 +3,7 @@
 //! What must be seen is computed from the trace alone, by code of this crate; what is seen is asked of the
 //! page, through its own objects (`window.labs`), its elements, and the SVG that it makes of the diagram.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ fn main() {
         the_first_click_on_a_violation_shows_it,
         a_kind_has_the_same_colour_on_all_pages_of_a_lab,
         what_is_rare_is_written_first_and_numbers_are_told,
+        what_a_process_is_stands_beside_its_name,
         a_section_that_never_ended_breaks_off,
         a_long_run_opens_where_something_happens,
         what_is_printed_says_which_part_it_is,
@@ -43,6 +45,8 @@ fn main() {
         what_was_logged_stands_with_its_event,
         states_are_shown_where_there_are_some,
         states_are_found_by_the_program_of_the_lab,
+        states_are_found_though_the_application_asked,
+        nobody_is_shut_out_of_the_page,
         no_text_of_a_trace_becomes_part_of_the_page,
         fifty_processes_and_a_hundred_thousand_events,
     ]);
@@ -395,6 +399,21 @@ fn a_kind_has_the_same_colour_on_all_pages_of_a_lab() {
             assert_eq!(*stroke, one[name], "{name} {arguments:?}");
         }
     }
+    // What is rare takes no colour from what is in every run.
+    let quiet = Shown::simulated("failure-detector", &[], 0).browser.value(strokes);
+    let crash =
+        Shown::simulated("failure-detector", &["--crash", "3@2000"], 0).browser.value(strokes);
+    assert_eq!(quiet.as_object().expect("strokes by name").len(), 2, "{quiet}");
+    for name in ["ALIVE", "HEARTBEAT"] {
+        assert_eq!(quiet[name], crash[name]);
+    }
+    let colours: BTreeSet<u64> = crash
+        .as_object()
+        .expect("strokes by name")
+        .values()
+        .map(|stroke| stroke["colour"].as_u64().expect("a number"))
+        .collect();
+    assert!(crash["SUSPECT"].is_object() && colours.len() >= 4, "{crash}");
     // In a file where they appear in another order, too.
     let shown = Shown::simulated("mutex-central", &[], 0);
     let before = shown.browser.value(strokes);
@@ -426,6 +445,26 @@ fn what_is_rare_is_written_first_and_numbers_are_told() {
     assert_eq!(told("Stored(Book { token: 1, line: [2, 3] })", "Stored"), "Stored token 1");
     assert_eq!(told("Odd(\"((((\", [1, 2, 3])", "Odd"), "Odd");
     bank.assert_content();
+}
+
+fn what_a_process_is_stands_beside_its_name() {
+    for (lab, roles) in [
+        ("causal-mail", [(0, "server"), (3, "user of p0")]),
+        ("mutex-central", [(0, "coordinator"), (1, "")]),
+        ("failure-detector", [(1, "detector"), (4, "watched by p0")]),
+    ] {
+        let shown = Shown::simulated(lab, &[], 0);
+        let svg = shown.svg();
+        for (process, role) in roles.into_iter().filter(|(_, role)| !role.is_empty()) {
+            assert!(svg.contains(&format!(">{role}<")), "{lab}: {role}");
+            let event = shown.find(|event| event["process"] == process);
+            shown.browser.run(&format!("labs.diagram.select({event})"));
+            shown.settle();
+            let about = shown.browser.text("document.querySelector('#event-body dd').textContent");
+            assert_eq!(about, format!("p{process} ({role}), its event 1"));
+        }
+        shown.assert_content();
+    }
 }
 
 /// p0 entered, and the run ended.
@@ -715,6 +754,28 @@ fn states_are_found_by_the_program_of_the_lab() {
     shown.assert_content();
 }
 
+/// The run of lab 04's README: p1 is stopped past its lease, and the file refuses its token.
+fn states_are_found_though_the_application_asked() {
+    let folder = TempDir::with_prefix("view-").expect("there is a folder for them");
+    let arguments = ["run", "--clients", "2", "--entries", "2", "--work", "300", "--lease", "600"];
+    let files = ["--file", "shared.txt", "--trace", "t.jsonl"];
+    let plan = "delay 2->0 50ms from 0s to 50ms; stop 1 from 100ms to 2s";
+    let all = [&arguments[..], &files, &["--faults", plan]].concat();
+    program::run("mutex-central", &all, folder.path(), 0);
+    let shown = Shown::in_folder(folder);
+    let refused = shown.find(|event| event["value"]["text"] == "Refused(1)");
+    assert_eq!(shown.trace.events[refused]["event"], "request");
+    shown.browser.run(&format!("labs.diagram.select({refused})"));
+    shown.settle();
+    let states = "[...document.querySelectorAll('#states-body td:nth-child(2)')].map((td) => td.textContent)";
+    let states: Vec<String> = serde_json::from_value(shown.browser.value(states)).expect("texts");
+    assert!(
+        states[0].starts_with("Coordinator(") && states[1].starts_with("Client("),
+        "{states:?}"
+    );
+    shown.assert_content();
+}
+
 // -----------------------------------------------------------------------------------------------
 // Live
 
@@ -934,6 +995,31 @@ fn what_was_logged_stands_with_its_event() {
 
 // -----------------------------------------------------------------------------------------------
 // What must not happen, and how long things take
+
+/// axe-core finds nothing, and nothing that it cannot decide: in both themes, with verdicts of all kinds, states, notes,
+/// an event, and the list of keys.
+fn nobody_is_shut_out_of_the_page() {
+    let shown = Shown::simulated("token-ring", &["--broken", "second-token"], 1);
+    let browser = &shown.browser;
+    let none: [String; 0] = [];
+    for theme in ["light", "dark"] {
+        if browser.text("document.documentElement.dataset.theme") != theme {
+            shown.press(Key('t'));
+        }
+        browser.run("labs.diagram.select(-1)");
+        shown.settle();
+        assert_eq!(browser.obstacles(), none, "{theme}");
+        browser.run("labs.diagram.select(40)");
+        browser.run("labs.page.status.missing = [{ process: 1, from: 9 }]; labs.panel.notes();");
+        browser.run("labs.page.status.verdicts[5].holds = null; labs.panel.verdicts();");
+        shown.settle();
+        assert_eq!(browser.obstacles(), none, "{theme}, with an event and notes");
+        browser.run("document.querySelector('#keys').showModal()");
+        assert_eq!(browser.obstacles(), none, "{theme}, with the keys");
+        browser.run("document.querySelector('#keys').close()");
+    }
+    shown.assert_content();
+}
 
 fn no_text_of_a_trace_becomes_part_of_the_page() {
     let hostile = "</script><img src=x onerror=\"window.hacked=1\"><script>window.hacked=2</script>&lt;b&gt; \u{2028}\u{202e}";

@@ -303,6 +303,21 @@ fn a_growing_trace_is_told_as_it_grows() {
     assert_eq!(rest.trim(), "", "nothing follows the end of the run");
 }
 
+/// As if the machine of p0 had been cut off: the others have ended, and nothing follows.
+#[test]
+fn a_trace_without_one_of_its_processes_comes_to_its_end() {
+    let stop = r#"{"process":1,"n":2,"lamport":4,"at_us":3,"event":"stop","value":{"kind":"complete","text":""}}"#;
+    let folder = folder(&[HEADER, RECEIVE, stop]);
+    let server = Server::start(folder.path());
+    let stream = server.get("/events");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut events = BufReader::new(stream);
+    let mut status = serde_json::Value::Null;
+    read_on(&mut events, &mut status, 2, |status| status["running"] == false);
+    assert_eq!(status["missing"], serde_json::json!([{ "process": 0, "from": 1 }]));
+    assert!(status["verdicts"][0]["holds"].is_null(), "{status}");
+}
+
 #[test]
 fn only_requests_that_mean_this_machine_are_answered() {
     let folder = folder(&[HEADER, INIT]);

@@ -99,7 +99,8 @@ pub trait Lab: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'sta
         Box::new(Nothing)
     }
 
-    /// How indications are drawn that are not drawn by their usual names, or by a pattern.
+    /// How indications are drawn that are not drawn by their usual names, or by a pattern; and what processes are,
+    /// where not all are alike.
     fn meaning(&self) -> Meaning {
         Meaning::default()
     }

@@ -132,6 +132,15 @@ impl PlaceOf {
     }
 }
 
+/// How wide a report is, in letters: as wide as a terminal is at least. Long names of machines make it wider.
+const WIDTH: usize = 80;
+
+/// How wide the columns are of a process, its machine and its pid.
+const PLACE_WIDTHS: [usize; 3] = [9, 20, 8];
+
+/// How wide a column is of what a lab knows of each process, if there are so few that all have room.
+const KNOWN_WIDTH: usize = 12;
+
 impl Report {
     /// A report on a run of which nothing is known yet.
     pub fn of(identity: Identity) -> Self {
@@ -236,8 +245,10 @@ impl Report {
         if self.places.is_empty() {
             return Ok(());
         }
-        let mut columns = vec![Column::Left(9), Column::Left(20), Column::Left(8)];
-        columns.extend(self.places[0].known.iter().map(|_| Column::Right(12)));
+        let mut columns = PLACE_WIDTHS.map(Column::Left).to_vec();
+        let room = WIDTH.saturating_sub(PLACE_WIDTHS.iter().sum());
+        let width = (room / self.places[0].known.len().max(1)).min(KNOWN_WIDTH);
+        columns.extend(self.places[0].known.iter().map(|_| Column::Right(width)));
         let mut rows = vec![["process", "host", "pid"].map(str::to_owned).to_vec()];
         rows[0].extend(self.places[0].known.iter().map(|(title, _)| (*title).to_owned()));
         let mut next = 0;
@@ -345,4 +356,30 @@ fn shown<T>(all: &[T]) -> Vec<Option<&T>> {
     let half = LISTED_MAX / 2;
     let (first, last) = (&all[..half], &all[all.len() - half..]);
     first.iter().map(Some).chain([None]).chain(last.iter().map(Some)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_processes_fits_a_terminal() {
+        let identity = Identity {
+            lab: "any".to_owned(),
+            verb: "run".to_owned(),
+            run: "r".to_owned(),
+            processes: 1,
+            seed: 1,
+        };
+        let titles = ["sent", "answered", "to p0", "to p1", "since_s"];
+        for known in 0..=titles.len() {
+            let known = titles[..known].iter().map(|title| (*title, "10.012".into())).collect();
+            let host = "localhost".to_owned();
+            let place = PlaceOf { process: 0, host, pid: 4_194_304, known };
+            let report = Report { places: vec![place], ..Report::of(identity.clone()) };
+            let text = report.to_text(Paint::Plain);
+            assert!(text.contains("p0       localhost           4194304"), "{text}");
+            assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        }
+    }
 }

@@ -265,7 +265,12 @@ impl Lab for CausalMailLab {
     }
 
     fn meaning(&self) -> Meaning {
-        Meaning::default().waits("Arrived", "Read")
+        let role = |process| match self.plan.is_server(process) {
+            true => (process, "server".to_owned()),
+            false => (process, format!("user of {}", self.plan.home(process))),
+        };
+        let roles = (0..self.processes()).map(ProcessId).map(role);
+        Meaning::default().waits("Arrived", "Read").roles(roles)
     }
 
     fn study(&self) -> Option<Runs> {

@@ -228,7 +228,8 @@ impl Lab for MutexCentralLab {
     }
 
     fn meaning(&self) -> Meaning {
-        Meaning::default().section("Entered", &["Left", "Expired"])
+        let coordinator = (COORDINATOR, "coordinator".to_owned());
+        Meaning::default().section("Entered", &["Left", "Expired"]).roles([coordinator])
     }
 
     fn deployment(&self) -> Deployment<Self> {

@@ -8,7 +8,9 @@ use labs::lab::{
     Deployment, Findings, Lab, Launch, Place, Predictions, Runs, Verb, World, exactly,
 };
 use labs::overlay::Overlay;
+use labs::process::ProcessId;
 use labs::simulate::Chance;
+use labs::trace::Meaning;
 use labs::verdict::Property;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +18,7 @@ use crate::findings::DetectorFindings;
 use crate::properties::{EventualAccuracy, ListsAgree, OneList, StrongCompleteness};
 use crate::sweep::{self, Sweep};
 use crate::table::Table;
-use crate::two_levels::{Indication, Mistake, Settings, TwoLevels};
+use crate::two_levels::{DETECTORS, Indication, Mistake, Settings, TwoLevels, watcher};
 
 /// Lab 07: what its options come to.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -268,6 +270,14 @@ impl Lab for FailureDetectorLab {
 
     fn timeouts(&self) -> u32 {
         self.settings.rounds
+    }
+
+    fn meaning(&self) -> Meaning {
+        let role = |process| match DETECTORS.contains(&process) {
+            true => (process, "detector".to_owned()),
+            false => (process, format!("watched by {}", watcher(process))),
+        };
+        Meaning::default().roles((0..self.processes).map(ProcessId).map(role))
     }
 
     fn findings(&self) -> Box<dyn Findings<Indication>> {

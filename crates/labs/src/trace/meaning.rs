@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::process::ProcessId;
+
 /// What the kinds of indications and messages of one lab mean for a picture. A lab says it, and the header
 /// of each trace keeps it.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -25,7 +27,13 @@ pub struct Meaning {
     pub held: BTreeSet<String>,
     /// Indications that a message waits no longer.
     pub delivered: BTreeSet<String>,
+    /// What processes are in this run: a word beside the name, such as `coordinator`.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub roles: BTreeSet<(ProcessId, String)>,
 }
+
+/// Of how many processes a header tells the role: nobody reads more, and a header has an end.
+pub const ROLES_MAX: usize = 256;
 
 impl Meaning {
     /// Whether a lab says nothing.
@@ -47,11 +55,35 @@ impl Meaning {
         self
     }
 
+    /// What these processes are in this run, in a word or two. From [`ROLES_MAX`] processes on nothing is kept.
+    #[must_use]
+    pub fn roles(mut self, roles: impl IntoIterator<Item = (ProcessId, String)>) -> Self {
+        let room = ROLES_MAX.saturating_sub(self.roles.len());
+        self.roles.extend(roles.into_iter().take(room));
+        self
+    }
+
     /// Between these indications a message waits.
     #[must_use]
     pub fn waits(mut self, held: &str, delivered: &str) -> Self {
         self.held.insert(held.to_owned());
         self.delivered.insert(delivered.to_owned());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_have_an_end_and_survive_a_file() {
+        let all = (0..1_000_000).map(|rank| (ProcessId(rank), "watched".to_owned()));
+        let meaning = Meaning::default().roles(all);
+        assert_eq!(meaning.roles.len(), ROLES_MAX);
+        let json = serde_json::to_string(&meaning).unwrap();
+        assert!(json.contains(r#""roles":[[0,"watched"],[1,"watched"]"#), "{json}");
+        assert_eq!(serde_json::from_str::<Meaning>(&json).unwrap(), meaning);
+        assert!(!serde_json::to_string(&Meaning::default()).unwrap().contains("roles"));
     }
 }

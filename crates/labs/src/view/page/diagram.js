@@ -35,9 +35,12 @@ function firstNumbers(text, kind) {
   return all.startsWith(`${kind.toLowerCase()} `) ? all.slice(kind.length + 1) : all;
 }
 
-/** FNV-1a: the same number for the same name, on every page. */
+/** What hashing begins with: a number with which no two messages of a lab here get the same colour. */
+const HASH_BASIS = 7425584;
+
+/** FNV-1a, with another basis: the same number for the same name, on every page. */
 function hash(name) {
-  let value = 2166136261;
+  let value = HASH_BASIS;
   for (const letter of name) value = Math.imul(value ^ letter.codePointAt(0), 16777619);
   return value >>> 0;
 }
@@ -251,25 +254,27 @@ class Diagram {
 
   /**
    * Gives each kind of message a stroke, which follows from its name, so that pages of one lab look alike. Tokens have
-   * the first colour. If two names mean the same colour, the later in the alphabet takes the next that is free.
+   * the first colour. If names mean the same colour, the first in the alphabet has it, and the others get what is left.
    */
   placeStrokes() {
+    const colours = COLOURS.light.kinds.length;
     const isToken = (entry) => this.scene.tokens.has(entry.name);
     const messages = this.trace.entries.filter((entry) => entry.role === 'message');
     messages.sort((a, b) => Number(isToken(b)) - Number(isToken(a)) || (a.name < b.name ? -1 : 1));
-    const colours = COLOURS.light.kinds.length;
-    const place = new Map();
-    let free = new Set();
-    for (const [i, entry] of messages.entries()) {
-      // When all colours are taken, they are given once more, with another dash.
-      if (free.size === 0) free = new Set(COLOURS.light.kinds.keys());
-      // The last colour, grey, is for what finds no other.
-      let colour = isToken(entry) ? 0 : hash(entry.name) % (colours - 1);
-      while (!free.has(colour)) colour = (colour + 1) % colours;
-      free.delete(colour);
-      place.set(entry.number, colour + colours * Math.floor(i / colours));
+    const taken = new Map();
+    const others = messages.filter((entry) => {
+      const colour = isToken(entry) ? 0 : hash(entry.name) % colours;
+      if (taken.has(colour)) return true;
+      taken.set(colour, entry.number);
+      return false;
+    });
+    // When all colours are taken, they are given once more, with another dash.
+    let free = 0;
+    for (const entry of others) {
+      while (taken.has(free)) free++;
+      taken.set(free, entry.number);
     }
-    return place;
+    return new Map([...taken].map(([stroke, number]) => [number, stroke]));
   }
 
   /**

@@ -58,7 +58,7 @@ function showTip(event, x, y) {
   const tip = byId('tip');
   tip.hidden = event === NONE;
   if (event === NONE) return;
-  const about = `Lamport ${trace.lamport.data[event]}, event ${trace.n.data[event]} of p${trace.process.data[event]}`;
+  const about = `Lamport ${trace.lamport.data[event]}, event ${trace.n.data[event]} of ${panel.nameOf(trace.process.data[event])}`;
   const text = trace.notation(event);
   tip.replaceChildren(element('div', {}, text.length > 300 ? `${text.slice(0, 300)}…` : text), element('div', { className: 'hint' }, about));
   const [width, height] = [tip.offsetWidth, tip.offsetHeight];

@@ -27,6 +27,9 @@ const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3]];
 /** Above so many visible events, those that fall on one pixel are painted once. */
 const CROWD = 6000;
 
+/** Lines lower than this have no room for the roles of processes above them. */
+const ROLE_HEIGHT = 22;
+
 /** How an event stands to the one in focus. */
 const ALONE = 0, PAST = 1, FUTURE = 2, CONCURRENT = 3, ITSELF = 4;
 
@@ -59,6 +62,7 @@ class Painter {
       this.cuts();
       this.events();
       this.rings();
+      this.roles();
       this.eventLabels();
       this.writeWanted();
       this.heapLabels();
@@ -120,6 +124,17 @@ class Painter {
   }
 
   // ------------------------------------------------------------------------------------- background
+
+  /** What the processes are, at the begin of their lines, wherever the view is. */
+  roles() {
+    const { view, scene, colours } = this;
+    if (scene.roles.size === 0 || view.rowHeight < ROLE_HEIGHT) return;
+    for (let row = this.firstRow; row < this.lastRow; row++) {
+      const role = scene.roles.get(view.rows[row]);
+      const y = view.yOfRow(row) - Math.min(16, view.rowHeight * 0.4);
+      if (role !== undefined) this.label(shortened(role), GUTTER + 4, y, colours.soft, Infinity, 'left');
+    }
+  }
 
   grid() {
     const { s, view } = this;
@@ -809,6 +824,13 @@ class Painter {
       s.fillText(`p${process}`, GUTTER - 16, y);
     }
   }
+}
+
+/** How many letters of a role are written. */
+const ROLE_MAX = 24;
+
+function shortened(role) {
+  return role.length > ROLE_MAX ? `${role.slice(0, ROLE_MAX - 1)}…` : role;
 }
 
 function segment(s, x0, y0, x1, y1) {

@@ -24,6 +24,12 @@ function logLevel(text) {
   return /^\S+ (ERROR|WARN) /.exec(text)?.[1].toLowerCase() ?? '';
 }
 
+/** The signs of verdicts, as paths: a hook, a cross, a question mark. Readers of the screen hear the word. */
+const SIGNS = {
+  holds: 'M2 7.5L5.5 11L12 3', violated: 'M2.5 2.5L11.5 11.5M11.5 2.5L2.5 11.5',
+  unknown: 'M4 4.5C4 1 10 1 10 4.5C10 7 7 6.5 7 9M7 12V12.1',
+};
+
 class Panel {
   constructor(trace, diagram, page) {
     Object.assign(this, { trace, diagram, page });
@@ -78,10 +84,9 @@ class Panel {
     if (scene.axis !== 'time' || isOneClock) return [];
     const shifted = scene.shifts.flatMap((us, process) => (us > 0 ? [`p${process} by ${milliseconds(us / 1000)}`] : []));
     const { events, most } = scene.moved;
-    const lines = [];
-    if (shifted.length > 0) {
-      lines.push(`The clocks of the machines differ. Some processes are drawn later than their clocks say, so that no message arrives before it was sent: ${some(shifted)}.`);
-    } else lines.push('Each process has the clock of its own machine. The clocks may differ, as far as no message arrives before it was sent.');
+    const own = 'Each process counts time from its own start, by the clock of its machine.';
+    const lines = [shifted.length === 0 ? `${own} The times of two processes can be compared only roughly.`
+      : `${own} Some are drawn later than they count, so that no message arrives before it was sent: ${some(shifted)}.`];
     if (events > 0) {
       lines.push(`Some clocks went faster than others, or were set: ${count(events, 'event')} ${events === 1 ? 'is' : 'are'} drawn later than that, by up to ${milliseconds(most)}.`);
     }
@@ -91,14 +96,13 @@ class Panel {
   // ---------------------------------------------------------------------------------------- properties
 
   verdicts() {
-    const signs = { holds: '✓', violated: '✗', unknown: '?' };
     const rows = this.page.status.verdicts.map((verdict, i) => {
       const state = verdict.holds === null ? 'unknown' : verdict.holds ? 'holds' : 'violated';
       const button = element('button', {
         'aria-pressed': String(this.chosenVerdict === i), className: 'verdict',
         title: `${verdict.kind}: ${verdict.detail}`,
       },
-      element('span', { className: 'sign', ariaHidden: 'true' }, signs[state]),
+      element('span', { className: 'sign' }, svg([['path', { d: SIGNS[state] }]], '0 0 14 14')),
       element('span', { className: 'name' }, verdict.name, element('span', { className: 'unseen' }, ` (${state})`)),
       element('span', { className: 'detail' }, verdict.detail));
       button.addEventListener('click', () => this.chooseVerdict(i));
@@ -156,7 +160,7 @@ class Panel {
     const what = trace.what.data[event];
     const rows = [];
     const row = (name, ...value) => rows.push(element('dt', {}, name), element('dd', {}, ...value));
-    row('process', `p${trace.process.data[event]}, its event ${trace.n.data[event]}`);
+    row('process', `${this.nameOf(trace.process.data[event])}, its event ${trace.n.data[event]}`);
     row('Lamport', String(trace.lamport.data[event]));
     if (this.page.header.verb !== 'check') row('clock', this.clockOf(event));
     if (what === SEND || what === RECEIVE || what === DROP) this.message(event, row);
@@ -173,6 +177,12 @@ class Panel {
       ...this.log(event),
     );
     this.states(event);
+  }
+
+  /** A process, and what it is in this run. */
+  nameOf(process) {
+    const role = this.diagram.scene.roles.get(process);
+    return role === undefined ? `p${process}` : `p${process} (${role})`;
   }
 
   /** The time of an event by the clock of its process, and where it is drawn, if that is elsewhere. */
@@ -218,7 +228,7 @@ class Panel {
       className: process === own ? 'own' : '', title: `p${process}`,
     }, String(n)));
     if (past.length > ENTRIES_MAX) shown.push(element('span', {}, '…'));
-    return element('div', { className: 'clock mono', 'aria-label': 'vector clock' }, ...shown);
+    return element('div', { className: 'clock mono', role: 'group', 'aria-label': 'vector clock' }, ...shown);
   }
 
   relations(past, future) {
@@ -385,13 +395,13 @@ function announce(text) {
   byId('announce').textContent = text;
 }
 
-function svg(parts) {
+function svg(parts, viewBox = '0 0 22 14') {
   const made = (name, attributes) => {
     const node = document.createElementNS('http://www.w3.org/2000/svg', name);
     for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
     return node;
   };
-  const picture = made('svg', { viewBox: '0 0 22 14', 'aria-hidden': 'true' });
+  const picture = made('svg', { viewBox, 'aria-hidden': 'true' });
   picture.append(...parts.map(([name, attributes]) => made(name, { fill: 'none', ...attributes })));
   return picture;
 }

@@ -29,6 +29,8 @@ class Scene {
     for (const name of ['suspected', 'restored', 'cuts', 'held', 'delivered']) {
       this.sets[name] = new Set(meaning[name]);
     }
+    /** What processes are in this run, in a word. */
+    this.roles = new Map(meaning.roles ?? []);
     /** For each process, bars from one event to another (NONE: not over yet). */
     this.sections = this.lists();
     this.holdings = this.lists();
