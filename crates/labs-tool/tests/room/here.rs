@@ -143,6 +143,12 @@ fn logs_are_merged_in_causal_order_and_filtered() {
         "p9 @6 has it \\u{1b}[2J",
     ];
     assert_eq!(order, expected, "as they happened, and nothing commands the terminal");
+    let said = labs(&["logs", &run, "-p", "8", "-p", "99"]);
+    assert_eq!((said.status, said.out.as_str()), (2, ""), "{said:?}");
+    assert!(
+        said.err.contains("--process 99: the run has no such process, only p0, p1, p2, p3, p8, p9"),
+        "{said:?}"
+    );
     let said = labs(&["logs", &run, "-p", "9", "--level", "warn"]);
     assert_eq!(said.out.lines().count(), 1, "{said:?}");
     assert!(said.out.contains("asks"));
