@@ -5,6 +5,7 @@
 //! traits: [`Course`] is a lab before its options are known, [`Planned`] what they came to, with the
 //! mistake that was asked for. That keeps the programs of the labs small, and quick to build.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use clap::{ArgMatches, Args, FromArgMatches, ValueEnum};
 use serde_json::Value;
 
 use crate::check::{self, Counterexample, ExploreError};
-use crate::faults::{Assumption, Plan, Toll};
+use crate::faults::{Assumption, Plan, Toll, kinds_of};
 use crate::lab::{
     Deployment, Findings, Lab, Launch, Place, Predictions, Remains, Runs, Screen, Summary, Tools,
     World,
@@ -61,6 +62,10 @@ pub(crate) trait Planned {
     fn meaning(&self) -> Meaning;
     fn predicted(&self) -> Predictions;
     fn timeouts(&self) -> u32;
+    fn lasts(&self) -> Option<Duration>;
+
+    /// The kinds of messages that there are, if that is known.
+    fn kinds(&self) -> Option<BTreeSet<&'static str>>;
     fn findings(&self) -> Box<dyn Findings<dyn Noted>>;
     fn study(&self) -> Option<Runs>;
 
@@ -211,6 +216,14 @@ impl<L: Lab> Planned for PlannedLab<L> {
 
     fn timeouts(&self) -> u32 {
         self.lab.timeouts()
+    }
+
+    fn lasts(&self) -> Option<Duration> {
+        self.lab.lasts()
+    }
+
+    fn kinds(&self) -> Option<BTreeSet<&'static str>> {
+        kinds_of::<<L::Process as Process>::Message>()
     }
 
     fn findings(&self) -> Box<dyn Findings<dyn Noted>> {

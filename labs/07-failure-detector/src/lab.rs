@@ -270,6 +270,11 @@ impl Lab for FailureDetectorLab {
         self.settings.rounds
     }
 
+    /// The last heartbeat, and the interval in which it is answered.
+    fn lasts(&self) -> Option<Duration> {
+        Some(self.settings.interval.saturating_mul(self.settings.rounds.saturating_add(1)))
+    }
+
     fn findings(&self) -> Box<dyn Findings<Indication>> {
         Box::new(DetectorFindings::new(self.settings, self.processes))
     }

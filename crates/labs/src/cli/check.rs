@@ -122,7 +122,7 @@ fn options(common: &Common, search: &Search, lab: &dyn Planned) -> anyhow::Resul
         time: common.timeout(),
         ..Options::default()
     };
-    for rule in common.faults(lab.processes())?.rules() {
+    for rule in common.faults(lab)?.rules() {
         allow(&mut options, rule)
             .map_err(|why| anyhow::anyhow!("--faults: {rule:?}: {why}", rule = rule.to_string()))?;
     }

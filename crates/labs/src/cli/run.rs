@@ -120,7 +120,8 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     let Arguments { common, machines } = arguments;
     let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
     let lab = &*(lab.plan)(&World { verb: Verb::Run, processes: common.processes, seed })?;
-    let faults = common.faults(lab.processes())?;
+    let faults = common.faults(lab)?;
+    let timeout = common.timeout_of_run(lab)?;
     let hosts = machines.hosts()?;
     let deployed = lab.deployed();
     // Better to know now than after the run.
@@ -151,7 +152,7 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
             false => Watched::No,
         },
         trace: common.trace.clone(),
-        timeout: common.timeout(),
+        timeout,
         stay: machines.stay,
     };
     let mut findings = lab.findings();

@@ -94,7 +94,7 @@ pub(super) fn simulated(
         let last = lab.processes() - 1;
         anyhow::ensure!(*process <= last, "--crash {process}: processes are numbered 0 to {last}");
     }
-    let faults = common.faults(lab.processes())?;
+    let faults = common.faults(lab)?;
     if let Some(runs) = lab.study() {
         let progress = Progress::new();
         check_study(arguments, lab, &faults)?;

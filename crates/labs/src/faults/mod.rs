@@ -35,6 +35,7 @@
 //! fails is not the algorithm's fault.
 
 mod inject;
+mod kinds;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::inject::{Fate, Injector};
+pub(crate) use self::kinds::kinds_of;
 pub use self::parse::PlanError;
 use crate::chance::Chance;
 use crate::process::ProcessId;
