@@ -358,10 +358,22 @@ fn a_trace_harms_no_other_file() {
 fn a_run_that_takes_too_long_ends() {
     let ran = PROGRAM.ran(&["run", "--laps", "1000000", "--work", "1", "--timeout", "1"]);
     assert_eq!(ran.status, 2);
-    assert!(ran.problems().contains("time-out: p0, p1, p2, p3, p4 had not finished after 1 s"));
+    let late =
+        "time-out: p0, p1, p2, p3, p4 had not finished after 1 s; --timeout gives them longer";
+    assert!(ran.problems().contains(late), "{}", ran.report);
     let verdicts = ran.report["properties"].as_array().unwrap();
     assert!(verdicts.iter().any(|v| v["name"] == "mutual exclusion" && v["holds"] == true));
     assert!(verdicts.iter().any(|v| v["kind"] == "liveness" && v["holds"].is_null()));
+}
+
+/// More time would not bring a token back.
+#[test]
+fn a_run_in_which_nothing_happens_is_not_advised_to_take_longer() {
+    let faults = ["--faults", "drop 2->1 after 1 TOKEN"];
+    let ran = PROGRAM.ran(&[&["run", "--timeout", "1"], &faults[..]].concat());
+    assert_eq!(ran.status, 1, "{}", ran.report);
+    assert!(ran.problems().contains("more time will hardly help"), "{}", ran.report);
+    assert!(!ran.problems().contains("gives them longer"), "{}", ran.report);
 }
 
 #[test]
