@@ -104,6 +104,7 @@ pub(crate) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {
     match arguments.follow {
         false => drop(out.show_all(&merge.take_all())?),
         true => {
+            labs::run::end_at_signal()?;
             say(&format!("labs: following {run}, until it has ended or Ctrl-C"));
             follow(&run, &machines, &mut room, &mut merge, &out)?;
         }

@@ -90,7 +90,7 @@ pub(crate) trait Planned {
     ) -> Result<Box<dyn Simulated>, SimulationError>;
 
     /// Tries every order.
-    fn check(&self, options: &check::Options, progress: &mut dyn FnMut(usize)) -> Checked;
+    fn check(&self, options: &check::Options, go_on: &mut dyn FnMut(usize) -> bool) -> Checked;
 
     /// Serves the states to a browser: see [`check::explore`].
     fn explore(
@@ -270,9 +270,9 @@ impl<L: Lab> Planned for PlannedLab<L> {
         Ok(Box::new(simulation))
     }
 
-    fn check(&self, options: &check::Options, progress: &mut dyn FnMut(usize)) -> Checked {
+    fn check(&self, options: &check::Options, go_on: &mut dyn FnMut(usize) -> bool) -> Checked {
         let properties = self.lab.properties();
-        let outcome = check::check(self.all(), self.requests(), &properties, options, progress);
+        let outcome = check::check_while(self.all(), self.requests(), &properties, options, go_on);
         Checked {
             states: outcome.states,
             max_depth: outcome.max_depth,

@@ -476,7 +476,8 @@ impl Net {
     }
 
     /// Reports these signals to [`Service::on_signal`] from now on. Their usual effect, such as
-    /// ending the process, does not happen.
+    /// ending the process, does not happen. A SIGHUP that is ignored already, as after `nohup`,
+    /// stays ignored.
     ///
     /// # Errors
     ///
@@ -493,7 +494,8 @@ impl Net {
             self.system.signals = Some(watched);
         }
         let watched = self.system.signals.as_ref().expect("created above");
-        signals.iter().try_for_each(|&signal| watched.add_signal(signal))
+        let wanted = signals.iter().filter(|&&signal| !is_ignored_on_purpose(signal));
+        wanted.copied().try_for_each(|signal| watched.add_signal(signal))
     }
 
     /// Gives the watched signals their usual effect again, so that a program that has more to do
@@ -504,7 +506,7 @@ impl Net {
     /// If the system refuses, which it has no reason to.
     pub fn unwatch_signals(&mut self, signals: &[i32]) -> io::Result<()> {
         self.system.signals = None;
-        for &signal in signals {
+        for &signal in signals.iter().filter(|&&signal| !is_ignored_on_purpose(signal)) {
             let signal = nix::sys::signal::Signal::try_from(signal)?;
             // SAFETY: the default action is installed, and no handler of ours.
             unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) }?;
@@ -522,6 +524,16 @@ impl Net {
     pub fn stop(&mut self) {
         self.is_stopped = true;
     }
+}
+
+/// Whether this program was started to outlive its terminal, as by `nohup`: then SIGHUP stays ignored.
+fn is_ignored_on_purpose(signal: i32) -> bool {
+    let ignored = || {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    };
+    signal == libc::SIGHUP && ignored().unwrap_or(0) & (1 << (signal - 1)) != 0
 }
 
 /// signal-hook panics for the others.

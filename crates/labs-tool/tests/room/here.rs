@@ -159,6 +159,22 @@ fn logs_are_merged_in_causal_order_and_filtered() {
 }
 
 #[test]
+fn logs_are_followed_until_ctrl_c() {
+    let staying = Staying::start(&["--processes", "2"]);
+    let mut follow = command(&["logs", &staying.run, "--follow"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("the algorithm starts")));
+    assert!(census::signal(follow.id(), census::started(follow.id()).unwrap(), Signal::SIGINT));
+    assert_eq!(follow.wait().unwrap().code(), Some(0));
+    assert_eq!(labs(&["stop", &staying.run]).status, 0);
+    staying.report();
+}
+
+#[test]
 fn logs_are_followed_until_the_run_has_ended() {
     let staying = Staying::start(&["--processes", "2"]);
     let mut follow = command(&["logs", &staying.run, "--follow"])

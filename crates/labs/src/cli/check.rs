@@ -15,6 +15,7 @@ use crate::faults::{Action, Fault, Rule, When};
 use crate::lab::Verb;
 use crate::planned::{Planned, Shortest};
 use crate::report::Report;
+use crate::run::UntilSignal;
 use crate::said::say;
 use crate::simulate::Chance;
 use crate::trace::{Header, Identity};
@@ -67,13 +68,18 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     let options = options(common, search, lab)?;
     check_trace(common, lab.deployed().files.into_iter())?;
     if let Some(address) = search.explore {
+        crate::run::end_at_signal()?;
         lab.explore(&options, address, &mut || {
             say(&format!("the Explorer is at http://{address}/ until you press Ctrl-C"));
         })?;
         return Ok(0);
     }
     let mut progress = Progress::new();
-    let outcome = lab.check(&options, &mut |states| progress.say(&format!("{states} states")));
+    let mut until_signal = UntilSignal::new()?;
+    let outcome = lab.check(&options, &mut |states| {
+        progress.say(&format!("{states} states"));
+        !until_signal.has_come()
+    });
     let elapsed = progress.elapsed();
     drop(progress);
     let found = outcome.counterexample.as_deref();
