@@ -161,8 +161,8 @@ fn what_a_killed_launcher_left_stopped_is_ended_elsewhere() {
     wait_until("all are there", PATIENCE, || (rows(&room, &labs).len() == 4).then_some(()));
     let (_, out, _) = say(&room, &[&labs, "ps", "--json"]);
     let run = json(&out)[0]["run"].as_str().unwrap().to_owned();
-    // Everyone on every machine stands still, so nobody there can end by himself.
-    for found in room.processes().iter().filter(|found| found.rank().is_some()) {
+    // Everything on every machine stands still, the keepers too, so nothing there can end by itself.
+    for found in &room.processes() {
         kill(Pid::from_raw(found.pid), Signal::SIGSTOP).expect("it is there");
     }
     launcher.signal(Signal::SIGKILL);

@@ -90,6 +90,10 @@ pub(crate) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {
             logs::user_folder(FOLDER).display()
         ));
     }
+    let processes = note.as_ref().map_or(0, |note| note.processes);
+    if room.problems.is_empty() {
+        check_known(&arguments.process, &merge.ranks(), processes)?;
+    }
     if !merge.has_lamport && machines.len() > 1 {
         say(
             "labs: these lines have no Lamport times (the run had no --trace): they are sorted by the \
@@ -100,11 +104,22 @@ pub(crate) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {
     match arguments.follow {
         false => drop(out.show_all(&merge.take_all())?),
         true => {
+            labs::run::end_at_signal()?;
             say(&format!("labs: following {run}, until it has ended or Ctrl-C"));
             follow(&run, &machines, &mut room, &mut merge, &out)?;
         }
     }
     Ok(status(&room.problems))
+}
+
+/// Refuses a process of which there is no log, and will be none: the run has so many processes, as far as that
+/// is known.
+fn check_known(wanted: &[u32], logged: &BTreeSet<u32>, processes: u32) -> anyhow::Result<()> {
+    let is_unknown = |rank: &&u32| !logged.contains(rank) && **rank >= processes;
+    let Some(rank) = wanted.iter().find(is_unknown) else { return Ok(()) };
+    let known: BTreeSet<_> = logged.iter().copied().chain(0..processes).collect();
+    let known: Vec<_> = known.iter().map(|rank| format!("p{rank}")).collect();
+    Err(anyhow!("--process {rank}: the run has no such process, only {}", known.join(", ")))
 }
 
 /// The lines of each log of a run, and what could not be read. Of all together so many bytes are read, of each
@@ -321,6 +336,11 @@ impl Merge {
         for line in String::from_utf8_lossy(&whole).lines() {
             self.push(log.number, line);
         }
+    }
+
+    /// The processes of which lines wait.
+    fn ranks(&self) -> BTreeSet<u32> {
+        self.waiting.values().flatten().filter_map(|line| line.rank).collect()
     }
 
     fn push(&mut self, number: usize, text: &str) {

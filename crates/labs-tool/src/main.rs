@@ -25,7 +25,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use labs::cli::verify::{VerifyArguments, judged};
-use labs::cli::{COULD_NOT_RUN, finish, one_line, trace_file};
+use labs::cli::{COULD_NOT_RUN, finish, one_line, trace_file, usage};
 use labs::said::say;
 use labs::verdict::Property;
 
@@ -69,7 +69,7 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    let done = match CommandLine::parse().verb {
+    let done = match CommandLine::try_parse().unwrap_or_else(|error| usage::exit(&error)).verb {
         Verb::Verify(arguments) => verify(&arguments),
         Verb::View(arguments) => view::view(&arguments),
         Verb::Export(arguments) => export::export(&arguments),

@@ -203,6 +203,7 @@ fn serve(arguments: &Arguments) -> anyhow::Result<u8> {
             break;
         }
     }
+    labs::run::end_at_signal()?;
     print(&format!("{}\n", server.url()))?;
     say("serving until Ctrl-C");
     if !arguments.no_open {

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 const HEADER: &str = r#"{"trace":2,"lab":"any","verb":"simulate","run":"r","processes":2,"seed":1,"arguments":[],"properties":[{"name":"exactly-once delivery","kind":"liveness","pattern":"exactly_once"}]}"#;
@@ -219,6 +221,12 @@ impl Server {
         of(12) + of(13)
     }
 
+    /// Presses Ctrl-C. Returns the exit status.
+    fn interrupt(mut self) -> Option<i32> {
+        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGINT).unwrap();
+        self.child.wait().unwrap().code()
+    }
+
     fn ask(&self, request: &str) -> TcpStream {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
@@ -243,6 +251,16 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+#[test]
+fn ctrl_c_is_how_a_server_ends() {
+    let folder = folder(&[HEADER, INIT]);
+    let server = Server::start(folder.path());
+    // It has been reached, so it is past all that could fail.
+    let port = server.port;
+    assert!(server.answer(&format!("POST / HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n")).len() > 9);
+    assert_eq!(server.interrupt(), Some(0));
 }
 
 /// The next message of a stream of events: its name and its data.

@@ -16,6 +16,7 @@ mod run;
 mod show;
 mod simulate;
 pub mod trace_file;
+pub mod usage;
 pub mod verify;
 
 use std::marker::PhantomData;
@@ -118,7 +119,7 @@ struct Common {
     /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
-    /// Give up after so many seconds [default: 60]
+    /// Give up after so many seconds [default: 60, or more if the lab's options mean a longer run]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<f64>,
 }
@@ -134,10 +135,28 @@ struct Faults {
 /// it has ended.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How much longer a run may take than its processes are to work: they start and end, too.
+const LEEWAY: Duration = Duration::from_secs(30);
+
 impl Common {
     /// After how long to give up.
     fn timeout(&self) -> Duration {
         self.timeout.map_or(TIMEOUT, Duration::from_secs_f64)
+    }
+
+    /// After how long to give up on a real run of this lab: not before it can be over.
+    fn timeout_of_run(&self, lab: &dyn Planned) -> anyhow::Result<Duration> {
+        let lasts = lab.lasts().unwrap_or_default();
+        if self.timeout.is_none() {
+            return Ok(TIMEOUT.max(lasts + LEEWAY));
+        }
+        anyhow::ensure!(
+            self.timeout() > lasts,
+            "--timeout {}: the other options mean a run of {} s; leave it out, or give it more",
+            self.timeout().as_secs_f64(),
+            lasts.as_secs_f64()
+        );
+        Ok(self.timeout())
     }
 
     /// What random choices are drawn from, where runs are the same again.
@@ -145,8 +164,8 @@ impl Common {
         self.seed.unwrap_or(1)
     }
 
-    /// What goes wrong, if that can be among so many processes.
-    fn faults(&self, processes: u32) -> anyhow::Result<Plan> {
+    /// What goes wrong, if that can be in this lab.
+    fn faults(&self, lab: &dyn Planned) -> anyhow::Result<Plan> {
         let mut all = Plan::default();
         for rule in self.faults.iter().flat_map(|given| given.plan.rules()) {
             all.push(rule.clone());
@@ -156,7 +175,10 @@ impl Common {
             "--faults: a plan has at most {RULES_MAX} rules, and these are {}",
             all.rules().len()
         );
-        all.validate(processes).context("--faults")?;
+        all.validate(lab.processes()).context("--faults")?;
+        if let Some(kinds) = lab.kinds().filter(|_| !all.is_empty()) {
+            all.validate_kinds(&kinds).context("--faults")?;
+        }
         Ok(all)
     }
 
@@ -184,8 +206,7 @@ pub fn main<L: Lab>() -> ExitCode {
 
 fn program(lab: &dyn Course, participant: &dyn Fn() -> anyhow::Result<()>) -> ExitCode {
     std::hint::black_box(MARK);
-    // clap prints usage errors and help itself, with exit status 2 for errors.
-    let matches = command(lab).get_matches();
+    let matches = command(lab).try_get_matches().unwrap_or_else(|error| usage::exit(&error));
     match dispatch(lab, &matches, participant) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
@@ -209,7 +230,9 @@ fn command(lab: &dyn Course) -> clap::Command {
     let with_options = |command: clap::Command, verb: Verb| {
         command.mut_subcommand(verb.name(), |verb| lab.arguments(verb))
     };
-    (about.tools.augment)(VERBS.into_iter().fold(command, with_options))
+    let command = (about.tools.augment)(VERBS.into_iter().fold(command, with_options));
+    // `--processes -3` is a number that is too small, and no option `-3`.
+    command.mut_subcommands(|subcommand| subcommand.allow_negative_numbers(true))
 }
 
 fn dispatch(

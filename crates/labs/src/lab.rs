@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -85,6 +86,12 @@ pub trait Lab: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'sta
     /// otherwise let a timer that starts itself again run out for ever.
     fn timeouts(&self) -> u32 {
         0
+    }
+
+    /// How long the processes work, if the options say it: the time-out follows from that, and one that is
+    /// given and shorter is refused. Nothing, if a run lasts as long as it takes.
+    fn lasts(&self) -> Option<Duration> {
+        None
     }
 
     /// What the application of each process asks for, in this order: right after the start in `run` and
@@ -408,7 +415,7 @@ pub struct Summary {
     /// How many messages of each kind were sent.
     pub messages: BTreeMap<String, u64>,
     /// From the start of the algorithm to its end.
-    pub elapsed: std::time::Duration,
+    pub elapsed: Duration,
     /// Whether that is virtual time.
     pub is_virtual: bool,
 }

@@ -5,6 +5,7 @@
 //! traits: [`Course`] is a lab before its options are known, [`Planned`] what they came to, with the
 //! mistake that was asked for. That keeps the programs of the labs small, and quick to build.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use clap::{ArgMatches, Args, FromArgMatches, ValueEnum};
 use serde_json::Value;
 
 use crate::check::{self, Counterexample, ExploreError};
-use crate::faults::{Assumption, Plan, Toll};
+use crate::faults::{Assumption, Plan, Toll, kinds_of};
 use crate::lab::{
     Deployment, Findings, Lab, Launch, Place, Predictions, Remains, Runs, Screen, Summary, Tools,
     World,
@@ -61,6 +62,10 @@ pub(crate) trait Planned {
     fn meaning(&self) -> Meaning;
     fn predicted(&self) -> Predictions;
     fn timeouts(&self) -> u32;
+    fn lasts(&self) -> Option<Duration>;
+
+    /// The kinds of messages that there are, if that is known.
+    fn kinds(&self) -> Option<BTreeSet<&'static str>>;
     fn findings(&self) -> Box<dyn Findings<dyn Noted>>;
     fn study(&self) -> Option<Runs>;
 
@@ -88,7 +93,7 @@ pub(crate) trait Planned {
     ) -> Result<Box<dyn Simulated>, SimulationError>;
 
     /// Tries every order.
-    fn check(&self, options: &check::Options, progress: &mut dyn FnMut(usize)) -> Checked;
+    fn check(&self, options: &check::Options, go_on: &mut dyn FnMut(usize) -> bool) -> Checked;
 
     /// Serves the states to a browser: see [`check::explore`].
     fn explore(
@@ -216,6 +221,14 @@ impl<L: Lab> Planned for PlannedLab<L> {
         self.lab.timeouts()
     }
 
+    fn lasts(&self) -> Option<Duration> {
+        self.lab.lasts()
+    }
+
+    fn kinds(&self) -> Option<BTreeSet<&'static str>> {
+        kinds_of::<<L::Process as Process>::Message>()
+    }
+
     fn findings(&self) -> Box<dyn Findings<dyn Noted>> {
         Box::new(FindingsOf(self.lab.findings()))
     }
@@ -265,9 +278,9 @@ impl<L: Lab> Planned for PlannedLab<L> {
         Ok(Box::new(simulation))
     }
 
-    fn check(&self, options: &check::Options, progress: &mut dyn FnMut(usize)) -> Checked {
+    fn check(&self, options: &check::Options, go_on: &mut dyn FnMut(usize) -> bool) -> Checked {
         let properties = self.lab.properties();
-        let outcome = check::check(self.all(), self.requests(), &properties, options, progress);
+        let outcome = check::check_while(self.all(), self.requests(), &properties, options, go_on);
         Checked {
             states: outcome.states,
             max_depth: outcome.max_depth,

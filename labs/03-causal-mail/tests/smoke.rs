@@ -94,7 +94,10 @@ fn runs_without_an_end_are_not_judged() {
 fn what_cannot_be_is_refused_with_the_reason() {
     for (arguments, reason) in [
         (&["simulate", "--mails", "0"][..], "0 mails, and a run has 1 to 16384"),
-        (&["simulate", "--servers", "0"], "'0' for '--servers <S>': 0 is not in 1..=1000"),
+        (
+            &["simulate", "--servers", "0"],
+            "'0' for '--servers <S>': it takes a whole number from 1 to 1000",
+        ),
         (&["simulate", "--servers", "2000"], "'2000' for '--servers <S>'"),
         (&["simulate", "--servers", "2", "--processes", "5"], "the other options mean 4"),
         (&["run", "-n", "2"], "causal-mail: --processes 2: that makes 1 user, and the triangle"),

@@ -211,6 +211,49 @@ fn an_interrupted_run_stops_everything_and_says_so() {
     }
 }
 
+/// Whether a process has a handler for a signal.
+fn catches(pid: u32, signal: Signal) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0");
+    u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (signal as i32 - 1)) != 0
+}
+
+#[test]
+fn a_simulation_and_a_search_that_are_interrupted_say_so() {
+    for verb in ["simulate", "check"] {
+        let arguments = [verb, "--laps", "100000000", "--timeout", "600"];
+        let running = PROGRAM.start(&arguments);
+        let pid = running.launcher.id();
+        wait_until("it catches Ctrl-C", || catches(pid, Signal::SIGINT));
+        signal(pid, Signal::SIGINT);
+        let ran = running.end();
+        assert_eq!(ran.status, 2, "{verb}: {}", ran.report);
+        assert!(ran.problems().contains("interrupted"), "{verb}: {}", ran.report);
+        assert!(!ran.report["properties"].as_array().unwrap().is_empty(), "{}", ran.report);
+    }
+}
+
+/// As `nohup` starts a program: it is to outlive its terminal.
+#[test]
+fn a_run_that_ignores_the_end_of_its_terminal_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shared");
+    let command = format!("trap '' HUP; exec {} \"$@\"", PROGRAM.0);
+    let launcher = std::process::Command::new("sh")
+        .args(["-c", &command, "sh", "run", "-n", "2", "--laps", "60", "--work", "10", "--json"])
+        .arg("--file")
+        .arg(&file)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let running = Running::new(launcher);
+    wait_until_circulating(&file);
+    signal(running.launcher.id(), Signal::SIGHUP);
+    let ran = running.end();
+    assert!(ran.status == 0 && ran.holds(), "{}", ran.report);
+}
+
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the deadline is one of real time")]
 fn a_killed_launcher_leaves_nobody_not_even_who_is_stopped() {
@@ -358,10 +401,22 @@ fn a_trace_harms_no_other_file() {
 fn a_run_that_takes_too_long_ends() {
     let ran = PROGRAM.ran(&["run", "--laps", "1000000", "--work", "1", "--timeout", "1"]);
     assert_eq!(ran.status, 2);
-    assert!(ran.problems().contains("time-out: p0, p1, p2, p3, p4 had not finished after 1 s"));
+    let late =
+        "time-out: p0, p1, p2, p3, p4 had not finished after 1 s; --timeout gives them longer";
+    assert!(ran.problems().contains(late), "{}", ran.report);
     let verdicts = ran.report["properties"].as_array().unwrap();
     assert!(verdicts.iter().any(|v| v["name"] == "mutual exclusion" && v["holds"] == true));
     assert!(verdicts.iter().any(|v| v["kind"] == "liveness" && v["holds"].is_null()));
+}
+
+/// More time would not bring a token back.
+#[test]
+fn a_run_in_which_nothing_happens_is_not_advised_to_take_longer() {
+    let faults = ["--faults", "drop 2->1 after 1 TOKEN"];
+    let ran = PROGRAM.ran(&[&["run", "--timeout", "1"], &faults[..]].concat());
+    assert_eq!(ran.status, 1, "{}", ran.report);
+    assert!(ran.problems().contains("more time will hardly help"), "{}", ran.report);
+    assert!(!ran.problems().contains("gives them longer"), "{}", ran.report);
 }
 
 #[test]
@@ -499,6 +554,10 @@ fn nonsense_gets_one_line_and_status_2() {
         (&["run", "--processes", "99999"], "takes 2 to"),
         (&["run", "--entries", "3", "--laps", "2"], "give it at least --laps 3"),
         (&["run", "--laps", "0"], "at least one lap"),
+        (&["run", "--processes", "-3"], "a whole number from 0 to"),
+        (&["simulate", "--laps", "many"], "it takes a whole number"),
+        (&["run", "--faults", "kill 0 after 1 TOKN"], "there are ADDRESS, ROLL, TOKEN"),
+        (&["simulate", "--faults", "drop after 1 token"], "no message is of kind token"),
         (&["run", "--hosts", "/nowhere/hosts.txt"], "/nowhere/hosts.txt"),
         (&["run", "--trace", "/nowhere/trace"], "cannot write the trace to /nowhere/trace"),
         (&["run", "--file", "/nowhere/file"], "cannot use the shared file /nowhere/file"),

@@ -280,6 +280,11 @@ impl Lab for FailureDetectorLab {
         Meaning::default().roles((0..self.processes).map(ProcessId).map(role))
     }
 
+    /// The last heartbeat, and the interval in which it is answered.
+    fn lasts(&self) -> Option<Duration> {
+        Some(self.settings.interval.saturating_mul(self.settings.rounds.saturating_add(1)))
+    }
+
     fn findings(&self) -> Box<dyn Findings<Indication>> {
         Box::new(DetectorFindings::new(self.settings, self.processes))
     }

@@ -360,12 +360,13 @@ fn a_sweep_writes_a_table_and_a_plot() {
 fn what_cannot_be_is_refused_with_the_reason() {
     for (arguments, reason) in [
         (&["run", "--watched", "3", "-n", "4"][..], "the other options mean 8"),
-        (&["simulate", "--watched", "100001"], "100001 is not in 0..=100000"),
+        (&["simulate", "--watched", "100001"], "a whole number from 0 to 100000"),
         (&["simulate", "-n", "200003"], "--processes 200003: at most 200002"),
         (&["run", "--interval", "5"], "5\" is no time"),
         (&["run", "--interval", "0ms"], "from 1ms to"),
-        (&["run", "--threshold", "0"], "0 is not in 1.."),
+        (&["run", "--threshold", "0"], "a whole number from 1 to"),
         (&["simulate", "--duration", "86400s", "--interval", "1ms"], "intervals of 1ms"),
+        (&["run", "--duration", "70s", "--timeout", "60"], "mean a run of 70.25 s"),
         (&["run", "--sweep", "1"], "--sweep: only in `simulate`"),
         (&["simulate", "--sweep", "0"], "--sweep 0: a threshold"),
         (&["simulate", "--sweep", "1", "--sweep-losses", "x"], "--sweep-losses"),

@@ -143,6 +143,12 @@ fn logs_are_merged_in_causal_order_and_filtered() {
         "p9 @6 has it \\u{1b}[2J",
     ];
     assert_eq!(order, expected, "as they happened, and nothing commands the terminal");
+    let said = labs(&["logs", &run, "-p", "8", "-p", "99"]);
+    assert_eq!((said.status, said.out.as_str()), (2, ""), "{said:?}");
+    assert!(
+        said.err.contains("--process 99: the run has no such process, only p0, p1, p2, p3, p8, p9"),
+        "{said:?}"
+    );
     let said = labs(&["logs", &run, "-p", "9", "--level", "warn"]);
     assert_eq!(said.out.lines().count(), 1, "{said:?}");
     assert!(said.out.contains("asks"));
@@ -150,6 +156,22 @@ fn logs_are_merged_in_causal_order_and_filtered() {
     for rank in 0..4 {
         assert!(all.out.contains(&format!("p{rank} the algorithm starts")), "{all:?}");
     }
+}
+
+#[test]
+fn logs_are_followed_until_ctrl_c() {
+    let staying = Staying::start(&["--processes", "2"]);
+    let mut follow = command(&["logs", &staying.run, "--follow"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("the algorithm starts")));
+    assert!(census::signal(follow.id(), census::started(follow.id()).unwrap(), Signal::SIGINT));
+    assert_eq!(follow.wait().unwrap().code(), Some(0));
+    assert_eq!(labs(&["stop", &staying.run]).status, 0);
+    staying.report();
 }
 
 #[test]

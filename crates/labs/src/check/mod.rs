@@ -88,16 +88,30 @@ pub fn check<P: Process>(
     options: &Options,
     mut progress: impl FnMut(usize),
 ) -> Outcome<P> {
+    check_while(processes, requests, properties, options, |states| {
+        progress(states);
+        true
+    })
+}
+
+/// The same, as long as `go_on` says so, which hears from time to time how many states were found.
+pub(crate) fn check_while<P: Process>(
+    processes: Vec<P>,
+    requests: Vec<Vec<P::Request>>,
+    properties: &[Property],
+    options: &Options,
+    mut go_on: impl FnMut(usize) -> bool,
+) -> Outcome<P> {
     let options = Arc::new(options.clone());
     let model =
         || Model::new(processes.clone(), requests.clone(), properties, Arc::clone(&options));
-    let (found, mut path) = search(model(), &options, None, &mut progress);
+    let (found, mut path) = search(model(), &options, None, &mut go_on);
     if let Some(longer) = &path
         && options.threads > 1
     {
         // Several threads find a counterexample, but not always a shortest.
         let one = options.with_one_thread();
-        let (_, shortest) = search(model(), &one, Some(longer.steps.len()), &mut progress);
+        let (_, shortest) = search(model(), &one, Some(longer.steps.len()), &mut go_on);
         path = shortest.or(path);
     }
     let Found { states, max_depth, .. } = found;
@@ -135,7 +149,7 @@ fn search<P: Process>(
     model: Model<P>,
     options: &Options,
     steps_max: Option<usize>,
-    progress: &mut dyn FnMut(usize),
+    go_on: &mut dyn FnMut(usize) -> bool,
 ) -> (Found, Option<Path<P>>) {
     let deadline = Deadline::new(&model.seen, options);
     let mut search = model.checker().threads(options.threads).finish_when(HasDiscoveries::Any);
@@ -146,7 +160,7 @@ fn search<P: Process>(
     let mut checker = search.spawn_bfs();
     let threads = checker.handles();
     let seen = Arc::clone(&deadline.seen);
-    let cut = deadline.wait_for(threads, &mut || progress(checker.unique_state_count()));
+    let cut = deadline.wait_for(threads, &mut || go_on(checker.unique_state_count()));
     // To tell the path, Stateright walks it again.
     seen.stop(false);
     let path = checker.discovery(PROPERTY).map(|path| told(checker.model(), path));
@@ -168,9 +182,13 @@ impl<'a> Deadline<'a> {
         Self { begun: Instant::now(), options, seen: Arc::clone(seen) }
     }
 
-    /// Waits for all threads, and calls `meanwhile` from time to time. Returns what ended the search, if it
-    /// did not come to its end.
-    fn wait_for(self, threads: Vec<JoinHandle<()>>, meanwhile: &mut dyn FnMut()) -> Option<String> {
+    /// Waits for all threads, and asks from time to time whether to go on. Returns what ended the search, if
+    /// it did not come to its end.
+    fn wait_for(
+        self,
+        threads: Vec<JoinHandle<()>>,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Option<String> {
         let Self { begun, options, seen } = self;
         let mut cut = None;
         let (done, all_done) = channel();
@@ -181,7 +199,10 @@ impl<'a> Deadline<'a> {
             results
         });
         while let Err(RecvTimeoutError::Timeout) = all_done.recv_timeout(PROGRESS) {
-            meanwhile();
+            if !go_on() {
+                cut.get_or_insert_with(|| "interrupted".to_owned());
+                seen.stop(true);
+            }
             if begun.elapsed() > options.time {
                 cut.get_or_insert_with(|| format!("the search ended after {:?}", options.time));
                 seen.stop(true);

@@ -15,6 +15,7 @@ use crate::faults::{Action, Fault, Rule, When};
 use crate::lab::Verb;
 use crate::planned::{Planned, Shortest};
 use crate::report::Report;
+use crate::run::UntilSignal;
 use crate::said::say;
 use crate::simulate::Chance;
 use crate::trace::{Header, Identity};
@@ -68,13 +69,18 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     check_mistake(lab, Verb::Check, &crate::faults::Plan::default())?;
     check_trace(common, lab.deployed().files.into_iter())?;
     if let Some(address) = search.explore {
+        crate::run::end_at_signal()?;
         lab.explore(&options, address, &mut || {
             say(&format!("the Explorer is at http://{address}/ until you press Ctrl-C"));
         })?;
         return Ok(0);
     }
     let mut progress = Progress::new();
-    let outcome = lab.check(&options, &mut |states| progress.say(&format!("{states} states")));
+    let mut until_signal = UntilSignal::new()?;
+    let outcome = lab.check(&options, &mut |states| {
+        progress.say(&format!("{states} states"));
+        !until_signal.has_come()
+    });
     let elapsed = progress.elapsed();
     drop(progress);
     let found = outcome.counterexample.as_deref();
@@ -123,7 +129,7 @@ fn options(common: &Common, search: &Search, lab: &dyn Planned) -> anyhow::Resul
         time: common.timeout(),
         ..Options::default()
     };
-    for rule in common.faults(lab.processes())?.rules() {
+    for rule in common.faults(lab)?.rules() {
         allow(&mut options, rule)
             .map_err(|why| anyhow::anyhow!("--faults: {rule:?}: {why}", rule = rule.to_string()))?;
     }

@@ -122,8 +122,9 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     let Arguments { common, machines } = arguments;
     let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
     let lab = &*(lab.plan)(&World { verb: Verb::Run, processes: common.processes, seed })?;
-    let faults = common.faults(lab.processes())?;
+    let faults = common.faults(lab)?;
     check_mistake(lab, Verb::Run, &faults)?;
+    let timeout = common.timeout_of_run(lab)?;
     let hosts = machines.hosts()?;
     let deployed = lab.deployed();
     // Better to know now than after the run.
@@ -154,7 +155,7 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
             false => Watched::No,
         },
         trace: common.trace.clone(),
-        timeout: common.timeout(),
+        timeout,
         stay: machines.stay,
     };
     let mut findings = lab.findings();

@@ -18,6 +18,7 @@ use crate::planned::{Planned, Simulated};
 use crate::process::ProcessId;
 use crate::record::Recorder;
 use crate::report::{PlaceOf, Report, Struck};
+use crate::run::UntilSignal;
 use crate::simulate::{Chance, Ended, Limits, Mishaps, Network};
 use crate::trace::{Header, Identity, Noted};
 use crate::verdict::{End, Judge};
@@ -94,7 +95,7 @@ pub(super) fn simulated(
         let last = lab.processes() - 1;
         anyhow::ensure!(*process <= last, "--crash {process}: processes are numbered 0 to {last}");
     }
-    let faults = common.faults(lab.processes())?;
+    let faults = common.faults(lab)?;
     check_mistake(lab, Verb::Simulate, &faults)?;
     if let Some(runs) = lab.study() {
         let progress = Progress::new();
@@ -155,7 +156,9 @@ fn one_run(
     }
     let mut findings = lab.findings();
     let mut progress = Progress::new();
-    let timeout = Timeout { after: common.timeout(), has_enough };
+    // What is replayed has an end of its own.
+    let until_signal = has_enough.is_none().then(UntilSignal::new).transpose()?;
+    let mut timeout = Timeout { after: common.timeout(), has_enough, until_signal };
     let (ended, problem) = timeout.run(&mut *simulation, &mut *findings, &mut progress);
     let elapsed = progress.elapsed();
     drop(progress);
@@ -192,12 +195,14 @@ struct Timeout {
     after: Duration,
     /// Whether nobody wants to know more; then the clock does not end it.
     has_enough: Option<Rc<Cell<bool>>>,
+    /// Whether a person wants it to end.
+    until_signal: Option<UntilSignal>,
 }
 
 impl Timeout {
     /// Runs a simulation to its end. Returns how it ended, and what the report must say of that.
     fn run(
-        &self,
+        &mut self,
         simulation: &mut dyn Simulated,
         findings: &mut dyn Findings<dyn Noted>,
         progress: &mut Progress,
@@ -215,6 +220,10 @@ impl Timeout {
                 let problem =
                     format!("{under_way} messages are under way: with --duplication they grow");
                 return (End::CutShort(why), Some(problem));
+            }
+            if self.until_signal.as_mut().is_some_and(UntilSignal::has_come) {
+                let why = "interrupted".to_owned();
+                return (End::CutShort(why.clone()), Some(why));
             }
             match &self.has_enough {
                 Some(enough) if enough.get() => {

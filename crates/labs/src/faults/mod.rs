@@ -36,6 +36,7 @@
 
 mod assumption;
 mod inject;
+mod kinds;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::assumption::Assumption;
 pub use self::inject::{Fate, Injector};
+pub(crate) use self::kinds::kinds_of;
 pub use self::parse::PlanError;
 use crate::chance::Chance;
 use crate::process::ProcessId;

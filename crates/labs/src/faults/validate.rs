@@ -23,6 +23,23 @@ impl Plan {
         lives.iter().try_for_each(|(process, life)| self.validate_life(*process, life))
     }
 
+    /// Refuses a rule that waits for a message that there is not, where these are the kinds of all.
+    ///
+    /// # Errors
+    ///
+    /// Names the rule, and the kinds that there are.
+    pub(crate) fn validate_kinds(&self, kinds: &BTreeSet<&'static str>) -> Result<(), PlanError> {
+        let awaited = |rule: &Rule| match &rule.when {
+            When::After(_, kind) if !kinds.contains(kind.as_str()) => Some(kind.clone()),
+            _ => None,
+        };
+        let unknown = self.rules.iter().find_map(|rule| Some((rule, awaited(rule)?)));
+        let Some((rule, kind)) = unknown else { return Ok(()) };
+        let known: Vec<_> = kinds.iter().copied().collect();
+        let why = format!("no message is of kind {kind}: there are {}", known.join(", "));
+        Err(PlanError { rule: rule.to_string(), why })
+    }
+
     /// The life of one process: it is stopped when it runs, continued when it is stopped, killed when it lives,
     /// and started again when it is dead.
     fn validate_life(&self, process: ProcessId, life: &[Timed]) -> Result<(), PlanError> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::collect::{self, Collected, Judged};
 use super::conductor::{Cut, Handing, Member, Phase, Restart, Struck};
@@ -14,7 +15,7 @@ use super::wire::Hello;
 use crate::faults::Action;
 use crate::lab::Participant;
 use crate::process::ProcessId;
-use crate::trace::{Header, Setup, TraceEvent, Whereabouts};
+use crate::trace::{Header, Setup, TraceEvent, What, Whereabouts};
 use crate::verdict::End;
 use crate::verdict::{Judgement, NEVER_BEGAN};
 
@@ -37,6 +38,13 @@ impl Launcher<'_> {
             Some(why) => End::CutShort(why),
         };
         let header = self.header();
+        let mut last_us = 0;
+        let watch = &mut |event: &TraceEvent| {
+            if !matches!(event.what, What::Crash | What::Stop(_)) {
+                last_us = last_us.max(event.at_us);
+            }
+            watch(event);
+        };
         let judged = if began {
             let setup = self.setup();
             let trace = plan.trace.as_deref().map(|path| (path, &setup));
@@ -45,6 +53,13 @@ impl Launcher<'_> {
         } else {
             not_started(&header, &end)
         };
+        if self.conductor.cut == Some(Cut::Late)
+            && let Some(problem) =
+                problems.iter_mut().find(|problem| problem.starts_with("time-out"))
+        {
+            let quiet = self.conductor.elapsed.saturating_sub(Duration::from_micros(last_us));
+            *problem += &advice(self.conductor.elapsed, quiet);
+        }
         problems.extend(judged.trace_problem);
         let has_gaps = !judged.gaps.is_empty();
         if has_gaps {
@@ -116,7 +131,7 @@ impl Launcher<'_> {
             (Some((process, member)), _) if member.has_died() => Some(format!("{process} died")),
             (Some((process, _)), _) => Some(format!("{process} is gone")),
             (None, Some(Cut::Interrupted)) => Some("interrupted".to_owned()),
-            (None, Some(Cut::TimeOut)) => Some("time-out".to_owned()),
+            (None, Some(Cut::TimeOut | Cut::Late)) => Some("time-out".to_owned()),
             (None, None) => problems.first().cloned(),
         }
     }
@@ -195,6 +210,18 @@ impl Member {
             }
         }
     }
+}
+
+/// What to do about a run that took too long, and in which nothing happened for the last while, its `quiet`.
+fn advice(elapsed: Duration, quiet: Duration) -> String {
+    if quiet > elapsed / 2 {
+        let seconds = quiet.as_secs_f64();
+        return format!(
+            "; nothing happened in the last {seconds:.1} s, so more time will hardly help: --trace shows \
+             what each did last"
+        );
+    }
+    "; --timeout gives them longer".to_owned()
 }
 
 /// Verdicts on a run that never began.

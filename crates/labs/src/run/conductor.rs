@@ -113,6 +113,8 @@ pub(super) enum Stage {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum Cut {
     TimeOut,
+    /// A time-out while all that had not finished answered: perhaps they need more time.
+    Late,
     Interrupted,
 }
 
@@ -325,13 +327,7 @@ impl Conductor {
             }
             Stage::Running => {
                 self.elapsed = self.clock.elapsed();
-                let is_done =
-                    |member: &Member| member.phase == Phase::Finished || member.has_died();
-                let whom = self.unless(is_done);
-                self.problems.push(format!(
-                    "time-out: {whom} had not finished after {timeout} s; --timeout gives them \
-                     longer"
-                ));
+                self.say_who_is_late(timeout);
                 self.collect(ctx);
             }
             // Of a run that never began there is nothing to collect.
@@ -348,6 +344,20 @@ impl Conductor {
             Stage::Staying => {}
             Stage::Stopping => ctx.indicate(Order::End),
         }
+    }
+
+    /// The time is over, and some have not finished.
+    fn say_who_is_late(&mut self, timeout: f64) {
+        let is_done = |member: &Member| member.phase == Phase::Finished || member.has_died();
+        let whom = self.unless(is_done);
+        let silent = self.unless(|member| is_done(member) || !member.is_deaf());
+        let mut problem = format!("time-out: {whom} had not finished after {timeout} s");
+        if silent.is_empty() {
+            self.cut = self.cut.max(Some(Cut::Late));
+        } else {
+            problem += &format!("; no answer of {silent}: stopped, or cut off");
+        }
+        self.problems.push(problem);
     }
 
     fn interrupt(&mut self, ctx: &mut Context<Self>) {

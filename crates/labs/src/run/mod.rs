@@ -29,6 +29,7 @@ mod plan;
 mod routes;
 mod runner;
 mod shell;
+mod signals;
 pub mod solo;
 #[cfg(test)]
 mod tests;
@@ -38,7 +39,6 @@ use std::io;
 
 use netkit::logs::{LogName, RunFolder};
 use netkit::run_id::RunId;
-use netkit::{CloseReason, ConnectionId, Net, Peer, Service};
 
 use self::config::Config;
 pub use self::config::MadeOf;
@@ -49,6 +49,8 @@ pub use self::plan::{Audience, Finished, Plan, Room, Watched, host_label};
 pub use self::runner::conductor::run;
 use self::runner::keeper;
 use self::runner::participant::{Start, participate};
+pub(crate) use self::signals::UntilSignal;
+pub use self::signals::end_at_signal;
 use crate::lab::Lab;
 
 /// The folder of all runs of a user: `/tmp/labs-<user>`.
@@ -129,49 +131,6 @@ fn take_part(
 /// How much is logged: what was said in the environment, or what one wants to know of any run.
 fn log_level() -> String {
     std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned())
-}
-
-/// Catches what says that somebody wants this program to end: Ctrl-C, a plain `kill`, a terminal
-/// that is closed. From when it is made on, such a signal does not end the program by itself. It
-/// must be made before a run that [catches signals](Plan::catches_signals): the handlers of one
-/// that was let go stay away.
-pub(crate) struct UntilSignal(Net);
-
-impl UntilSignal {
-    /// Begins to catch signals.
-    ///
-    /// # Errors
-    ///
-    /// If the system refuses.
-    pub(crate) fn new() -> anyhow::Result<Self> {
-        let mut net = Net::new(netkit::Limits::default())?;
-        net.watch_signals(&runner::conductor::SIGNALS)?;
-        Ok(Self(net))
-    }
-
-    /// Waits for one.
-    ///
-    /// # Errors
-    ///
-    /// If the system refuses.
-    pub(crate) fn wait(mut self) -> anyhow::Result<()> {
-        Ok(self.0.run(&mut EndsAtSignal)?)
-    }
-}
-
-/// A service that is interested in nothing else.
-struct EndsAtSignal;
-
-impl Service for EndsAtSignal {
-    fn on_open(&mut self, _: &mut Net, _: ConnectionId, _: &Peer) {}
-
-    fn on_frame(&mut self, _: &mut Net, _: ConnectionId, _: &[u8]) {}
-
-    fn on_close(&mut self, _: &mut Net, _: ConnectionId, _: CloseReason) {}
-
-    fn on_signal(&mut self, net: &mut Net, _: i32) {
-        net.stop();
-    }
 }
 
 /// The name of this machine, as it calls itself: what [`Place`](crate::lab::Place) says of a

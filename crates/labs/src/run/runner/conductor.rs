@@ -12,9 +12,9 @@ use log::{debug, warn};
 use netkit::launch::{LaunchEvent, Stage as LaunchStage};
 use netkit::logs::RunFolder;
 use netkit::membership::{Membership, Secret};
-use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, Signal, TimerId};
+use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, TimerId};
 
-use super::keeper::Keepers;
+use super::keeper::{DISMISSAL_MAX, Keepers};
 use super::{Timers, now};
 use crate::process::{Choices, Effect, EffectOf, Env, Event, EventOf, ProcessId, step};
 use crate::run::FOLDER;
@@ -25,12 +25,9 @@ use crate::run::plan::{Audience, Finished, Plan, host_label};
 use crate::run::routes::listen_address;
 use crate::run::shell::hands::Hands;
 use crate::run::shell::launching::{Report, launch, launch_again, participant_config};
+use crate::run::signals::SIGNALS;
 use crate::run::wire::{KEEPER, LAUNCHER, Line, ToLauncher, ToParticipant};
 use crate::trace::{TraceEvent, format};
-
-/// What interrupts a run: Ctrl-C, a plain `kill`, a terminal that is closed.
-pub(in crate::run) const SIGNALS: [i32; 3] =
-    [Signal::SIGINT as i32, Signal::SIGTERM as i32, Signal::SIGHUP as i32];
 
 /// Runs a plan to its end, showing each event of the run to `watch` at the end, and what goes on to
 /// `audience` meanwhile.
@@ -90,7 +87,7 @@ fn conduct(
     launcher.go_on(&mut net);
     net.run(&mut launcher)?;
     let remains = launcher.clean_up();
-    launcher.dismiss(&mut net)?;
+    launcher.dismiss_keepers(&mut net)?;
     // Nothing is left any more; judging a long trace takes its time, and Ctrl-C shall end that.
     if !plan.has_page() {
         net.unwatch_signals(&SIGNALS)?;
@@ -105,7 +102,7 @@ pub(in crate::run) struct Launcher<'a> {
     /// What the conductor is still to be told.
     events: VecDeque<EventOf<Conductor>>,
     lines: BTreeMap<ProcessId, ConnectionId>,
-    pub(super) keepers: Keepers,
+    keepers: Keepers,
     timers: Timers<Timer>,
     pub(in crate::run) journals: Journals,
     hands: Hands,
@@ -177,6 +174,20 @@ impl Launcher<'_> {
             }
             Order::End => {}
         }
+    }
+
+    /// The run is over: ends the keepers, and waits until they have ended.
+    fn dismiss_keepers(&mut self, net: &mut Net) -> std::io::Result<()> {
+        self.keepers.tell(net, &ToParticipant::Stop);
+        let deadline = now() + DISMISSAL_MAX;
+        while !self.keepers.is_empty() {
+            let left = deadline.saturating_duration_since(now());
+            if left.is_zero() {
+                break;
+            }
+            net.turn(self, Some(left))?;
+        }
+        Ok(())
     }
 
     /// The place of its machine in the list.

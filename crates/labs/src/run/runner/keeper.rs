@@ -6,13 +6,13 @@
 //! participant of the machine starts it, and goes on when it is there. It has a connection to the launcher,
 //! and waits. When that connection ends, or the launcher is silent for as long as participants allow, the
 //! participants get a moment to end by themselves; then it kills what is left, for SIGKILL also ends what is
-//! stopped, and ends. At the end of a run the launcher tells it that all is over ([`Launcher::dismiss`]).
+//! stopped, and ends. At the end of a run the launcher tells it that all is over.
 //!
 //! It costs no time while a run goes on: it sleeps, but for the launcher's questions. Only where the keeper
 //! itself is stopped or killed, too, something may stay.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use log::warn;
@@ -22,14 +22,12 @@ use netkit::membership::Membership;
 use netkit::reap::{KEEPER, reap};
 use netkit::{CloseReason, ConnectionId, Net, Outgoing, Peer, Service, Signal, TimerId};
 
-use super::conductor::Launcher;
-use super::now;
 use crate::run::config::Config;
 use crate::run::participant::{GRACE, QUESTIONS_MAX, WATCH_INTERVAL};
 use crate::run::wire::{self, LAUNCHER, ToParticipant};
 
 /// How long the launcher waits for its keepers to end, which takes them a millisecond.
-const DISMISSAL_MAX: Duration = Duration::from_secs(1);
+pub(super) const DISMISSAL_MAX: Duration = Duration::from_secs(1);
 
 /// Starts the keeper of this machine, and returns when it has a connection to the launcher. A run goes on
 /// without one: on a machine that allows a person few processes, say.
@@ -143,6 +141,10 @@ impl Keepers {
         self.0.insert(connection);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A connection has ended. Returns whether it was one with a keeper.
     pub(super) fn remove(&mut self, connection: ConnectionId) -> bool {
         self.0.remove(&connection)
@@ -151,21 +153,5 @@ impl Keepers {
     /// Tells them all something. One whose connection has just ended is no keeper any more.
     pub(super) fn tell(&self, net: &mut Net, word: &ToParticipant) {
         self.0.iter().for_each(|&keeper| drop(net.send_value(keeper, word)));
-    }
-}
-
-impl Launcher<'_> {
-    /// The run is over: ends the keepers, and waits until they have ended.
-    pub(super) fn dismiss(&mut self, net: &mut Net) -> std::io::Result<()> {
-        self.keepers.tell(net, &ToParticipant::Stop);
-        let deadline: Instant = now() + DISMISSAL_MAX;
-        while !self.keepers.0.is_empty() {
-            let left = deadline.saturating_duration_since(now());
-            if left.is_zero() {
-                break;
-            }
-            net.turn(self, Some(left))?;
-        }
-        Ok(())
     }
 }
