@@ -66,6 +66,7 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     let Arguments { common, search } = arguments;
     let options = options(common, search, lab)?;
     check_trace(common, lab.deployed().files.into_iter())?;
+    netkit::threads::check_room(options.threads + 1).context("cannot search")?;
     if let Some(address) = search.explore {
         lab.explore(&options, address, &mut || {
             say(&format!("the Explorer is at http://{address}/ until you press Ctrl-C"));

@@ -12,10 +12,10 @@
 //! other server recognises it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -143,7 +143,7 @@ pub fn serve(options: Options) -> anyhow::Result<()> {
         })?;
     net.watch_signals(&[Signal::SIGINT as i32, Signal::SIGTERM as i32])?;
     print(&format!("listening on {address} for {domain}; the mail is in {}\n", root.display()))?;
-    let (attempts, checked) = check_passwords(net.waker());
+    let (attempts, checked) = check_passwords(net.waker())?;
     let mut server = Server {
         membership,
         domain,
@@ -244,18 +244,18 @@ struct Checked {
 }
 
 /// Compares passwords, one after the other, beside the event loop. It ends with the loop.
-fn check_passwords(waker: Waker) -> (SyncSender<Attempt>, Receiver<Checked>) {
+fn check_passwords(waker: Waker) -> io::Result<(SyncSender<Attempt>, Receiver<Checked>)> {
     let (attempts, waiting) = sync_channel::<Attempt>(ATTEMPTS_MAX);
     let (done, checked): (Sender<Checked>, _) = channel();
-    thread::spawn(move || {
+    netkit::threads::spawn("passwords", move || {
         for Attempt { connection, name, exists, password, hash } in waiting {
             let is_right = passwords::matches(&password, &hash) && exists;
             if done.send(Checked { connection, name, is_right }).is_err() || waker.wake().is_err() {
                 return;
             }
         }
-    });
-    (attempts, checked)
+    })?;
+    Ok((attempts, checked))
 }
 
 impl Neighbour {
