@@ -268,9 +268,12 @@ pub fn one_line(error: &anyhow::Error) -> String {
 }
 
 /// The command line after the verb. Plans of faults stand in it as they are, and not the files that held
-/// them: those may change, or be elsewhere when the trace is read.
+/// them: those may change, or be elsewhere when the trace is read. It is text, for people: bytes of a path
+/// that are no UTF-8 are replaced.
 fn arguments_after_verb() -> Vec<String> {
-    let mut arguments: Vec<String> = std::env::args().skip(2).collect();
+    let arguments = std::env::args_os().skip(2);
+    let mut arguments: Vec<String> =
+        arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
     for i in 0..arguments.len() {
         let written = match arguments[i].strip_prefix("--faults=") {
             Some(_) => "--faults=",

@@ -1,6 +1,7 @@
 //! The client: a prompt on a terminal, a reader of commands in a pipe.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::env::VarError;
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
@@ -141,8 +142,12 @@ fn password(options: &Options) -> anyhow::Result<String> {
         let text = maildir::read(path).with_context(|| format!("{}", path.display()))?;
         return Ok(text.lines().next().unwrap_or_default().to_owned());
     }
-    if let Ok(password) = std::env::var(PASSWORD) {
-        return Ok(password);
+    match std::env::var(PASSWORD) {
+        Ok(password) => return Ok(password),
+        Err(VarError::NotUnicode(_)) => {
+            anyhow::bail!("the password in {PASSWORD} is not UTF-8; use --password-from")
+        }
+        Err(VarError::NotPresent) => {}
     }
     anyhow::ensure!(
         io::stdin().is_terminal(),
