@@ -36,6 +36,7 @@ fn main() {
         a_firewall_towards_the_launcher_is_named,
         a_firewall_between_machines_is_named,
         an_account_with_few_processes_is_told_so,
+        a_machine_without_a_network_says_so,
         a_missing_program_is_named,
         a_program_is_pushed_once,
         a_pushed_program_starts_the_next_in_a_chain,
@@ -402,6 +403,19 @@ fn an_account_with_few_processes_is_told_so() {
         assert!(problems.is_none_or(|lines| lines <= 3), "{limit}: {told}");
     }
     wait_until("nothing is left", GIVEN_UP, || room.processes().is_empty().then_some(()));
+}
+
+/// Not even with itself can it speak. The reason is that of the daemon, which knows it.
+fn a_machine_without_a_network_says_so() {
+    let room = Room::up(1);
+    let program = room.share_program();
+    let run = ["unshare", "--net", &program, "run", "--json", "--processes", "2"];
+    let output = room.hub(&run).output().expect("bash is there");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(said.contains("cannot connect to the launcher at 127.0.0.1:"), "{said}");
+    assert!(said.contains("is there a network?"), "{said}");
+    assert_eq!(room.processes(), []);
 }
 
 fn a_missing_program_is_named() {

@@ -258,13 +258,27 @@ pub fn finish(report: &Report, json: bool) -> anyhow::Result<u8> {
 /// What failed, and why, and why that, on one line. Some errors tell their cause themselves: then it is not
 /// said twice.
 pub fn one_line(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |line, cause| {
+    let line = error.chain().map(ToString::to_string).fold(String::new(), |line, cause| {
         match (line.is_empty(), line.contains(&cause)) {
             (true, _) => cause,
             (false, true) => line,
             (false, false) => format!("{line}: {cause}"),
         }
-    })
+    });
+    with_way_out(line)
+}
+
+/// A line that ends with what the system says, with what to do instead of the number.
+fn with_way_out(line: String) -> String {
+    let parts = line.strip_suffix(')').and_then(|line| line.rsplit_once(" (os error "));
+    let Some((what, Ok(number))) = parts.map(|(what, number)| (what, number.parse())) else {
+        return line;
+    };
+    let error = std::io::Error::from_raw_os_error(number);
+    match files::way_out(&error).or_else(|| netkit::threads::way_out(&error)) {
+        Some(hint) => format!("{what}; {hint}"),
+        None => line,
+    }
 }
 
 /// The command line after the verb. Plans of faults stand in it as they are, and not the files that held
@@ -343,5 +357,25 @@ pub fn seconds(text: &str) -> Result<f64, String> {
         Ok(seconds) if seconds > 0.0 && seconds <= MAX => Ok(seconds),
         Ok(_) => Err(format!("a time-out is above 0 and at most {MAX} seconds")),
         Err(_) => Err("not a number of seconds".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_says_ends_with_what_to_do() {
+        let of = |number: i32| {
+            let error = anyhow::Error::from(std::io::Error::from_raw_os_error(number));
+            one_line(&error.context("cannot read the plan p"))
+        };
+        let missing = "cannot read the plan p: No such file or directory; check the name, and the \
+                       folder it is looked for in";
+        assert_eq!(of(2), missing);
+        assert!(of(24).contains("; raise the limit of open files"));
+        assert!(of(5).ends_with("(os error 5)"), "{}", of(5));
+        let other = anyhow::anyhow!("line 3 (os error x)");
+        assert_eq!(one_line(&other), "line 3 (os error x)");
     }
 }

@@ -64,10 +64,12 @@ fn new_password(name: &str) -> anyhow::Result<String> {
         return rpassword::prompt_password(format!("new password of {name}: "))
             .context("the password cannot be read");
     }
-    let mut line = String::new();
+    let mut line = Vec::new();
     let limit = passwords::PASSWORD_MAX as u64 + 2;
     std::io::Read::take(stdin.lock(), limit)
-        .read_line(&mut line)
+        .read_until(b'\n', &mut line)
         .context("the password cannot be read from standard input")?;
+    let line = String::from_utf8(line).ok();
+    let line = line.context("the password from standard input is no UTF-8: choose another")?;
     Ok(line.trim_end_matches('\n').to_owned())
 }

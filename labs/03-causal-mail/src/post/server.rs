@@ -162,7 +162,9 @@ pub fn serve(options: Options) -> anyhow::Result<()> {
     domains.iter().for_each(|domain| server.pump(&mut net, domain));
     net.run(&mut server)?;
     match server.failure {
-        Some(failure) => Err(failure).context("stopped, so that a new start puts it right"),
+        Some(failure) => Err(failure).context(
+            "stopped: mend this, and start it again; no mail that was acknowledged is lost",
+        ),
         None => print(&format!("stopped; {} mails wait to be forwarded\n", server.store.waiting())),
     }
 }
