@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use testbed::{Outcome, Room, Trace, shared_file, tests, tests_main};
+use testbed::{Outcome, Room, Trace, shared_file, tests, tests_main, wait_until};
 
 /// A run that is not waited upon takes less than a second on an idle machine; this one compiles.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,6 +35,8 @@ fn main() {
         a_machine_that_never_says_a_word_is_named,
         a_firewall_towards_the_launcher_is_named,
         a_firewall_between_machines_is_named,
+        an_account_with_few_processes_is_told_so,
+        a_machine_without_a_network_says_so,
         a_missing_program_is_named,
         a_program_is_pushed_once,
         a_pushed_program_starts_the_next_in_a_chain,
@@ -376,6 +378,45 @@ fn a_firewall_between_machines_is_named() {
 
 // -----------------------------------------------------------------------------------------------
 // The program
+
+/// Rooms often limit the processes of an account (`ulimit -u`), and threads count among them.
+fn an_account_with_few_processes_is_told_so() {
+    let room = Room::up(1);
+    let program = room.share_program();
+    let student = ["--reuid=2000", "--regid=2000", "--clear-groups", "prlimit"];
+    let student = [&["timeout", "20", "setpriv"], &student[..]].concat();
+    for limit in 1..10 {
+        let limit = format!("--nproc={limit}");
+        let run = [&limit, &program, "run", "--json", "--processes", "3"];
+        let begun = Instant::now();
+        let mut command = room.hub(&[&student[..], &run].concat());
+        let output = command.env("RUST_LOG", "off").output().expect("bash is there");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let report: serde_json::Value =
+            serde_json::from_slice(&output.stdout).unwrap_or(serde_json::Value::Null);
+        let problems = report["problems"].as_array().map(Vec::len);
+        let told = format!("{said}{report}");
+        assert_eq!(output.status.code(), Some(2), "{limit}: {told}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{limit}: {:?}", begun.elapsed());
+        assert!(told.contains("see `ulimit -u`"), "{limit}: {told}");
+        assert!(!told.contains("panicked") && said.lines().count() <= 1, "{limit}: {told}");
+        assert!(problems.is_none_or(|lines| lines <= 3), "{limit}: {told}");
+    }
+    wait_until("nothing is left", GIVEN_UP, || room.processes().is_empty().then_some(()));
+}
+
+/// Not even with itself can it speak. The reason is that of the daemon, which knows it.
+fn a_machine_without_a_network_says_so() {
+    let room = Room::up(1);
+    let program = room.share_program();
+    let run = ["unshare", "--net", &program, "run", "--json", "--processes", "2"];
+    let output = room.hub(&run).output().expect("bash is there");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(said.contains("cannot connect to the launcher at 127.0.0.1:"), "{said}");
+    assert!(said.contains("is there a network?"), "{said}");
+    assert_eq!(room.processes(), []);
+}
 
 fn a_missing_program_is_named() {
     let room = Room::up(2);

@@ -87,7 +87,11 @@ pub(crate) fn while_waiting(
     look: impl FnOnce() -> anyhow::Result<Look>,
 ) -> (anyhow::Result<Look>, Result<Called, String>) {
     thread::scope(|scope| {
-        let waiting = scope.spawn(|| wait_for_call(listener, word, there));
+        let waiting = || wait_for_call(listener, word, there);
+        let waiting = match netkit::threads::spawn_scoped(scope, "call", waiting) {
+            Ok(waiting) => waiting,
+            Err(error) => return (Err(error.into()), Err("nobody waited for a call".to_owned())),
+        };
         let look = look();
         // If it did not come through, or nothing was even started, one of ours ends the waiting.
         if !matches!(look, Ok(Look { called: Ok(()), .. })) {

@@ -5,8 +5,6 @@
 //! shared home, or is copied with `--push`.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -211,21 +209,5 @@ pub(crate) fn status(problems: &[String]) -> u8 {
 
 /// Does the same with all of them, several at once; the results are in their order.
 pub(crate) fn with_all<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new(Vec::with_capacity(all.len()));
-    std::thread::scope(|scope| {
-        for _ in 0..all.len().min(AT_ONCE) {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(one) = all.get(at) else { return };
-                    let result = work(one);
-                    results.lock().expect("nobody panics with the lock").push((at, result));
-                }
-            });
-        }
-    });
-    let mut results = results.into_inner().expect("nobody panics with the lock");
-    results.sort_by_key(|(at, _)| *at);
-    results.into_iter().map(|(_, result)| result).collect()
+    netkit::threads::map(all, AT_ONCE, work)
 }

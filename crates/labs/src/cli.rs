@@ -296,13 +296,29 @@ pub fn one_line(error: &anyhow::Error) -> String {
             (false, false) => format!("{line}: {cause}"),
         }
     });
-    netkit::text::one_line(&line, usize::MAX)
+    with_way_out(netkit::text::one_line(&line, usize::MAX))
+}
+
+/// A line that ends with what the system says, with what to do instead of the number.
+fn with_way_out(line: String) -> String {
+    let parts = line.strip_suffix(')').and_then(|line| line.rsplit_once(" (os error "));
+    let Some((what, Ok(number))) = parts.map(|(what, number)| (what, number.parse())) else {
+        return line;
+    };
+    let error = std::io::Error::from_raw_os_error(number);
+    match files::way_out(&error).or_else(|| netkit::threads::way_out(&error)) {
+        Some(hint) => format!("{what}; {hint}"),
+        None => line,
+    }
 }
 
 /// The command line after the verb. Plans of faults stand in it as they are, and not the files that held
-/// them: those may change, or be elsewhere when the trace is read.
+/// them: those may change, or be elsewhere when the trace is read. It is text, for people: bytes of a path
+/// that are no UTF-8 are replaced.
 fn arguments_after_verb() -> Vec<String> {
-    let mut arguments: Vec<String> = std::env::args().skip(2).collect();
+    let arguments = std::env::args_os().skip(2);
+    let mut arguments: Vec<String> =
+        arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
     for i in 0..arguments.len() {
         let written = match arguments[i].strip_prefix("--faults=") {
             Some(_) => "--faults=",
@@ -388,5 +404,25 @@ pub fn seconds(text: &str) -> Result<f64, String> {
         Ok(seconds) if seconds > 0.0 && seconds <= MAX => Ok(seconds),
         Ok(_) => Err(format!("a time-out is above 0 and at most {MAX} seconds")),
         Err(_) => Err("not a number of seconds".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_says_ends_with_what_to_do() {
+        let of = |number: i32| {
+            let error = anyhow::Error::from(std::io::Error::from_raw_os_error(number));
+            one_line(&error.context("cannot read the plan p"))
+        };
+        let missing = "cannot read the plan p: No such file or directory; check the name, and the \
+                       folder it is looked for in";
+        assert_eq!(of(2), missing);
+        assert!(of(24).contains("; raise the limit of open files"));
+        assert!(of(5).ends_with("(os error 5)"), "{}", of(5));
+        let other = anyhow::anyhow!("line 3 (os error x)");
+        assert_eq!(one_line(&other), "line 3 (os error x)");
     }
 }

@@ -45,6 +45,7 @@ use nix::unistd::{
 use thiserror::Error;
 
 use crate::marker::{MAX_ERROR, Marker};
+use crate::threads;
 
 /// How long the original process waits for the daemon to say something. Opening a log and a port
 /// takes milliseconds; a shared file system that hangs can take many seconds.
@@ -120,7 +121,7 @@ pub fn detach_telling(
             let ready = Ready { to_parent: Some(to_parent) };
             match become_daemon(&ready, &null, keep) {
                 Ok(()) => Ok(ready),
-                Err((what, errno)) => ready.fail(&format!("cannot {what}: {}", errno.desc())),
+                Err((what, errno)) => ready.fail(&format!("cannot {what}: {}", explained(errno))),
             }
         }
     }
@@ -175,7 +176,7 @@ pub enum DaemonError {
     #[error("cannot count the threads of this process: {0}; is /proc mounted?")]
     NoProc(io::Error),
     /// The system refuses.
-    #[error("cannot {what}: {}", errno.desc())]
+    #[error("cannot {what}: {}", explained(*errno))]
     System {
         /// What was to be done.
         what: &'static str,
@@ -186,6 +187,12 @@ pub enum DaemonError {
 
 /// What failed, and why.
 type Failure = (&'static str, Errno);
+
+/// What the system says, and what to do if it has run out of something.
+fn explained(errno: Errno) -> String {
+    let error = io::Error::from(errno);
+    threads::way_out(&error).map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))
+}
 
 /// The steps from the first child to the daemon. The process in the middle does not return.
 fn become_daemon(ready: &Ready, null: &OwnedFd, keep: &[BorrowedFd<'_>]) -> Result<(), Failure> {

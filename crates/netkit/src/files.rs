@@ -14,6 +14,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+pub mod exact;
 mod lock;
 mod replace;
 #[cfg(test)]
@@ -105,6 +106,21 @@ pub fn read_part(file: &mut File, offset: u64, most: u64) -> io::Result<Vec<u8>>
 pub fn into_text(bytes: Vec<u8>) -> io::Result<String> {
     let wrong = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8");
     String::from_utf8(bytes).map_err(wrong)
+}
+
+/// What to do if a file cannot be used as it was meant to be; none if the error is another one.
+pub fn way_out(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::NotFound => Some("check the name, and the folder it is looked for in"),
+        io::ErrorKind::PermissionDenied => Some("check the rights of the file and of its folder"),
+        io::ErrorKind::IsADirectory => Some("name a file and not a folder"),
+        io::ErrorKind::NotADirectory => Some("a part of the path is no folder: check it"),
+        io::ErrorKind::ReadOnlyFilesystem => Some("name a file on a disk that can be written to"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("make room on the disk, or name a file on another")
+        }
+        _ => None,
+    }
 }
 
 /// The same path from whatever folder it is looked at, as a daemon needs it. Links are not

@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::files;
-use crate::text::one_line;
+use crate::text::{is_invisible, one_line};
 
 #[cfg(test)]
 mod tests;
@@ -113,9 +113,15 @@ impl Hosts {
     /// The first line that cannot be read, with what is wrong in it; or that the text names no
     /// machine, or more than [`MAX_HOSTS`].
     pub fn parse(text: &str) -> Result<Hosts, HostsError> {
+        // Some editors write this mark before the first line; nobody sees it.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut hosts = Vec::new();
         for (line, text) in (1..).zip(text.lines()) {
             let text = text.split('#').next().unwrap_or_default().trim();
+            if let Some(c) = text.chars().find(|&c| is_invisible(c)) {
+                let problem = Problem::Invisible(shown(text), c.escape_unicode().to_string());
+                return Err(HostsError::Line { line, problem });
+            }
             if text.is_empty() {
                 continue;
             }
@@ -250,6 +256,9 @@ pub enum Problem {
     /// The port is no number from 1 to 65535.
     #[error("`{0}` is no port; it is a number from 1 to 65535")]
     Port(String),
+    /// A character that nobody sees is in the line.
+    #[error("`{0}` has an invisible character, {1}; delete the line and type it anew")]
+    Invisible(String, String),
     /// The range in brackets is malformed.
     #[error("`[{0}]` is no range; write [01-16] or [1-3,8]")]
     Range(String),
@@ -337,6 +346,11 @@ fn parse_address(rest: &str) -> Result<(Vec<String>, Option<u16>), Problem> {
 
 /// Reads `NAME`, `NAME:PORT`, and the same with a range in the name.
 fn parse_names(text: &str, room: usize) -> Result<(Vec<String>, Option<u16>), Problem> {
+    // A colon inside brackets belongs to a range that is malformed, and not to a port.
+    let range = text.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+    if let Some((range, _)) = range.filter(|(range, _)| range.contains(':')) {
+        return Err(Problem::Range(shown(range)));
+    }
     let (name, port) = match text.rsplit_once(':') {
         Some((name, _)) if name.contains(':') => return Err(Problem::Name(shown(text))),
         Some((name, port)) => (name, Some(parse_port(port)?)),

@@ -41,10 +41,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::OnceLock;
-use std::thread;
 
 use crate::hosts::{Host, Hosts};
 use crate::ssh::{Copy, Remote, Target};
+use crate::threads;
 
 pub use job::{
     CONNECT_TIMEOUT, Job, LaunchError, LaunchOptions, MAX_STDIN, Program, START_TIMEOUT, Stage,
@@ -128,9 +128,7 @@ pub fn launch_all(
             drop(permit);
         }
     };
-    thread::scope(|scope| {
-        (0..workers).for_each(|_| drop(scope.spawn(work)));
-    });
+    threads::in_several(workers, "launch", work);
 }
 
 /// Starts one job on one machine, here or over SSH; returns its process number there. This is what

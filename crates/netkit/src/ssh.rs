@@ -217,7 +217,14 @@ impl Remote {
         }
         self.session.set_timeout(millis(COPY_TIMEOUT));
         self.session.sftp().map_err(|error| {
-            let what = format!("it offers no SFTP ({})", error.message());
+            let refused = [LIBSSH2_ERROR_CHANNEL_FAILURE, LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED];
+            if refused.map(ErrorCode::Session).contains(&error.code()) {
+                let what = format!("it offers no SFTP ({})", error.message());
+                return self.error(Stage::Copy, what, hint);
+            }
+            let what = format!("what it says is no SFTP ({})", one_line(error.message(), 100));
+            let hint = "does .bashrc or the like there print something? only a login at a terminal \
+                        may be greeted";
             self.error(Stage::Copy, what, hint)
         })
     }

@@ -2,6 +2,8 @@
 //! (`ulimit -u`), threads count among them, and a thread that cannot be made is no reason to panic.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
 
 use nix::errno::Errno;
@@ -31,6 +33,52 @@ pub fn spawn_scoped<'scope, 'env, T: Send + 'scope>(
     thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, work).map_err(explained)
 }
 
+/// Does the same work in up to so many threads at once, and waits for all of them. Where there can be
+/// fewer, fewer do it, and this thread too: the work is done in any case.
+pub fn in_several(most: usize, name: &str, work: impl Fn() + Sync) {
+    thread::scope(|scope| {
+        if !(0..most).all(|_| spawn_scoped(scope, name, &work).is_ok()) {
+            work();
+        }
+    });
+}
+
+/// Does the same with all of them, at most so many at once; the results are in their order.
+///
+/// # Panics
+///
+/// If the work does.
+pub fn map<T: Sync, R: Send>(all: &[T], most: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::with_capacity(all.len()));
+    in_several(all.len().min(most), "one-of-several", || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(one) = all.get(at) else { return };
+            let result = work(one);
+            results.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Whether there can be so many more threads: they are made, and end at once. It is for libraries that
+/// panic where a thread cannot be made.
+///
+/// # Errors
+///
+/// As [`spawn`].
+pub fn check_room(most: usize) -> io::Result<()> {
+    let until_all_are_made = Mutex::new(());
+    thread::scope(|scope| {
+        let _making = until_all_are_made.lock();
+        let wait = || drop(until_all_are_made.lock());
+        (0..most).try_for_each(|_| spawn_scoped(scope, "room", wait).map(drop))
+    })
+}
+
 /// What to do if this machine has run out of something; none if the error is another one.
 pub fn way_out(error: &io::Error) -> Option<&'static str> {
     match Errno::from_raw(error.raw_os_error()?) {
@@ -52,6 +100,20 @@ fn explained(error: io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_is_done_by_as_many_as_there_can_be() {
+        for most in [0, 1, 5] {
+            let done = Mutex::new(0);
+            in_several(most, "test", || {
+                *done.lock().unwrap() += 1;
+            });
+            assert_eq!(done.into_inner().unwrap(), most);
+        }
+        let doubled = map(&[1, 2, 3, 4], 2, |number| number * 2);
+        assert_eq!(doubled, [2, 4, 6, 8]);
+        check_room(3).unwrap();
+    }
 
     #[test]
     fn what_this_machine_is_short_of_has_a_way_out() {

@@ -125,6 +125,10 @@ impl Handler for Session {
             return session.channel_failure(id);
         };
         session.channel_success(id)?;
+        // As an sftp-server does that is started by a login shell whose .bashrc prints.
+        if !self.behaviour.noise.is_empty() {
+            channel.data(self.behaviour.noise.as_bytes()).await?;
+        }
         let files = Files::new(self.home.clone(), self.seen.clone());
         russh_sftp::server::run(channel.into_stream(), files).await;
         self.running.fetch_sub(1, Ordering::SeqCst);

@@ -57,11 +57,13 @@ fn new_password(name: &str) -> anyhow::Result<String> {
         return rpassword::prompt_password(format!("new password of {name}: "))
             .context("the password cannot be read");
     }
-    let mut line = String::new();
+    let mut line = Vec::new();
     // The longest password, a mark before it and the end of the line behind it: what is longer is refused.
     let limit = passwords::PASSWORD_MAX as u64 + 6;
     std::io::Read::take(stdin.lock(), limit)
-        .read_line(&mut line)
+        .read_until(b'\n', &mut line)
         .context("the password cannot be read from standard input")?;
+    let line = String::from_utf8(line).ok();
+    let line = line.context("the password from standard input is no UTF-8: choose another")?;
     Ok(first_line(&line).to_owned())
 }

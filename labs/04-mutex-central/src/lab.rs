@@ -40,8 +40,10 @@ pub struct MutexCentralLab {
     /// After how long without an answer it asks again; 0: never.
     retry: u64,
     /// The file that all clients write to in their critical sections.
+    #[serde(default, with = "labs::files::exact::option")]
     file: Option<PathBuf>,
     /// Where the coordinator stores its book.
+    #[serde(default, with = "labs::files::exact::option")]
     state: Option<PathBuf>,
     /// Whether the coordinator has stable storage.
     keeps: bool,

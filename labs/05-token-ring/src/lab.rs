@@ -29,6 +29,7 @@ pub struct TokenRingLab {
     /// How long a process works in its critical section, in milliseconds.
     work: u64,
     /// The file that all write to in their critical sections.
+    #[serde(default, with = "labs::files::exact::option")]
     file: Option<PathBuf>,
 }
 

@@ -3,8 +3,11 @@
 
 mod common;
 
+use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::ffi::OsStringExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::{PROGRAM, circulating, wait_until_circulating};
@@ -35,6 +38,32 @@ fn without_ssh_all_is_as_ever_on_this_machine_and_others_are_refused() {
     let problem = "p1 not started: lab01: connect: this program was built without SSH";
     assert!(ran.problems().contains(problem), "{ran:?}");
     assert_nothing_left(ran.report["run"].as_str().unwrap());
+}
+
+/// File names need not be UTF-8: the files that are named are the files that are opened.
+#[test]
+fn a_file_name_may_be_any_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = |start: &[u8]| OsString::from_vec([start, b"\xff"].concat());
+    let [trace, file] = [name(b"trace"), name(b"file")];
+    for launch in ["star", "chain"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_token-ring"));
+        command.args(["run", "--processes", "3", "--launch", launch]).current_dir(folder.path());
+        let output = command.arg("--trace").arg(&trace).arg("--file").arg(&file).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{launch}: {output:?}");
+        for name in [&trace, &file] {
+            let written = std::fs::metadata(folder.path().join(name)).unwrap();
+            assert!(written.len() > 0, "{launch}: {}", name.display());
+            std::fs::remove_file(folder.path().join(name)).unwrap();
+        }
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_token-ring"))
+        .args(["run", "--hosts"])
+        .arg(&trace)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
 
 #[test]

@@ -104,6 +104,7 @@ pub enum Application {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Restored {
     /// The folder with its files.
+    #[serde(with = "labs::files::exact")]
     pub from: PathBuf,
     /// Whether the run goes on in this folder.
     pub in_place: bool,

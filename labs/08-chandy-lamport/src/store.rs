@@ -15,6 +15,7 @@ use crate::wave::Wave;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Store {
     /// The folder; each file in it is of one process and one wave.
+    #[serde(with = "labs::files::exact")]
     pub dir: PathBuf,
     /// Which execution writes there, and up to which number it names its waves.
     pub owner: Owner,

@@ -80,7 +80,8 @@ impl<P: Process> Outcome<P> {
 ///
 /// # Panics
 ///
-/// If a `Hash` or `Ord` of the process panics. A handler that panics is a finding.
+/// If a `Hash` or `Ord` of the process panics, or the threads of the search cannot be made. A handler that
+/// panics is a finding.
 pub fn check<P: Process>(
     processes: Vec<P>,
     requests: Vec<Vec<P::Request>>,
@@ -192,12 +193,13 @@ impl<'a> Deadline<'a> {
         let Self { begun, options, seen } = self;
         let mut cut = None;
         let (done, all_done) = channel();
-        let joiner = thread::spawn(move || {
+        let joiner = thread::Builder::new().name("join".to_owned()).spawn(move || {
             let results: Vec<_> = threads.into_iter().map(JoinHandle::join).collect();
             // Nobody hears it only where the search is not waited for any more.
             let _ = done.send(());
             results
         });
+        let joiner = joiner.expect("as the search, it has a thread");
         while let Err(RecvTimeoutError::Timeout) = all_done.recv_timeout(PROGRESS) {
             if !go_on() {
                 cut.get_or_insert_with(|| "interrupted".to_owned());

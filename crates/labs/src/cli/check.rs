@@ -68,6 +68,7 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     let options = options(common, search, lab)?;
     check_mistake(lab, Verb::Check, &crate::faults::Plan::default())?;
     check_trace(common, lab.deployed().files.into_iter())?;
+    netkit::threads::check_room(options.threads + 1).context("cannot search")?;
     if let Some(address) = search.explore {
         crate::run::end_at_signal()?;
         lab.explore(&options, address, &mut || {

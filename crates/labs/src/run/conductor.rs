@@ -26,7 +26,7 @@ mod member;
 mod running;
 mod watching;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -231,6 +231,8 @@ pub(super) struct Conductor {
     launches_left: u32,
     strikes: Strikes,
     pub(super) problems: Vec<String>,
+    /// Who was not started, by the reason, and which of the problems says so.
+    unstarted: BTreeMap<String, (usize, BTreeSet<u32>)>,
     pub(super) restarts: Vec<Restart>,
     pub(super) cut: Option<Cut>,
     last_progress: String,
@@ -248,6 +250,7 @@ impl Conductor {
             elapsed: Duration::ZERO,
             launches_left: placement.len() as u32,
             problems: Vec::new(),
+            unstarted: BTreeMap::new(),
             restarts: Vec::new(),
             cut: None,
             last_progress: String::new(),
@@ -390,6 +393,18 @@ impl Conductor {
         }
     }
 
+    /// Notes why processes were not started. What keeps many from it for one reason is said once.
+    fn note_unstarted(&mut self, ranks: &[u32], why: String) {
+        let next = self.problems.len();
+        let (at, all) = self.unstarted.entry(why.clone()).or_insert((next, BTreeSet::new()));
+        all.extend(ranks);
+        let problem = format!("{} not started: {why}", names(all.iter().copied()));
+        match self.problems.get_mut(*at) {
+            Some(said) => *said = problem,
+            None => self.problems.push(problem),
+        }
+    }
+
     fn tell_all(&self, ctx: &mut Context<Self>, word: &ToParticipant) {
         self.ranked().for_each(|(process, _)| self.tell(ctx, process, word.clone()));
     }
@@ -444,8 +459,7 @@ impl Process for Conductor {
                 self.check_launched(ctx);
             }
             News::NotStarted { ranks, how, why } => {
-                let whom = names(ranks.iter().copied());
-                self.problems.push(format!("{whom} not started: {why}"));
+                self.note_unstarted(&ranks, why);
                 ranks.iter().for_each(|&rank| self.on_not_started(rank, how));
                 self.check_launched(ctx);
                 self.check_started_again(ctx, &ranks);

@@ -323,6 +323,27 @@ fn clippy_forbids_algorithms_what_they_may_not_do() {
     }
 }
 
+/// `thread::spawn` panics where an account has no more processes; `netkit::threads` says so.
+#[test]
+fn threads_are_started_where_they_may_be_refused() {
+    let is_test = |path: &Path| {
+        path.iter().any(|part| part == "tests" || part == "tests.rs" || part == "testing")
+    };
+    let crates = ["crates/netkit", "crates/labs", "crates/labs-tool"].map(|name| root().join(name));
+    let mut wrong = Vec::new();
+    for folder in folders("labs").into_iter().chain(crates) {
+        let sources = files(&folder.join("src")).into_iter();
+        for path in sources.filter(|path| is(path, "rs") && !is_test(path)) {
+            for (number, line) in code_of(&path) {
+                if line.contains("thread::spawn(") || line.contains("scope.spawn(") {
+                    wrong.push(format!("{}:{number}: {line}", path.display()));
+                }
+            }
+        }
+    }
+    assert_none(&wrong);
+}
+
 #[test]
 fn the_event_loop_has_one_thread() {
     let net = root().join("crates/netkit/src");

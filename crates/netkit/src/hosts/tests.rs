@@ -34,6 +34,8 @@ fn every_form_of_a_line_is_read() {
         ("[1-2]x", "1x, 2x"),
         ("me@lab[1-2] slots=3", "me@lab1 slots=3, me@lab2 slots=3"),
         ("lab01\nlab01", "lab01, lab01"),
+        ("\u{feff}lab01\r\nlab02\r\n", "lab01, lab02"),
+        ("\u{feff}# only\nlab01 # \u{200b}", "lab01"),
     ];
     for (text, hosts) in table {
         assert_eq!(read(text).as_deref(), Ok(hosts), "{text:?}");
@@ -103,6 +105,25 @@ fn what_cannot_be_read_names_its_line_and_the_fault() {
         (
             "lab01 lab02",
             "line 1: `lab02` is not understood; behind the host stands slots=N or nothing",
+        ),
+    ];
+    for (text, error) in table {
+        assert_eq!(read(text), Err(error.to_owned()), "{text:?}");
+    }
+}
+
+#[test]
+fn what_looks_right_and_is_not_says_what_is_wrong() {
+    let table = [
+        ("lab[1:3]", "line 1: `[1:3]` is no range; write [01-16] or [1-3,8]"),
+        ("lab[1:3]:22", "line 1: `[1:3]` is no range; write [01-16] or [1-3,8]"),
+        (
+            "lab01\n\u{feff}lab02",
+            "line 2: `\\u{feff}lab02` has an invisible character, \\u{feff}; delete the line and type it anew",
+        ),
+        (
+            "la\u{200b}b01",
+            "line 1: `la\\u{200b}b01` has an invisible character, \\u{200b}; delete the line and type it anew",
         ),
     ];
     for (text, error) in table {

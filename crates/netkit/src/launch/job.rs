@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::files;
+
 /// The longest [`Job::stdin`], in bytes: a secret and a table of addresses, no data.
 pub const MAX_STDIN: usize = 1 << 20;
 
@@ -41,22 +43,28 @@ pub enum Program {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct LaunchOptions {
     /// The executable that [`Program::Pushed`] copies.
+    #[serde(with = "files::exact")]
     pub program: PathBuf,
     /// Whether every other machine runs a copy of [`LaunchOptions::program`], whatever its job
     /// says.
     pub push: bool,
     /// A private key to offer before others, as `ssh -i`.
+    #[serde(default, with = "files::exact::option")]
     pub identity: Option<PathBuf>,
     /// Whether a machine whose host key is not known is trusted, and its key remembered. A key that
     /// has changed is refused in any case.
     pub accept_new: bool,
     /// The file of known host keys, instead of `known_hosts` in the SSH folder and the system's.
+    #[serde(default, with = "files::exact::option")]
     pub known_hosts: Option<PathBuf>,
     /// The configuration, instead of `config` in the SSH folder.
+    #[serde(default, with = "files::exact::option")]
     pub config: Option<PathBuf>,
     /// The SSH folder, with keys, configuration and known hosts, instead of `~/.ssh`.
+    #[serde(default, with = "files::exact::option")]
     pub ssh_folder: Option<PathBuf>,
     /// The socket of the agent, instead of the one that `SSH_AUTH_SOCK` names.
+    #[serde(default, with = "files::exact::option")]
     pub agent: Option<PathBuf>,
     /// Whether a passphrase may be asked for on the terminal. Without, a protected key is skipped.
     pub ask: bool,

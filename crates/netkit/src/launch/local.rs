@@ -12,6 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::job::{Job, LaunchError, MAX_STDIN, Program, START_TIMEOUT, Stage};
 use crate::marker::{END_TIMEOUT, Marker, Output};
+use crate::threads;
 
 /// Starts a job on this machine; returns the process number of its daemon.
 ///
@@ -57,7 +58,12 @@ fn spawn(job: &Job) -> Result<Child, LaunchError> {
     command.args(&job.arguments).envs(job.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().map_err(|failed| {
-        error(format!("cannot run {}: {failed}", path.display()), "build it or name another")
+        let hint = threads::way_out(&failed).unwrap_or(match failed.kind() {
+            io::ErrorKind::NotFound => "build it or name another",
+            io::ErrorKind::PermissionDenied => "check that it may be run, and its disk (noexec)",
+            _ => "name a program for this kind of machine",
+        });
+        error(format!("cannot run {}: {failed}", path.display()), hint)
     })
 }
 

@@ -10,10 +10,14 @@
 //! has no say.
 
 use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{User, geteuid};
 
+use crate::files;
 use crate::hosts::Host;
 use crate::launch::job::LaunchOptions;
 
@@ -165,12 +169,19 @@ fn system_known_hosts() -> Vec<PathBuf> {
     SYSTEM_KNOWN_HOSTS.iter().map(PathBuf::from).collect()
 }
 
+/// Reads one of SSH's files; none if it is missing. A device counts as an empty file: people name
+/// `/dev/null`, or link to it, where nothing is to be read.
+pub(super) fn read_file(path: &Path, max: u64) -> io::Result<Option<Vec<u8>>> {
+    match fs::metadata(path) {
+        Ok(about) if about.file_type().is_char_device() => Ok(Some(Vec::new())),
+        _ => files::read_if_there(path, max),
+    }
+}
+
 /// Refuses a configuration that cannot be read without waiting: `ssh` would hang on a pipe. A
 /// device is an empty file: people name `/dev/null`.
 fn check_file(path: &Path) -> Result<(), Unusable> {
-    super::target::settings(path, MAX_CONFIG)
-        .map(drop)
-        .map_err(|error| unreadable(path, &error.to_string()))
+    read_file(path, MAX_CONFIG).map(drop).map_err(|error| unreadable(path, &error.to_string()))
 }
 
 fn unreadable(path: &Path, why: &str) -> Unusable {

@@ -10,8 +10,9 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use sha2::{Digest, Sha256};
 use ssh2::{MethodType, Session};
 
+use super::configuration::read_file;
 use super::known_hosts::{self, Record, Verdict, filed_name, key_type, records, verdict};
-use super::target::{Target, settings};
+use super::target::Target;
 use crate::launch::job::{LaunchError, LaunchOptions, Stage};
 use crate::text::one_line;
 
@@ -176,7 +177,7 @@ fn unreadable(target: &Target, file: &Path, error: &io::Error) -> LaunchError {
 /// The text of a file of known hosts; a missing one is empty. Bytes that are no UTF-8 spoil only
 /// their own line.
 fn read(path: &Path) -> io::Result<String> {
-    let bytes = settings(path, MAX_KNOWN_HOSTS)?.unwrap_or_default();
+    let bytes = read_file(path, MAX_KNOWN_HOSTS)?.unwrap_or_default();
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -83,7 +83,12 @@ impl Remote {
         match &job.program {
             Program::Here(path) if !self.options.push => match path.to_str() {
                 Some(path) if path.starts_with('/') => Ok(path.to_owned()),
-                _ => {
+                None => {
+                    let what =
+                        format!("{} cannot be named over SSH: it is not UTF-8", path.display());
+                    Err(self.error(Stage::Start, what, "give the program another path, or --push"))
+                }
+                Some(_) => {
                     let what = format!("`{}` is no absolute path", path.display());
                     Err(self.error(Stage::Start, what, "name the program by its whole path"))
                 }

@@ -1,17 +1,12 @@
 //! Which machine a line of the host file means: its address, its port, the user to log in as, with
 //! which keys. What the line leaves open, the [configuration](super::configuration) says.
 
-use std::fs;
-use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use super::configuration::{Family, Settings, SshFolder};
 use super::known_hosts::filed_name;
-use crate::files;
 use crate::hosts::Host;
 use crate::launch::job::{LaunchError, LaunchOptions, Stage};
 use crate::threads;
@@ -77,15 +72,6 @@ impl Target {
 /// The machine as messages name it.
 pub(super) fn label(host: &Host) -> String {
     Host { slots: 1, ..host.clone() }.to_string()
-}
-
-/// Reads one of SSH's files; none if it is missing. A device counts as an empty file: people name
-/// `/dev/null`, or link to it, where nothing is to be read.
-pub(super) fn settings(path: &Path, max: u64) -> io::Result<Option<Vec<u8>>> {
-    match fs::metadata(path) {
-        Ok(about) if about.file_type().is_char_device() => Ok(Some(Vec::new())),
-        _ => files::read_if_there(path, max),
-    }
 }
 
 fn bind_address(name: &str, options: &LaunchOptions) -> Result<IpAddr, String> {

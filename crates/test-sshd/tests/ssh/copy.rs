@@ -108,6 +108,17 @@ fn a_server_without_sftp_is_said_to_be() {
 }
 
 #[test]
+fn a_login_that_prints_is_not_called_a_missing_sftp() {
+    let bench = Bench::new();
+    let noise = "Welcome to the room on the ground floor\n";
+    let server = bench.server_that(&Behaviour { noise, ..Behaviour::default() });
+    let error = refusal(&server.host(), &pushing(&bench));
+    assert_eq!(error.stage, Stage::Copy);
+    assert!(error.what.contains("what it says is no SFTP"), "{error}");
+    assert!(error.hint.contains(".bashrc"), "{error}");
+}
+
+#[test]
 fn a_program_that_is_not_here_is_named() {
     let bench = Bench::new();
     let server = bench.server();

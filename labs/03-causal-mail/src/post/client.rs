@@ -170,8 +170,10 @@ fn password(options: &Options) -> anyhow::Result<String> {
     }
     match std::env::var(PASSWORD) {
         Ok(password) => return Ok(password),
+        Err(VarError::NotUnicode(_)) => {
+            anyhow::bail!("the password in {PASSWORD} is not UTF-8; use --password-from")
+        }
         Err(VarError::NotPresent) => {}
-        Err(VarError::NotUnicode(_)) => anyhow::bail!("the password in {PASSWORD} is no UTF-8"),
     }
     anyhow::ensure!(
         io::stdin().is_terminal(),

@@ -12,10 +12,10 @@
 //! other server recognises it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -141,8 +141,7 @@ pub fn serve(options: Options) -> anyhow::Result<()> {
         })?;
     net.watch_signals(&[Signal::SIGINT as i32, Signal::SIGTERM as i32])?;
     print(&format!("listening on {address} for {domain}; the mail is in {}\n", root.display()))?;
-    let (attempts, checked) = check_passwords(net.waker())
-        .context("passwords cannot be compared: the system gives no thread")?;
+    let (attempts, checked) = check_passwords(net.waker())?;
     let mut server = Server {
         membership,
         domain,
@@ -257,10 +256,10 @@ struct Checked {
 }
 
 /// Compares passwords, one after the other, beside the event loop. It ends with the loop.
-fn check_passwords(waker: Waker) -> std::io::Result<(Sender<Attempt>, Receiver<Checked>)> {
+fn check_passwords(waker: Waker) -> io::Result<(Sender<Attempt>, Receiver<Checked>)> {
     let (attempts, waiting) = channel::<Attempt>();
     let (done, checked): (Sender<Checked>, _) = channel();
-    thread::Builder::new().name("passwords".to_owned()).spawn(move || {
+    netkit::threads::spawn("passwords", move || {
         for Attempt { connection, from, name, exists, password, hash } in waiting {
             let is_right = passwords::matches(&password, &hash) && exists;
             let checked = Checked { connection, from, name, is_right };

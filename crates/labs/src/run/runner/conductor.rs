@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
+use anyhow::Context as _;
 use log::{debug, warn};
 use netkit::launch::{LaunchEvent, Stage as LaunchStage};
 use netkit::logs::RunFolder;
@@ -83,7 +84,7 @@ fn conduct(
         config,
         plan: Arc::clone(&plan),
     };
-    launch(&plan, placement, &launcher.config, report);
+    launch(&plan, placement, &launcher.config, report).context("nothing was started")?;
     launcher.go_on(&mut net);
     net.run(&mut launcher)?;
     let remains = launcher.clean_up();
@@ -151,7 +152,8 @@ impl Launcher<'_> {
                 let timed = self.plan.faults.timed().into_iter();
                 let struck: BTreeSet<_> = timed.map(|timed| self.host_of(timed.process)).collect();
                 for host in struck {
-                    self.hands.reach(host);
+                    // If there is no thread for it, that is said when there is an order.
+                    let _ = self.hands.reach(host);
                 }
             }
             // A person that asked for this must learn how to end it, in a pipe too.

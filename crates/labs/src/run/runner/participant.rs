@@ -57,13 +57,10 @@ pub(in crate::run) struct Start {
 ///
 /// If the participant could not go on.
 pub(in crate::run) fn participate(config: Config, mut start: Start) -> anyhow::Result<()> {
-    let (mut net, membership, control) = match call_launcher(&config) {
-        Ok(called) => called,
-        Err(error) => match start.ready.take() {
-            Some(ready) => ready.fail(&format!("{error:#}")),
-            None => return Err(error),
-        },
-    };
+    let membership =
+        Membership { run: config.run.to_string(), secret: config.secret.clone(), me: config.rank };
+    let begun = begin(&config, &membership);
+    let (mut net, control) = begun.map_err(|error| told(&mut start.ready, error))?;
     let log_tail = match config.duties.show_log {
         true => LogTail::open(Path::new(&start.log_path)),
         false => LogTail::default(),
@@ -83,23 +80,31 @@ pub(in crate::run) fn participate(config: Config, mut start: Start) -> anyhow::R
         config,
     };
     attendant.go_on(&mut net);
-    net.run(&mut attendant)?;
+    let ran = net.run(&mut attendant);
+    ran.map_err(|error| told(&mut attendant.start.ready, error.into()))?;
     attendant.failure.map_or(Ok(()), |failure| Err(anyhow::anyhow!(failure)))
 }
 
-/// Begins to connect to the launcher.
-fn call_launcher(config: &Config) -> anyhow::Result<(Net, Membership, ConnectionId)> {
-    let limits = netkit::Limits { max_frame: config.max_frame, ..Default::default() };
-    let mut net = Net::new(limits)?;
+/// Makes the event loop, and connects to the launcher.
+fn begin(config: &Config, membership: &Membership) -> anyhow::Result<(Net, ConnectionId)> {
+    let mut net = Net::new(netkit::Limits { max_frame: config.max_frame, ..Default::default() })?;
     net.watch_signals(&SIGNALS)?;
-    let (run, secret) = (config.run.to_string(), config.secret.clone());
-    let membership = Membership { run, secret, me: config.rank };
     let launcher = config.launcher_address().context("nobody said where the launcher is")?;
     let to = Outgoing::Member { membership: membership.clone(), to: LAUNCHER };
-    let control = net.connect(launcher, to);
-    let control =
-        control.with_context(|| format!("cannot connect to the launcher at {launcher}"))?;
-    Ok((net, membership, control))
+    let control = net.connect(launcher, to).with_context(|| {
+        format!("cannot connect to the launcher at {launcher}; is there a network? see --advertise")
+    })?;
+    Ok((net, control))
+}
+
+/// Tells the program that started this one why it cannot take part, and ends it, if that one still
+/// waits; else the error is the caller's.
+fn told(ready: &mut Option<Ready>, error: anyhow::Error) -> anyhow::Error {
+    if let Some(ready) = ready.take() {
+        log::error!("{error:#}");
+        ready.fail(&format!("{error:#}"));
+    }
+    error
 }
 
 /// What a timer is for.

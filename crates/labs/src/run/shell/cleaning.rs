@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -16,6 +15,7 @@ use netkit::hosts::Host;
 use netkit::launch::LaunchOptions;
 use netkit::logs::RunFolder;
 use netkit::ssh::Remote;
+use netkit::threads;
 
 use crate::process::ProcessId;
 use crate::run::REAP;
@@ -36,6 +36,9 @@ const PART: u64 = 8 << 20;
 /// How many machines are visited at once: several lines of the host file may name one server, and a
 /// usual one drops connections beyond ten.
 const VISITS_AT_ONCE: usize = 8;
+
+/// The traces that are to be fetched from a machine, by who wrote them.
+type Traces = Vec<(ProcessId, PathBuf)>;
 
 /// What was left of a run on the machines.
 pub(in crate::run) struct Remains {
@@ -90,19 +93,10 @@ impl Launcher<'_> {
                 Some((host, traces))
             })
             .collect();
-        let mut results = Vec::new();
-        for some in visits.chunks(VISITS_AT_ONCE) {
-            results.extend(thread::scope(|scope| {
-                let threads: Vec<_> = some
-                    .iter()
-                    .map(|(host, traces)| {
-                        let (plan, folder) = (&*self.plan, self.journals.folder());
-                        scope.spawn(move || (host_label(host), visit(host, traces, plan, folder)))
-                    })
-                    .collect();
-                threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
-            }));
-        }
+        let (plan, folder) = (&*self.plan, self.journals.folder());
+        let results = threads::map(&visits, VISITS_AT_ONCE, |(host, traces): &(Host, Traces)| {
+            (host_label(host), visit(host, traces, plan, folder))
+        });
         for (host, result) in results {
             match result {
                 Ok(visit) => {

@@ -6,8 +6,8 @@
 //! not a login.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, mpsc};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -16,6 +16,7 @@ use netkit::hosts::Host;
 use netkit::launch::LaunchOptions;
 use netkit::run_id::RunId;
 use netkit::ssh::Remote;
+use netkit::threads;
 use netkit::{Signal, Waker};
 
 use crate::faults::Action;
@@ -63,38 +64,53 @@ impl Hands {
                 false => Err(format!("process {pid} is not there")),
             }
         } else {
-            match self.reach(host).map(|hand| hand.send(strike)) {
-                Some(Ok(())) => return, // The hand will say.
-                _ => Err("its machine cannot be reached".to_owned()),
+            match self.reach(host).map(|hand| hand.map(|hand| hand.send(strike))) {
+                Ok(Some(Ok(()))) => return, // The hand will say.
+                Ok(_) => Err("its machine cannot be reached".to_owned()),
+                Err(error) => Err(error.to_string()),
             }
         };
         // This end of the channel lives as long as the other.
         let _ = self.answer.send((strike, result.map_err(|why| unreached(strike, &why))));
     }
 
-    /// The thread that sends signals to another machine.
-    pub(in crate::run) fn reach(&mut self, index: usize) -> Option<&mpsc::Sender<Strike>> {
-        let plan = &self.plan;
-        let host = plan.room.hosts.get(index).filter(|host| !host.is_local())?.clone();
-        Some(self.hands.entry(index).or_insert_with(|| {
-            let (sender, strikes) = mpsc::channel();
-            let launch = LaunchOptions { ask: false, ..plan.room.launch.clone() };
-            let mut hand = Hand { host, launch, run: plan.run.clone(), remote: None };
-            let (answer, waker) = (self.answer.clone(), self.waker.clone());
-            thread::spawn(move || {
-                // A login takes its time: before the first order is the time for it. If it fails
-                // now, that is said when there is an order.
-                let _ = hand.connect();
-                for strike in strikes {
-                    let result = hand.send(strike);
-                    let result = result.map_err(|error| unreached(strike, &format!("{error:#}")));
-                    // Nobody hears it if the run has ended meanwhile.
-                    let _ = answer.send((strike, result));
-                    let _ = waker.wake();
-                }
-            });
-            sender
-        }))
+    /// The thread that sends signals to another machine; none for this one.
+    ///
+    /// # Errors
+    ///
+    /// If there can be no more threads.
+    pub(in crate::run) fn reach(
+        &mut self,
+        index: usize,
+    ) -> io::Result<Option<&mpsc::Sender<Strike>>> {
+        let host = self.plan.room.hosts.get(index).filter(|host| !host.is_local());
+        let Some(host) = host.cloned() else { return Ok(None) };
+        if !self.hands.contains_key(&index) {
+            let hand = self.hand(host)?;
+            self.hands.insert(index, hand);
+        }
+        Ok(self.hands.get(&index))
+    }
+
+    /// Starts the thread that sends signals to a machine.
+    fn hand(&self, host: Host) -> io::Result<mpsc::Sender<Strike>> {
+        let (sender, strikes) = mpsc::channel();
+        let launch = LaunchOptions { ask: false, ..self.plan.room.launch.clone() };
+        let mut hand = Hand { host, launch, run: self.plan.run.clone(), remote: None };
+        let (answer, waker) = (self.answer.clone(), self.waker.clone());
+        threads::spawn("signals", move || {
+            // A login takes its time: before the first order is the time for it. If it fails
+            // now, that is said when there is an order.
+            let _ = hand.connect();
+            for strike in strikes {
+                let result = hand.send(strike);
+                let result = result.map_err(|error| unreached(strike, &format!("{error:#}")));
+                // Nobody hears it if the run has ended meanwhile.
+                let _ = answer.send((strike, result));
+                let _ = waker.wake();
+            }
+        })?;
+        Ok(sender)
     }
 }
 

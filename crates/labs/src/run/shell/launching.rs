@@ -4,13 +4,14 @@
 //! chain or a tree it starts the first, which is told which ones to start.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, mpsc};
-use std::thread;
 
 use netkit::Waker;
-use netkit::launch::{Job, LaunchEvent, LaunchOptions, Program};
+use netkit::launch::{Job, LaunchError, LaunchEvent, LaunchOptions, Program, Stage};
 use netkit::membership::Secret;
+use netkit::threads;
 
 use crate::lab::Launch;
 use crate::run::config::{Config, Duties, Relay};
@@ -86,15 +87,19 @@ fn program(plan: &Plan) -> Program {
     Program::Here(plan.room.launch.program.clone())
 }
 
-/// Starts the threads that launch all.
+/// Starts the thread that launches all.
+///
+/// # Errors
+///
+/// If there can be no more threads; nothing was started then.
 pub(in crate::run) fn launch(
     plan: &Arc<Plan>,
     placement: Vec<usize>,
     config: &Config,
     report: Report,
-) {
+) -> io::Result<()> {
     let (plan, config) = (Arc::clone(plan), config.clone());
-    thread::spawn(move || {
+    threads::spawn("launch", move || {
         if plan.room.mode == Launch::Star {
             let job = |rank, seen| job(&plan, &config, rank, seen);
             return netkit::launch::launch_all(
@@ -111,16 +116,31 @@ pub(in crate::run) fn launch(
         let config = Config { relay: Some(Relay { hosts, placement, launch, tree }), ..config };
         let job = participant_job(&config, program(&plan));
         report(launch_one(&plan, 0, first, |_| job));
-    });
+    })?;
+    Ok(())
 }
 
 /// Starts a thread that launches one participant on a machine of the list, again.
 pub(in crate::run) fn launch_again(plan: &Arc<Plan>, config: Config, host: usize, report: Report) {
     let plan = Arc::clone(plan);
     let rank = config.rank;
-    thread::spawn(move || {
+    let failed = Arc::clone(&report);
+    let launching = threads::spawn("launch", move || {
         report(launch_one(&plan, rank, host, |seen| job(&plan, &config, rank, seen)));
     });
+    if let Err(error) = launching {
+        failed(LaunchEvent::Failed { ranks: vec![rank], host, error: not_even_tried(&error) });
+    }
+}
+
+/// What to say of a participant that there was no thread to start.
+fn not_even_tried(error: &io::Error) -> LaunchError {
+    LaunchError {
+        host: "localhost".to_owned(),
+        stage: Stage::Start,
+        what: error.to_string(),
+        hint: String::new(),
+    }
 }
 
 fn launch_one(plan: &Plan, rank: u32, host: usize, job: impl FnOnce(IpAddr) -> Job) -> LaunchEvent {
@@ -164,7 +184,13 @@ impl Below {
             let _ = report.send((rank, result));
             let _ = waker.wake();
         };
-        thread::spawn(move || launch_below(&config, &relay, &below, &report));
+        let (ranks, failed) = (below.clone(), report.clone());
+        let launching = threads::spawn("launch", move || {
+            launch_below(&config, &relay, &below, &report);
+        });
+        if let Err(error) = launching {
+            ranks.iter().for_each(|&rank| failed(rank, Err(error.to_string())));
+        }
     }
 }
 

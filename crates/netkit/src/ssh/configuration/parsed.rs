@@ -11,12 +11,11 @@ use ssh2_config::{DefaultAlgorithms, HostParams, ParseRule, SshConfig};
 
 use super::tokens::Tokens;
 use super::{
-    Family, Keys, MAX_CONFIG, SSH_PORT, Settings, SshFolder, Trust, Unusable, home,
+    Family, Keys, MAX_CONFIG, SSH_PORT, Settings, SshFolder, Trust, Unusable, home, read_file,
     system_known_hosts, this_user, unreadable,
 };
 use crate::hosts::Host;
 use crate::launch::job::LaunchOptions;
-use crate::ssh::target;
 use crate::text::one_line;
 
 /// The options that are evaluated here.
@@ -107,7 +106,7 @@ pub(super) fn settings(
 
 /// What a file says of a machine; nothing if it is missing and nobody has named it.
 fn read(path: &Path, is_named: bool, name: &str) -> Result<HostParams, Unusable> {
-    let read = target::settings(path, MAX_CONFIG);
+    let read = read_file(path, MAX_CONFIG);
     let bytes = match read.map_err(|error| unreadable(path, &error.to_string()))? {
         Some(bytes) => bytes,
         None if is_named => return Err(unreadable(path, "there is no such file")),
