@@ -268,7 +268,7 @@ fn a_run_that_ignores_the_end_of_its_terminal_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("shared");
     let command = format!("trap '' HUP; exec {} \"$@\"", PROGRAM.0);
-    let launcher = std::process::Command::new("sh")
+    let launcher = Command::new("sh")
         .args(["-c", &command, "sh", "run", "-n", "2", "--laps", "60", "--work", "10", "--json"])
         .arg("--file")
         .arg(&file)
