@@ -487,7 +487,7 @@ fn a_pushed_program_starts_the_next_in_a_chain() {
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/netkit/tests/ssh-config");
 
 /// More configurations of the same kinds, each a whole file.
-const MORE_CASES: [(&str, &str); 22] = [
+const MORE_CASES: [(&str, &str); 24] = [
     ("unknown-option", "Host lab\n  HostName 127.0.0.1\nNoSuchOption yes\n"),
     ("unknown-option-ignored", "IgnoreUnknown NoSuch*\nNoSuchOption yes\nHost lab\n  BASE\n"),
     ("port-no-number", "Host other\n  Port many\nHost lab\n  BASE\n"),
@@ -512,6 +512,11 @@ const MORE_CASES: [(&str, &str); 22] = [
         "accept-new",
         "Host lab\n  BASE\n  UserKnownHostsFile DIR/new\n  StrictHostKeyChecking accept-new\n",
     ),
+    (
+        "trust-all-forget",
+        "Host lab\n  BASE\n  UserKnownHostsFile none\n  StrictHostKeyChecking no\n",
+    ),
+    ("known-none", "Host lab\n  BASE\n  UserKnownHostsFile none\n"),
     ("two-words-file", "Host lab\n  BASE\n  UserKnownHostsFile \"DIR/k h\"\n"),
 ];
 

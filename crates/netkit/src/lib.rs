@@ -210,6 +210,7 @@ pub mod net;
 pub mod reap;
 pub mod run_id;
 mod seal;
+mod secret;
 pub mod signals;
 pub mod sockets;
 #[cfg_attr(not(feature = "ssh"), path = "ssh/absent.rs")]
@@ -220,10 +221,10 @@ pub mod udp;
 
 pub use nix::sys::signal::Signal;
 
+pub use membership::datagram::UnsealedError;
 pub use membership::{Membership, Secret};
 pub use net::{
     Admission, CloseReason, ConnectionId, Limits, ListenerId, Net, Outgoing, Peer, SendError,
     Sender, Service, SocketId, TimerId, Waker,
 };
-pub use seal::datagram::UnsealedError;
 pub use seal::envelope::SealError;

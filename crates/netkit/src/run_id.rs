@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -31,7 +32,7 @@ impl RunId {
         let mut random = [0; 2];
         getrandom::fill(&mut random).expect("the system gives randomness");
         // 2026-11-22T07:15:00Z, without the signs between its parts.
-        let now = humantime::format_rfc3339_seconds(crate::logs::now()).to_string();
+        let now = humantime::format_rfc3339_seconds(SystemTime::now().max(UNIX_EPOCH)).to_string();
         let now = now.replace(['-', ':', 'Z'], "").replace('T', "-");
         RunId(format!("{now}-{:04x}", u16::from_be_bytes(random)))
     }

@@ -1,7 +1,7 @@
 //! Shows that bytes come from a member of the run, unchanged.
 //!
 //! A *seal* is a number of 64 bits that nobody can compute without a key: a message authentication
-//! code. It is put under each [`envelope`] of frames and under each [`datagram`] between members.
+//! code. It is put under each [`envelope`] of frames and under each datagram between members.
 //! Nothing is hidden by it, for students read frames in Wireshark.
 //!
 //! ```text
@@ -29,9 +29,8 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use siphasher::sip::SipHasher24;
 
-use crate::membership::Secret;
+use crate::secret::Secret;
 
-pub(crate) mod datagram;
 pub(crate) mod envelope;
 #[cfg(test)]
 mod tests;

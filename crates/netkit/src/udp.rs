@@ -3,10 +3,10 @@
 //! A datagram holds exactly one frame, with the same length before the body as on TCP. The length
 //! is redundant, and that is its use: a datagram that was cut short, that has something behind it,
 //! or that is no frame at all is recognised and dropped. Datagrams get lost and overtaken, as UDP
-//! does. Those between members of a run are sealed (`seal/datagram.rs`); others can be by anybody.
+//! does. Those between members of a run are sealed (`membership/datagram.rs`); others can be by anybody.
 
 use crate::frame::{HEADER, header};
-use crate::seal::datagram::{self, UnsealedError};
+use crate::membership::datagram::{self, UnsealedError};
 
 /// The most bytes a body may have in a datagram for anybody: the largest datagram of IPv4 (65,507 bytes)
 /// without our length. Anything above some 1,400 bytes is sent in several packets, and lost if one

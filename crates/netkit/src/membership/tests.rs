@@ -96,7 +96,7 @@ fn the_example_of_the_documentation() {
     assert_eq!(ends, (Ok(1), Ok(0)));
     assert_eq!(seen, frames[..3]);
 
-    #[derive(Serialize)]
+    #[derive(serde::Serialize)]
     enum Message {
         #[expect(dead_code, reason = "it gives the other variant its number")]
         Grant,

@@ -8,7 +8,7 @@ use mio::net::UdpSocket;
 use super::{Admission, SendError, Sender};
 use crate::frame::HEADER;
 use crate::membership::MAGIC;
-use crate::seal::datagram::{Correspondent, HEAD_MAX};
+use crate::membership::datagram::{Correspondent, HEAD_MAX};
 use crate::udp::{self, DatagramError, MAX_DATAGRAM, MAX_SEALED};
 
 #[derive(Debug)]

@@ -1,11 +1,12 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::datagram::{Correspondent, UnsealedError};
 use super::envelope::{HEAD, Opener, SealError, Sealer};
 use super::*;
 use crate::frame::{HEADER, write_header};
+use crate::membership::datagram::{Correspondent, UnsealedError};
 use crate::membership::{HandshakeError, Membership};
+use crate::secret::Secret;
 
 const NUMBER: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 5];
 

@@ -92,6 +92,7 @@ impl HostKeys {
         let line = known_hosts::line(&target.filed_name(), key);
         let line = line.ok_or_else(|| failed("the server's host key is malformed".to_owned()))?;
         let Some(path) = &self.own_file else {
+            // Neither does ssh trust anybody whom it cannot remember (`UserKnownHostsFile none`).
             return Err(failed("there is no file to remember the host key in".to_owned()));
         };
         let unwritable = |error: io::Error| {

@@ -199,7 +199,12 @@ fn read_some(pipe: &mut Option<impl Read>, into: &mut Vec<u8>) -> io::Result<()>
 /// `ssh` refuses its configuration, and says in which line.
 fn refused(host: &Host, status: ExitStatus, stderr: &[u8]) -> Unusable {
     let text = String::from_utf8_lossy(stderr);
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    // Options that are old or not compiled in are only warned of.
+    let is_error = |line: &&str| {
+        let is_warning = ["Deprecated option", "Unsupported option"];
+        !line.is_empty() && !is_warning.iter().any(|words| line.contains(words))
+    };
+    let line = text.lines().map(str::trim).find(is_error);
     let why = line.map_or_else(|| format!("it ended ({status})"), |line| one_line(line, 300));
     let hint = format!("mend it until `ssh -G {}` works", host.name);
     Unusable::new(format!("ssh refuses its configuration: {why}"), hint)

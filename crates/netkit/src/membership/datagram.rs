@@ -14,8 +14,8 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{SEAL, SealKey};
-use crate::membership::{Due, HandshakeError, MAGIC, MAX_RUN, Membership, VERSION};
+use super::{Due, HandshakeError, MAGIC, MAX_RUN, Membership, VERSION};
+use crate::seal::{SEAL, SealKey};
 
 /// The kind of a sealed datagram, behind those of the handshake.
 pub(crate) const DATAGRAM: u8 = 4;
