@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::calls::{Called, LOOK_MAX, Look, Request, listen, look_here, new_word, while_waiting};
 use crate::machines::{Machine, Ran, ReachArguments, run, with_all};
 use crate::table;
-use labs::cli::{COULD_NOT_RUN, print, seconds};
+use labs::cli::{COULD_NOT_RUN, print, seconds, shortage};
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -238,6 +238,9 @@ fn judge(look: Look, called: &Result<Called, String>, address: SocketAddr, check
         checked.mend.push(why);
     };
     match (&look.called, called) {
+        (Err(why), _) | (Ok(()), Err(why)) if let Some(hint) = shortage(why) => {
+            fail(format!("{host}: the ports cannot be tried: {why}; {hint}"));
+        }
         (Err(why), _) | (Ok(()), Err(why)) => fail(format!(
             "{host}: it does not reach this machine at {address}: {why}; let the firewall here admit it to \
              all ports above 1023, or name another address with --advertise"

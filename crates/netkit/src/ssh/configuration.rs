@@ -107,11 +107,23 @@ pub(super) struct Trust {
 pub(super) struct Unusable {
     pub(super) what: String,
     pub(super) hint: String,
+    /// The option that stands in the way; empty if it is none.
+    option: &'static str,
 }
 
 impl Unusable {
     fn new(what: impl Into<String>, hint: impl Into<String>) -> Unusable {
-        Unusable { what: what.into(), hint: hint.into() }
+        Unusable { what: what.into(), hint: hint.into(), option: "" }
+    }
+}
+
+impl Unusable {
+    /// The same with the lines of files that it may come from.
+    fn at(self, places: &[String]) -> Unusable {
+        match places {
+            [] => self,
+            places => Unusable { what: format!("{} ({})", self.what, places.join(", ")), ..self },
+        }
     }
 }
 
@@ -123,7 +135,10 @@ impl Settings {
         options: &LaunchOptions,
     ) -> Result<Settings, Unusable> {
         match asked::ask(host, folder, options)? {
-            Some(printed) => options::settings(&printed, host, folder),
+            Some(printed) => options::settings(&printed, host, folder).map_err(|unusable| {
+                let places = asked::places(unusable.option, host, folder, options);
+                unusable.at(&places)
+            }),
             None => parsed::settings(host, folder, options),
         }
     }

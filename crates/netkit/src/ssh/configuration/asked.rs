@@ -30,6 +30,9 @@ use crate::threads;
 /// The program that is asked; found on the `PATH`.
 const SSH: &str = "ssh";
 
+/// The most lines that are named where one of them is in the way.
+const MAX_PLACES: usize = 3;
+
 /// The options that hold for a machine, in the order in which they were printed. Names are in small
 /// letters; values are as they were written, and need not be text.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -68,8 +71,52 @@ pub(super) fn ask(
     folder: &SshFolder,
     options: &LaunchOptions,
 ) -> Result<Option<Printed>, Unusable> {
+    let Some(said) = run(&["-G", "-T"], host, folder, options)? else { return Ok(None) };
+    match said.status {
+        Some(status) if status.success() => Ok(Some(Printed::parse(&said.stdout))),
+        Some(status) => Err(refused(host, status, &said.stderr)),
+        None => Err(failed(&io::ErrorKind::TimedOut.into(), options)),
+    }
+}
+
+/// The lines that set an option, in the files that are read for a machine: `FILE:LINE`. `ssh` does not
+/// say which of them holds, so those for other machines are among them.
+pub(super) fn places(
+    option: &str,
+    host: &Host,
+    folder: &SshFolder,
+    options: &LaunchOptions,
+) -> Vec<String> {
+    if option.is_empty() {
+        return Vec::new();
+    }
+    let Ok(Some(said)) = run(&["-G", "-T", "-v"], host, folder, options) else { return Vec::new() };
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    let files = said.lines().filter_map(|line| line.split("Reading configuration data ").nth(1));
+    let mut places = Vec::new();
+    for file in files.map(str::trim) {
+        let text = super::read_file(Path::new(file), MAX_CONFIG).ok().flatten().unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let sets = |line: &str| {
+            let word = line.trim_start().split([' ', '\t', '=']).next().unwrap_or_default();
+            word.eq_ignore_ascii_case(option)
+        };
+        let lines = (1..).zip(text.lines()).filter(|(_, line)| sets(line));
+        places.extend(lines.map(|(number, _)| format!("{file}:{number}")));
+    }
+    places.truncate(MAX_PLACES);
+    places
+}
+
+/// Runs `ssh` with these options for a machine; none if it is not installed.
+fn run(
+    words: &[&str],
+    host: &Host,
+    folder: &SshFolder,
+    options: &LaunchOptions,
+) -> Result<Option<Said>, Unusable> {
     let mut command = Command::new(SSH);
-    command.args(["-G", "-T"]);
+    command.args(words);
     if let Some(file) = configuration(folder, options)? {
         command.arg("-F").arg(file);
     }
@@ -93,12 +140,7 @@ pub(super) fn ask(
         }
     };
     let deadline = Instant::now() + options.connect_timeout;
-    let said = listen(&mut child, deadline).map_err(|error| failed(&error, options))?;
-    match said.status {
-        Some(status) if status.success() => Ok(Some(Printed::parse(&said.stdout))),
-        Some(status) => Err(refused(host, status, &said.stderr)),
-        None => Err(failed(&io::ErrorKind::TimedOut.into(), options)),
-    }
+    listen(&mut child, deadline).map(Some).map_err(|error| failed(&error, options))
 }
 
 /// The file to name with `-F`; none where `ssh` finds its own.

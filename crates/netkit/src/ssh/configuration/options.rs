@@ -86,7 +86,7 @@ fn refuse_what_netkit_cannot(printed: &Printed) -> Result<(), Unusable> {
                 "the SSH configuration says {option} {}, which netkit cannot do",
                 one_line(&value, 60)
             );
-            return Err(Unusable::new(what, hint));
+            return Err(Unusable { option, ..Unusable::new(what, hint) });
         }
     }
     let off = |value: &str| matches!(value, "no" | "false");

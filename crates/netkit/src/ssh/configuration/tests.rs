@@ -211,6 +211,7 @@ fn what_netkit_cannot_do_is_refused_by_name() {
     for (line, named) in table {
         let error = asked(line).unwrap_err();
         assert!(error.what.contains(named), "{line}: {error:?}");
+        assert_eq!(error.what.contains("/config:1)"), !error.option.is_empty(), "{error:?}");
     }
     for line in ["ProxyJump none", "ProxyCommand none", "SessionType default"] {
         asked(line).unwrap_or_else(|error| panic!("{line}: {error:?}"));
