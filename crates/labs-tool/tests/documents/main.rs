@@ -13,16 +13,17 @@ use std::process::{Command, ExitCode};
 use libtest_mimic::{Arguments, Failed, Trial};
 use run::Document;
 
-/// How many blocks of commands may be left out, each with its reason: so many there are. A larger
-/// number is a decision.
-const NOT_RUN_MAX: usize = 28;
+/// How many blocks may be not run, or not compared, each with its reason: so many there are. A
+/// larger number is a decision.
+const LEFT_OUT_MAX: usize = 30;
 
 /// Where documents are, below the root: folders, and folders of folders.
 const FOLDERS: [&str; 2] = [".", "docs"];
 const FOLDERS_OF_FOLDERS: [&str; 3] = ["crates", "labs", "tools"];
 
-/// With this in the environment no test is left out: `.ci/run` sets it.
-const ALL: &str = "DOCUMENTS";
+/// With this in the environment no test is left out, for lack of namespaces or of programs of others:
+/// `.ci/run` sets it.
+pub(crate) const ALL: &str = "DOCUMENTS";
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -62,7 +63,7 @@ fn unit_tests() -> Vec<Trial> {
             "what_is_the_same_each_time_is_compared",
             mask::what_is_the_same_each_time_is_compared,
         ),
-        unit("few_blocks_are_not_run", few_blocks_are_not_run),
+        unit("few_blocks_are_left_out", few_blocks_are_left_out),
     ]
 }
 
@@ -71,16 +72,13 @@ fn is_true(name: &str, programs: &Path) -> Result<(), Failed> {
     if errors.is_empty() { Ok(()) } else { Err(errors.join("\n\n").into()) }
 }
 
-fn few_blocks_are_not_run() {
+fn few_blocks_are_left_out() {
     let count = |name: String| {
         let document = Document::read(&repository(), &name).expect("it is understood");
-        document.blocks.iter().filter(|block| block.not_run().is_some()).count()
+        document.blocks.iter().filter(|block| block.is_left_out()).count()
     };
-    let not_run: usize = documents().into_iter().map(count).sum();
-    assert!(
-        not_run <= NOT_RUN_MAX,
-        "{not_run} blocks of commands are not run: {NOT_RUN_MAX} may be left out"
-    );
+    let left_out: usize = documents().into_iter().map(count).sum();
+    assert!(left_out <= LEFT_OUT_MAX, "{left_out} blocks are left out, of {LEFT_OUT_MAX} at most");
 }
 
 fn repository() -> PathBuf {

@@ -137,6 +137,22 @@ impl Block {
         })
     }
 
+    /// Whether what it prints is not known to be true.
+    pub(crate) fn is_left_out(&self) -> bool {
+        self.not_run().is_some()
+            || self.marks.iter().any(|mark| matches!(mark, Mark::OutputDiffers(_)))
+    }
+
+    /// What the reasons name that should be in the repository.
+    pub(crate) fn paths_in_reasons(&self) -> impl Iterator<Item = &str> {
+        let reasons = self.marks.iter().filter_map(|mark| match mark {
+            Mark::NotRun(reason) | Mark::OutputDiffers(reason) => Some(reason),
+            _ => None,
+        });
+        let words = reasons.flat_map(|reason| reason.split([' ', ',', ';']));
+        words.filter(|word| word.contains('/'))
+    }
+
     /// The commands of a block of `console`, each with the number of its line and what it prints.
     pub(crate) fn commands(&self) -> Vec<Command> {
         let mut commands: Vec<Command> = Vec::new();

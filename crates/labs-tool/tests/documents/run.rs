@@ -60,6 +60,10 @@ impl Document {
     /// Why a block cannot stand as it does.
     fn misplaced(&self, block: &Block) -> Option<String> {
         let error = |what: &str| Some(format!("{}:{}: {what}", self.name, block.line));
+        let missing = block.paths_in_reasons().find(|path| !self.repository.join(path).exists());
+        if let Some(path) = missing {
+            return error(&format!("its reason names {path}, which does not exist"));
+        }
         let begins = |with: &str| block.lines.first().is_some_and(|line| line.starts_with(with));
         match block.language.as_str() {
             "text" if begins("$ ") => error("it has commands; say ```console"),
@@ -146,7 +150,7 @@ impl Run<'_> {
         if let Some(name) = missing {
             eprintln!("{}:{}: not run, for there is no {name}", self.document.name, block.line);
         }
-        missing.is_none()
+        missing.is_none() || std::env::var_os(crate::ALL).is_some()
     }
 
     /// Runs one block, with what runs beside it.
