@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use super::Path;
 use super::model::Model;
+use super::overtaking::Overtaking;
 use super::steps::Step;
 use crate::faults::Assumption;
 use crate::process::{Choices, Process, ProcessId};
 use crate::record::Recorder;
 use crate::trace::{Happening, Header, Observer};
-use crate::verdict::{End, Judge, Property, Verdict};
+use crate::verdict::{End, Judge, Verdict};
 
 /// How far the steps of a counterexample lie apart in its trace, in microseconds. The checker has
 /// no clock; a diagram wants one.
@@ -69,11 +70,9 @@ impl<P: Process> Counterexample<P> {
 
     /// Whether a message overtakes another on its channel.
     fn overtakes(&self) -> bool {
-        let processes = self.model.before::<()>().sites.len() as u32;
-        let judge = Judge::new(&[Property::fifo()], processes);
-        let mut recorder = Recorder::new(processes, judge);
-        self.replay(&mut recorder);
-        recorder.judge().verdicts(&self.end).iter().any(Verdict::is_violated)
+        let mut overtaking = Overtaking::default();
+        self.replay(&mut overtaking);
+        overtaking.happened
     }
 
     /// Plays the run again for an observer.

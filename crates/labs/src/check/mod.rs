@@ -23,6 +23,7 @@ mod counterexample;
 mod explore;
 pub(crate) mod model;
 mod options;
+mod overtaking;
 pub(crate) mod panics;
 pub(crate) mod state;
 pub(crate) mod steps;
