@@ -2,7 +2,7 @@
 //! not send.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use netkit::membership::{MAX_HANDSHAKE_FRAME, MAX_RUN};
@@ -35,6 +35,9 @@ fn between(to: SocketAddr, change: impl FnOnce(&[u8]) -> Vec<u8> + Send + 'stati
         from.read_to_end(&mut rest).expect("a proof, and envelopes");
         let (proof, envelopes) = rest.split_at(PROOF);
         to.write_all(&[proof, &change(envelopes)].concat()).expect("sent");
+        // The other thread has a descriptor of it, so that dropping this one ends nothing. One that has
+        // seen a damaged envelope may be gone.
+        let _ = to.shutdown(Shutdown::Write);
     });
     address
 }
