@@ -33,6 +33,7 @@ fn main() {
         what_is_rare_is_written_first_and_numbers_are_told,
         what_a_process_is_stands_beside_its_name,
         a_section_that_never_ended_breaks_off,
+        clocks_that_are_too_short_fail_on_the_page,
         a_long_run_opens_where_something_happens,
         what_is_printed_says_which_part_it_is,
         pointing_tells_past_future_and_concurrent_apart,
@@ -465,6 +466,26 @@ fn what_a_process_is_stands_beside_its_name() {
         }
         shown.assert_content();
     }
+}
+
+/// Lab 03: Carol (p5) reads too early by a scalar; Bob (p4) holds a mail for ever by a vector.
+fn clocks_that_are_too_short_fail_on_the_page() {
+    let arguments = |order| ["--traffic", "triangle", "--loss", "10%", "--order", order];
+    let shown = Shown::simulated("causal-mail", &arguments("scalar"), 1);
+    let read = shown.find(|event| event["process"] == 5 && event["value"]["text"] == "Read(2)");
+    assert_eq!(shown.browser.value("labs.diagram.witnesses"), json!([read]));
+    assert!(shown.is_in_view(read));
+    let hand = "labs.trace.strings.some((s) => s === 'Hand(1, mail 2 after the scalar 2)')";
+    assert_eq!(shown.browser.value(hand), true);
+    shown.assert_content();
+
+    let shown = Shown::simulated("causal-mail", &["--traffic", "triangle", "--order", "vector"], 1);
+    let arrived = shown.find(|event| event["value"]["text"] == "Arrived(1)");
+    let held = "labs.diagram.scene.waits[4].map((bar) => [bar.from, bar.name])";
+    assert_eq!(shown.browser.value(held), json!([[arrived, "(1)"]]), "it is never read");
+    let hand = "labs.trace.strings.some((s) => s === 'Hand(1, mail 1 after the vector [p3 1])')";
+    assert_eq!(shown.browser.value(hand), true);
+    shown.assert_content();
 }
 
 /// p0 entered, and the run ended.

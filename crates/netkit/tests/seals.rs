@@ -35,7 +35,8 @@ fn between(to: SocketAddr, change: impl FnOnce(&[u8]) -> Vec<u8> + Send + 'stati
         from.read_to_end(&mut rest).expect("a proof, and envelopes");
         let (proof, envelopes) = rest.split_at(PROOF);
         to.write_all(&[proof, &change(envelopes)].concat()).expect("sent");
-        // The thread that carries what comes back holds this connection open.
+        // The other thread has a descriptor of it, so that dropping this one ends nothing. One that has
+        // seen a damaged envelope may be gone.
         let _ = to.shutdown(Shutdown::Write);
     });
     address

@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use self::mistake::Mistake;
 use crate::correspondence::{Correspondence, Planned, home};
 use crate::courier::Courier;
+use crate::ordering::shorter::{scalar, vector};
 use crate::ordering::{Envelope, Inbox, Knowledge, Mailed, Order, Stamps};
 
 /// A server or a user.
@@ -67,6 +68,8 @@ pub struct User {
 pub struct Mail {
     /// Its number in the plan.
     pub number: u32,
+    /// By what its readers order it: which clock people are shown.
+    pub order: Order,
     /// From whom to whom, after what.
     pub envelope: Envelope<ProcessId>,
 }
@@ -266,7 +269,8 @@ impl User {
         for (number, mail) in due {
             let envelope = self.knowledge.write(mail.to);
             ctx.indicate(Indication::Wrote(number));
-            self.courier.keep(self.home, Mail { number, envelope });
+            let order = self.inbox.order();
+            self.courier.keep(self.home, Mail { number, order, envelope });
         }
         is_any
     }
@@ -346,13 +350,22 @@ impl fmt::Debug for Message {
     }
 }
 
+/// `mail 2 after [p3→p4 1, p3→p5 1]`, `mail 2 after the vector [p3 2]`, `mail 2 after the scalar 2`.
 impl fmt::Debug for Mail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "mail {} after [", self.number)?;
-        for (place, (from, to, count)) in self.envelope.clock.entries().enumerate() {
-            let comma = if place == 0 { "" } else { ", " };
-            write!(f, "{comma}{from}→{to} {count}")?;
-        }
-        f.write_str("]")
+        let clock = &self.envelope.clock;
+        let listed = |entries: Vec<String>| format!("[{}]", entries.join(", "));
+        let clock = match self.order {
+            Order::Scalar => format!("the scalar {}", scalar(clock)),
+            Order::Vector => {
+                let entries = vector(clock).into_iter().map(|(from, n)| format!("{from} {n}"));
+                format!("the vector {}", listed(entries.collect()))
+            }
+            Order::None | Order::Fifo | Order::Causal => {
+                let entries = clock.entries().map(|(from, to, n)| format!("{from}→{to} {n}"));
+                listed(entries.collect())
+            }
+        };
+        write!(f, "mail {} after {clock}", self.number)
     }
 }

@@ -157,6 +157,18 @@ impl Options {
         typed.collect::<Vec<_>>().join(" ")
     }
 
+    /// A stamp that leaves entries out has no sums.
+    fn check_stamps(&self) -> Result<(), String> {
+        match self.order.is_by_shorter_clock() && self.stamps == Stamps::Incremental {
+            true => Err(
+                "--stamps incremental: a scalar or a vector is the sum of a whole matrix; take \
+                         --stamps full"
+                    .to_owned(),
+            ),
+            false => Ok(()),
+        }
+    }
+
     /// What `--runs` and its companion mean, if it is given.
     fn runs(&self, verb: Verb, traffic: Traffic) -> Result<Option<ManyRuns>, String> {
         if self.runs.is_some() && verb != Verb::Simulate {
@@ -218,6 +230,7 @@ impl Lab for CausalMailLab {
         let processes = world.processes::<Self>(meant)?;
         let (servers, users) = shape.unwrap_or_else(|| shape_of(processes));
         let traffic = options.traffic(world, users)?;
+        options.check_stamps()?;
         Ok(Self {
             runs: options.runs(world.verb, traffic)?,
             plan: traffic.plan(servers, users, world.seed),
@@ -302,10 +315,11 @@ impl Findings<Indication> for Reading {
     fn lines(&self, _: &Summary) -> Vec<String> {
         let readings: usize = self.read.iter().map(Vec::len).sum();
         vec![format!(
-            "{} mails among {} users of {} servers; {readings} readings",
-            self.plan.mails.len(),
-            self.plan.users,
-            self.plan.servers,
+            "{} among {} of {}; {}",
+            counted(self.plan.mails.len() as u64, "mail"),
+            counted(self.plan.users.into(), "user"),
+            counted(self.plan.servers.into(), "server"),
+            counted(readings as u64, "reading"),
         )]
     }
 

@@ -26,6 +26,7 @@
 //! leave out entries that other entries imply.
 
 mod mistake;
+pub mod shorter;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -57,6 +58,17 @@ pub enum Order {
     /// None before another that happened before it.
     #[default]
     Causal,
+    /// By a scalar clock, the smallest of those that are here. It breaks the causal order.
+    Scalar,
+    /// By a vector clock, when all mails that it counts are read. It waits for ever.
+    Vector,
+}
+
+impl Order {
+    /// Whether it orders by less than the matrix, and so fails.
+    pub fn is_by_shorter_clock(self) -> bool {
+        matches!(self, Self::Scalar | Self::Vector)
+    }
 }
 
 /// What a mail carries of its writer's matrix.
@@ -235,13 +247,16 @@ impl<Name: Clone + Ord> Knowledge<Name> {
     }
 
     /// What must be read before this mail: from whom, from which number to which. Nothing if it may
-    /// be read.
+    /// be read. In the order by a vector the numbers count the copies of mails, for whomever.
     pub fn missing(&self, envelope: &Envelope<Name>, order: Order) -> Vec<(Name, u64, u64)> {
         let counts = |from: &Name| match order {
-            Order::None => false,
+            Order::None | Order::Scalar => false,
             Order::Fifo => *from == envelope.from,
-            Order::Causal => true,
+            Order::Causal | Order::Vector => true,
         };
+        if order == Order::Vector {
+            return self.unknown(envelope);
+        }
         let first = |from: &Name, up_to| match self.read.get(from) {
             Some(read) => read.first_missing(up_to),
             None => Some(1),
@@ -251,6 +266,19 @@ impl<Name: Clone + Ord> Knowledge<Name> {
             .filter(|(from, _)| counts(from))
             .filter_map(|(from, up_to)| Some((from.clone(), first(from, up_to)?, up_to)))
             .collect()
+    }
+
+    /// The copies that the vector on this mail counts and that this member does not know of.
+    ///
+    /// All that it knows of it has written or read, if it reads by this rule: then this is the rule of
+    /// Birman, Schiper and Stephenson (1991), which is right where every mail is for everyone.
+    fn unknown(&self, envelope: &Envelope<Name>) -> Vec<(Name, u64, u64)> {
+        let known = shorter::vector(&self.clock);
+        let counted = shorter::vector(&envelope.clock).into_iter().map(|(from, up_to)| {
+            let first = known.get(&from).copied().unwrap_or(0).saturating_add(1);
+            (from, first, up_to)
+        });
+        counted.filter(|(_, first, up_to)| first <= up_to).collect()
     }
 
     /// What a mail to these recipients carries.
@@ -292,6 +320,11 @@ impl<Mail> Inbox<Mail> {
         Self { order, waiting: Vec::new() }
     }
 
+    /// In which order mails are read.
+    pub fn order(&self) -> Order {
+        self.order
+    }
+
     /// What has arrived and is not read, in the order of arrival.
     pub fn waiting(&self) -> &[Mail] {
         &self.waiting
@@ -315,8 +348,8 @@ impl<Mail> Inbox<Mail> {
         !is_known
     }
 
-    /// The mail to read next, of those that wait for nothing the one that arrived first. It counts
-    /// as read.
+    /// The mail to read next, of those that wait for nothing the one that arrived first, or with the
+    /// smallest scalar. It counts as read.
     pub fn next<Name>(&mut self, knowledge: &mut Knowledge<Name>) -> Option<Mail>
     where
         Name: Clone + Ord,
@@ -324,8 +357,14 @@ impl<Mail> Inbox<Mail> {
     {
         let order = self.order;
         let may_be_read = |mail: &Mail| knowledge.missing(mail.envelope(), order).is_empty();
-        let place = self.waiting.iter().position(may_be_read)?;
-        let mail = self.waiting.remove(place);
+        let mut ready = (0..self.waiting.len()).filter(|&at| may_be_read(&self.waiting[at]));
+        let place = match order {
+            Order::Scalar => {
+                ready.min_by_key(|&at| shorter::scalar(&self.waiting[at].envelope().clock))
+            }
+            _ => ready.next(),
+        };
+        let mail = self.waiting.remove(place?);
         knowledge.read(mail.envelope());
         Some(mail)
     }

@@ -117,7 +117,8 @@ impl ShortClock {
         for (number, Planned { to, .. }) in due {
             self.vector.tick(ctx.me());
             let lamport = self.lamport.tick().0;
-            let mail = Mail { number, envelope: self.knowledge.write(to.clone()) };
+            let envelope = self.knowledge.write(to.clone());
+            let mail = Mail { number, order: Order::Causal, envelope };
             let letter = Letter { lamport, vector: self.vector.clone(), mail };
             ctx.indicate(Indication::Wrote(number));
             to.into_iter().for_each(|to| ctx.send(to, letter.clone()));

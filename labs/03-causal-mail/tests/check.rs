@@ -6,7 +6,7 @@ use causal_mail::causal_mail::Request;
 use causal_mail::correspondence::{Correspondence, Planned};
 use causal_mail::lab::CausalMailLab;
 use causal_mail::short_clocks::{RULES, Rule, ShortClock, one_channel, two_runs};
-use common::{CAUSAL, NOT_HELD, triangle};
+use common::{CAUSAL, NOT_HELD, ONCE, triangle};
 use labs::check::{Channels, Options as Search, Outcome, check};
 use labs::lab::Lab;
 use labs::process::{Process, ProcessId};
@@ -41,11 +41,23 @@ fn every_order_holds() {
 /// help.
 #[test]
 fn without_the_clock_an_answer_overtakes() {
-    for order in ["none", "fifo"] {
+    for order in ["none", "fifo", "scalar"] {
         let counterexample = triangle(&format!("--order {order}")).counterexample(&reliable());
         assert_eq!(counterexample.property, CAUSAL);
         assert_eq!(counterexample.steps.len(), 8, "{counterexample}");
     }
+}
+
+/// Bob waits for Alice's mail to Carol.
+#[test]
+fn by_a_vector_a_mail_is_never_read() {
+    for property in [NOT_HELD, ONCE] {
+        let system = triangle("--order vector").judged_by(property);
+        let counterexample = system.counterexample(&reliable());
+        assert_eq!(counterexample.property, property);
+        assert_eq!(counterexample.steps.len(), 12, "{counterexample}");
+    }
+    assert_holds(&triangle("--order vector").judged_by(CAUSAL).check(&reliable()));
 }
 
 /// The server that forwards both ways loses its power at any moment.
@@ -108,12 +120,26 @@ fn shorter_clocks_fail_in_one_of_two_runs_that_look_the_same() {
     }
 }
 
-/// A scalar clock does not give FIFO where channels do not.
+/// A reader that hurries has FIFO order only where channels have it, by whichever of the two clocks.
 #[test]
-fn a_scalar_clock_does_not_give_fifo() {
+fn neither_shorter_clock_gives_fifo() {
     let plan = one_channel();
-    assert_eq!(short(&plan, Rule::ScalarHurries, Channels::Fifo).0, Some(true));
-    let unordered = short(&plan, Rule::ScalarHurries, Channels::Unordered);
-    assert_eq!(unordered, (Some(false), Some(CAUSAL.to_owned())));
+    for rule in [Rule::ScalarHurries, Rule::VectorHurries] {
+        assert_eq!(short(&plan, rule, Channels::Fifo).0, Some(true));
+        let unordered = short(&plan, rule, Channels::Unordered);
+        assert_eq!(unordered, (Some(false), Some(CAUSAL.to_owned())), "{rule:?}");
+    }
     assert_eq!(short(&plan, Rule::Matrix, Channels::Unordered).0, Some(true));
+}
+
+/// A reader that waits by a vector keeps FIFO order, and reads all only if all is for it.
+#[test]
+fn a_vector_that_waits_keeps_fifo_and_may_never_read() {
+    let [to_carol, to_dave] = two_runs();
+    let [one_channel, to_carol, to_dave] = [one_channel(), to_carol, to_dave]
+        .map(|plan| short(&plan, Rule::VectorWaits, Channels::Unordered));
+    assert_eq!(one_channel.0, Some(true));
+    for waits in [to_carol, to_dave] {
+        assert_eq!(waits, (Some(false), Some(NOT_HELD.to_owned())));
+    }
 }

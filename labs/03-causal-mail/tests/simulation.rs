@@ -5,12 +5,13 @@ mod common;
 
 use std::time::Duration;
 
+use causal_mail::lab::CausalMailLab;
 use causal_mail::study::{World, run_in};
-use common::{CAUSAL, all_hold, random, triangle};
-use labs::lab::{Lab, Prediction};
+use common::{CAUSAL, NOT_HELD, ONCE, all_hold, random, triangle};
+use labs::lab::{Lab, Prediction, Verb};
 use labs::process::split_mix;
 use labs::simulate::{Chance, Ended, Limits, Network};
-use labs::testing::violated;
+use labs::testing::{System, violated};
 
 /// A world with slow ways between some servers, and crashes.
 fn world(seed: u64) -> World {
@@ -89,8 +90,38 @@ fn anomalies(order: &str) -> usize {
 /// with FIFO order.
 #[test]
 fn without_the_clock_an_answer_overtakes() {
-    let anomalies = ["causal", "none", "fifo"].map(anomalies);
-    assert_eq!(anomalies, [0, 100, 100]);
+    let anomalies = ["causal", "none", "fifo", "scalar"].map(anomalies);
+    assert_eq!(anomalies, [0, 100, 100, 100]);
+}
+
+/// A mail that is lost comes a second later; a scalar does not say that it is missing.
+#[test]
+fn a_scalar_clock_breaks_the_order_where_mails_are_lost() {
+    let broken = |order: &str| {
+        let system = random_in_order(order).on(lossy());
+        (1..=30).filter(|&seed| violated(&system.simulate(seed).verdicts) == [CAUSAL]).count()
+    };
+    assert!(broken("scalar") >= 3, "{} of 30 runs", broken("scalar"));
+    assert_eq!(broken("causal"), 0);
+}
+
+fn lossy() -> Network {
+    Network { loss: Chance::percent(10), ..Network::default() }
+}
+
+fn random_in_order(order: &str) -> System<CausalMailLab> {
+    System::planned(Verb::Simulate, 6, 1, &format!("--order {order}"))
+}
+
+/// Who counts the mails for others waits for them. What is read is in causal order all the same.
+#[test]
+fn a_vector_clock_waits_for_mails_to_others() {
+    let system = random_in_order("vector");
+    for seed in 0..100 {
+        let run = system.simulate(seed);
+        assert_eq!(run.ended, Ended::Quiet);
+        assert_eq!(violated(&run.verdicts), [NOT_HELD, ONCE], "{seed}");
+    }
 }
 
 /// A server that crashes and does not come back takes its users' mail with it, and nothing else

@@ -12,7 +12,7 @@ use causal_mail::ordering::Order;
 use causal_mail::post::session::{Options, Session, SessionError};
 use causal_mail::post::wire::{FromPeer, RUN, ToClient, ToServer, read_frame, write_frame};
 use common::post::{Post, address, files, read_all};
-use common::{CAUSAL, PROGRAM};
+use common::{CAUSAL, ONCE, PROGRAM};
 use labs::testing::{wait_until, with_hosts};
 use netkit::membership::Handshake;
 use netkit::{CloseReason, ConnectionId, Limits, Membership, Net, Outgoing, Peer, Secret, Service};
@@ -58,6 +58,17 @@ fn a_slow_way_shows_the_anomaly_and_the_clock_cures_it() {
 fn a_mistake_shows_in_a_real_run() {
     let ran = PROGRAM.ran(&["run", "--broken", "waits-for-others", "--timeout", "2"]);
     assert_eq!(ran.status, 1, "{}", ran.report);
+}
+
+/// With the seed that is taken unless told otherwise: what the README shows.
+#[test]
+fn shorter_clocks_fail_as_the_readme_says() {
+    for (order, causal, once) in [("scalar", false, true), ("vector", true, false)] {
+        let world = ["simulate", "--traffic", "triangle", "--loss", "10%"];
+        let ran = PROGRAM.ran(&[&world[..], &["--order", order]].concat());
+        assert_eq!(ran.status, 1, "{order}: {}", ran.report);
+        assert_eq!([ran.verdict(CAUSAL), ran.verdict(ONCE)], [causal, once], "{order}");
+    }
 }
 
 #[test]
@@ -110,6 +121,11 @@ fn what_cannot_be_is_refused_with_the_reason() {
         (&["check", "--answers", "1"], "--answers: the triangle has three mails"),
         (&["simulate", "--traffic", "triangle", "--mails", "2"], "take --traffic random"),
         (&["run", "--runs", "3"], "--runs: only in `simulate`"),
+        (&["simulate", "--order", "vector", "--stamps", "incremental"], "take --stamps full"),
+        (
+            &["client", "localhost", "1", "--address", "a@b.c", "--order", "scalar"],
+            "[possible values: none, fifo, causal]",
+        ),
         (&["simulate", "--restarts", "3"], "--restarts: only in `check`"),
         (&["server", "0", "a..org", "nowhere"], "is no domain"),
         (&["server", "0", "a.org", "/nowhere/at/all"], "No such file"),

@@ -11,7 +11,7 @@ use super::connection::{Connection, State};
 use super::deadlines::Due;
 use super::slots::Key;
 use super::{
-    CloseReason, ConnectionId, Net, SIGNALS, Service, Slot, SocketId, Source, TimerId, WAKER,
+    CloseReason, ConnectionId, Net, Peer, SIGNALS, Service, Slot, SocketId, Source, TimerId, WAKER,
 };
 use crate::membership::{MAGIC, MAX_HANDSHAKE_FRAME};
 use crate::seal::envelope::{self, Opener, SealError};
@@ -253,6 +253,7 @@ impl<S: Service + ?Sized> Turn<'_, S> {
         let Some(connection) = self.net.connection(key) else { return };
         let mut splitter = std::mem::take(&mut connection.splitter);
         let mut opener = connection.opener.take();
+        let (bytes, mut brought) = (input.len(), Brought::default());
         while let Some(connection) = self.net.connection(key) {
             let is_open = match connection.state {
                 State::Open => true,
@@ -265,13 +266,19 @@ impl<S: Service + ?Sized> Turn<'_, S> {
                     splitter.limit(max);
                     opener = self.net.connection(key).and_then(|opened| opened.opener.take());
                 }
-                (Ok(Some(body)), None) => self.service.on_frame(self.net, ConnectionId(key), body),
+                (Ok(Some(body)), None) => {
+                    brought.frames += 1;
+                    self.service.on_frame(self.net, ConnectionId(key), body);
+                }
                 (Ok(Some(body)), Some(opener)) => {
-                    if let Err(error) = self.open_envelope(key, opener, body) {
-                        return self.lose(key, CloseReason::Seal(error));
+                    brought.envelopes += 1;
+                    match self.open_envelope(key, opener, body) {
+                        Ok(frames) => brought.frames += frames,
+                        Err(error) => return self.lose(key, CloseReason::Seal(error)),
                     }
                 }
                 (Ok(None), _) => {
+                    brought.tell(&connection.peer, bytes);
                     connection.splitter = splitter;
                     connection.opener = opener;
                     return;
@@ -281,21 +288,23 @@ impl<S: Service + ?Sized> Turn<'_, S> {
         }
     }
 
-    /// Hands over the frames in an envelope, unless a handler closes the connection.
+    /// Hands over the frames in an envelope, unless a handler closes the connection. Returns how many.
     fn open_envelope(
         &mut self,
         key: Key,
         opener: &mut Opener,
         envelope: &[u8],
-    ) -> Result<(), SealError> {
+    ) -> Result<usize, SealError> {
         let mut frames = opener.open(envelope, self.net.limits.max_frame)?;
+        let mut count = 0;
         while let Some(body) = frames.next()? {
             let Some(Connection { state: State::Open, .. }) = self.net.connection(key) else {
-                return Ok(());
+                break;
             };
+            count += 1;
             self.service.on_frame(self.net, ConnectionId(key), body);
         }
-        Ok(())
+        Ok(count)
     }
 
     /// Hands a frame to the handshake; if anybody is welcome and the frame does not begin like a
@@ -529,6 +538,32 @@ fn read(connection: &mut Connection, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
+/// What one read of a connection brought.
+#[derive(Default)]
+struct Brought {
+    /// How many frames were handed over.
+    frames: usize,
+    /// In how many envelopes they came.
+    envelopes: usize,
+}
+
+impl Brought {
+    /// Logs a read of several frames. Nothing else shows that TCP keeps no borders between them.
+    fn tell(&self, from: &Peer, bytes: usize) {
+        let Self { frames, envelopes } = *self;
+        if frames < 2 || !log::log_enabled!(log::Level::Debug) {
+            return;
+        }
+        let within = match envelopes {
+            0 => String::new(),
+            1 => ", in 1 envelope".to_owned(),
+            n => format!(", in {n} envelopes"),
+        };
+        let from = from.rank.map_or_else(|| from.address.to_string(), |rank| format!("p{rank}"));
+        log::debug!("{frames} frames in one read of {bytes} bytes from {from}{within}");
+    }
+}
+
 /// What happened while connections were closing, and nobody was told of.
 #[derive(Default)]
 struct Missed {
@@ -541,7 +576,7 @@ struct Missed {
 struct Nobody;
 
 impl Service for Nobody {
-    fn on_open(&mut self, _: &mut Net, _: ConnectionId, _: &super::Peer) {}
+    fn on_open(&mut self, _: &mut Net, _: ConnectionId, _: &Peer) {}
     fn on_frame(&mut self, _: &mut Net, _: ConnectionId, _: &[u8]) {}
     fn on_close(&mut self, _: &mut Net, _: ConnectionId, _: CloseReason) {}
 }

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use labs::clocks::SparseMatrix;
 use netkit::text;
 use rustyline::error::ReadlineError;
@@ -32,7 +34,7 @@ pub struct Options {
     address: Address,
     /// In which order `read` shows mails
     #[arg(long, value_enum, default_value_t)]
-    order: Order,
+    order: Sound,
     /// A file whose first line is the password [default: the variable CAUSAL_MAIL_PASSWORD, or it
     /// is asked for on the terminal]
     #[arg(long, value_name = "FILE")]
@@ -40,6 +42,20 @@ pub struct Options {
     /// How many seconds to try when the server is not there
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     patience: u64,
+}
+
+/// An [`Order`] that reads every mail. A box is no place for those that fail on purpose.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sound(Order);
+
+impl ValueEnum for Sound {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(Order::None), Self(Order::Fifo), Self(Order::Causal)]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        self.0.to_possible_value()
+    }
 }
 
 /// What can be typed.
@@ -143,7 +159,7 @@ impl Lines for Pipe {
 /// If the box cannot be opened, or the server goes away for longer than the patience.
 pub fn run(options: Options) -> anyhow::Result<u8> {
     let password = password(&options)?;
-    let Options { host, port, address, order, patience, .. } = options;
+    let Options { host, port, address, order: Sound(order), patience, .. } = options;
     let patience = Duration::from_secs(patience);
     let session =
         Session::open(session::Options { host, port, address, password, order, patience })?;
@@ -198,6 +214,8 @@ impl Client {
             Order::None => "order of arrival",
             Order::Fifo => "FIFO order",
             Order::Causal => "causal order",
+            Order::Scalar => "order by a scalar clock",
+            Order::Vector => "order by a vector clock",
         };
         say(&format!("box of {address}: {unread} unread, {order}"))?;
         if is_terminal {
