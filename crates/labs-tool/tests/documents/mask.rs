@@ -42,6 +42,8 @@ const RUN: &[(&str, &str)] = &[
     (r"^(p[0-9]+ localhost) [0-9]+", "$1 PID"),
     (r"\bprocess [0-9]+", "process PID"),
     ("^uid=.*", "IDS"),
+    // A process without a terminal, as `ps` shows it, works or sleeps.
+    (r" \? [DRS] ", " ? S "),
     // Ports that the system chooses.
     (r"(:|\bport )[3-6][0-9]{4}\b", "${1}PORT"),
 ];
