@@ -4,7 +4,9 @@
 -- for netkit's if its first bytes are the hello of a handshake, or a whole message with everything in its
 -- place; `Decode As... netkit` does the same by hand. TCP may cut a frame anywhere, and join several.
 
-local netkit = Proto("netkit", "Netkit frames of the labs")
+-- Whoever has installed this file and names it with `-X` too loads it twice: the first one stays.
+local is_first, netkit = pcall(Proto, "netkit", "Netkit frames of the labs")
+if not is_first then return end
 
 local LAUNCHER, KEEPER = 0xffffffff, 0xfffffffe
 local HEADER = 4 -- the length

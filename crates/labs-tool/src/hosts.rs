@@ -284,7 +284,7 @@ fn text(all: &[Checked]) -> String {
             checked.host.clone(),
             cell(&checked.ssh),
             cell(&checked.program),
-            checked.clock_offset_s.map_or("?".to_owned(), |offset| format!("{offset:+.3} s")),
+            checked.clock_offset_s.map_or("?".to_owned(), clock_offset),
             cell(&checked.ports),
             cell(&checked.tmp) + &free,
             if checked.ready { "ready" } else { "NOT READY" }.to_owned(),
@@ -308,3 +308,11 @@ fn cell(check: &Check) -> String {
     }
     .to_owned()
 }
+/// A distance of clocks; what is rounded to nothing has no sign.
+fn clock_offset(seconds: f64) -> String {
+    match format!("{seconds:+.3} s") {
+        text if text == "-0.000 s" => "+0.000 s".to_owned(),
+        text => text,
+    }
+}
+
