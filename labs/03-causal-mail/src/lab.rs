@@ -289,7 +289,7 @@ impl Lab for CausalMailLab {
     fn study(&self) -> Option<Runs> {
         let (lab, runs) = (self.clone(), self.runs?);
         let lab = move |traffic, seed| lab.drawn(traffic, seed);
-        Some(Box::new(move |seed, network| Ok(study::study(runs, seed, network, &lab))))
+        Some(Box::new(move |series| Ok(study::study(runs, series, &lab))))
     }
 }
 
