@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use netkit::advice::shortage;
 use netkit::hosts::Hosts;
 use netkit::launch::LaunchOptions;
 use netkit::ssh::Remote;
@@ -21,7 +22,7 @@ use serde::Serialize;
 use crate::calls::{Called, LOOK_MAX, Look, Request, listen, look_here, new_word, while_waiting};
 use crate::machines::{Machine, Ran, ReachArguments, run, with_all};
 use crate::table;
-use labs::cli::{COULD_NOT_RUN, print, seconds, shortage};
+use labs::cli::{COULD_NOT_RUN, print, seconds};
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {

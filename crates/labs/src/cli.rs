@@ -296,30 +296,7 @@ pub fn one_line(error: &anyhow::Error) -> String {
             (false, false) => format!("{line}: {cause}"),
         }
     });
-    with_way_out(netkit::text::one_line(&line, usize::MAX))
-}
-
-/// The error of the system that a line ends with, and what stands before its number. One number has two
-/// meanings, no more processes and no answer in time: it says nothing here.
-fn system_error(line: &str) -> Option<(&str, std::io::Error)> {
-    let (what, number) = line.strip_suffix(')')?.rsplit_once(" (os error ")?;
-    let error = std::io::Error::from_raw_os_error(number.parse().ok()?);
-    (error.kind() != std::io::ErrorKind::WouldBlock).then_some((what, error))
-}
-
-/// What to do about a line that ends with an error of the system because this machine, or the account, has
-/// run out of something.
-pub fn shortage(line: &str) -> Option<&'static str> {
-    netkit::threads::way_out(&system_error(line)?.1)
-}
-
-/// A line that ends with what the system says, with what to do instead of the number.
-fn with_way_out(line: String) -> String {
-    let Some((what, error)) = system_error(&line) else { return line };
-    match files::way_out(&error).or_else(|| netkit::threads::way_out(&error)) {
-        Some(hint) => format!("{what}; {hint}"),
-        None => line,
-    }
+    netkit::advice::advised(netkit::text::one_line(&line, usize::MAX))
 }
 
 /// The command line after the verb. Plans of faults stand in it as they are, and not the files that held
@@ -430,10 +407,5 @@ mod tests {
         let missing = "cannot read the plan p: No such file or directory; check the name, and the \
                        folder it is looked for in";
         assert_eq!(of(2), missing);
-        assert!(of(24).contains("; raise the limit of open files"));
-        assert!(of(11).ends_with("(os error 11)"), "{}", of(11));
-        assert!(of(5).ends_with("(os error 5)"), "{}", of(5));
-        let other = anyhow::anyhow!("line 3 (os error x)");
-        assert_eq!(one_line(&other), "line 3 (os error x)");
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use netkit::advice::advised;
 use netkit::text;
 
 use crate::{client, keeper, server};
@@ -50,7 +51,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If nobody reads this either, the exit status still says it.
-            let line = text::one_line(&format!("{error:#}"), usize::MAX);
+            let line = advised(text::one_line(&format!("{error:#}"), usize::MAX));
             let _ = writeln!(io::stderr(), "fingerd: {line}");
             ExitCode::from(COULD_NOT)
         }
