@@ -320,9 +320,11 @@ fn arguments_after_verb() -> Vec<String> {
     arguments
 }
 
-/// Refuses a mistake that nothing would notice: it shows where a process starts again, and none does.
+/// Refuses a mistake that nothing would notice: as the lab says, or as it shows where a process starts again,
+/// and none does.
 fn check_mistake(lab: &dyn Planned, verb: Verb, faults: &Plan) -> anyhow::Result<()> {
     const PLAN: &str = "'kill 0 at 150ms; restart 0 at 160ms'";
+    lab.shows_mistake().map_err(anyhow::Error::msg)?;
     let Some(mistake) = lab.needs_restart().filter(|_| faults.restarted().is_empty()) else {
         return Ok(());
     };

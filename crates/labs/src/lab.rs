@@ -112,6 +112,17 @@ pub trait Lab: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'sta
         Meaning::default()
     }
 
+    /// Whether something can notice this mistake, with these options. If nothing can, the error says what to
+    /// type instead, and the run is refused.
+    ///
+    /// # Errors
+    ///
+    /// If nothing can.
+    fn shows(&self, mistake: &Self::Mistake) -> Result<(), String> {
+        let _ = mistake;
+        Ok(())
+    }
+
     /// Many simulated runs instead of one, if the options ask for them.
     fn study(&self) -> Option<Runs> {
         None

@@ -286,6 +286,18 @@ impl Lab for CausalMailLab {
         Meaning::default().waits("Arrived", "Read").roles(roles)
     }
 
+    /// Servers lose their power in `check` alone.
+    fn shows(&self, mistake: &Mistake) -> Result<(), String> {
+        match mistake {
+            Mistake::AcksTooEarly if self.restarts == 0 => Err(
+                "--broken acks-too-early shows where servers lose their power, and none does: take \
+                 `check --restarts 1`"
+                    .to_owned(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
     fn study(&self) -> Option<Runs> {
         let (lab, runs) = (self.clone(), self.runs?);
         let lab = move |traffic, seed| lab.drawn(traffic, seed);
