@@ -44,10 +44,12 @@ use crate::trace::Identity;
 pub const COULD_NOT_RUN: u8 = 2;
 
 const AFTER_HELP: &str = "\
-Every verb runs without options. A run ends with a report: what ran where, how many messages it took
-beside what theory predicts, and whether each property of the algorithm holds.
-
-Exit status: 0 all properties hold; 1 one is violated; 2 the run could not come to its end.";
+    Every verb runs without options. A run ends with a report: what ran where, how many \
+    messages it took beside what theory predicts, and whether each property of the algorithm \
+    holds.\n\
+    \n\
+    Exit status: 0 all properties hold; 1 one is violated; 2 the run could not come to its \
+    end.";
 
 /// What every lab's program does beside its own subcommands.
 #[derive(Debug, Subcommand)]

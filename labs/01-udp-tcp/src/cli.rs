@@ -21,10 +21,11 @@ struct CommandLine {
 }
 
 const AFTER_HELP: &str = "\
-What is sent is plain text: `nc HOST 9875` and `nc -u HOST 9875` are clients of the servers, and the
-clients talk to `nc -l 9875` and `nc -lu 9875`. Ctrl-C ends a server, which then says what it served.
-
-Exit status: 0 it went well; 2 it did not, and one line says what failed and what to do.";
+    What is sent is plain text: `nc HOST 9875` and `nc -u HOST 9875` are clients of the \
+    servers, and the clients talk to `nc -l 9875` and `nc -lu 9875`. Ctrl-C ends a server, \
+    which then says what it served.\n\
+    \n\
+    Exit status: 0 it went well; 2 it did not, and one line says what failed and what to do.";
 
 #[derive(Debug, Subcommand)]
 enum Role {

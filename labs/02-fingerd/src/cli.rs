@@ -21,10 +21,11 @@ struct CommandLine {
 }
 
 const AFTER_HELP: &str = "\
-The port of the protocol is 79, and binding to it is for root: `fingerd serve --port 79 --user nobody`.
-Any client works: `finger root@HOST` (always port 79), or `nc HOST 7979`.
-
-Exit status: 0 it went well; 2 it did not, and one line says what failed and what to do.";
+    The port of the protocol is 79, and binding to it is for root: `fingerd serve --port 79 \
+    --user nobody`. Any client works: `finger root@HOST` (always port 79), or `nc HOST \
+    7979`.\n\
+    \n\
+    Exit status: 0 it went well; 2 it did not, and one line says what failed and what to do.";
 
 #[derive(Debug, Subcommand)]
 enum Role {
