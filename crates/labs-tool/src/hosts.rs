@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use netkit::advice::shortage;
 use netkit::hosts::Hosts;
 use netkit::launch::LaunchOptions;
 use netkit::ssh::Remote;
@@ -21,7 +22,7 @@ use serde::Serialize;
 use crate::calls::{Called, LOOK_MAX, Look, Request, listen, look_here, new_word, while_waiting};
 use crate::machines::{Machine, Ran, ReachArguments, run, with_all};
 use crate::table;
-use labs::cli::{COULD_NOT_RUN, print, seconds, shortage};
+use labs::cli::{COULD_NOT_RUN, print, seconds};
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -42,17 +43,18 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) const ABOUT: &str = "\
-Tries every machine as `run` would use it, all at once:
-
-  SSH      its name resolves, its server answers, its host key is the known one, a key logs in
-  PROGRAM  this program is there at the same path, in the same version; with --push, it can be copied
-  CLOCK    how far its clock is ahead of this one: nothing depends on it but the times in logs
-  PORTS    a free port can be reached from there to here, and from here to there
-  /TMP     logs can be written, and there is room for them
-
-Below the table stands, for each that failed, why and what to do.
-
-Exit status: 0 if all machines are ready; 2 if one is not.";
+    Tries every machine as `run` would use it, all at once:\n\
+    \n\
+    \x20 SSH      its name, its server, its host key, your login\n\
+    \x20 PROGRAM  this program is there, in the same version\n\
+    \x20 CLOCK    how far its clock is ahead of this one\n\
+    \x20 PORTS    a free port can be reached, both ways\n\
+    \x20 /TMP     logs can be written, and there is room\n\
+    \n\
+    Nothing depends on CLOCK but the times in logs. With --push the program can be copied. \
+    Below the table stands, for each that failed, why and what to do.\n\
+    \n\
+    Exit status: 0 if all machines are ready; 2 if one is not.";
 
 /// How much room logs and traces need, in bytes: some long runs.
 const FREE_MIN: u64 = 64 << 20;

@@ -49,12 +49,13 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) const ABOUT: &str = "\
-Collects /tmp/labs-USER/RUN/*.log from this machine, and over SSH from the others of the run (those of --hosts,
-else those that its launcher noted), and merges them in causal order: by the Lamport times (@31) that lines
-have in a run with --trace. Without, by time, as far as the clocks of the machines agree. How much is logged,
-RUST_LOG says when the run is started: `RUST_LOG=debug token-ring run --trace t.jsonl`.
-
-Exit status: 0; 2 if there is no such run, or logs of a machine could not be had.";
+    Collects /tmp/labs-USER/RUN/*.log from this machine, and over SSH from the others of the \
+    run (those of --hosts, else those that its launcher noted), and merges them in causal \
+    order: by the Lamport times (@31) that lines have in a run with --trace. Without, by \
+    time, as far as the clocks of the machines agree. RUST_LOG sets how much is logged, \
+    when the run is started: `RUST_LOG=debug token-ring run --trace t.jsonl`.\n\
+    \n\
+    Exit status: 0; 2 if there is no such run, or logs of a machine could not be had.";
 
 /// The most that is read of one log, in bytes.
 const LOG_MAX: u64 = 256 << 20;

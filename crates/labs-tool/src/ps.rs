@@ -22,12 +22,13 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) const ABOUT: &str = "\
-Looks at the processes of this machine, and over SSH at those of the machines of every run whose launcher
-is here, or of --hosts. A launcher is the command in the foreground; participants (p0, p1, ...) are the
-daemons that it started. Nothing is alive unless its launcher is: a participant that no longer hears it ends
-within seconds, and the keeper of its machine kills one that is stopped (SIGSTOP).
-
-Exit status: 0; 2 if a machine could not be asked.";
+    Looks at the processes of this machine, and over SSH at those of the machines of every \
+    run whose launcher is here, or of --hosts. A launcher is the command in the foreground; \
+    participants (p0, p1, ...) are the daemons that it started. Nothing is alive unless its \
+    launcher is: a participant that no longer hears it ends within seconds, and the keeper \
+    of its machine kills one that is stopped (SIGSTOP).\n\
+    \n\
+    Exit status: 0; 2 if a machine could not be asked.";
 
 /// One process of a run.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]

@@ -22,20 +22,24 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) const ABOUT: &str = "\
-A trace is a schedule: the same events happen again to the same processes, and what they do is compared
-with what the trace says. A trace of `simulate` is run again from its seed too, and must come out the
-same, byte for byte. A counterexample of `check` is followed step by step. In a trace of `run` each process
-of the run, wherever it was, gets what it got then: the same deliveries lead to the same states, or the
-answer says at which event they part.
-
-The lab's own program does it, which lies beside this one (`cargo build` builds all).
-
-  token-ring run --trace t.jsonl
-  labs replay t.jsonl
-  labs replay t.jsonl --states s.jsonl    the state of the process with each event, for other programs
-  labs view t.jsonl                       the same on a page
-
-Exit status: 0 the same; 1 not the same; 2 it could not be followed to the end.";
+    A trace is a schedule: the same events happen again to the same processes, and what they \
+    do is compared with what the trace says. A trace of `simulate` is run again from its \
+    seed too, and must come out the same, byte for byte. A counterexample of `check` is \
+    followed step by step. In a trace of `run` each process of the run, wherever it was, \
+    gets what it got then: the same deliveries lead to the same states, or the answer says \
+    at which event they part.\n\
+    \n\
+    The lab's own program does it, which lies beside this one (`cargo build` builds all).\n\
+    \n\
+    \x20 token-ring run --trace t.jsonl\n\
+    \x20 labs replay t.jsonl\n\
+    \x20 labs replay t.jsonl --states s.jsonl\n\
+    \x20 labs view t.jsonl\n\
+    \n\
+    With --states the state of the process stands with each event, for other programs; `labs \
+    view` shows the same on a page.\n\
+    \n\
+    Exit status: 0 the same; 1 not the same; 2 it could not be followed to the end.";
 
 /// Runs the lab's program in place of this one: does not return if that succeeds.
 pub(crate) fn replay(arguments: &Arguments) -> anyhow::Result<u8> {

@@ -24,12 +24,14 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) const ABOUT: &str = "\
-If the launcher of the run is on this machine, it is asked to end, as by Ctrl-C: it stops the processes on all
-machines, collects what they wrote down, and prints its report where it runs. What is left of the run then, or
-if its launcher is dead, is killed, here and on the machines of the run (those of --hosts, else those that the
-launcher noted in /tmp/labs-USER/RUN/run.json).
-
-Exit status: 0 if nothing of the run is left; 2 if there is no such run, or a machine could not be asked.";
+    If the launcher of the run is on this machine, it is asked to end, as by Ctrl-C: it \
+    stops the processes on all machines, collects what they wrote down, and prints its \
+    report where it runs. What is left of the run then, or if its launcher is dead, is \
+    killed, here and on the machines of the run (those of --hosts, else those that the \
+    launcher noted in /tmp/labs-USER/RUN/run.json).\n\
+    \n\
+    Exit status: 0 if nothing of the run is left; 2 if there is no such run, or a machine \
+    could not be asked.";
 
 /// What was ended.
 #[derive(Debug, Serialize)]

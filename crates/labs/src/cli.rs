@@ -44,10 +44,12 @@ use crate::trace::Identity;
 pub const COULD_NOT_RUN: u8 = 2;
 
 const AFTER_HELP: &str = "\
-Every verb runs without options. A run ends with a report: what ran where, how many messages it took
-beside what theory predicts, and whether each property of the algorithm holds.
-
-Exit status: 0 all properties hold; 1 one is violated; 2 the run could not come to its end.";
+    Every verb runs without options. A run ends with a report: what ran where, how many \
+    messages it took beside what theory predicts, and whether each property of the algorithm \
+    holds.\n\
+    \n\
+    Exit status: 0 all properties hold; 1 one is violated; 2 the run could not come to its \
+    end.";
 
 /// What every lab's program does beside its own subcommands.
 #[derive(Debug, Subcommand)]
@@ -296,30 +298,7 @@ pub fn one_line(error: &anyhow::Error) -> String {
             (false, false) => format!("{line}: {cause}"),
         }
     });
-    with_way_out(netkit::text::one_line(&line, usize::MAX))
-}
-
-/// The error of the system that a line ends with, and what stands before its number. One number has two
-/// meanings, no more processes and no answer in time: it says nothing here.
-fn system_error(line: &str) -> Option<(&str, std::io::Error)> {
-    let (what, number) = line.strip_suffix(')')?.rsplit_once(" (os error ")?;
-    let error = std::io::Error::from_raw_os_error(number.parse().ok()?);
-    (error.kind() != std::io::ErrorKind::WouldBlock).then_some((what, error))
-}
-
-/// What to do about a line that ends with an error of the system because this machine, or the account, has
-/// run out of something.
-pub fn shortage(line: &str) -> Option<&'static str> {
-    netkit::threads::way_out(&system_error(line)?.1)
-}
-
-/// A line that ends with what the system says, with what to do instead of the number.
-fn with_way_out(line: String) -> String {
-    let Some((what, error)) = system_error(&line) else { return line };
-    match files::way_out(&error).or_else(|| netkit::threads::way_out(&error)) {
-        Some(hint) => format!("{what}; {hint}"),
-        None => line,
-    }
+    netkit::advice::advised(netkit::text::one_line(&line, usize::MAX))
 }
 
 /// The command line after the verb. Plans of faults stand in it as they are, and not the files that held
@@ -343,9 +322,11 @@ fn arguments_after_verb() -> Vec<String> {
     arguments
 }
 
-/// Refuses a mistake that nothing would notice: it shows where a process starts again, and none does.
+/// Refuses a mistake that nothing would notice: as the lab says, or as it shows where a process starts again,
+/// and none does.
 fn check_mistake(lab: &dyn Planned, verb: Verb, faults: &Plan) -> anyhow::Result<()> {
     const PLAN: &str = "'kill 0 at 150ms; restart 0 at 160ms'";
+    lab.shows_mistake().map_err(anyhow::Error::msg)?;
     let Some(mistake) = lab.needs_restart().filter(|_| faults.restarted().is_empty()) else {
         return Ok(());
     };
@@ -430,10 +411,5 @@ mod tests {
         let missing = "cannot read the plan p: No such file or directory; check the name, and the \
                        folder it is looked for in";
         assert_eq!(of(2), missing);
-        assert!(of(24).contains("; raise the limit of open files"));
-        assert!(of(11).ends_with("(os error 11)"), "{}", of(11));
-        assert!(of(5).ends_with("(os error 5)"), "{}", of(5));
-        let other = anyhow::anyhow!("line 3 (os error x)");
-        assert_eq!(one_line(&other), "line 3 (os error x)");
     }
 }

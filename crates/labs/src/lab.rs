@@ -112,6 +112,17 @@ pub trait Lab: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'sta
         Meaning::default()
     }
 
+    /// Whether something can notice this mistake, with these options. If nothing can, the error says what to
+    /// type instead, and the run is refused.
+    ///
+    /// # Errors
+    ///
+    /// If nothing can.
+    fn shows(&self, mistake: &Self::Mistake) -> Result<(), String> {
+        let _ = mistake;
+        Ok(())
+    }
+
     /// Many simulated runs instead of one, if the options ask for them.
     fn study(&self) -> Option<Runs> {
         None
@@ -450,9 +461,46 @@ pub fn exactly<const N: usize>(counts: [(&str, u64); N]) -> Predictions {
     counts.map(|(kind, count)| (kind.to_owned(), Prediction::Exactly(count))).into()
 }
 
-/// Many simulated runs, from a seed on a network. They fail if they cannot be run, or if what came of
-/// them cannot be written.
-pub type Runs = Box<dyn FnOnce(u64, &Network) -> io::Result<Study>>;
+/// Many simulated runs. They fail if they cannot be run, or if what came of them cannot be written.
+pub type Runs = Box<dyn FnOnce(&mut Series<'_>) -> io::Result<Study>>;
+
+/// Where many simulated runs begin, and when they end before the last.
+pub struct Series<'a> {
+    /// What the seeds of the runs are drawn from.
+    pub seed: u64,
+    /// How messages travel.
+    pub network: &'a Network,
+    is_over: &'a mut dyn FnMut() -> bool,
+    was_cut: bool,
+}
+
+impl<'a> Series<'a> {
+    /// `is_over` says whether a person wants no more runs.
+    pub fn new(seed: u64, network: &'a Network, is_over: &'a mut dyn FnMut() -> bool) -> Self {
+        Self { seed, network, is_over, was_cut: false }
+    }
+
+    /// Whether to make one more run: to be asked before each. After the first no there is no yes, and what
+    /// was done so far is the study.
+    pub fn goes_on(&mut self) -> bool {
+        self.was_cut = self.was_cut || (self.is_over)();
+        !self.was_cut
+    }
+
+    /// Whether runs were left out.
+    pub fn was_cut(&self) -> bool {
+        self.was_cut
+    }
+}
+
+impl Debug for Series<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { seed, network, was_cut, .. } = self;
+        let mut shown = f.debug_struct("Series");
+        shown.field("seed", seed).field("network", network).field("was_cut", was_cut);
+        shown.finish_non_exhaustive()
+    }
+}
 
 /// What many simulated runs showed: see [`Lab::study`].
 #[derive(Clone, Debug)]
@@ -463,7 +511,7 @@ pub struct Study {
     pub lines: Vec<String>,
     /// The same for programs.
     pub result: serde_json::Value,
-    /// Whether each property held in all runs.
+    /// Whether each property held in all runs that were made.
     pub verdicts: Vec<Verdict>,
 }
 

@@ -81,6 +81,9 @@ pub(crate) trait Planned {
     /// The mistake, if it shows only where a process dies and starts again.
     fn needs_restart(&self) -> Option<String>;
 
+    /// Whether something can notice the mistake, if there is one.
+    fn shows_mistake(&self) -> Result<(), String>;
+
     /// Whether a process can start again where it died.
     fn recovers(&self, process: ProcessId) -> bool;
 
@@ -256,6 +259,10 @@ impl<L: Lab> Planned for PlannedLab<L> {
     fn needs_restart(&self) -> Option<String> {
         let mistake = self.mistake.as_ref().filter(|mistake| mistake.needs_restart())?;
         Some(mistake.to_possible_value()?.get_name().to_owned())
+    }
+
+    fn shows_mistake(&self) -> Result<(), String> {
+        self.mistake.as_ref().map_or(Ok(()), |mistake| self.lab.shows(mistake))
     }
 
     fn recovers(&self, process: ProcessId) -> bool {

@@ -196,6 +196,7 @@
 //!
 //! `docs/wire-format.md` in the repository draws every byte.
 
+pub mod advice;
 pub mod census;
 pub mod codec;
 pub mod daemon;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use netkit::advice::advised;
 use netkit::text;
 
 use crate::{tcp_client, tcp_server, udp_client, udp_server};
@@ -20,10 +21,11 @@ struct CommandLine {
 }
 
 const AFTER_HELP: &str = "\
-What is sent is plain text: `nc HOST 9875` and `nc -u HOST 9875` are clients of the servers, and the
-clients talk to `nc -l 9875` and `nc -lu 9875`. Ctrl-C ends a server, which then says what it served.
-
-Exit status: 0 it went well; 2 it did not, and one line says what failed and what to do.";
+    What is sent is plain text: `nc HOST 9875` and `nc -u HOST 9875` are clients of the \
+    servers, and the clients talk to `nc -l 9875` and `nc -lu 9875`. Ctrl-C ends a server, \
+    which then says what it served.\n\
+    \n\
+    Exit status: 0 it went well; 2 it did not, and one line says what failed and what to do.";
 
 #[derive(Debug, Subcommand)]
 enum Role {
@@ -51,7 +53,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If nobody reads this either, the exit status still says it.
-            let line = text::one_line(&format!("{error:#}"), usize::MAX);
+            let line = advised(text::one_line(&format!("{error:#}"), usize::MAX));
             let _ = writeln!(io::stderr(), "udp-tcp: {line}");
             ExitCode::from(COULD_NOT)
         }

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{PATIENCE, Server, refused, run};
+use common::{PATIENCE, PROGRAM, Server, refused, run};
 use nix::sys::signal::Signal;
 use socket2::{Domain, SockRef, Socket, Type};
 
@@ -447,4 +447,18 @@ fn what_cannot_be_done_is_told_in_one_line() {
     assert!(line.contains("nobody listens on that port; start the server there"), "{line}");
     let line = refused(&["udp-client", "127.0.0.1", "9", &"x".repeat(66_000)]);
     assert!(line.contains("a datagram holds at most 65507"), "{line}");
+}
+
+/// In the words of the other labs.
+#[test]
+fn an_error_of_the_system_ends_with_what_to_do() {
+    for role in ["udp-server", "tcp-server"] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut server = Command::new(PROGRAM);
+        let output = server.args([role, "--port", "0"]).stdout(full).output().unwrap();
+        let expected = "udp-tcp: cannot show anything: No space left on device; make room on the disk, \
+                        or name a file on another\n";
+        assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
+        assert_eq!(output.status.code(), Some(2));
+    }
 }

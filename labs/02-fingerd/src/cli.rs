@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use netkit::advice::advised;
 use netkit::text;
 
 use crate::{client, keeper, server};
@@ -20,10 +21,11 @@ struct CommandLine {
 }
 
 const AFTER_HELP: &str = "\
-The port of the protocol is 79, and binding to it is for root: `fingerd serve --port 79 --user nobody`.
-Any client works: `finger root@HOST` (always port 79), or `nc HOST 7979`.
-
-Exit status: 0 it went well; 2 it did not, and one line says what failed and what to do.";
+    The port of the protocol is 79, and binding to it is for root: `fingerd serve --port 79 \
+    --user nobody`. Any client works: `finger root@HOST` (always port 79), or `nc HOST \
+    7979`.\n\
+    \n\
+    Exit status: 0 it went well; 2 it did not, and one line says what failed and what to do.";
 
 #[derive(Debug, Subcommand)]
 enum Role {
@@ -50,7 +52,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If nobody reads this either, the exit status still says it.
-            let line = text::one_line(&format!("{error:#}"), usize::MAX);
+            let line = advised(text::one_line(&format!("{error:#}"), usize::MAX));
             let _ = writeln!(io::stderr(), "fingerd: {line}");
             ExitCode::from(COULD_NOT)
         }

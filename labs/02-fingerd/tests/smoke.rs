@@ -499,6 +499,24 @@ fn the_client_prints_everything_until_the_server_closes() {
     assert!(ran.stderr.contains(" is not whole: connection reset by peer\n"), "{ran:?}");
 }
 
+/// In the words of the other labs.
+#[test]
+fn an_error_of_the_system_ends_with_what_to_do() {
+    let server = Server::with("shows", &[]);
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let port = server.port();
+    let mut client = Command::new(PROGRAM);
+    let output = client
+        .args(["query", "--host", "127.0.0.1", "--port", &port])
+        .stdout(full)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.ends_with("; make room on the disk, or name a file on another\n"), "{stderr}");
+    assert!(!stderr.contains("os error"), "{stderr}");
+    assert_eq!(output.status.code(), Some(2));
+}
+
 #[test]
 fn what_cannot_be_done_is_told_in_one_line() {
     let folder = tempfile::tempdir().unwrap();

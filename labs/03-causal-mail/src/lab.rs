@@ -286,10 +286,22 @@ impl Lab for CausalMailLab {
         Meaning::default().waits("Arrived", "Read").roles(roles)
     }
 
+    /// Servers lose their power in `check` alone.
+    fn shows(&self, mistake: &Mistake) -> Result<(), String> {
+        match mistake {
+            Mistake::AcksTooEarly if self.restarts == 0 => Err(
+                "--broken acks-too-early shows where servers lose their power, and none does: take \
+                 `check --restarts 1`"
+                    .to_owned(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
     fn study(&self) -> Option<Runs> {
         let (lab, runs) = (self.clone(), self.runs?);
         let lab = move |traffic, seed| lab.drawn(traffic, seed);
-        Some(Box::new(move |seed, network| Ok(study::study(runs, seed, network, &lab))))
+        Some(Box::new(move |series| Ok(study::study(runs, series, &lab))))
     }
 }
 

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use labs::faults;
-use labs::lab::{Lab, Place, Study};
+use labs::lab::{Lab, Place, Series, Study};
 use labs::mutant::Mutant;
 use labs::process::{Process, ProcessId, split_mix};
 use labs::record::Recorder;
@@ -97,22 +97,22 @@ fn run_until<P: Process>(simulation: &mut Simulation<P, Recorder>, time: Duratio
     simulation.run(Limits { time, ..Limits::default() });
 }
 
-/// Runs with the seeds from `seed` on, and what they showed together. After the greatest seed comes
-/// 0. `lab` is the lab with a plan that is drawn from such traffic and such a seed.
+/// Runs with the seeds from that of the series on, and what they showed together. After the greatest
+/// seed comes 0. `lab` is the lab with a plan that is drawn from such traffic and such a seed.
 pub fn study<L: Lab<Process = Mailer>>(
     runs: ManyRuns,
-    seed: u64,
-    network: &Network,
+    series: &mut Series<'_>,
     lab: impl Fn(Traffic, u64) -> L,
 ) -> Study {
-    let ManyRuns { runs, crashes, traffic } = runs;
-    let mut processes = 0;
-    let world = World { network: network.clone(), faults: faults::Plan::default(), crashes };
+    let ManyRuns { runs: wanted, crashes, traffic } = runs;
+    let seed = series.seed;
+    let world = World { network: series.network.clone(), faults: faults::Plan::default(), crashes };
     let mut tallies: Vec<Tally> = Vec::new();
-    let mut messages = 0;
-    for seed in (0..u64::from(runs)).map(|run| seed.wrapping_add(run)) {
+    let (mut runs, mut messages) = (0, 0);
+    while runs < wanted && series.goes_on() {
+        let seed = seed.wrapping_add(u64::from(runs));
+        runs += 1;
         let lab = lab(traffic, seed);
-        processes = lab.processes();
         let (verdicts, judge) = run_in(&world, seed, &lab, None);
         messages += judge.messages().values().sum::<u64>();
         if tallies.is_empty() {
@@ -123,7 +123,7 @@ pub fn study<L: Lab<Process = Mailer>>(
         }
     }
     Study {
-        processes,
+        processes: lab(traffic, seed).processes(),
         lines: vec![format!(
             "{runs} runs, {crashes} crashes of servers in each, {messages} messages in all"
         )],

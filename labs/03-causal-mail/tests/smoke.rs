@@ -79,6 +79,14 @@ fn many_simulated_runs_are_one_report() {
 }
 
 #[test]
+fn many_runs_that_are_interrupted_say_so() {
+    let ran = PROGRAM.start(&["simulate", "--runs", "100000", "--users", "5"]).interrupt();
+    assert_eq!(ran.status, 2, "{}", ran.report);
+    assert!(ran.problems().contains("interrupted"), "{}", ran.report);
+    assert!(ran.report["result"]["runs"].as_u64().unwrap() < 100_000, "{}", ran.report);
+}
+
+#[test]
 fn after_the_greatest_seed_comes_the_first() {
     let seed = u64::MAX.to_string();
     let ran = PROGRAM.output(&["simulate", "--runs", "3", "--seed", &seed]);
@@ -126,6 +134,9 @@ fn what_cannot_be_is_refused_with_the_reason() {
             &["client", "localhost", "1", "--address", "a@b.c", "--order", "scalar"],
             "[possible values: none, fifo, causal]",
         ),
+        (&["run", "--broken", "acks-too-early"], "take `check --restarts 1`"),
+        (&["simulate", "--broken", "acks-too-early"], "take `check --restarts 1`"),
+        (&["check", "--broken", "acks-too-early"], "take `check --restarts 1`"),
         (&["simulate", "--restarts", "3"], "--restarts: only in `check`"),
         (&["server", "0", "a..org", "nowhere"], "is no domain"),
         (&["server", "0", "a.org", "/nowhere/at/all"], "No such file"),

@@ -240,22 +240,11 @@ fn an_interrupted_run_stops_everything_and_says_so() {
     }
 }
 
-/// Whether a process has a handler for a signal.
-fn catches(pid: u32, signal: Signal) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0");
-    u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (signal as i32 - 1)) != 0
-}
-
 #[test]
 fn a_simulation_and_a_search_that_are_interrupted_say_so() {
     for verb in ["simulate", "check"] {
         let arguments = [verb, "--laps", "100000000", "--timeout", "600"];
-        let running = PROGRAM.start(&arguments);
-        let pid = running.launcher.id();
-        wait_until("it catches Ctrl-C", || catches(pid, Signal::SIGINT));
-        signal(pid, Signal::SIGINT);
-        let ran = running.end();
+        let ran = PROGRAM.start(&arguments).interrupt();
         assert_eq!(ran.status, 2, "{verb}: {}", ran.report);
         assert!(ran.problems().contains("interrupted"), "{verb}: {}", ran.report);
         assert!(!ran.report["properties"].as_array().unwrap().is_empty(), "{}", ran.report);

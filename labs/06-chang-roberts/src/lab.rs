@@ -208,7 +208,7 @@ impl Lab for ChangRobertsLab {
     fn study(&self) -> Option<Runs> {
         let (sweep, elect, closing) = (self.sweep.clone()?, self.elect, self.closing);
         let lab = move |identities| Self { identities, elect, closing, sweep: None };
-        Some(Box::new(move |seed, network| sweep.run(lab, seed, network)))
+        Some(Box::new(move |series| sweep.run(lab, series)))
     }
 
     fn deployment(&self) -> Deployment<Self> {

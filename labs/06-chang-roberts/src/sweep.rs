@@ -5,11 +5,12 @@
 use std::io;
 use std::path::PathBuf;
 
-use labs::lab::{Lab, Place, Study};
+use labs::lab::{Lab, Place, Series, Study};
 use labs::plot::{Axis, Curve, Mark, Plot, Point, Scale};
 use labs::process::split_mix;
 use labs::record::Recorder;
 use labs::simulate::{Limits, Network, Simulation};
+use labs::text::counted;
 use labs::verdict::{Judge, Tally};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -37,24 +38,26 @@ impl Sweep {
     pub fn run<L: Lab>(
         &self,
         lab: impl Fn(Identities) -> L,
-        seed: u64,
-        network: &Network,
+        series: &mut Series<'_>,
     ) -> io::Result<Study> {
         Plot::check(&self.plot)?;
-        let mut seeds = seed;
+        let (mut seeds, network) = (series.seed, series.network);
         let mut tally = Tally::default();
         let mut rows = Vec::new();
         for &n in &self.sizes {
             let mut counts = Vec::new();
-            for _ in 0..self.runs {
+            while counts.len() < self.runs as usize && series.goes_on() {
                 let seed = split_mix(&mut seeds);
                 counts.push(run(&mut tally, &lab(Identities::random(n, seed)), seed, network)?);
             }
-            rows.push(row(n, &counts));
+            rows.extend((!counts.is_empty()).then(|| row(n, &counts)));
         }
-        drawing(&rows, self.runs).write(&self.plot)?;
         let mut lines = table(&rows, self.runs);
-        lines.push(format!("plot: {}", self.plot.display()));
+        lines.extend(self.fewer(&rows));
+        if !rows.is_empty() {
+            drawing(&rows, self.runs).write(&self.plot)?;
+            lines.push(format!("plot: {}", self.plot.display()));
+        }
         Ok(Study {
             processes: self.sizes.iter().copied().max().unwrap_or(0),
             lines,
@@ -68,10 +71,21 @@ impl Sweep {
     }
 }
 
+impl Sweep {
+    /// What to say of a size that has fewer runs than were asked for, as the sweep was cut short.
+    fn fewer(&self, rows: &[Row]) -> Option<String> {
+        let Row { processes, runs, .. } =
+            rows.last().filter(|row| row.runs < self.runs as usize)?;
+        Some(format!("the last size, {processes}, has {}", counted(*runs as u64, "run")))
+    }
+}
+
 /// What the runs of one size showed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 struct Row {
     processes: u32,
+    /// How many there were.
+    runs: usize,
     /// The mean number of ELECTION messages.
     mean: f64,
     /// Their standard deviation, over the sample.
@@ -83,13 +97,14 @@ struct Row {
 }
 
 fn row(n: u32, counts: &[u64]) -> Row {
-    let runs = counts.len() as f64;
-    let mean = counts.iter().sum::<u64>() as f64 / runs;
+    let of = counts.len() as f64;
+    let mean = counts.iter().sum::<u64>() as f64 / of;
     let squares: f64 = counts.iter().map(|&count| (count as f64 - mean).powi(2)).sum();
     Row {
         processes: n,
+        runs: counts.len(),
         mean,
-        deviation: (squares / (runs - 1.0).max(1.0)).sqrt(),
+        deviation: (squares / (of - 1.0).max(1.0)).sqrt(),
         min: counts.iter().copied().min().unwrap_or(0),
         max: counts.iter().copied().max().unwrap_or(0),
         predicted: theory::mean(n, n),
@@ -129,7 +144,7 @@ fn table(rows: &[Row], runs: u32) -> Vec<String> {
     );
     let line = |row: &Row| {
         let ratio = row.mean / row.predicted;
-        let Row { processes, mean, deviation, min, max, predicted } = row;
+        let Row { processes, mean, deviation, min, max, predicted, .. } = row;
         format!(
             "{processes:>10}{mean:>14.1}{deviation:>14.1}{min:>12}{max:>12}{predicted:>14.1}{ratio:>9.3}"
         )
@@ -153,14 +168,56 @@ fn run<L: Lab>(tally: &mut Tally, lab: &L, seed: u64, network: &Network) -> io::
 
 #[cfg(test)]
 mod tests {
+    use labs::overlay::ring::Closing;
+
     use super::*;
+    use crate::election::Elect;
     use crate::lab::ChangRobertsLab;
+
+    /// What a sweep of two sizes says that is cut short after so many runs of three.
+    fn cut_after(runs: u32) -> (Study, bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let plot = folder.path().join("plot.svg");
+        let sweep = Sweep { sizes: vec![5, 6], runs: 3, plot: plot.clone() };
+        let lab = |identities| ChangRobertsLab {
+            identities,
+            elect: Elect::default(),
+            closing: Closing::default(),
+            sweep: None,
+        };
+        let (network, mut left) = (Network::default(), runs);
+        let mut is_over = move || {
+            let is_over = left == 0;
+            left = left.saturating_sub(1);
+            is_over
+        };
+        let mut series = Series::new(1, &network, &mut is_over);
+        let study = sweep.run(lab, &mut series).unwrap();
+        assert_eq!(series.was_cut(), runs < 6);
+        let is_drawn = std::fs::read(&plot).unwrap().starts_with(b"<svg");
+        (study, is_drawn)
+    }
+
+    #[test]
+    fn a_sweep_that_is_cut_short_shows_what_was_done() {
+        let (none, is_drawn) = cut_after(0);
+        assert_eq!((none.result["sizes"].as_array().unwrap().len(), is_drawn), (0, false));
+        let (four, is_drawn) = cut_after(4);
+        let runs = four.result["sizes"].as_array().unwrap().iter().map(|row| row["runs"].clone());
+        assert_eq!((runs.collect::<Vec<_>>(), is_drawn), (vec![json!(3), json!(1)], true));
+        assert!(four.lines.contains(&"the last size, 6, has 1 run".to_owned()), "{:?}", four.lines);
+        assert!(four.verdicts.iter().all(|verdict| verdict.detail() == "in all 4 runs"));
+        let (all, _) = cut_after(6);
+        assert!(!all.lines.iter().any(|line| line.contains("the last size")), "{:?}", all.lines);
+    }
 
     #[test]
     fn a_plot_that_cannot_be_written_is_said_before_the_runs() {
         let lab = |_| -> ChangRobertsLab { panic!("a run began") };
         let sweep = Sweep { sizes: vec![5], runs: 1, plot: "/dev/null".into() };
-        let error = sweep.run(lab, 1, &Network::default()).unwrap_err();
+        let network = Network::default();
+        let mut never = || false;
+        let error = sweep.run(lab, &mut Series::new(1, &network, &mut never)).unwrap_err();
         assert!(error.to_string().contains("cannot write the plot to /dev/null"), "{error}");
     }
 }

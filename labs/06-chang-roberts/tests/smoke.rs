@@ -104,6 +104,17 @@ fn of_many_processes_the_first_and_the_last_are_shown() {
 }
 
 #[test]
+fn a_sweep_that_is_interrupted_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let plot = folder.path().join("plot.svg");
+    let arguments = ["simulate", "--sweep", "500,1000", "--runs", "10000", "--plot"];
+    let ran = PROGRAM.start(&[&arguments[..], &[plot.to_str().unwrap()]].concat()).interrupt();
+    assert_eq!(ran.status, 2, "{}", ran.report);
+    assert!(ran.problems().contains("interrupted"), "{}", ran.report);
+    assert!(ran.report["result"]["sizes"].as_array().unwrap().len() <= 1, "{}", ran.report);
+}
+
+#[test]
 fn a_sweep_writes_a_table_and_a_plot() {
     let folder = tempfile::tempdir().unwrap();
     let plot = folder.path().join("plot.svg");

@@ -199,17 +199,19 @@ fn quality_lines(settings: Settings, measures: &Measures) -> Vec<String> {
     let accuracy = measures.accuracy().map_or("-".to_owned(), |accuracy| format!("{accuracy:.6}"));
     let mut lines = vec![
         format!(
-            "detection time T_D: mean {}, longest {}, of {}; bound (threshold+1)·interval = {bound:.3} s, and \
-             a round trip",
+            "detection time T_D: mean {}, longest {}, of {}",
             seconds(measures.detection_s()),
             seconds(measures.longest_detection_s()),
             measures.detections_s.len()
         ),
+        format!("  bound: (threshold+1)·interval = {bound:.3} s, and a round trip"),
+        format!("mistakes: {mistakes}"),
         format!(
-            "mistakes: {mistakes}; recurrence T_MR {}, duration T_M {}; query accuracy P_A {accuracy}",
+            "  recurrence T_MR {}, duration T_M {}",
             seconds(measures.recurrence_s()),
             seconds(measures.duration_s())
         ),
+        format!("  query accuracy P_A {accuracy}"),
     ];
     if measures.unresolved > 0 {
         lines.push(format!(
@@ -245,6 +247,24 @@ mod tests {
 
     use super::*;
 
+    /// The longest numbers that a run has: some days in seconds, and a mistake in each round.
+    #[test]
+    fn the_measures_fit_into_80_columns() {
+        let settings =
+            Settings { interval: Duration::from_secs(3_600), threshold: 100, rounds: 1_000_000 };
+        let measures = Measures {
+            detections_s: vec![360_000.0; 100],
+            mistakes_s: vec![360_000.0; 100_000],
+            ended_by_death: 10_000,
+            watched_s: 3.6e9,
+            unresolved: 10_000,
+            unresolved_s: 3.6e8,
+        };
+        for line in quality_lines(settings, &measures) {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
     #[test]
     fn deaths_are_told_with_who_knew_and_when() {
         let settings = Settings { interval: Duration::from_millis(100), threshold: 2, rounds: 50 };
@@ -269,8 +289,8 @@ mod tests {
             lines[2],
             "p4 died at 1.000 s: suspected by p0 after 0.250 s, by p1 after 0.260 s"
         );
-        assert!(lines[3].contains("mean 0.250 s, longest 0.250 s, of 1; bound"), "{}", lines[3]);
-        assert!(lines[3].contains("= 0.300 s"), "{}", lines[3]);
+        assert_eq!(lines[3], "detection time T_D: mean 0.250 s, longest 0.250 s, of 1");
+        assert_eq!(lines[4], "  bound: (threshold+1)·interval = 0.300 s, and a round trip");
         let result = findings.json(&summary);
         assert_eq!(result["deaths"][1]["p1_after_s"], json!(0.26));
         assert_eq!(result["quality"]["T_D"]["bound_s"], json!(0.3));

@@ -293,8 +293,7 @@ impl Lab for FailureDetectorLab {
         let Self { processes, settings, settle, .. } = *self;
         let sweep = self.sweep.clone()?;
         let lab = move |settings| Self { processes, settings, settle, sweep: None };
-        let sweep = move |seed, network: &_| sweep::sweep(&sweep, settings, lab, seed, network);
-        Some(Box::new(sweep))
+        Some(Box::new(move |series| sweep::sweep(&sweep, settings, lab, series)))
     }
 
     fn deployment(&self) -> Deployment<Self> {

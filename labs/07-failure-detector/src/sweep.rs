@@ -8,12 +8,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use labs::lab::{Findings, Lab, Place, Study};
+use labs::lab::{Findings, Lab, Place, Series, Study};
 use labs::plot::{Axis, Curve, Mark, Plot, Point, Scale};
 use labs::process::{ProcessId, split_mix};
 use labs::record::Recorder;
 use labs::simulate::{Chance, Limits, Network, Simulation};
-use labs::text::{self, Column};
+use labs::text::{self, Column, counted};
 use labs::verdict::{Judge, Tally};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -38,9 +38,22 @@ pub struct Sweep {
     pub plot: PathBuf,
 }
 
+impl Sweep {
+    /// Each longest time, share of losses and threshold.
+    fn combinations(&self) -> impl Iterator<Item = (Duration, Chance, u32)> {
+        self.delays.iter().flat_map(move |&delay| {
+            self.losses.iter().flat_map(move |&loss| {
+                self.thresholds.iter().map(move |&threshold| (delay, loss, threshold))
+            })
+        })
+    }
+}
+
 /// What the runs with one threshold, loss and delay showed.
 #[derive(Clone, Debug)]
 pub struct Row {
+    /// How many runs there were.
+    pub runs: u32,
     /// The share of messages that were lost, from 0 to 1.
     pub loss: f64,
     /// The longest time that a message took.
@@ -64,33 +77,35 @@ pub fn sweep<L: Lab<Process = TwoLevels>>(
     sweep: &Sweep,
     settings: Settings,
     lab: impl Fn(Settings) -> L,
-    seed: u64,
-    network: &Network,
+    series: &mut Series<'_>,
 ) -> io::Result<Study> {
     Plot::check(&sweep.plot)?;
-    let mut seeds = seed;
+    let mut seeds = series.seed;
     let mut tally = Tally::default();
     let mut rows = Vec::new();
-    for &delay in &sweep.delays {
-        for &loss in &sweep.losses {
-            for &threshold in &sweep.thresholds {
-                let settings = Settings { threshold, ..settings };
-                let lab = lab(settings);
-                let latency = shortest(delay)..=delay;
-                let network = Network { latency, loss, ..network.clone() };
-                let mut measures = Measures::default();
-                for _ in 0..sweep.runs {
-                    let seed = split_mix(&mut seeds);
-                    measures.add(run(&mut tally, &lab, settings, seed, &network)?);
-                }
-                rows.push(row(settings, loss, delay, measures));
-            }
+    for (delay, loss, threshold) in sweep.combinations() {
+        let settings = Settings { threshold, ..settings };
+        let lab = lab(settings);
+        let latency = shortest(delay)..=delay;
+        let network = Network { latency, loss, ..series.network.clone() };
+        let mut measures = Measures::default();
+        let mut runs = 0;
+        while runs < sweep.runs && series.goes_on() {
+            let seed = split_mix(&mut seeds);
+            measures.add(run(&mut tally, &lab, settings, seed, &network)?);
+            runs += 1;
         }
+        rows.extend((runs > 0).then(|| row(settings, loss, delay, runs, measures)));
     }
-    drawing(sweep, &rows).write(&sweep.plot)?;
+    if !rows.is_empty() {
+        drawing(sweep, &rows).write(&sweep.plot)?;
+    }
     let plot = sweep.plot.display();
     let mut lines = table(settings, sweep.runs, &rows);
-    lines.push(format!("plot: {plot}"));
+    if let Some(row) = rows.last().filter(|row| row.runs < sweep.runs) {
+        lines.push(format!("the last row is of {}", counted(u64::from(row.runs), "run")));
+    }
+    lines.extend((!rows.is_empty()).then(|| format!("plot: {plot}")));
     Ok(Study {
         processes: lab(settings).processes(),
         lines,
@@ -159,11 +174,12 @@ fn draw(chances: &mut u64, bound: u64) -> u64 {
     split_mix(chances) % bound
 }
 
-fn row(settings: Settings, loss: Chance, delay: Duration, measures: Measures) -> Row {
+fn row(settings: Settings, loss: Chance, delay: Duration, runs: u32, measures: Measures) -> Row {
     let longest = delay * 2;
     let loss = loss.share();
     let link = Link { loss, round_trip: shortest(delay) + delay };
     Row {
+        runs,
         loss,
         delay,
         threshold: settings.threshold,
@@ -178,6 +194,7 @@ impl Row {
         let predicted = self.predicted.as_ref();
         let finite = |value: f64| value.is_finite().then_some(value);
         json!({
+            "runs": self.runs,
             "loss": self.loss,
             "delay_s": self.delay.as_secs_f64(),
             "threshold": self.threshold,
@@ -284,6 +301,39 @@ mod tests {
     use super::*;
     use crate::lab::FailureDetectorLab;
 
+    #[test]
+    fn a_sweep_that_is_cut_short_shows_what_was_done() {
+        let settings = Settings { interval: Duration::from_millis(100), threshold: 3, rounds: 10 };
+        let folder = tempfile::tempdir().unwrap();
+        let plot = folder.path().join("plot.svg");
+        let tried = Sweep {
+            thresholds: vec![2, 3],
+            losses: vec![Chance::NEVER],
+            delays: vec![Duration::from_millis(5)],
+            runs: 3,
+            plot: plot.clone(),
+        };
+        let rows_after = |runs: u32| {
+            let (network, mut left) = (Network::default(), runs);
+            let mut is_over = move || {
+                let is_over = left == 0;
+                left = left.saturating_sub(1);
+                is_over
+            };
+            let mut series = Series::new(1, &network, &mut is_over);
+            let lab = |settings| FailureDetectorLab::new(4, settings);
+            let study = sweep(&tried, settings, lab, &mut series).unwrap();
+            let rows = study.result["rows"].as_array().unwrap().clone();
+            let runs: Vec<_> = rows.iter().map(|row| row["runs"].as_u64().unwrap()).collect();
+            (runs, study.lines)
+        };
+        assert!(rows_after(0).0.is_empty());
+        assert!(!plot.metadata().is_ok_and(|plot| plot.len() > 0), "there is nothing to draw");
+        let (runs, lines) = rows_after(4);
+        assert_eq!(runs, [3, 1]);
+        assert!(lines.contains(&"the last row is of 1 run".to_owned()), "{lines:?}");
+    }
+
     /// With this network the first run would fail.
     #[test]
     fn a_plot_that_cannot_be_written_is_said_before_the_runs() {
@@ -297,7 +347,11 @@ mod tests {
             plot: "/dev/null".into(),
         };
         let none = Network { reordering: Chance::percent(10), ..Network::default() };
-        let why = |tried: &Sweep| sweep(tried, settings, lab, 1, &none).unwrap_err().to_string();
+        let why = |tried: &Sweep| {
+            let mut never = || false;
+            let mut series = Series::new(1, &none, &mut never);
+            sweep(tried, settings, lab, &mut series).unwrap_err().to_string()
+        };
         assert!(why(&tried).contains("cannot write the plot to /dev/null"), "{}", why(&tried));
         let folder = tempfile::tempdir().unwrap();
         tried.plot = folder.path().join("plot.svg");

@@ -328,6 +328,17 @@ fn who_dies_suspected_counts_as_a_mistake() {
 }
 
 #[test]
+fn a_sweep_that_is_interrupted_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let plot = folder.path().join("plot.svg");
+    let arguments = ["simulate", "--sweep", "1,2,3", "--runs", "10000", "--plot"];
+    let ran = PROGRAM.start(&[&arguments[..], &[plot.to_str().unwrap()]].concat()).interrupt();
+    assert_eq!(ran.status, 2, "{}", ran.report);
+    assert!(ran.problems().contains("interrupted"), "{}", ran.report);
+    assert!(ran.report["result"]["rows"].as_array().unwrap().len() <= 1, "{}", ran.report);
+}
+
+#[test]
 fn a_sweep_writes_a_table_and_a_plot() {
     let folder = tempfile::tempdir().unwrap();
     let plot = folder.path().join("plot.svg");

@@ -13,7 +13,7 @@ use clap::Args;
 use super::progress::Progress;
 use super::{Common, Typed, arguments_after_verb, check_mistake, check_trace, finish, identity};
 use crate::faults::{Assumption, Plan};
-use crate::lab::{Findings, Study, Summary, Verb};
+use crate::lab::{Findings, Runs, Series, Study, Summary, Verb};
 use crate::planned::{Planned, Simulated};
 use crate::process::ProcessId;
 use crate::record::Recorder;
@@ -98,11 +98,9 @@ pub(super) fn simulated(
     let faults = common.faults(lab)?;
     check_mistake(lab, Verb::Simulate, &faults)?;
     if let Some(runs) = lab.study() {
-        let progress = Progress::new();
         check_study(arguments, lab, &faults)?;
         anyhow::ensure!(to.is_none(), "many runs leave no trace: it is of one");
-        let study = runs(common.seed(), &network.to_network())?;
-        return Ok(study_report(lab, study, common.seed(), progress.elapsed()));
+        return many_runs(arguments, lab, runs);
     }
     if to.is_none() {
         check_trace(common, lab.deployed().files.into_iter())?;
@@ -240,16 +238,26 @@ impl Timeout {
     }
 }
 
-/// The report on many runs.
-fn study_report(lab: &dyn Planned, study: Study, seed: u64, elapsed: Duration) -> Report {
-    let Study { processes, lines, result, verdicts } = study;
-    Report {
-        elapsed_s: elapsed.as_secs_f64(),
+/// Makes many runs, until a person wants no more, and returns the report on those that were made.
+fn many_runs(
+    Arguments { common, network }: &Arguments,
+    lab: &dyn Planned,
+    runs: Runs,
+) -> anyhow::Result<Report> {
+    let (progress, seed, network) = (Progress::new(), common.seed(), network.to_network());
+    let mut until_signal = UntilSignal::new()?;
+    let mut is_over = || until_signal.has_come();
+    let mut series = Series::new(seed, &network, &mut is_over);
+    let Study { processes, lines, result, verdicts } = runs(&mut series)?;
+    let cut = series.was_cut().then(|| "interrupted: this is of the runs until then".to_owned());
+    Ok(Report {
+        elapsed_s: progress.elapsed().as_secs_f64(),
         properties: verdicts,
         result,
+        problems: cut.into_iter().collect(),
         lines,
         ..Report::of(Identity { processes, ..identity_of(lab, seed) })
-    }
+    })
 }
 
 fn identity_of(lab: &dyn Planned, seed: u64) -> Identity {

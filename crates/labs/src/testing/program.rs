@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use super::processes::{
-    assert_nothing_left, command_line, connections, running_processes, sockets,
+    assert_nothing_left, command_line, connections, running_processes, sockets, wait_until,
 };
 use crate::verdict::Verdict;
 
@@ -208,6 +208,20 @@ impl Running {
         self.run.get().expect("a participant lives, or was seen")
     }
 
+    /// Presses Ctrl-C as soon as the launcher catches it, and waits for the end.
+    ///
+    /// # Panics
+    ///
+    /// If the launcher does not catch it, or prints no report.
+    pub fn interrupt(self) -> Ran {
+        let pid = self.launcher.id();
+        wait_until("it catches Ctrl-C", || catches(pid, INTERRUPT));
+        let number = format!("-{INTERRUPT}");
+        let status = Command::new("kill").args([number, pid.to_string()]).status();
+        assert!(status.is_ok_and(|status| status.success()), "{pid} cannot be interrupted");
+        self.end()
+    }
+
     /// Waits for the end.
     ///
     /// # Panics
@@ -225,6 +239,16 @@ impl Running {
         let status = self.launcher.wait().expect("the launcher is a child of this process");
         Ran::of(&Output { status, stdout, stderr })
     }
+}
+
+/// The number of SIGINT, everywhere.
+const INTERRUPT: u32 = 2;
+
+/// Whether a process has a handler for a signal.
+fn catches(pid: u32, signal: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0");
+    u64::from_str_radix(caught.trim(), 16).is_ok_and(|set| set & (1 << (signal - 1)) != 0)
 }
 
 fn read_all(mut from: impl Read, to: &mut Vec<u8>) {

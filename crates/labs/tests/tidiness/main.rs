@@ -2,6 +2,7 @@
 //! in another place, and that no compiler looks at.
 
 mod circles;
+mod help;
 mod invariants;
 mod properties;
 

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 /// How long anything may take on a busy machine before it counts as not happening.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_udp-tcp");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_udp-tcp");
 
 /// What a program that has ended has said.
 #[derive(Debug)]
