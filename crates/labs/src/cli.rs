@@ -282,7 +282,7 @@ fn identity(lab: &dyn Planned, verb: Verb, run: String, seed: u64) -> Identity {
 pub fn finish(report: &Report, json: bool) -> anyhow::Result<u8> {
     print(&match json {
         true => format!("{}\n", serde_json::to_string(report)?),
-        false => safe(&report.to_text(paint())),
+        false => safe(&report.to_text(paint()), paint()),
     })?;
     Ok(report.exit_status())
 }
