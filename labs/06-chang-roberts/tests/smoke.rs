@@ -130,6 +130,27 @@ fn a_sweep_writes_a_table_and_a_plot() {
 }
 
 #[test]
+fn a_sweep_that_is_cut_short_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sweep = PROGRAM.command();
+    sweep.args(["simulate", "--sweep", "3000", "--runs", "1000", "--plot"]);
+    sweep.arg(folder.path().join("plot.svg")).stderr(std::process::Stdio::piped());
+    let sweep = sweep.spawn().unwrap();
+    let status = || std::fs::read_to_string(format!("/proc/{}/status", sweep.id())).unwrap();
+    // The second of the signals that are caught, of which the first bit stands for the first.
+    let caught = |line: &str| u64::from_str_radix(line.trim(), 16).unwrap() & 2 != 0;
+    let is_caught = || status().lines().filter_map(|line| line.strip_prefix("SigCgt:")).any(caught);
+    labs::testing::wait_until("it catches Ctrl-C", is_caught);
+    let mut kill = std::process::Command::new("kill");
+    kill.args(["-s", "INT", &sweep.id().to_string()]);
+    assert!(kill.status().unwrap().success());
+    let output = sweep.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("interrupted: the runs were cut short"), "{said}");
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_the_reason() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "7 8 7").unwrap();

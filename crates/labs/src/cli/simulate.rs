@@ -11,14 +11,18 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::progress::Progress;
-use super::{Common, Typed, arguments_after_verb, check_mistake, check_trace, finish, identity};
+use super::{
+    COULD_NOT_RUN, Common, Typed, arguments_after_verb, check_mistake, check_trace, finish,
+    identity,
+};
 use crate::faults::{Assumption, Plan};
 use crate::lab::{Findings, Study, Summary, Verb};
 use crate::planned::{Planned, Simulated};
 use crate::process::ProcessId;
 use crate::record::Recorder;
 use crate::report::{PlaceOf, Report, Struck};
-use crate::run::UntilSignal;
+use crate::run::{UntilSignal, at_signal};
+use crate::said::say;
 use crate::simulate::{Chance, Ended, Limits, Mishaps, Network};
 use crate::trace::{Header, Identity, Noted};
 use crate::verdict::{End, Judge};
@@ -101,6 +105,13 @@ pub(super) fn simulated(
         let progress = Progress::new();
         check_study(arguments, lab, &faults)?;
         anyhow::ensure!(to.is_none(), "many runs leave no trace: it is of one");
+        // Nothing of it is of use before all runs are made.
+        at_signal(|| {
+            say(
+                "interrupted: the runs were cut short, and there is no result; fewer take less time",
+            );
+            std::process::exit(COULD_NOT_RUN.into())
+        })?;
         let study = runs(common.seed(), &network.to_network())?;
         return Ok(study_report(lab, study, common.seed(), progress.elapsed()));
     }
