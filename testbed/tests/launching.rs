@@ -487,7 +487,7 @@ fn a_pushed_program_starts_the_next_in_a_chain() {
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/netkit/tests/ssh-config");
 
 /// More configurations of the same kinds, each a whole file.
-const MORE_CASES: [(&str, &str); 24] = [
+const MORE_CASES: [(&str, &str); 26] = [
     ("unknown-option", "Host lab\n  HostName 127.0.0.1\nNoSuchOption yes\n"),
     ("unknown-option-ignored", "IgnoreUnknown NoSuch*\nNoSuchOption yes\nHost lab\n  BASE\n"),
     ("port-no-number", "Host other\n  Port many\nHost lab\n  BASE\n"),
@@ -517,6 +517,8 @@ const MORE_CASES: [(&str, &str); 24] = [
         "Host lab\n  BASE\n  UserKnownHostsFile none\n  StrictHostKeyChecking no\n",
     ),
     ("known-none", "Host lab\n  BASE\n  UserKnownHostsFile none\n"),
+    ("key-type-it-lacks", "Host lab\n  BASE\n  HostKeyAlgorithms ssh-rsa\n"),
+    ("exec-in-the-background", "Match exec \"sleep 60 & true\"\nHost lab\n  BASE\n"),
     ("two-words-file", "Host lab\n  BASE\n  UserKnownHostsFile \"DIR/k h\"\n"),
 ];
 
@@ -585,7 +587,7 @@ fn a_configuration_means_what_ssh_makes_of_it() {
         room.act(&["run", "rm", "-f", "/root/case/new"]);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(logins, 26 + 14, "ssh itself logs in with most of them");
+    assert_eq!(logins, 26 + 15, "ssh itself logs in with most of them");
     assert_eq!(room.processes(), []);
 }
 

@@ -317,4 +317,3 @@ fn clock_offset(seconds: f64) -> String {
         text => text,
     }
 }
-

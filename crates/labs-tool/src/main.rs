@@ -69,6 +69,7 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    netkit::signals::let_long_writes_fail();
     let done = match CommandLine::try_parse().unwrap_or_else(|error| usage::exit(&error)).verb {
         Verb::Verify(arguments) => verify(&arguments),
         Verb::View(arguments) => view::view(&arguments),

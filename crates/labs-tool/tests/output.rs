@@ -57,6 +57,29 @@ fn what_cannot_be_written_is_an_error_of_one_line() {
     }
 }
 
+/// By itself the system ends a program at this limit, without a word.
+#[test]
+fn a_file_beyond_the_limit_of_length_is_an_error_of_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (trace, page, cut) = (path("t.jsonl"), path("t.html"), path("cut.jsonl"));
+    let simulated = Command::new(greet()).args(["simulate", "--trace", &trace]).output().unwrap();
+    assert!(simulated.status.success(), "{simulated:?}");
+    let (greet, tool) = (greet(), env!("CARGO_BIN_EXE_labs"));
+    let view = ["view", &trace, "--output", &page, "--no-open", "--no-states"];
+    for (program, arguments) in [
+        (tool, &view[..]),
+        (greet.to_str().unwrap(), &["simulate", "--processes", "40", "--trace", &cut]),
+    ] {
+        let limited = ["-c", "ulimit -f 1 && exec \"$0\" \"$@\"", program];
+        let output = Command::new("bash").args(limited).args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(said.contains("File too large; raise the limit"), "{arguments:?}: {said}");
+        assert_eq!(said.lines().count(), 1, "{arguments:?}: {said}");
+    }
+}
+
 #[test]
 fn that_nobody_reads_on_is_no_error() {
     let folder = tempfile::tempdir().unwrap();

@@ -208,6 +208,7 @@ pub fn main<L: Lab>() -> ExitCode {
 
 fn program(lab: &dyn Course, participant: &dyn Fn() -> anyhow::Result<()>) -> ExitCode {
     std::hint::black_box(MARK);
+    netkit::signals::let_long_writes_fail();
     let matches = command(lab).try_get_matches().unwrap_or_else(|error| usage::exit(&error));
     match dispatch(lab, &matches, participant) {
         Ok(status) => ExitCode::from(status),
@@ -283,7 +284,7 @@ fn identity(lab: &dyn Planned, verb: Verb, run: String, seed: u64) -> Identity {
 pub fn finish(report: &Report, json: bool) -> anyhow::Result<u8> {
     print(&match json {
         true => format!("{}\n", serde_json::to_string(report)?),
-        false => safe(&report.to_text(paint())),
+        false => safe(&report.to_text(paint()), paint()),
     })?;
     Ok(report.exit_status())
 }

@@ -50,7 +50,8 @@ pub fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Shows each line to `visit`, without the white space at its end, until `visit` finds something
-/// wrong with one. What it finds is the inner error, after the number of the line (counted from 1)
+/// wrong with one. A last line without an end is left out: its writer was cut off in the middle of
+/// it, on a full disk or when it was killed, and what it meant to say nobody knows. What it finds is the inner error, after the number of the line (counted from 1)
 /// and the name of the file. Bytes that are no UTF-8 are replaced, and of a line longer than
 /// [`LINE_MAX`] each part counts as a line.
 ///
@@ -65,6 +66,9 @@ pub fn read(
     for number in 1_u64.. {
         let mut line = Vec::new();
         if lines.by_ref().take(LINE_MAX).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if !line.ends_with(b"\n") && lines.fill_buf()?.is_empty() {
             break;
         }
         if let Err(what) = visit(String::from_utf8_lossy(&line).trim_end()) {
@@ -93,6 +97,26 @@ mod tests {
         assert!(wrong.unwrap().unwrap_err().starts_with("line 2 of "));
         assert_eq!(seen, ["one", "two"]);
         read(&path, |_| Ok(())).unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_at_the_end_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shared");
+        let seen = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            let mut seen = Vec::new();
+            read(&path, |line| {
+                seen.push(line.len());
+                Ok(())
+            })
+            .unwrap()
+            .unwrap();
+            seen
+        };
+        assert_eq!(seen("one\ntwo\nth"), [3, 3]);
+        assert_eq!(seen("th"), [0; 0]);
+        assert_eq!(seen(&format!("{}\none\n", "x".repeat(1_030))), [1_024, 6, 3]);
     }
 
     #[test]

@@ -119,6 +119,9 @@ pub fn way_out(error: &io::Error) -> Option<&'static str> {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             Some("make room on the disk, or name a file on another")
         }
+        io::ErrorKind::FileTooLarge => {
+            Some("raise the limit of the length of files (see `ulimit -f`)")
+        }
         _ => None,
     }
 }

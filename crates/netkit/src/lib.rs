@@ -188,11 +188,11 @@
 //!
 //! # What netkit leaves to others
 //!
-//! It does not encrypt, and does not authenticate frames after the handshake: people are meant to
-//! watch them with Wireshark. Use it on machines and networks that you trust, or through a tunnel.
+//! It does not encrypt: people are meant to watch frames with Wireshark. What members send each other
+//! is sealed, frames and datagrams, so that nobody can change it unnoticed; what anyone else may send
+//! is not. Use it on machines and networks that you trust, or through a tunnel.
 //! It does not connect again by itself, does not send again what was under way when a connection
 //! broke, and does not resolve names: what these should mean is for the protocol above to say.
-//! Datagrams are not authenticated at all.
 //!
 //! `docs/wire-format.md` in the repository draws every byte.
 

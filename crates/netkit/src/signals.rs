@@ -9,8 +9,35 @@
 //! all the same.
 
 use std::fs;
+use std::io;
 
-use nix::sys::signal::Signal;
+use nix::libc::c_int;
+use nix::sys::signal::{SigHandler, Signal, signal};
+
+/// Lets a write beyond the limit of the length of files (`ulimit -f`) fail as one on a full disk does.
+/// By itself it ends the program with SIGXFSZ, without a word. Each program calls this first.
+///
+/// The signal is handled, and not ignored: programs that this one starts have its usual effect again.
+pub fn let_long_writes_fail() {
+    extern "C" fn pass(_: c_int) {}
+    // SAFETY: the handler does nothing, which is safe at any moment. The system has no reason to
+    // refuse; if it did, all would be as before.
+    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::Handler(pass)) };
+}
+
+/// From now on this program does not outlive the one that started it: the system kills it when `parent`,
+/// the number of that one, has ended, however that came about.
+///
+/// # Errors
+///
+/// If it has ended already, or the system refuses.
+pub fn end_with(parent: u32) -> io::Result<()> {
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+    if std::os::unix::process::parent_id() == parent {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("process {parent}, which this one was to end with, has ended")))
+}
 
 /// Those of the signals that are to be watched, as they are not ignored now. All, if the system does
 /// not say.

@@ -41,6 +41,7 @@ enum Role {
 
 /// Does what the command line says, and tells in one line if it cannot be done.
 pub fn main() -> ExitCode {
+    netkit::signals::let_long_writes_fail();
     let command_line = CommandLine::parse();
     let out = &mut io::stdout();
     let result = match &command_line.role {

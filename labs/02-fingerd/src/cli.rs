@@ -40,6 +40,7 @@ enum Role {
 
 /// Does what the command line says, and tells in one line if it cannot be done.
 pub fn main() -> ExitCode {
+    netkit::signals::let_long_writes_fail();
     let result = match CommandLine::parse().role {
         Role::Serve(options) => server::serve(options, &mut io::stdout()),
         Role::Query(options) => client::query(&options, &mut io::stdout().lock()),

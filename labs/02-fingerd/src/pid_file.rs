@@ -5,7 +5,7 @@
 //! however the server ends. A process that gets the lock becomes the server, whatever an old file
 //! says. A process that does not get it reads the number of the server that has it.
 //!
-//! A file that holds something else than a number is somebody's, and not touched.
+//! A file that holds something else than the number of a process is somebody's, and not touched.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -152,12 +152,18 @@ fn content(file: &mut File) -> io::Result<Option<String>> {
     file.take(CONTENT_MAX).read_to_end(&mut bytes)?;
     let text = String::from_utf8(bytes).unwrap_or_else(|_| "no text".to_owned());
     let pid = text.trim();
-    let is_pid = text.len() < CONTENT_MAX as usize && pid.bytes().all(|c| c.is_ascii_digit());
+    let may_be_pid = pid.is_empty() || pid.parse().is_ok_and(|pid: u32| pid <= PID_MAX);
+    let is_digits = pid.bytes().all(|c| c.is_ascii_digit());
+    let is_pid = text.len() < CONTENT_MAX as usize && may_be_pid && is_digits;
     Ok(is_pid.then(|| pid.to_owned()))
 }
 
 /// More bytes than a number has.
 const CONTENT_MAX: u64 = 32;
+
+/// The greatest number of a process that Linux knows, 2^22. A greater one is somebody's number of another
+/// kind.
+const PID_MAX: u32 = 1 << 22;
 
 #[cfg(test)]
 mod tests {
@@ -186,7 +192,7 @@ mod tests {
     fn an_old_file_that_nobody_holds_is_taken_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pid");
-        fs::write(&path, "999999999\n").unwrap();
+        fs::write(&path, "4194304\n").unwrap();
         let mut file = PidFile::claim(&path, None, &log()).unwrap();
         file.write().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
@@ -197,7 +203,15 @@ mod tests {
     fn what_is_no_pid_file_is_left_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("thesis");
-        for text in [&b"a page\n"[..], b"12 and more\n", &[b'1'; 5_000], b"\xff", b"12\0"] {
+        for text in [
+            &b"a page\n"[..],
+            b"12 and more\n",
+            &[b'1'; 5_000],
+            b"\xff",
+            b"12\0",
+            b"4194305\n",
+            b"+12",
+        ] {
             fs::write(&path, text).unwrap();
             let error = PidFile::claim(&path, None, &log()).unwrap_err().to_string();
             assert!(error.contains("something else than a process number"), "{error}");

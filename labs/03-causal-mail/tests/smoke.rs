@@ -160,6 +160,34 @@ fn the_demo_shows_the_anomaly_and_the_cure() {
     assert!(text.contains("1.bob@b.org of bob@b.org waits for mail 1 of alice@a.org to you"));
 }
 
+/// The processes that work in this folder.
+fn at_work_in(folder: &std::path::Path) -> usize {
+    let works_there = |process: &fs::DirEntry| {
+        fs::read_link(process.path().join("cwd")).is_ok_and(|place| place.starts_with(folder))
+    };
+    fs::read_dir("/proc").unwrap().flatten().filter(works_there).count()
+}
+
+#[test]
+fn a_demo_that_is_ended_leaves_no_server_behind() {
+    for (signal, status, left) in [("TERM", Some(2), 0), ("INT", Some(2), 0), ("KILL", None, 1)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut demo = PROGRAM.command();
+        demo.arg("demo").env("TMPDIR", folder.path());
+        let mut demo = demo.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        wait_until("its servers are there", || at_work_in(folder.path()) == 3);
+        let kill = Command::new("kill").args(["-s", signal, &demo.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        assert_eq!(demo.wait().unwrap().code(), status, "{signal}");
+        wait_until("nothing works there", || at_work_in(folder.path()) == 0);
+        // Nobody can clean up after `kill -9`.
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), left, "{signal}");
+        let mut said = String::new();
+        demo.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(status.is_none() || said.contains("interrupted: the demonstration"), "{said}");
+    }
+}
+
 #[test]
 fn a_pipe_of_commands_is_a_client() {
     let post = Post::up(2, &["alice", "bob"]);

@@ -160,6 +160,15 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_a_full_disk_cut_off_breaks_nothing() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "begin p0 a/1 1\nend p0 a/1 1\nbegin p1 a/2 1\nen").unwrap();
+        let remains = Remains { complete: false, one_machine: true };
+        let verdict = judge(file.path(), 2, remains);
+        assert_eq!(verdict.holds(), None, "{}", verdict.detail());
+    }
+
+    #[test]
     fn what_is_no_such_file_is_said_so() {
         assert_eq!(judged("hello\n", 1).0, Some(false));
         assert_eq!(

@@ -32,8 +32,19 @@ pub fn offer(text: &str) -> anyhow::Result<bool> {
     }
 }
 
-/// Text that is safe on a terminal: no character in it commands one, but the ends of lines and colours.
-pub(super) fn safe(text: &str) -> String {
+/// Text that is safe on a terminal: no character in it commands one, but the ends of lines and, if it was
+/// painted, the colours of [`Paint`].
+pub(super) fn safe(text: &str, paint: Paint) -> String {
+    match paint {
+        Paint::Coloured => safe_but_colours(text),
+        Paint::Plain => {
+            let lines = text.split('\n').map(|line| netkit::text::one_line(line, usize::MAX));
+            lines.collect::<Vec<_>>().join("\n")
+        }
+    }
+}
+
+fn safe_but_colours(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for (number, part) in text.split('\x1b').enumerate() {
         let colour = if number == 0 { "" } else { colour(part) };
@@ -51,13 +62,18 @@ pub(super) fn safe(text: &str) -> String {
     safe
 }
 
-/// The rest of a command that sets a colour, if the text begins with one: `[38;5;33m`.
+/// The rest of a command that [`Paint`] may give, if the text begins with one: `[38;5;33m`. Others hide
+/// text, say, and a stranger may have written them.
 fn colour(text: &str) -> &str {
-    let end = text.find(|c: char| !(c.is_ascii_digit() || "[;".contains(c)));
-    match end {
-        Some(end) if text.starts_with('[') && text[end..].starts_with('m') => &text[..=end],
-        _ => "",
-    }
+    let Some(end) = text.find('m') else { return "" };
+    let command = &text[..=end];
+    let number = command.strip_suffix('m').and_then(|command| command.strip_prefix('['));
+    let is_byte = |number: &str| number.parse::<u8>().is_ok();
+    let is_ours = number.is_some_and(|number| match number.strip_prefix("38;5;") {
+        Some(of_256) => is_byte(of_256),
+        None => matches!(number, "0" | "1" | "31" | "32" | "33" | "34" | "35" | "36"),
+    });
+    if is_ours { command } else { "" }
 }
 
 /// Logs to standard error: what is as bad as `level` or worse, unless `RUST_LOG` asks for more. What
@@ -109,9 +125,10 @@ mod tests {
 
     #[test]
     fn only_colours_and_ends_of_lines_reach_a_terminal() {
-        let text =
-            "\x1b[1mbold\x1b[0m\n\x1b[2J\x1b]0;title\x07 \x1b[38;5;33mp0\x1b[0m \u{202e}x\x1b";
-        let shown = "\x1b[1mbold\x1b[0m\n\\u{1b}[2J\\u{1b}]0;title\\u{7} \x1b[38;5;33mp0\x1b[0m \\u{202e}x\\u{1b}";
-        assert_eq!(safe(text), shown);
+        let text = "\x1b[1mbold\x1b[0m\n\x1b[2J\x1b]0;title\x07 \x1b[38;5;33mp0\x1b[0m \u{202e}x\x1b[8m\x1b";
+        let shown = "\x1b[1mbold\x1b[0m\n\\u{1b}[2J\\u{1b}]0;title\\u{7} \x1b[38;5;33mp0\x1b[0m \\u{202e}x\\u{1b}[8m\\u{1b}";
+        assert_eq!(safe(text, Paint::Coloured), shown);
+        let plain = safe("a\n\x1b[31mb\x1b[0m\n", Paint::Plain);
+        assert_eq!(plain, "a\n\\u{1b}[31mb\\u{1b}[0m\n");
     }
 }

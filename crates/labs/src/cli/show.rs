@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::live::Live;
-use super::output::safe;
+use super::output::{paint, safe};
 use super::progress::{Progress, now};
 use crate::lab::{Participant, Screen};
 use crate::process::ProcessId;
@@ -67,7 +67,7 @@ impl Show {
         match self.form {
             Form::Json => say(line),
             // Names of machines and what processes tell stand in it.
-            Form::Picture | Form::Text => say(&safe(line)),
+            Form::Picture | Form::Text => say(&safe(line, paint())),
         }
     }
 

@@ -50,7 +50,7 @@ pub use self::runner::conductor::run;
 use self::runner::keeper;
 use self::runner::participant::{Start, participate};
 pub(crate) use self::signals::UntilSignal;
-pub use self::signals::end_at_signal;
+pub use self::signals::{at_signal, end_at_signal};
 use crate::lab::Lab;
 
 /// The folder of all runs of a user: `/tmp/labs-<user>`.

@@ -4,10 +4,8 @@
 //! program that only waits for them (a page that stays, a log that is followed) ends with the status that it has
 //! come to: 0, if nothing was wrong.
 
-use std::thread;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use netkit::{CloseReason, ConnectionId, Net, Peer, Service, Signal};
 
 /// The signals.
@@ -39,7 +37,9 @@ impl UntilSignal {
     ///
     /// If the system refuses.
     pub(crate) fn wait(mut self) -> anyhow::Result<()> {
-        Ok(self.net.run(&mut EndsAtSignal(false))?)
+        let waited = self.net.run(&mut EndsAtSignal(false));
+        self.let_go();
+        Ok(waited?)
     }
 
     /// Whether one has come.
@@ -84,6 +84,16 @@ impl Service for EndsAtSignal {
 ///
 /// If the system refuses.
 pub fn end_at_signal() -> anyhow::Result<()> {
+    at_signal(|| std::process::exit(0))
+}
+
+/// From now on `then` happens at the first such signal, in a thread of its own; at the next, what usually
+/// does.
+///
+/// # Errors
+///
+/// If the system refuses.
+pub fn at_signal(then: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
     let (told, ready) = std::sync::mpsc::channel();
     let wait = move || {
         let until = UntilSignal::new();
@@ -93,12 +103,11 @@ pub fn end_at_signal() -> anyhow::Result<()> {
             until.wait()
         });
         match caught {
-            Ok(Ok(())) => std::process::exit(0),
+            Ok(Ok(())) => then(),
             Ok(Err(error)) | Err(error) => log::warn!("signals end this program at once: {error}"),
         }
     };
-    let thread = thread::Builder::new().name("signals".to_owned()).spawn(wait);
-    thread.context("cannot start a thread that waits for Ctrl-C")?;
+    netkit::threads::spawn("signals", wait)?;
     // An error has been said.
     let _ = ready.recv();
     Ok(())

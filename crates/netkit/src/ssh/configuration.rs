@@ -98,6 +98,8 @@ pub(super) struct Trust {
     /// The user's files. A new key is written to the first.
     pub(super) own_files: Vec<PathBuf>,
     pub(super) system_files: Vec<PathBuf>,
+    /// The algorithms that its key may be shown with, as patterns with commas between; none means any.
+    pub(super) algorithms: Option<String>,
     /// Whether a machine that is not known is trusted.
     pub(super) accept_new: bool,
 }

@@ -58,7 +58,11 @@ pub(super) fn shake_hands(
             _ => {
                 let what =
                     format!("cannot agree with its SSH server: {}", one_line(error.message(), 200));
-                return Err(failed(what, "is it an SSH server, and newer than 2016?"));
+                return Err(failed(
+                    what,
+                    "is it an SSH server, and newer than 2016? does HostKeyAlgorithms in the SSH \
+                     configuration leave its keys out?",
+                ));
             }
         }
     }

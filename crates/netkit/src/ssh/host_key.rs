@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use libssh2_sys::LIBSSH2_ERROR_METHOD_NONE;
 use sha2::{Digest, Sha256};
-use ssh2::{MethodType, Session};
+use ssh2::{ErrorCode, MethodType, Session};
 
 use super::configuration::read_file;
-use super::known_hosts::{self, Record, Verdict, filed_name, key_type, records, verdict};
+use super::known_hosts::{self, Record, Verdict, filed_name, key_type, matches, records, verdict};
 use super::target::Target;
 use crate::launch::job::{LaunchError, LaunchOptions, Stage};
 use crate::text::one_line;
@@ -27,6 +28,8 @@ pub(super) struct HostKeys {
     without_port: Vec<Record>,
     /// The file that a new key is remembered in; none without a home.
     own_file: Option<PathBuf>,
+    /// The algorithms that the configuration allows; none means any.
+    algorithms: Option<String>,
 }
 
 impl HostKeys {
@@ -46,22 +49,32 @@ impl HostKeys {
                 without_port.extend(records(file, &text, &filed_name(&target.settings.name, 22)));
             }
         }
-        Ok(HostKeys { records: known, without_port, own_file })
+        let algorithms = trust.algorithms.clone();
+        Ok(HostKeys { records: known, without_port, own_file, algorithms })
     }
 
-    /// Asks the server for a key of a type that is on file, if it has one. Otherwise it would show
+    /// Asks the server for a key that the configuration allows, and of a type that is on file, if it
+    /// has one. Otherwise it would show
     /// the type that comes first in the protocol, and look like another machine.
     pub(super) fn prefer_known_types(&self, session: &Session) -> Result<(), ssh2::Error> {
         let on_file = if self.records.is_empty() { &self.without_port } else { &self.records };
         let valid = on_file.iter().filter(|record| !record.revoked);
         let types: Vec<&str> = valid.map(|record| record.key_type.as_str()).collect();
-        if types.is_empty() {
-            return Ok(());
-        }
         let mut algorithms = session.supported_algs(MethodType::HostKey)?;
+        algorithms.retain(|algorithm| self.is_allowed(algorithm));
+        if algorithms.is_empty() {
+            let what = "HostKeyAlgorithms in the SSH configuration names none that netkit knows";
+            return Err(ssh2::Error::new(ErrorCode::Session(LIBSSH2_ERROR_METHOD_NONE), what));
+        }
         // A stable sort: known types first, each group in the library's own order.
         algorithms.sort_by_key(|algorithm| !types.contains(&key_type_of(algorithm)));
         session.method_pref(MethodType::HostKey, &algorithms.join(","))
+    }
+
+    /// Whether the configuration allows an algorithm.
+    fn is_allowed(&self, algorithm: &str) -> bool {
+        let is_named = |pattern: &str| matches(pattern.as_bytes(), algorithm.as_bytes());
+        self.algorithms.as_ref().is_none_or(|allowed| allowed.split(',').any(is_named))
     }
 
     /// Decides whether the key that the server has shown is accepted; remembers it if it is new and

@@ -10,6 +10,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 
@@ -25,12 +26,21 @@ const USERS: [(&str, &str); 3] = [("alice", "a.org"), ("bob", "b.org"), ("carol"
 /// Other programs may take a port between our look and the server's start: it is tried so often.
 const ATTEMPTS: u32 = 5;
 
+/// Whether a signal has asked for the end. Then the servers end, and their folder goes.
+static IS_INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
 /// Shows the anomaly, and the cure. Returns the exit status: 1 if either did not show.
 ///
 /// # Errors
 ///
 /// If something could not be started.
 pub fn run() -> anyhow::Result<u8> {
+    labs::run::at_signal(|| IS_INTERRUPTED.store(true, Ordering::Relaxed))?;
+    // Clients hear Ctrl-C too. That they have ended is no news then.
+    scenes().map_err(|error| if is_interrupted() { interrupted() } else { error })
+}
+
+fn scenes() -> anyhow::Result<u8> {
     let anomaly = scene("none")?;
     let cure = scene("causal")?;
     let (answer_first, question_first) = (anomaly == ["bob", "alice"], cure == ["alice", "bob"]);
@@ -46,7 +56,19 @@ pub fn run() -> anyhow::Result<u8> {
     Ok(u8::from(!(answer_first && question_first)))
 }
 
+fn is_interrupted() -> bool {
+    IS_INTERRUPTED.load(Ordering::Relaxed)
+}
+
+fn interrupted() -> anyhow::Error {
+    anyhow::anyhow!("interrupted: the demonstration was cut short")
+}
+
+/// Shows a line, unless somebody wants an end: each step shows one, and takes seconds at the most.
 fn line(text: &str) -> anyhow::Result<()> {
+    if is_interrupted() {
+        return Err(interrupted());
+    }
     labs::cli::print(&format!("{text}\n"))
 }
 
@@ -106,6 +128,7 @@ impl Post {
         for _ in 0..ATTEMPTS {
             match Self::try_start() {
                 Ok(post) => return Ok(post),
+                Err(error) if is_interrupted() => return Err(error),
                 Err(error) => last = Some(error),
             }
         }
@@ -139,10 +162,7 @@ impl Post {
         let mut command = Command::new(program()?);
         command.args(["client", "127.0.0.1", &self.ports[who].to_string(), "--order", order]);
         command.args(["--address", &format!("{name}@{domain}")]).env(PASSWORD, name);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
+        let mut child = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()))
             .context("a client does not start")?;
         let into = child.stdin.take().context("a client without standard input")?;
         let out = child.stdout.take().context("a client without standard output")?;
@@ -160,16 +180,25 @@ fn program() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("cannot find this program itself")
 }
 
+/// Starts a program; if this machine, or the account, has run out of something, the error says what to do.
+fn spawn(command: &mut Command) -> anyhow::Result<Child> {
+    command.spawn().map_err(|error| match netkit::threads::way_out(&error) {
+        Some(hint) => anyhow::anyhow!("{error}; {hint}"),
+        None => error.into(),
+    })
+}
+
 fn start_server(folder: &Path, name: &str, domain: &str, port: u16) -> anyhow::Result<Child> {
     let password_file = folder.join(format!("passwords-{domain}"));
     passwords::set(&password_file, name, name)?;
     let mut command = Command::new(program()?);
     command.current_dir(folder).args(["server", &port.to_string(), domain, "servers"]);
     command.arg("--password-file").arg(password_file);
+    command.args(["--ends-with", &std::process::id().to_string()]);
     if domain == "a.org" {
         command.args(["--delay", &format!("c.org={DELAY_MS}")]);
     }
-    let mut server = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut server = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
     let mut line = String::new();
     let out = server.stdout.take().context("a server without standard output")?;
     BufReader::new(out).read_line(&mut line)?;

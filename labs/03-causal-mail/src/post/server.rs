@@ -85,6 +85,9 @@ pub struct Options {
     /// The longest text of a mail, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 256 << 10, value_parser = max_message)]
     max_message: usize,
+    /// The program that started it, which it does not outlive
+    #[arg(long, value_name = "PID", hide = true)]
+    ends_with: Option<u32>,
 }
 
 /// The longest delay: what is slower looks like lost.
@@ -112,6 +115,7 @@ fn max_message(text: &str) -> Result<usize, String> {
 ///
 /// If it cannot begin, or its disk fails.
 pub fn serve(options: Options) -> anyhow::Result<()> {
+    options.ends_with.map(netkit::signals::end_with).transpose()?;
     let domain = super::address::checked_domain(&options.domain)?;
     let servers = Servers::read(&options.servers_file)?;
     let me = servers.rank(&domain, &options.servers_file)?;

@@ -11,8 +11,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -24,6 +23,7 @@ use super::{MAX_CONFIG, SshFolder, Unusable, check_file};
 use crate::files;
 use crate::hosts::Host;
 use crate::launch::job::LaunchOptions;
+use crate::reap;
 use crate::text::one_line;
 use crate::threads;
 
@@ -175,19 +175,14 @@ struct Said {
     status: Option<ExitStatus>,
 }
 
-/// Reads both outputs to their end, and waits for the program. At the deadline it is killed, with
-/// what it has started.
+/// Reads both outputs until the program ends. At the deadline it is killed, with what it has started.
+///
+/// Not until the outputs end: a program that `Match exec` has started in the background keeps them open.
 fn listen(child: &mut Child, deadline: Instant) -> io::Result<Said> {
     let mut said = Said { stdout: Vec::new(), stderr: Vec::new(), status: None };
     let read = read_both(child, &mut said, deadline);
-    while let Ok(true) = read {
+    if read.is_ok() {
         said.status = child.try_wait()?;
-        if said.status.is_some() || Instant::now() >= deadline {
-            break;
-        }
-        // It has closed its outputs and is about to end; there is no event to wait for with a
-        // deadline.
-        thread::sleep(Duration::from_millis(1));
     }
     if said.status.is_none() {
         let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
@@ -195,30 +190,38 @@ fn listen(child: &mut Child, deadline: Instant) -> io::Result<Said> {
         let _ = killpg(group, Signal::SIGKILL);
         child.wait()?;
     }
-    read.map(|_| said)
+    read.map(|()| said)
 }
 
-/// Reads both outputs to their end; false if the deadline was over before.
-fn read_both(child: &mut Child, said: &mut Said, deadline: Instant) -> io::Result<bool> {
+/// Reads both outputs until the program has ended, or the deadline is over.
+fn read_both(child: &mut Child, said: &mut Said, deadline: Instant) -> io::Result<()> {
+    let process = reap::pidfd_open(child.id())?;
     let mut stdout = child.stdout.take();
     let mut stderr = child.stderr.take();
     for pipe in [stdout.as_ref().map(AsFd::as_fd), stderr.as_ref().map(AsFd::as_fd)] {
         pipe.map(|pipe| fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))).transpose()?;
     }
-    while stdout.is_some() || stderr.is_some() {
+    loop {
         let pipes = [stdout.as_ref().map(AsFd::as_fd), stderr.as_ref().map(AsFd::as_fd)];
-        let watched = pipes.into_iter().flatten().map(|pipe| PollFd::new(pipe, PollFlags::POLLIN));
+        let watched = pipes.into_iter().flatten().chain([process.as_fd()]);
+        let mut watched: Vec<_> = watched.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        match poll(&mut watched.collect::<Vec<_>>(), timeout) {
-            Ok(0) => return Ok(false),
+        match poll(&mut watched, timeout) {
+            Ok(0) => return Ok(()),
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
+        }
+        let is_ready = |fd: &PollFd<'_>| fd.any().unwrap_or(false);
+        let has_ended_and_is_read = watched
+            .split_last()
+            .is_some_and(|(process, pipes)| is_ready(process) && !pipes.iter().any(is_ready));
+        if has_ended_and_is_read {
+            return Ok(());
         }
         read_some(&mut stdout, &mut said.stdout)?;
         read_some(&mut stderr, &mut said.stderr)?;
     }
-    Ok(true)
 }
 
 /// Reads once; forgets the pipe at its end.
@@ -263,6 +266,8 @@ fn failed(error: &io::Error, options: &LaunchOptions) -> Unusable {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn shell(script: &str) -> Child {
@@ -285,6 +290,15 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_on_in_the_background_is_not_waited_for() {
+        let begun = Instant::now();
+        let said = in_time("sleep 60 & echo said; yes | head -c 300000 >&2", 30.0).unwrap();
+        assert!(said.status.is_some_and(|status| status.success()));
+        assert_eq!((&*said.stdout, said.stderr.len()), (&b"said\n"[..], 300_000));
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
     fn what_hangs_is_killed_with_its_children() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pid");
@@ -296,7 +310,7 @@ mod tests {
         let stat = || std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
         while stat().is_ok_and(|stat| !stat.contains(") Z")) {
             assert!(begun.elapsed() < Duration::from_secs(10), "the child lives");
-            thread::yield_now();
+            std::thread::yield_now();
         }
     }
 }

@@ -66,6 +66,7 @@ pub(super) fn settings(
             .all("globalknownhostsfile")
             .next()
             .map_or_else(system_known_hosts, |files| paths(files)),
+        algorithms: printed.set("hostkeyalgorithms"),
         accept_new: accepts_new(printed),
     };
     let family = match printed.text("addressfamily").as_deref() {
