@@ -60,7 +60,7 @@ const INVARIANTS: [(&str, Kept); 19] = [
                 "crates/labs-tool/tests/view.rs",
                 "a_page_lies_beside_its_trace_or_where_it_is_told_to",
             ),
-            ("crates/labs/src/view/page.rs", "no_text_of_a_trace_leaves_its_block"),
+            ("crates/labs/src/view/page/tests.rs", "no_text_of_a_trace_leaves_its_block"),
         ]),
     ),
     (
