@@ -55,29 +55,29 @@ pub(in crate::run) fn keep(config: &Config) -> anyhow::Result<()> {
     let ready = netkit::daemon::detach()?;
     match call_launcher(config) {
         Err(error) => ready.fail(&format!("{error:#}")),
-        Ok((mut net, control)) => {
+        Ok(mut net) => {
             let timer = net.start_timer(WATCH_INTERVAL);
             let ready = Some(ready);
-            net.run(&mut Keeper { control, ready, unanswered: 0, timer, is_alone: false })?;
+            net.run(&mut Keeper { ready, unanswered: 0, timer, is_alone: false })?;
             reap(&config.run, Signal::SIGKILL);
-            Ok(())
+            // The launcher waits until the connection ends, and then nothing may be left: the system closes it
+            // as the last thing of this process, where dropping `net` would close it before.
+            std::process::exit(0)
         }
     }
 }
 
-fn call_launcher(config: &Config) -> anyhow::Result<(Net, ConnectionId)> {
+fn call_launcher(config: &Config) -> anyhow::Result<Net> {
     let mut net = Net::new(netkit::Limits::default())?;
     let (run, secret) = (config.run.to_string(), config.secret.clone());
     let membership = Membership { run, secret, me: wire::KEEPER };
     let launcher = config.launcher_address().context("nobody said where the launcher is")?;
-    let control = net.connect(launcher, Outgoing::Member { membership, to: LAUNCHER })?;
-    Ok((net, control))
+    net.connect(launcher, Outgoing::Member { membership, to: LAUNCHER })?;
+    Ok(net)
 }
 
 /// Waits for the end of the launcher.
 struct Keeper {
-    /// The connection to the launcher.
-    control: ConnectionId,
     /// Tells the participant that started it that it is there.
     ready: Option<Ready>,
     /// How many times in a row it looked for a word of the launcher in vain.
@@ -126,7 +126,7 @@ impl Service for Keeper {
         self.timer = net.start_timer(WATCH_INTERVAL);
         self.unanswered += 1;
         if self.ready.is_none() && self.unanswered > QUESTIONS_MAX {
-            net.close(self.control);
+            // The connection stays: a launcher that was only busy with cleaning up may still dismiss us.
             self.be_alone(net);
         }
     }
