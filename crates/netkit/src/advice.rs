@@ -33,6 +33,26 @@ fn system_error(line: &str) -> Option<(&str, io::Error)> {
     (error.kind() != io::ErrorKind::WouldBlock).then_some((what, error))
 }
 
+/// Why a number on a command line cannot be, in words, in place of what the standard library or clap says
+/// ("invalid digit found in string", "70000 is not in 0..=65535"). Nothing of other reasons.
+#[must_use]
+pub fn number_in_words(why: &str) -> Option<String> {
+    let no_number = ["invalid digit found in string", "cannot parse integer from empty string"];
+    if no_number.contains(&why) {
+        return Some("it takes a whole number".to_owned());
+    }
+    if why.starts_with("number too ") {
+        return Some("that number is too far from zero".to_owned());
+    }
+    let (_, range) = why.split_once(" is not in ")?;
+    let (from, to) = range.split_once("..")?;
+    Some(match (to.strip_prefix('='), to) {
+        (Some(to), _) => format!("it takes a whole number from {from} to {to}"),
+        (None, "") => format!("it takes a whole number, at least {from}"),
+        (None, to) => format!("it takes a whole number from {from} to below {to}"),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! The command line: four roles.
 
+use std::error::Error as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -42,7 +43,7 @@ enum Role {
 /// Does what the command line says, and tells in one line if it cannot be done.
 pub fn main() -> ExitCode {
     netkit::signals::let_long_writes_fail();
-    let command_line = CommandLine::parse();
+    let command_line = CommandLine::try_parse().unwrap_or_else(|error| refuse(&error));
     let out = &mut io::stdout();
     let result = match &command_line.role {
         Role::UdpServer(options) => udp_server::serve(options, out),
@@ -59,4 +60,15 @@ pub fn main() -> ExitCode {
             ExitCode::from(COULD_NOT)
         }
     }
+}
+
+/// Says what is wrong with the command line, of a number in words, and ends the program as clap does.
+fn refuse(error: &clap::Error) -> ! {
+    let why = error.source().map(ToString::to_string).unwrap_or_default();
+    if let Some(words) = netkit::advice::number_in_words(&why) {
+        let message = error.render().to_string().replacen(&why, &words, 1);
+        let _ = write!(io::stderr(), "{message}");
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
 }

@@ -462,3 +462,15 @@ fn an_error_of_the_system_ends_with_what_to_do() {
         assert_eq!(output.status.code(), Some(2));
     }
 }
+
+#[test]
+fn a_number_that_cannot_be_is_refused_in_words() {
+    for (port, words) in [("x", "it takes a whole number"), ("70000", "from 0 to 65535")] {
+        let output = Command::new(env!("CARGO_BIN_EXE_udp-tcp"))
+            .args(["tcp-server", "--port", port])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(words), "{said}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The command line: two roles.
 
+use std::error::Error as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -41,7 +42,7 @@ enum Role {
 /// Does what the command line says, and tells in one line if it cannot be done.
 pub fn main() -> ExitCode {
     netkit::signals::let_long_writes_fail();
-    let result = match CommandLine::parse().role {
+    let result = match CommandLine::try_parse().unwrap_or_else(|error| refuse(&error)).role {
         Role::Serve(options) => server::serve(options, &mut io::stdout()),
         Role::Query(options) => client::query(&options, &mut io::stdout().lock()),
         Role::Keep => {
@@ -58,4 +59,15 @@ pub fn main() -> ExitCode {
             ExitCode::from(COULD_NOT)
         }
     }
+}
+
+/// Says what is wrong with the command line, of a number in words, and ends the program as clap does.
+fn refuse(error: &clap::Error) -> ! {
+    let why = error.source().map(ToString::to_string).unwrap_or_default();
+    if let Some(words) = netkit::advice::number_in_words(&why) {
+        let message = error.render().to_string().replacen(&why, &words, 1);
+        let _ = write!(io::stderr(), "{message}");
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
 }

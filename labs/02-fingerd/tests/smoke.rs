@@ -556,3 +556,15 @@ fn what_cannot_be_done_is_told_in_one_line() {
     assert_eq!(ran.status, 2);
     assert!(ran.stderr.contains("--login has control characters in it"), "{ran:?}");
 }
+
+#[test]
+fn a_number_that_cannot_be_is_refused_in_words() {
+    for (port, words) in [("x", "it takes a whole number"), ("99999", "from 0 to 65535")] {
+        let output = Command::new(env!("CARGO_BIN_EXE_fingerd"))
+            .args(["serve", "--port", port])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(words), "{said}");
+    }
+}

@@ -18,24 +18,7 @@ pub fn exit(error: &clap::Error) -> ! {
 fn in_words(error: &clap::Error) -> Option<String> {
     let why = error.source()?.to_string();
     let message = error.render().to_string();
-    Some(message.replacen(&why, &reason_in_words(&why)?, 1))
-}
-
-fn reason_in_words(why: &str) -> Option<String> {
-    let no_number = ["invalid digit found in string", "cannot parse integer from empty string"];
-    if no_number.contains(&why) {
-        return Some("it takes a whole number".to_owned());
-    }
-    if why.starts_with("number too ") {
-        return Some("that number is too far from zero".to_owned());
-    }
-    let (_, range) = why.split_once(" is not in ")?;
-    let (from, to) = range.split_once("..")?;
-    Some(match (to.strip_prefix('='), to) {
-        (Some(to), _) => format!("it takes a whole number from {from} to {to}"),
-        (None, "") => format!("it takes a whole number, at least {from}"),
-        (None, to) => format!("it takes a whole number from {from} to below {to}"),
-    })
+    Some(message.replacen(&why, &netkit::advice::number_in_words(&why)?, 1))
 }
 
 #[cfg(test)]
