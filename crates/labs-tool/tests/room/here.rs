@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use labs::testing::{assert_nothing_left, wait_until};
 use netkit::{Signal, census};
@@ -158,16 +158,22 @@ fn logs_are_merged_in_causal_order_and_filtered() {
     }
 }
 
-#[test]
-fn logs_are_followed_until_ctrl_c() {
-    let staying = Staying::start(&["--processes", "2"]);
-    let mut follow = command(&["logs", &staying.run, "--follow"])
+/// Follows the logs of a run, until a line says that its algorithm starts.
+fn follow(run: &str) -> (Child, impl Iterator<Item = String> + use<>) {
+    let mut follow = command(&["logs", run, "--follow"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.contains("the algorithm starts")));
+    (follow, lines)
+}
+
+#[test]
+fn logs_are_followed_until_ctrl_c() {
+    let staying = Staying::start(&["--processes", "2"]);
+    let (mut follow, _lines) = follow(&staying.run);
     assert!(census::signal(follow.id(), census::started(follow.id()).unwrap(), Signal::SIGINT));
     assert_eq!(follow.wait().unwrap().code(), Some(0));
     assert_eq!(labs(&["stop", &staying.run]).status, 0);
@@ -177,13 +183,7 @@ fn logs_are_followed_until_ctrl_c() {
 #[test]
 fn logs_are_followed_until_the_run_has_ended() {
     let staying = Staying::start(&["--processes", "2"]);
-    let mut follow = command(&["logs", &staying.run, "--follow"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.contains("the algorithm starts")));
+    let (mut follow, mut lines) = follow(&staying.run);
     let run = staying.run.clone();
     assert_eq!(labs(&["stop", &run]).status, 0);
     staying.report();
