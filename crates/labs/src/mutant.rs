@@ -23,6 +23,28 @@ pub trait Mistake<P: Process>: Value + clap::ValueEnum {
     fn needs_restart(&self) -> bool {
         false
     }
+
+    /// The options without which it does not show: each world adds them to its command line unless they
+    /// are given, and says so.
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
+    }
+}
+
+/// Words of a command line, an option and its value in turn (`["--loss", "0.2"]`), by world.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Needs {
+    /// For `simulate`.
+    pub simulate: &'static [&'static str],
+    /// For `check`.
+    pub check: &'static [&'static str],
+    /// For `run`.
+    pub run: &'static [&'static str],
+}
+
+impl Needs {
+    /// It shows with the usual options.
+    pub const NOTHING: Self = Self { simulate: &[], check: &[], run: &[] };
 }
 
 /// The mistakes of an algorithm that has none.
