@@ -290,6 +290,7 @@ impl<L: Lab> Planned for PlannedLab<L> {
         let outcome = check::check_while(self.all(), self.requests(), &properties, options, go_on);
         Checked {
             states: outcome.states,
+            is_whole: outcome.is_whole,
             max_depth: outcome.max_depth,
             verdicts: outcome.verdicts,
             counterexample: outcome.counterexample.map(|found| Box::new(found) as _),
@@ -438,6 +439,7 @@ impl<P: Process> Simulated for Simulation<P, Recorder> {
 /// What a search found: see [`check::Outcome`].
 pub(crate) struct Checked {
     pub(crate) states: usize,
+    pub(crate) is_whole: bool,
     pub(crate) max_depth: usize,
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) counterexample: Option<Box<dyn Shortest>>,
@@ -446,6 +448,9 @@ pub(crate) struct Checked {
 /// A shortest run that breaks a property, of a process of any type.
 pub(crate) trait Shortest {
     fn steps(&self) -> &[String];
+
+    /// How many of the steps lead to where the run goes round for ever, if it does.
+    fn cycle_from(&self) -> Option<usize>;
 
     /// The assumptions that it takes away.
     fn broken(&self) -> Vec<Assumption>;
@@ -457,6 +462,10 @@ pub(crate) trait Shortest {
 impl<P: Process> Shortest for Counterexample<P> {
     fn steps(&self) -> &[String] {
         &self.steps
+    }
+
+    fn cycle_from(&self) -> Option<usize> {
+        self.cycle_from
     }
 
     fn broken(&self) -> Vec<Assumption> {

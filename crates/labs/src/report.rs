@@ -57,6 +57,9 @@ pub struct Report {
     /// The shortest run that breaks a property, in the notation; only in `check`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub counterexample: Vec<String>,
+    /// The steps after it that repeat for ever, if it is a run without end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cycle: Vec<String>,
     /// The processes of a real run: rank, machine, process id, and what the result knows of each. Of a
     /// simulated one, if the result knows something; of many, the first and the last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -160,6 +163,7 @@ impl Report {
             problems: Vec::new(),
             killed: Vec::new(),
             counterexample: Vec::new(),
+            cycle: Vec::new(),
             places: Vec::new(),
             began: true,
             lines: Vec::new(),
@@ -222,13 +226,7 @@ impl Report {
         } else {
             writeln!(out, "{NEVER_BEGAN}")?;
         }
-        if !self.counterexample.is_empty() {
-            let steps = counted(self.counterexample.len() as u64, "step");
-            writeln!(out, "\na shortest run that shows it, in {steps}:")?;
-        }
-        for step in &self.counterexample {
-            writeln!(out, "  {step}")?;
-        }
+        self.write_counterexample(out)?;
         for problem in &self.problems {
             writeln!(out, "{} {problem}", paint.colour(AnsiColor::Red, "problem:"))?;
         }
@@ -325,6 +323,20 @@ impl Report {
             }
         }
         Ok(())
+    }
+
+    fn write_counterexample(&self, out: &mut String) -> std::fmt::Result {
+        let Self { counterexample, cycle, .. } = self;
+        if counterexample.len() + cycle.len() > 0 {
+            let steps = counted((counterexample.len() + cycle.len()) as u64, "step");
+            let run = if cycle.is_empty() { "a shortest run" } else { "a run" };
+            writeln!(out, "\n{run} that shows it, in {steps}:")?;
+        }
+        counterexample.iter().try_for_each(|step| writeln!(out, "  {step}"))?;
+        if !cycle.is_empty() {
+            writeln!(out, "and then again and again:")?;
+        }
+        cycle.iter().try_for_each(|step| writeln!(out, "  {step}"))
     }
 
     fn write_logs(&self, out: &mut String) -> std::fmt::Result {

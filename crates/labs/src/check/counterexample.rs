@@ -4,9 +4,11 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use super::Path;
 use super::model::Model;
+use super::outcome::Endless;
 use super::overtaking::Overtaking;
+use super::space::Wrong;
+use super::state::State;
 use super::steps::Step;
 use crate::faults::Assumption;
 use crate::process::{Choices, Process, ProcessId};
@@ -28,25 +30,51 @@ pub struct Counterexample<P: Process> {
     /// What happened, in order, in the notation of [`crate::trace::notation`]. That all processes
     /// start is left out.
     pub steps: Vec<String>,
+    /// How many of them lead to where the run goes round for ever, if it does: the others repeat.
+    pub cycle_from: Option<usize>,
     model: Arc<Model<P>>,
     path: Vec<Step<P>>,
     end: End,
 }
 
 impl<P: Process> Counterexample<P> {
-    pub(super) fn new(model: Arc<Model<P>>, path: Path<P>) -> Self {
-        let Path { starts, steps, last } = path;
-        let end = model.end_of(&last);
-        let verdicts = last.monitors.verdicts(&end);
-        let broken = verdicts.into_iter().find(Verdict::is_violated);
-        let (property, what) = match (broken, &last.panic) {
-            (_, Some(panic)) => ("no panic".to_owned(), format!("a handler panicked: {panic}")),
-            (Some(broken), None) => (broken.name.clone(), broken.detail().to_owned()),
-            (None, None) => unreachable!("the path leads to a state in which something is wrong"),
-        };
+    pub(super) fn new(
+        model: Arc<Model<P>>,
+        starts: Vec<Step<P>>,
+        steps: Vec<Step<P>>,
+        wrong: Option<&Wrong>,
+    ) -> Self {
         let told = steps.iter().map(ToString::to_string).collect();
         let path = starts.into_iter().chain(steps).collect();
-        Self { property, what, steps: told, model, path, end }
+        let (property, what) = (String::new(), String::new());
+        let (cycle_from, end) = (None, End::Complete);
+        let mut found = Self { property, what, steps: told, cycle_from, model, path, end };
+        let last = found.last::<()>(&mut ());
+        found.end = found.model.end_of(&last);
+        (found.property, found.what) =
+            match (wrong, found.verdicts().into_iter().find(Verdict::is_violated)) {
+                (Some(wrong), _) => (wrong.property().to_owned(), wrong.what()),
+                (None, Some(broken)) => (broken.name.clone(), broken.detail().to_owned()),
+                (None, None) => {
+                    unreachable!("the path leads to a state in which something is wrong")
+                }
+            };
+        found
+    }
+
+    /// A run without end that puts off for ever what this property waits for.
+    pub(super) fn endless(model: Arc<Model<P>>, property: String, run: Endless<P>) -> Self {
+        let Endless { what, starts, steps, cycle_from } = run;
+        let told: Vec<_> = steps.iter().map(ToString::to_string).collect();
+        let round = told.len() - cycle_from;
+        let end = End::CutShort(format!("the last {round} steps repeat for ever"));
+        let path = starts.into_iter().chain(steps).collect();
+        Self { property, what, steps: told, cycle_from: Some(cycle_from), model, path, end }
+    }
+
+    /// What became of each property in this run.
+    pub(super) fn verdicts(&self) -> Vec<Verdict> {
+        self.last::<()>(&mut ()).monitors.verdicts(&self.end)
     }
 
     /// What algorithms often assume, and this run did not grant: it happened on the way to what is wrong.
@@ -77,6 +105,15 @@ impl<P: Process> Counterexample<P> {
 
     /// Plays the run again for an observer.
     pub fn replay<O: Observer>(&self, observer: &mut O) {
+        let state = self.last(observer);
+        let at_us = self.at_us();
+        for (rank, _) in (0..).zip(&state.sites).filter(|(_, site)| !site.crashed) {
+            observer.on_happening(at_us, ProcessId(rank), Happening::Stop(Some(&self.end)));
+        }
+    }
+
+    /// The last state of the run, which is played again for an observer.
+    fn last<O: Observer>(&self, observer: &mut O) -> State<P, O::Carried> {
         let mut state = self.model.before::<O::Carried>();
         let mut at_us = 0;
         for step in &self.path {
@@ -86,9 +123,12 @@ impl<P: Process> Counterexample<P> {
             let mut choices = Choices::repeating(step.chosen());
             self.model.happen(&mut state, step, &mut choices, at_us, observer);
         }
-        for (rank, _) in (0..).zip(&state.sites).filter(|(_, site)| !site.crashed) {
-            observer.on_happening(at_us, ProcessId(rank), Happening::Stop(Some(&self.end)));
-        }
+        state
+    }
+
+    /// When the last step happens.
+    fn at_us(&self) -> u64 {
+        self.steps.len() as u64 * STEP_US
     }
 
     /// Writes the run as a trace, and returns who judged it, by the properties of the header.

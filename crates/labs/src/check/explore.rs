@@ -174,6 +174,6 @@ impl stateright::Model for Explored {
 
     fn properties(&self) -> Vec<stateright::Property<Self>> {
         let holds = |_: &Self, place: &Place| place.0.holds();
-        vec![stateright::Property::always(super::model::PROPERTY, holds)]
+        vec![stateright::Property::always("all properties of the lab", holds)]
     }
 }

@@ -1,77 +1,67 @@
 //! Every order in which messages can arrive, timers run out and applications ask, for few
 //! processes.
 //!
-//! A run of a simulation is one order among many. The checker visits, breadth first, every state
-//! that any order leads to, and so the first run that breaks a property is a shortest one. The search is
-//! Stateright's ([`stateright`](https://www.stateright.rs)); the model is ours.
+//! A run of a simulation is one order among many. The checker visits every state that any order leads to
+//! ([`search`](mod@self::search)), each once, on all cores; where orders lead to the same, it need not try them
+//! all ([`reduction`]). A run that breaks a property is told by a shortest one ([`shortest`]).
 //!
 //! **Safety** is judged in every state, by the same monitors as elsewhere; they are part of the state.
-//! **Liveness** is judged wherever a run ends, that is where nothing is left to happen: a run without end
-//! breaks no liveness property here. (Stateright's own `eventually` is not used: it is wrong where a run
-//! can come back to a state it was in.) Where timers still run and only their bound keeps them from
+//! **Liveness** is judged wherever a run ends, that is where nothing is left to happen, and where a run can go
+//! on for ever ([`liveness`]). Where timers still run and only their bound keeps them from
 //! running out, the run is cut short, not complete.
 //!
 //! States that differ only in history are one: the monitors forget what no longer matters, and nothing
-//! counts events. What a process that died knew is forgotten too.
+//! counts events. What a process that died knew is forgotten too. A property that the channels of the model
+//! grant is not watched.
 //!
-//! Cost: states grow exponentially with processes and messages; some hundred thousand a second.
+//! Cost: states grow exponentially with processes and messages. `cargo bench -p labs --bench check` says how many
+//! a second.
 //!
-//! Left out: reductions by symmetry and partial order. Time: a timer may run out at any moment, however
-//! long it was set for.
+//! Left out: symmetry. Time: a timer may run out at any moment, however long it was set for.
 
 mod counterexample;
 mod explore;
+mod graph;
+mod liveness;
 pub(crate) mod model;
 mod options;
+mod outcome;
 mod overtaking;
 pub(crate) mod panics;
+mod parts;
+mod reduction;
+mod search;
+mod shortest;
+mod space;
 pub(crate) mod state;
 pub(crate) mod steps;
 #[cfg(test)]
 mod tests;
+mod visited;
 
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
-
-use stateright::{Checker, HasDiscoveries, Model as _};
 
 pub use self::counterexample::Counterexample;
 pub use self::explore::{ExploreError, explore};
-use self::model::{Action, Model, PROPERTY, Seen};
+use self::model::Model;
 pub use self::options::{Channels, Options, STATES_MAX, TIMEOUT};
+pub use self::outcome::Outcome;
+use self::reduction::Knowledge;
+use self::search::{Deadline, Searched, Terms, search};
+use self::space::Space;
 use self::state::State;
 use self::steps::Step;
 use crate::process::Process;
-use crate::verdict::{End, Judgement, Property, PropertyKind, Verdict, counted};
+use crate::verdict::{Monitors, Pattern, Property};
 
-/// How often progress is told.
-const PROGRESS: Duration = Duration::from_millis(100);
+/// How many times a search that leaves out orders is done, each time knowing more, before every order is tried.
+const ROUNDS_MAX: u32 = 24;
 
-/// What a search found.
-#[derive(Clone, Debug)]
-pub struct Outcome<P: Process> {
-    /// How many different states there are, or were found before the search ended.
-    pub states: usize,
-    /// The length of the longest of the shortest paths to each state, in steps.
-    pub max_depth: usize,
-    /// The verdicts, in the order of the properties. A handler that panicked adds one: "no panic".
-    pub verdicts: Vec<Verdict>,
-    /// A shortest run that breaks a property.
-    pub counterexample: Option<Counterexample<P>>,
-}
+/// After how many states the first round ends, to begin again and know more.
+const FIRST_ROUND: usize = 20_000;
 
-impl<P: Process> Outcome<P> {
-    /// Whether all properties hold; nothing where some could not be judged.
-    pub fn holds(&self) -> Option<bool> {
-        let verdicts = || self.verdicts.iter().map(Verdict::holds);
-        if verdicts().any(|holds| holds == Some(false)) {
-            return Some(false);
-        }
-        verdicts().all(|holds| holds == Some(true)).then_some(true)
-    }
-}
+/// How many times as many states the next round may look at.
+const ROUND_GROWS: usize = 8;
 
 /// Tries every order.
 ///
@@ -105,176 +95,133 @@ pub(crate) fn check_while<P: Process>(
     mut go_on: impl FnMut(usize) -> bool,
 ) -> Outcome<P> {
     let options = Arc::new(options.clone());
-    let model =
-        || Model::new(processes.clone(), requests.clone(), properties, Arc::clone(&options));
-    let (found, mut path) = search(model(), &options, None, &mut go_on);
-    if let Some(longer) = &path
-        && options.threads > 1
-    {
-        // Several threads find a counterexample, but not always a shortest.
-        let one = options.with_one_thread();
-        let (_, shortest) = search(model(), &one, Some(longer.steps.len()), &mut go_on);
-        path = shortest.or(path);
-    }
-    let Found { states, max_depth, .. } = found;
-    let verdicts = match &path {
-        None => found.unbroken(model().before::<()>().monitors.verdicts(&End::Complete)),
-        Some(Path { last, .. }) => {
-            let end = model().end_of(last);
-            at_counterexample(last.monitors.verdicts(&end), last.panic.as_deref())
-        }
+    let watched: Vec<_> =
+        properties.iter().filter(|property| !is_granted(property, &options)).cloned().collect();
+    let model = |properties: &[Property]| {
+        Model::new(processes.clone(), requests.clone(), properties, Arc::clone(&options))
     };
-    let counterexample = path.map(|path| Counterexample::new(Arc::new(model()), path));
-    Outcome { states, max_depth, verdicts, counterexample }
+    let task = Task::new(model(&watched), &watched);
+    let search = task.search(&mut go_on);
+    outcome::of(&task, search, model(properties), properties)
 }
 
-/// How far a search came.
-struct Found {
-    states: usize,
-    max_depth: usize,
-    seen: Arc<Seen>,
-    /// Why it did not come to its end.
-    cut: Option<String>,
+/// Whether the channels of the model grant this property: then there is nothing to watch.
+fn is_granted(property: &Property, options: &Options) -> bool {
+    let grants = options.channels == Channels::Fifo
+        && options.losses + options.duplicates + options.crashes == 0;
+    grants && matches!(property.pattern, Some(Pattern::Fifo | Pattern::ExactlyOnce))
 }
 
-/// A way to a state.
-struct Path<P: Process> {
-    /// How the processes start.
-    starts: Vec<Step<P>>,
-    steps: Vec<Step<P>>,
-    last: State<P>,
+/// What is searched.
+struct Task<P: Process> {
+    model: Arc<Model<P>>,
+    monitors: Monitors,
+    /// All ways in which the processes can start, each with the steps of it.
+    starts: Vec<(Vec<Step<P>>, State<P>)>,
+    deadline: Deadline,
 }
 
-/// Searches with Stateright, among paths of at most so many steps. Returns the way to a state in which
-/// something is wrong, if there is one.
-fn search<P: Process>(
-    model: Model<P>,
-    options: &Options,
-    steps_max: Option<usize>,
-    go_on: &mut dyn FnMut(usize) -> bool,
-) -> (Found, Option<Path<P>>) {
-    let deadline = Deadline::new(&model.seen, options);
-    let mut search = model.checker().threads(options.threads).finish_when(HasDiscoveries::Any);
-    if let Some(steps) = steps_max {
-        // Stateright counts states, and does not look at those of the last depth.
-        search = search.target_max_depth(steps + 2);
-    }
-    let mut checker = search.spawn_bfs();
-    let threads = checker.handles();
-    let seen = Arc::clone(&deadline.seen);
-    let cut = deadline.wait_for(threads, &mut || go_on(checker.unique_state_count()));
-    // To tell the path, Stateright walks it again.
-    seen.stop(false);
-    let path = checker.discovery(PROPERTY).map(|path| told(checker.model(), path));
-    let states = checker.unique_state_count();
-    let max_depth = checker.max_depth().saturating_sub(1);
-    (Found { states, max_depth, seen, cut }, path)
-}
-
-/// When a search ends that does not end by itself.
-struct Deadline<'a> {
-    begun: Instant,
-    options: &'a Options,
-    seen: Arc<Seen>,
-}
-
-impl<'a> Deadline<'a> {
-    #[expect(clippy::disallowed_methods, reason = "the time a search takes is not that of a run")]
-    fn new(seen: &Arc<Seen>, options: &'a Options) -> Self {
-        Self { begun: Instant::now(), options, seen: Arc::clone(seen) }
+impl<P: Process> Task<P> {
+    fn new(model: Model<P>, watched: &[Property]) -> Self {
+        let deadline = Deadline::new();
+        let monitors = Monitors::new(watched, model.processes() as u32);
+        let starts = model.starts();
+        Self { model: Arc::new(model), monitors, starts, deadline }
     }
 
-    /// Waits for all threads, and asks from time to time whether to go on. Returns what ended the search, if
-    /// it did not come to its end.
-    fn wait_for(
-        self,
-        threads: Vec<JoinHandle<()>>,
-        go_on: &mut dyn FnMut() -> bool,
-    ) -> Option<String> {
-        let Self { begun, options, seen } = self;
-        let mut cut = None;
-        let (done, all_done) = channel();
-        let joiner = thread::Builder::new().name("join".to_owned()).spawn(move || {
-            let results: Vec<_> = threads.into_iter().map(JoinHandle::join).collect();
-            // Nobody hears it only where the search is not waited for any more.
-            let _ = done.send(());
-            results
-        });
-        let joiner = joiner.expect("as the search, it has a thread");
-        while let Err(RecvTimeoutError::Timeout) = all_done.recv_timeout(PROGRESS) {
-            if !go_on() {
-                cut.get_or_insert_with(|| "interrupted".to_owned());
-                seen.stop(true);
-            }
-            if begun.elapsed() > options.time {
-                cut.get_or_insert_with(|| format!("the search ended after {:?}", options.time));
-                seen.stop(true);
+    fn space(&self) -> Space<P> {
+        Space::new(Arc::clone(&self.model), &self.monitors)
+    }
+
+    fn states(&self) -> Vec<State<P>> {
+        self.starts.iter().map(|(_, state)| state.clone()).collect()
+    }
+
+    /// Searches, leaving out orders as far as that is sound.
+    fn search(&self, go_on: &mut dyn FnMut(usize) -> bool) -> Search<P> {
+        if self.model.options.reduction {
+            match self.search_reduced(go_on) {
+                Reduced::Done(searched) => {
+                    return Search { searched, is_whole: false, cycles: None };
+                }
+                // A labelled search tries every order, too.
+                Reduced::HasCycle => {
+                    let cycles = self.search_once(1, CYCLIC, go_on);
+                    if !cycles.is_partial {
+                        return Search { searched: cycles, is_whole: true, cycles: Some(true) };
+                    }
+                }
+                Reduced::GaveUp => {}
             }
         }
-        for result in joiner.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
-            result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let threads = self.model.options.threads;
+        let searched = self.search_once(threads, Terms::default(), go_on);
+        let is_done = searched.finding.is_some() || searched.cut.is_some();
+        if is_done || !searched.graph().has_cycle() {
+            return Search { searched, is_whole: true, cycles: None };
         }
-        if seen.visited() >= options.states {
-            cut.get_or_insert_with(|| format!("the search ended after {} states", options.states));
+        let cycles = self.search_once(1, CYCLIC, go_on);
+        match cycles.is_partial || cycles.cut.is_some() {
+            true => Search { searched, is_whole: true, cycles: Some(false) },
+            false => Search { searched: cycles, is_whole: true, cycles: Some(true) },
         }
-        cut
+    }
+
+    fn search_once(
+        &self,
+        threads: usize,
+        terms: Terms,
+        go_on: &mut dyn FnMut(usize) -> bool,
+    ) -> Searched<P> {
+        let space = || if terms.labels { self.space().labelled() } else { self.space() };
+        let spaces = (0..threads.max(1)).map(|_| space()).collect();
+        search(spaces, &self.states(), terms, &self.deadline, go_on)
+    }
+
+    fn search_reduced(&self, go_on: &mut dyn FnMut(usize) -> bool) -> Reduced<P> {
+        let starts = self.states();
+        let threads = self.model.options.threads.max(1);
+        let mut spaces = (0..threads).map(|_| self.space()).collect();
+        let (mut knowledge, mut enough) = (Knowledge::default(), FIRST_ROUND);
+        for _ in 0..ROUNDS_MAX {
+            let terms = Terms { knowledge: Some(knowledge), enough, labels: false };
+            let mut searched = search(spaces, &starts, terms, &self.deadline, go_on);
+            if searched.finding.is_some() || searched.cut.is_some() {
+                return Reduced::Done(searched);
+            }
+            let (learned, is_right) = searched.learn();
+            if is_right && !searched.is_partial {
+                return match searched.graph().has_cycle() {
+                    true => Reduced::HasCycle,
+                    false => Reduced::Done(searched),
+                };
+            }
+            knowledge = learned;
+            enough = enough.saturating_mul(ROUND_GROWS);
+            spaces = searched.into_spaces();
+        }
+        Reduced::GaveUp
     }
 }
 
-fn told<P: Process>(model: &Model<P>, path: stateright::Path<State<P>, Action<P>>) -> Path<P> {
-    let last = path.last_state().clone();
-    let path = path.into_vec();
-    let first = &path[0].0;
-    let (starts, _) = model
-        .starts()
-        .into_iter()
-        .find(|(_, state)| state == first)
-        .expect("a path begins where the processes have started");
-    let steps = path.into_iter().filter_map(|(_, action)| Some(action?.step)).collect();
-    Path { starts, steps, last }
+/// A search, and what it says of runs without end.
+struct Search<P: Process> {
+    searched: Searched<P>,
+    /// Whether every order was tried.
+    is_whole: bool,
+    /// Whether a run can come back to a state, and then whether the search was labelled, so that these runs can be
+    /// judged.
+    cycles: Option<bool>,
 }
 
-/// What became of each property where one is broken.
-fn at_counterexample(mut verdicts: Vec<Verdict>, panic: Option<&str>) -> Vec<Verdict> {
-    for verdict in verdicts.iter_mut().filter(|verdict| !verdict.is_violated()) {
-        let why = "not judged: the search ended at the counterexample";
-        verdict.judgement = Judgement::Unknown(why.to_owned());
-    }
-    if let Some(panic) = panic {
-        let judgement = Judgement::violated(format!("a handler panicked: {panic}"));
-        let (name, kind) = ("no panic".to_owned(), PropertyKind::Safety);
-        verdicts.push(Verdict { name, kind, judgement });
-    }
-    verdicts
+/// What came of leaving out orders.
+enum Reduced<P: Process> {
+    Done(Searched<P>),
+    /// A run can come back to a state.
+    HasCycle,
+    /// It assumed too much each time.
+    GaveUp,
 }
 
-impl Found {
-    /// The verdicts on properties that nothing broke.
-    fn unbroken(&self, mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
-        for (index, verdict) in verdicts.iter_mut().enumerate() {
-            verdict.judgement = self.of_unbroken(index, verdict.kind);
-        }
-        verdicts
-    }
-
-    fn of_unbroken(&self, index: usize, kind: PropertyKind) -> Judgement {
-        let states = counted(self.states as u64, "state");
-        let (count, undecided) = (self.seen.ends(), self.seen.undecided(index));
-        let ends = counted(count, "end");
-        let liveness = kind == PropertyKind::Liveness;
-        if let Some(cut) = &self.cut {
-            Judgement::Unknown(format!("not broken in {states}, and there are more ({cut})"))
-        } else if liveness && count == 0 {
-            Judgement::Unknown(format!("not judged: no run ends, in {states}"))
-        } else if undecided > 0 {
-            let by_bound = "where only their bound stops timers";
-            Judgement::Unknown(format!("not decided at {undecided} of {ends}, {by_bound}"))
-        } else if !self.seen.tested(index) {
-            Judgement::Holds(format!("in each of {states}, none of which puts it to the test"))
-        } else if liveness {
-            Judgement::Holds(format!("at each of {ends}, in {states}"))
-        } else {
-            Judgement::Holds(format!("in each of {states}"))
-        }
-    }
-}
+/// A search for runs without end. What is kept of a state is more than elsewhere, and there is one thread.
+const CYCLIC: Terms = Terms { knowledge: None, labels: true, enough: 2_000_000 };

@@ -1,23 +1,15 @@
-//! A system of processes as a Stateright model.
+//! A system of processes: what can happen next, and what it leads to.
 //!
-//! Stateright has a model of actors of its own. Ours differs where it must: messages carry the tags of
-//! the monitors, timers run out a bounded number of times, and what a handler chooses is enumerated
-//! while it runs.
-//!
-//! Stateright asks for the actions of a state and then for the state each leads to. Here a handler may
-//! have several outcomes, and only running it tells how many, so an [`Action`] brings its successor along.
+//! Messages carry the tags of the monitors, timers run out a bounded number of times, and what a handler
+//! chooses is enumerated while it runs. This is the plain form, for replaying a path and for walking by hand;
+//! the search has one that shares its parts ([`super::space`]), and tests compare the two.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::options::{Channels, Options};
-use super::panics;
 use super::state::{Envelope, Shared, Site, State};
 use super::steps::Step;
-use crate::process::{
-    Choices, Effect, EffectOf, Env, Event, EventOf, Process, ProcessId, step_into,
-};
+use crate::process::{Choices, Effect, EffectOf, Env, Event, EventOf, Process, ProcessId};
 use crate::trace::note::TimerName;
 use crate::trace::{Happening, Noted, Observer, Passing};
 use crate::verdict::{End, Monitors, Property, Verdict, Witness};
@@ -30,105 +22,7 @@ pub(crate) struct Model<P: Process> {
     requests: Vec<Vec<P::Request>>,
     /// The monitors before any process has started.
     monitors: Monitors,
-    options: Arc<Options>,
-    /// What the search has seen so far.
-    pub(crate) seen: Arc<Seen>,
-}
-
-/// What a search has seen so far.
-#[derive(Debug)]
-pub(crate) struct Seen {
-    /// States that were visited.
-    visited: AtomicUsize,
-    /// Whether the search shall come to an end.
-    stop: AtomicBool,
-    /// States in which nothing is left to happen.
-    ends: AtomicU64,
-    /// Of each property, at how many of these ends it was not decided.
-    undecided: Vec<AtomicU64>,
-    /// Of each property, whether some state put it to the test.
-    tested: Vec<AtomicBool>,
-    all_tested: AtomicBool,
-}
-
-impl Seen {
-    /// Nothing yet, of so many properties.
-    fn before(properties: usize) -> Self {
-        let undecided = (0..properties).map(|_| AtomicU64::new(0)).collect();
-        Self {
-            visited: AtomicUsize::new(0),
-            stop: AtomicBool::new(false),
-            ends: AtomicU64::new(0),
-            undecided,
-            tested: (0..properties).map(|_| AtomicBool::new(false)).collect(),
-            all_tested: AtomicBool::new(false),
-        }
-    }
-
-    /// Counts an end, and at which of its verdicts nothing is decided. Returns whether all is well there.
-    fn ends_well(&self, verdicts: &[Verdict]) -> bool {
-        self.ends.fetch_add(1, Ordering::Relaxed);
-        for (verdict, undecided) in verdicts.iter().zip(&self.undecided) {
-            undecided.fetch_add(u64::from(verdict.holds().is_none()), Ordering::Relaxed);
-        }
-        !verdicts.iter().any(Verdict::is_violated)
-    }
-
-    pub(crate) fn visited(&self) -> usize {
-        self.visited.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn ends(&self) -> u64 {
-        self.ends.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn undecided(&self, property: usize) -> u64 {
-        self.undecided[property].load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn tested(&self, property: usize) -> bool {
-        self.tested[property].load(Ordering::Relaxed)
-    }
-
-    /// Notes which properties a state puts to the test.
-    fn test(&self, monitors: &Monitors) {
-        if self.all_tested.load(Ordering::Relaxed) {
-            return;
-        }
-        for (tested, now) in self.tested.iter().zip(monitors.put_to_the_test()) {
-            tested.fetch_or(now, Ordering::Relaxed);
-        }
-        let all = self.tested.iter().all(|tested| tested.load(Ordering::Relaxed));
-        self.all_tested.store(all, Ordering::Relaxed);
-    }
-
-    pub(crate) fn stop(&self, stop: bool) {
-        self.stop.store(stop, Ordering::Relaxed);
-    }
-
-    fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-}
-
-/// One step, and the state it leads to.
-#[derive(Clone)]
-pub(crate) struct Action<P: Process> {
-    pub(crate) step: Step<P>,
-    next: State<P>,
-}
-
-/// A step makes the action: the state follows from it.
-impl<P: Process> PartialEq for Action<P> {
-    fn eq(&self, other: &Self) -> bool {
-        self.step == other.step
-    }
-}
-
-impl<P: Process> std::fmt::Debug for Action<P> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(&self.step, f)
-    }
+    pub(super) options: Arc<Options>,
 }
 
 impl<P: Process> Model<P> {
@@ -138,9 +32,8 @@ impl<P: Process> Model<P> {
         properties: &[Property],
         options: Arc<Options>,
     ) -> Self {
-        let seen = Seen::before(properties.len());
         let monitors = Monitors::new(properties, processes.len() as u32);
-        Self { processes, requests, monitors, options, seen: Arc::new(seen) }
+        Self { processes, requests, monitors, options }
     }
 
     /// The state before any process has started.
@@ -183,7 +76,7 @@ impl<P: Process> Model<P> {
     }
 
     /// All steps from a state, with where they lead.
-    pub(super) fn successors(&self, state: &State<P>, found: &mut dyn FnMut(Step<P>, State<P>)) {
+    pub(crate) fn successors(&self, state: &State<P>, found: &mut dyn FnMut(Step<P>, State<P>)) {
         let mut channel = None;
         for (index, envelope) in state.messages.iter().enumerate() {
             let repeated = index > 0 && state.messages[index - 1] == *envelope;
@@ -230,7 +123,7 @@ impl<P: Process> Model<P> {
         }
     }
 
-    fn next_request(&self, process: ProcessId, site: &Site<P>) -> Option<&P::Request> {
+    pub(super) fn next_request(&self, process: ProcessId, site: &Site<P>) -> Option<&P::Request> {
         self.requests.get(process.index())?.get(site.requests as usize)
     }
 
@@ -282,55 +175,39 @@ impl<P: Process> Model<P> {
             return End::CutShort("more may follow".to_owned());
         }
         if state.sites.iter().any(|site| !site.timers.is_empty()) {
-            let most = self.options.timeouts;
-            return End::CutShort(format!("timers run out at most {most} times a process"));
+            return self.end_by_bound();
         }
         End::Complete
     }
 
-    /// Whether nothing is wrong in this state. Called once for each state that is visited.
+    /// How a run ends in which only their bound keeps timers from running out.
+    pub(super) fn end_by_bound(&self) -> End {
+        let most = self.options.timeouts;
+        End::CutShort(format!("timers run out at most {most} times a process"))
+    }
+
+    pub(super) fn processes(&self) -> usize {
+        self.processes.len()
+    }
+
+    /// What is left of a process that died.
+    pub(super) fn dead_site(&self, rank: usize, before: &Site<P>) -> Site<P> {
+        Site {
+            process: self.processes[rank].clone(),
+            timers: Vec::new(),
+            requests: before.requests,
+            timeouts: before.timeouts,
+            crashed: true,
+        }
+    }
+
+    /// Whether nothing is wrong in this state.
     pub(super) fn holds(&self, state: &State<P>) -> bool {
-        let seen = &self.seen;
-        if seen.stopped() {
-            return true;
-        }
-        if seen.visited.fetch_add(1, Ordering::Relaxed) + 1 >= self.options.states {
-            seen.stop(true);
-        }
-        seen.test(&state.monitors);
-        if state.is_wrong() {
-            return false;
-        }
-        !self.is_end(state) || seen.ends_well(&state.monitors.verdicts(&self.end_of(state)))
-    }
-}
-
-/// The one property that the search looks at.
-pub(crate) const PROPERTY: &str = "all properties of the lab";
-
-impl<P: Process> stateright::Model for Model<P> {
-    type State = State<P>;
-    type Action = Action<P>;
-
-    fn init_states(&self) -> Vec<State<P>> {
-        self.starts().into_iter().map(|(_, state)| state).collect()
-    }
-
-    fn actions(&self, state: &State<P>, actions: &mut Vec<Action<P>>) {
-        if state.is_wrong() || self.seen.stopped() {
-            return;
-        }
-        self.successors(state, &mut |step, next| actions.push(Action { step, next }));
-    }
-
-    fn next_state(&self, _: &State<P>, action: Action<P>) -> Option<State<P>> {
-        Some(action.next)
-    }
-
-    /// One property for all: Stateright goes on after it has found the first of several broken, and
-    /// then replaces its path by a longer one.
-    fn properties(&self) -> Vec<stateright::Property<Self>> {
-        vec![stateright::Property::always(PROPERTY, Self::holds)]
+        let ends_well = || {
+            let verdicts = state.monitors.verdicts(&self.end_of(state));
+            !verdicts.iter().any(Verdict::is_violated)
+        };
+        !state.is_wrong() && (!self.is_end(state) || ends_well())
     }
 }
 
@@ -404,14 +281,9 @@ impl<P: Process, O: Observer> World<'_, P, O> {
     /// What is on its way to a process that died is lost. What the process knew makes no difference
     /// any more.
     fn crash(&mut self, process: ProcessId) {
-        let Site { requests, timeouts, .. } = *self.state.sites[process.index()];
-        self.state.sites[process.index()] = Shared::new(Site {
-            process: self.model.processes[process.index()].clone(),
-            timers: Vec::new(),
-            requests,
-            timeouts,
-            crashed: true,
-        });
+        let place = process.index();
+        let dead = self.model.dead_site(place, &self.state.sites[place]);
+        self.state.sites[place] = Shared::new(dead);
         self.note(process, Happening::Crash);
         let messages = std::mem::take(&mut self.state.messages);
         let (lost, kept) = messages.into_iter().partition(|envelope| envelope.to == process);
@@ -423,21 +295,12 @@ impl<P: Process, O: Observer> World<'_, P, O> {
     /// One step of one process, and what it wants done.
     fn run(&mut self, me: ProcessId, event: EventOf<P>, choices: &mut Choices) -> bool {
         let mut site = Site::clone(&self.state.sites[me.index()]);
-        match &event {
-            Event::Request(_) => site.requests += 1,
-            Event::Timeout(timer) => {
-                site.timers.retain(|running| running != timer);
-                site.timeouts += 1;
-            }
-            Event::Init | Event::Message { .. } => {}
-        }
         let processes = self.state.sites.len() as u32;
         let env = Env { me, processes, now: None };
-        let run = || step_into(&mut site.process, env, choices, event, Vec::new());
-        let effects = match panics::quietly(|| catch_unwind(AssertUnwindSafe(run))) {
+        let effects = match site.hear(env, choices, event) {
             Ok(effects) => effects,
             Err(panic) => {
-                self.state.panic = Some(format!("{me}: {}", panics::text(&*panic)).into());
+                self.state.panic = Some(panic);
                 return false;
             }
         };
@@ -451,12 +314,8 @@ impl<P: Process, O: Observer> World<'_, P, O> {
     fn carry_out(&mut self, me: ProcessId, site: &mut Site<P>, effect: EffectOf<P>) {
         match effect {
             Effect::Send { to, message } => self.send(me, to, message),
-            Effect::StartTimer { timer, .. } => {
-                if let Err(place) = site.timers.binary_search(&timer) {
-                    site.timers.insert(place, timer);
-                }
-            }
-            Effect::StopTimer { timer } => site.timers.retain(|running| *running != timer),
+            Effect::StartTimer { timer, .. } => site.start(timer),
+            Effect::StopTimer { timer } => site.stop(&timer),
             Effect::Indicate(indication) => self.note(me, Happening::Indication(&indication)),
         }
     }
@@ -466,9 +325,7 @@ impl<P: Process, O: Observer> World<'_, P, O> {
         let carried = self.observer.on_send(passing(self.at_us, from, to, &message));
         let envelope = Envelope { from, to, message, tags, carried };
         let Some(receiver) = self.state.sites.get(to.index()) else {
-            let n = self.state.sites.len();
-            let what = format!("{from} sends to {to}, which is not one of the {n} processes");
-            self.state.panic = Some(what.into());
+            self.state.panic = Some(sends_to_nobody(from, to, self.state.sites.len()));
             return;
         };
         if receiver.crashed {
@@ -505,8 +362,13 @@ impl<P: Process, O: Observer> World<'_, P, O> {
     }
 }
 
+/// What is wrong where a process sends to one that does not exist.
+pub(super) fn sends_to_nobody(from: ProcessId, to: ProcessId, processes: usize) -> Arc<str> {
+    format!("{from} sends to {to}, which is not one of the {processes} processes").into()
+}
+
 /// An event of a process: nobody counts them here.
-fn uncounted(process: ProcessId) -> Witness {
+pub(super) fn uncounted(process: ProcessId) -> Witness {
     Witness { process, n: 0 }
 }
 
@@ -516,7 +378,7 @@ fn passing(at_us: u64, from: ProcessId, to: ProcessId, message: &dyn Noted) -> P
 }
 
 /// The choices of a script.
-fn chosen(choices: &Choices) -> Vec<usize> {
+pub(super) fn chosen(choices: &Choices) -> Vec<usize> {
     match choices {
         Choices::Script { choices, .. } => choices.iter().map(|&(choice, _)| choice).collect(),
         Choices::Random(_) => Vec::new(),

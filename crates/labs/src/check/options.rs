@@ -40,13 +40,8 @@ pub struct Options {
     /// How many threads search. More than one find the counterexample sooner, and then one of them looks
     /// for the shortest.
     pub threads: usize,
-}
-
-impl Options {
-    /// The same, for one thread.
-    pub(super) fn with_one_thread(&self) -> Self {
-        Self { threads: 1, ..self.clone() }
-    }
+    /// Whether orders are left out that lead to the same.
+    pub reduction: bool,
 }
 
 impl Default for Options {
@@ -64,6 +59,7 @@ impl Default for Options {
             states: STATES_MAX,
             time: TIMEOUT,
             threads: 1,
+            reduction: false,
         }
     }
 }

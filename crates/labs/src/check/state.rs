@@ -1,15 +1,16 @@
 //! One global state: all processes, all messages under way, and what the monitors know.
 //!
-//! The checker makes, hashes and throws away a million states a second, and one step changes one
-//! process of a state. So processes are shared between states, each with its hash beside it; messages are
-//! one short list.
+//! One step changes one process of a state. So processes are shared between states, each with its hash
+//! beside it; messages are one short list.
 
 use std::fmt::{self, Debug};
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::process::{Process, ProcessId};
+use super::panics;
+use crate::process::{Choices, EffectOf, Env, Event, EventOf, Process, ProcessId, step_into};
 use crate::verdict::{Monitors, Tags};
 
 /// One global state. `C` is what each message carries on behalf of an observer: nothing while the
@@ -47,6 +48,39 @@ pub(crate) struct Site<P: Process> {
     /// How many times one of its timers ran out.
     pub(crate) timeouts: u32,
     pub(crate) crashed: bool,
+}
+
+impl<P: Process> Site<P> {
+    /// Lets an event happen to the process, and returns what it wants done; or what its handler said when
+    /// it panicked.
+    pub(super) fn hear(
+        &mut self,
+        env: Env,
+        choices: &mut Choices,
+        event: EventOf<P>,
+    ) -> Result<Vec<EffectOf<P>>, Arc<str>> {
+        match &event {
+            Event::Request(_) => self.requests += 1,
+            Event::Timeout(timer) => {
+                self.stop(timer);
+                self.timeouts += 1;
+            }
+            Event::Init | Event::Message { .. } => {}
+        }
+        let run = || step_into(&mut self.process, env, choices, event, Vec::new());
+        panics::quietly(|| catch_unwind(AssertUnwindSafe(run)))
+            .map_err(|panic| format!("{}: {}", env.me, panics::text(&*panic)).into())
+    }
+
+    pub(super) fn start(&mut self, timer: P::Timer) {
+        if let Err(place) = self.timers.binary_search(&timer) {
+            self.timers.insert(place, timer);
+        }
+    }
+
+    pub(super) fn stop(&mut self, timer: &P::Timer) {
+        self.timers.retain(|running| running != timer);
+    }
 }
 
 /// A message under way.
@@ -164,6 +198,12 @@ pub(crate) struct Shared<T>(Arc<(u64, T)>);
 impl<T: Hash> Shared<T> {
     pub(crate) fn new(value: T) -> Self {
         Self(Arc::new((hash(&value), value)))
+    }
+}
+
+impl<T> Shared<T> {
+    pub(super) fn hash_of(&self) -> u64 {
+        self.0.0
     }
 }
 

@@ -119,6 +119,9 @@ fn steps(outcome: &Outcome<Servant>) -> Vec<&str> {
     outcome.counterexample.as_ref().unwrap().steps.iter().map(String::as_str).collect()
 }
 
+mod endless;
+mod reduced;
+
 const UNORDERED: Channels = Channels::Unordered;
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::thread;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -13,13 +14,16 @@ use super::{Common, Typed, arguments_after_verb, check_mistake, check_trace, fin
 use crate::check::{Channels, Options, STATES_MAX};
 use crate::faults::{Action, Fault, Rule, When};
 use crate::lab::Verb;
-use crate::planned::{Planned, Shortest};
+use crate::planned::{Checked, Planned, Shortest};
 use crate::report::Report;
 use crate::run::UntilSignal;
 use crate::said::say;
 use crate::simulate::Chance;
 use crate::trace::{Header, Identity};
 use crate::verdict::Verdict;
+
+/// More threads than this have little to do: states are handed over one by one.
+const THREADS_MAX: usize = 16;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -50,9 +54,23 @@ struct Search {
     /// Give up after so many states
     #[arg(long, value_name = "N", default_value_t = STATES_MAX)]
     max_states: usize,
+    /// Try every order, also those that lead to the same
+    #[arg(long)]
+    no_reduction: bool,
+    /// How many threads search [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: Option<u16>,
     /// Walk through the states by hand: serve Stateright's Explorer to a browser at this address
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:3000")]
     explore: Option<SocketAddr>,
+}
+
+impl Search {
+    /// How many threads search.
+    fn threads(&self) -> usize {
+        let cores = || thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+        self.jobs.map_or_else(cores, usize::from)
+    }
 }
 
 impl Arguments {
@@ -95,7 +113,7 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     };
     // With a counterexample the search is over, and there is nothing more to ask of it.
     let cut_short = outcome.verdicts.iter().find(|verdict| verdict.holds().is_none());
-    let problem = |verdict: &Verdict| format!("not every state was visited: {}", verdict.detail());
+    let problem = |verdict: &Verdict| format!("not judged to the end: {}", verdict.detail());
     let problems = match found {
         None => cut_short.map(problem).into_iter().collect(),
         Some(_) => Vec::new(),
@@ -103,19 +121,34 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     let assumed = lab.about().assumes;
     let broken = found.map(Shortest::broken).unwrap_or_default();
     let broken = broken.iter().filter(|assumption| assumed.contains(assumption));
+    let steps = found.map(Shortest::steps).unwrap_or_default();
+    let cycle_from = found.and_then(Shortest::cycle_from).unwrap_or(steps.len());
+    let (way_in, cycle) = steps.split_at(cycle_from);
     let report = Report {
         elapsed_s: elapsed.as_secs_f64(),
         states: Some(outcome.states as u64),
         assumptions_broken: broken.map(ToString::to_string).collect(),
         problems,
-        counterexample: found.map(|found| found.steps().to_vec()).unwrap_or_default(),
-        properties: outcome.verdicts,
-        result: serde_json::json!({ "max_depth": outcome.max_depth }),
+        counterexample: way_in.to_vec(),
+        cycle: cycle.to_vec(),
+        properties: outcome.verdicts.clone(),
+        result: serde_json::json!({ "max_depth": outcome.max_depth, "reduced": !outcome.is_whole }),
         trace,
-        lines: vec![format!("every state is reached within {} steps", outcome.max_depth)],
+        lines: vec![reached(&outcome)],
         ..Report::of(identity_of(lab, common.seed()))
     };
     finish(&report, common.json)
+}
+
+fn reached(outcome: &Checked) -> String {
+    let depth = outcome.max_depth;
+    match outcome.is_whole {
+        true => format!("every state is reached within {depth} steps"),
+        false => format!(
+            "every state is reached within {depth} steps; orders that lead to the same are left out \
+             (--no-reduction tries them)"
+        ),
+    }
 }
 
 /// What the search may do.
@@ -128,6 +161,8 @@ fn options(common: &Common, search: &Search, lab: &dyn Planned) -> anyhow::Resul
         timeouts: search.timeouts.unwrap_or_else(|| lab.timeouts()),
         states: search.max_states,
         time: common.timeout(),
+        threads: search.threads(),
+        reduction: !search.no_reduction,
         ..Options::default()
     };
     for rule in common.faults(lab)?.rules() {

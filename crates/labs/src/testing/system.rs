@@ -148,9 +148,25 @@ impl<L: Lab> System<L> {
         Simulated { ended, verdicts: judge.verdicts(&ended.end()), judge, all }
     }
 
-    /// Every order.
+    /// Every order. Where orders are left out that lead to the same, and where several threads search, the
+    /// verdicts and the shortest run must be the same.
+    ///
+    /// # Panics
+    ///
+    /// If they are not.
     pub fn check(&self, search: &Search) -> Outcome<ProcessOf<L>> {
-        check(self.processes(), self.requests(), &self.properties, search, |_| ())
+        let check = |search: &Search| {
+            check(self.processes(), self.requests(), &self.properties, search, |_| ())
+        };
+        let outcome = check(search);
+        let reduced = check(&Search { reduction: true, threads: 2, ..search.clone() });
+        let shown = |outcome: &Outcome<ProcessOf<L>>| {
+            let holds: Vec<_> = outcome.verdicts.iter().map(Verdict::holds).collect();
+            let found = outcome.counterexample.as_ref();
+            (holds, found.map(|found| (found.property.clone(), found.steps.len())))
+        };
+        assert_eq!(shown(&outcome), shown(&reduced), "{:?}: with reduction", self.mistake);
+        outcome
     }
 
     /// The shortest run in which a property is violated, which its saved trace must show as well.

@@ -200,6 +200,36 @@ impl Monitors {
         self.properties.iter().zip(&self.watched).map(judged).collect()
     }
 
+    /// The same, one by one, in the order of the properties: what each is told is told to it alone.
+    pub(crate) fn split(&self) -> Vec<Self> {
+        let one = |(property, watched): (&Property, &Watched)| Self {
+            properties: [property.clone()].into(),
+            watched: vec![watched.clone()],
+        };
+        self.properties.iter().zip(&self.watched).map(one).collect()
+    }
+
+    /// The monitors that were split, together.
+    pub(crate) fn join<'a>(parts: impl Iterator<Item = &'a Self>) -> Self {
+        let (mut properties, mut watched) = (Vec::new(), Vec::new());
+        for part in parts {
+            properties.extend_from_slice(&part.properties);
+            watched.extend_from_slice(&part.watched);
+        }
+        Self { properties: properties.into(), watched }
+    }
+
+    /// What is still owed, and to whom: 0 if all that must happen has happened. See
+    /// [`Watch::owes`](super::Watch::owes).
+    pub(crate) fn owe(&self) -> u64 {
+        self.watched.iter().fold(0, |all, watched| all | watched.monitor.owes())
+    }
+
+    /// Whether messages carry a tag for one of them.
+    pub(crate) fn uses_tags(&self) -> bool {
+        self.watched.iter().any(|watched| watched.tag.is_some())
+    }
+
     /// Makes states equal that differ only in old history: see
     /// [`Watch::forget_history`](super::Watch::forget_history). `tags` visits the tags of each message
     /// under way.

@@ -35,7 +35,7 @@ pub use self::pattern::{Pattern, Times};
 pub use self::property::{Property, PropertyKind};
 pub use self::stream::{StreamError, StreamJudge};
 pub use self::tally::Tally;
-pub use self::watch::{Check, State, TagsUnderWay, Watch};
+pub use self::watch::{Check, NOBODY_IN_PARTICULAR, State, TagsUnderWay, Watch};
 use crate::process::ProcessId;
 pub use crate::text::counted;
 use crate::trace::{Data, Note, Noted};

@@ -18,6 +18,9 @@ use crate::trace::{Data, Happening, Noted};
 /// Whether an event leaves a property unbroken.
 pub type Check = Result<(), Violation>;
 
+/// What is owed, but to nobody in particular: see [`Watch::owes`].
+pub const NOBODY_IN_PARTICULAR: u64 = 1 << 63;
+
 /// Watches a run whose indications are of type `I`: a lab's own, or `dyn Noted` for any lab's.
 ///
 /// The first event that breaks the property is the last that a monitor is told.
@@ -75,6 +78,15 @@ pub trait Watch<I: ?Sized> {
 
     /// What became of the property at the end of a run, no event having broken it.
     fn at_end(&self, end: &End) -> Judgement;
+
+    /// The processes to which something is still owed that must happen in the end, one bit each, or
+    /// [`NOBODY_IN_PARTICULAR`]. The checker asks where a run can go on for ever.
+    fn owes(&self) -> u64 {
+        match self.at_end(&End::Complete) {
+            Judgement::Violated(_) => NOBODY_IN_PARTICULAR,
+            Judgement::Holds(_) | Judgement::Unknown(_) => 0,
+        }
+    }
 
     /// Whether messages carry a tag for this monitor.
     fn uses_tags(&self) -> bool {
@@ -280,6 +292,10 @@ impl<W: Watch<I>, I: Kind> Watch<dyn Noted + '_> for OfLab<W, I> {
                 counted(times, "time")
             )),
         }
+    }
+
+    fn owes(&self) -> u64 {
+        self.watch.owes()
     }
 
     fn uses_tags(&self) -> bool {

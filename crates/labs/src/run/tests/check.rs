@@ -7,8 +7,6 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use stateright::Model as _;
-
 use super::world::{Ask, Mistake, Node, Terms, nodes, rules, wrong_at_any_time, wrong_at_the_end};
 use crate::check::Options;
 use crate::check::model::Model;
@@ -52,27 +50,25 @@ fn search(terms: Terms, rules: Rules, asks: [&[Ask]; 3]) -> Found {
     let options = Options { timeouts: 12, ..Options::default() };
     let asks = asks.map(<[Ask]>::to_vec).to_vec();
     let model = Model::new(nodes(terms, rules), asks, &[], options.into());
-    let mut states = model.init_states();
+    let mut states: Vec<_> = model.starts().into_iter().map(|(_, state)| state).collect();
     // By which step from where each was found.
     let mut ways: Vec<Option<(usize, String)>> = states.iter().map(|_| None).collect();
     let mut known: BTreeSet<u64> = states.iter().map(hash).collect();
     let mut next = 0;
     while next < states.len() {
-        let mut actions = Vec::new();
-        model.actions(&states[next], &mut actions);
-        if let Some(what) = wrong(&states[next], actions.is_empty()) {
+        let mut successors = Vec::new();
+        model.successors(&states[next], &mut |step, state| successors.push((step, state)));
+        if let Some(what) = wrong(&states[next], successors.is_empty()) {
             let steps =
                 std::iter::successors(ways[next].as_ref(), |(from, _)| ways[*from].as_ref());
             let mut steps: Vec<_> = steps.map(|(_, step)| step.clone()).collect();
             steps.reverse();
             return Found { states: states.len(), wrong: Some((what, steps)) };
         }
-        for action in actions {
-            let step = format!("{action:?}");
-            let Some(state) = model.next_state(&states[next], action) else { continue };
+        for (step, state) in successors {
             if known.insert(hash(&state)) {
                 states.push(state);
-                ways.push(Some((next, step)));
+                ways.push(Some((next, step.to_string())));
             }
         }
         next += 1;

@@ -56,6 +56,11 @@ impl Watch<dyn Noted + '_> for Responds {
         Judgement::not_yet(end, format!("{first} waits{others}"))
     }
 
+    fn owes(&self) -> u64 {
+        let bit = |process: &ProcessId| 1_u64.checked_shl(process.0).unwrap_or(0);
+        self.waiting.iter().fold(0, |all, process| all | bit(process))
+    }
+
     fn is_put_to_the_test(&self) -> bool {
         !self.waiting.is_empty()
     }

@@ -1,0 +1,1022 @@
+//! The states of a system as short lists of numbers, and the steps from one to the next.
+//!
+//! Handlers are functions: of a process, what surrounds it and an event they make a process and its
+//! effects. A search lets the same event happen to the same process in very many states. So each such
+//! *local step* is worked out once, and so is what each monitor makes of it; a step of the whole system
+//! looks up both. (Local steps are called transition groups in LTSmin: Blom, van de Pol, Weber, *LTSmin:
+//! distributed and symbolic reachability*, CAV 2010.)
+//!
+//! A state is `[faults, site of p0, ..., panel, message, tags, message, tags, ...]`. *Faults* counts the
+//! messages lost and doubled, a *site* is a process with its timers, the *panel* is all monitors. Each is the
+//! number of a part; the parts belong to one thread. The fingerprint of a state is made from the hashes of
+//! its parts, and is the same in all threads.
+//!
+//! Where a handler is worked out it runs twice, and both results must be equal: one that looks at a clock or at
+//! the order of a hash map is noticed.
+
+use std::sync::Arc;
+
+use super::graph::Class;
+use super::model::{Model, chosen, sends_to_nobody, uncounted};
+use super::options::Channels;
+use super::parts::{Hashed, Map, Parts, mix};
+use super::state::{Envelope, Shared, Site, State};
+use super::steps::Step;
+use crate::process::{Choices, Effect, EffectOf, Env, Event, EventOf, Process, ProcessId};
+use crate::trace::Happening;
+use crate::trace::note::TimerName;
+use crate::verdict::{End, Monitors, NOBODY_IN_PARTICULAR, Tags};
+
+/// The states of one model, as one thread knows them.
+pub(super) struct Space<P: Process> {
+    pub(super) model: Arc<Model<P>>,
+    /// The monitors before a run.
+    watched: Monitors,
+    /// Of each rank.
+    pub(super) seats: Vec<Seat<P>>,
+    letters: Parts<Letter<P::Message>>,
+    /// Of each letter, the number of its channel.
+    channels: Vec<u32>,
+    tags: Parts<Tags>,
+    /// Of each property.
+    slots: Vec<Slot>,
+    panels: Parts<Hashed>,
+    /// Of each panel, whether some property is violated.
+    violated: Vec<bool>,
+    pub(super) locals: Vec<Local<P>>,
+    /// What becomes of a panel at a local step: its number, and the tags of the messages that are sent.
+    judged: Map<(u32, u32, u32), Judged>,
+    forgotten: Map<Box<[u32]>, Box<[u32]>>,
+    uses_tags: bool,
+    scratch: Vec<u32>,
+    /// Whether it is asked what is owed throughout a step.
+    labels: bool,
+}
+
+/// One rank: its process in all states.
+pub(super) struct Seat<P: Process> {
+    pub(super) sites: Parts<Site<P>>,
+    pub(super) about: Vec<About>,
+    /// The local steps of a site at an event: from which to which.
+    locals: Map<(u32, u32), (u32, u32)>,
+}
+
+/// What is asked often of a site.
+#[derive(Clone, Copy, Default)]
+pub(super) struct About {
+    pub(super) crashed: bool,
+    pub(super) has_request: bool,
+    /// How many timers may run out.
+    pub(super) timers: u32,
+    /// Timers run that may not run out any more.
+    is_bounded: bool,
+}
+
+/// What a handler asks for, or what it said when it panicked.
+type Heard<P> = Result<Vec<EffectOf<P>>, Arc<str>>;
+
+/// A message that was sent.
+type Letter<M> = (ProcessId, ProcessId, M);
+
+/// One property.
+struct Slot {
+    monitors: Parts<Monitors>,
+    uses_tags: bool,
+    /// What becomes of its monitor at a local step, with the tags of the message that arrives.
+    judged: Map<(u32, u32, u32), JudgedOne>,
+    tested: bool,
+}
+
+/// The number of a monitor after a local step, the tags of what is sent, and what was owed throughout.
+type JudgedOne = (u32, Box<[Tags]>, u64);
+
+/// One event at one process, as far as that process goes.
+pub(super) struct Local<P: Process> {
+    pub(super) rank: u32,
+    pub(super) before: u32,
+    /// The process afterwards.
+    pub(super) after: u32,
+    /// The sender, if the event is a message.
+    pub(super) from: Option<ProcessId>,
+    /// The processes that are sent something, one bit each.
+    pub(super) targets: u32,
+    choices: Vec<usize>,
+    /// What monitors are told of it, in order.
+    told: Vec<Told<P>>,
+    letters: Vec<u32>,
+    wrong: Option<Wrong>,
+}
+
+/// What is wrong with a handler.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Wrong {
+    /// It panicked.
+    Panic(Arc<str>),
+    /// It did two different things.
+    Undetermined(Arc<str>),
+}
+
+/// What monitors are told.
+#[derive(Clone)]
+enum Told<P: Process> {
+    Request(P::Request),
+    Timeout(P::Timer),
+    Indication(P::Indication),
+    Receive(u32),
+    Send(u32),
+    Drop(u32),
+    Crash,
+}
+
+#[derive(Clone)]
+struct Judged {
+    panel: u32,
+    tags: Box<[u32]>,
+    kept: Kept,
+}
+
+/// What is owed throughout a step: [`Monitors::owe`] of the first properties, some bits each. A process may be
+/// served and ask again within one step.
+pub(super) type Kept = u64;
+
+/// Of how many properties it is known what is owed.
+pub(super) const KEPT_SLOTS: usize = 3;
+
+/// One bit for each process that `check` may have, and one for nobody in particular.
+const KEPT_BITS: usize = 17;
+
+/// To nobody in particular.
+pub(super) const TO_NOBODY: u32 = 16;
+
+/// An event of a process, as a number: a request, the timer of this place, or the letter of this number.
+const REQUEST: u32 = 0;
+const TIMERS: u32 = 1;
+const LETTERS: u32 = 1 << 31;
+
+/// A step that was taken, so that it can be told.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum How {
+    /// The message at this place of the state arrives, if there is one; a copy may stay under way.
+    Local {
+        local: u32,
+        event: u32,
+        message: Option<u32>,
+        doubled: bool,
+    },
+    Lose {
+        message: u32,
+    },
+    Crash {
+        rank: u32,
+    },
+}
+
+/// The states that follow from one.
+pub(super) struct Successors {
+    pub(super) words: Vec<u32>,
+    pub(super) found: Vec<Successor>,
+}
+
+pub(super) struct Successor {
+    begins: usize,
+    ends: usize,
+    pub(super) how: How,
+    pub(super) kept: Kept,
+    /// A handler went wrong, or a property is violated.
+    pub(super) wrong: bool,
+}
+
+impl Successors {
+    pub(super) fn new() -> Self {
+        Self { words: Vec::new(), found: Vec::new() }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.words.clear();
+        self.found.clear();
+    }
+
+    pub(super) fn words(&self, successor: &Successor) -> &[u32] {
+        &self.words[successor.begins..successor.ends]
+    }
+}
+
+/// The places of a state: faults, then the sites, then the panel, then messages with their tags.
+const SITES: usize = 1;
+
+impl<P: Process> Space<P> {
+    /// The states of a model, of which these monitors are a part.
+    pub(super) fn new(model: Arc<Model<P>>, watched: &Monitors) -> Self {
+        let processes = model.processes();
+        let seat = |_| Seat { sites: Parts::new(), about: Vec::new(), locals: Map::default() };
+        let slot = |monitors: Monitors| Slot {
+            uses_tags: monitors.uses_tags(),
+            monitors: Parts::new(),
+            judged: Map::default(),
+            tested: false,
+        };
+        let mut tags = Parts::new();
+        tags.number(Shared::new(Tags::default()));
+        Self {
+            seats: (0..processes).map(seat).collect(),
+            letters: Parts::new(),
+            channels: Vec::new(),
+            tags,
+            slots: watched.split().into_iter().map(slot).collect(),
+            panels: Parts::new(),
+            violated: Vec::new(),
+            locals: Vec::new(),
+            judged: Map::default(),
+            forgotten: Map::default(),
+            uses_tags: watched.uses_tags(),
+            scratch: Vec::new(),
+            labels: false,
+            watched: watched.clone(),
+            model,
+        }
+    }
+
+    pub(super) fn processes(&self) -> usize {
+        self.seats.len()
+    }
+
+    fn panel_at(&self) -> usize {
+        SITES + self.seats.len()
+    }
+
+    pub(super) fn messages_at(&self) -> usize {
+        self.panel_at() + 1
+    }
+
+    pub(super) fn site(&self, state: &[u32], rank: usize) -> u32 {
+        state[SITES + rank]
+    }
+
+    pub(super) fn about(&self, state: &[u32], rank: usize) -> About {
+        self.seats[rank].about[self.site(state, rank) as usize]
+    }
+
+    /// Sender and receiver of a message under way, as ranks.
+    pub(super) fn channel(&self, letter: u32) -> (usize, usize) {
+        let (channel, n) = (self.channels[letter as usize] as usize, self.seats.len());
+        (channel / n, channel % n)
+    }
+
+    /// The same space, which says what is owed throughout each step.
+    pub(super) fn labelled(self) -> Self {
+        Self { labels: true, ..self }
+    }
+
+    /// How many parts and worked out steps there are.
+    pub(super) fn parts(&self) -> usize {
+        let slots = self.slots.iter().map(|slot| slot.monitors.len() + slot.judged.len());
+        let seats = self.seats.iter().map(|seat| seat.sites.len());
+        let steps = self.locals.len() + self.judged.len() + self.forgotten.len();
+        slots.sum::<usize>() + seats.sum::<usize>() + self.panels.len() + steps
+    }
+
+    /// The same space, without any part.
+    pub(super) fn fresh(&self) -> Self {
+        let mut fresh = Self::new(Arc::clone(&self.model), &self.watched);
+        for (slot, before) in fresh.slots.iter_mut().zip(&self.slots) {
+            slot.tested = before.tested;
+        }
+        fresh
+    }
+
+    /// How many messages were lost and doubled.
+    pub(super) fn faults(state: &[u32]) -> (u32, u32) {
+        (state[0] >> 16, state[0] & 0xffff)
+    }
+
+    /// Of each property that is watched, whether some state put it to the test.
+    pub(super) fn tested(&self) -> impl Iterator<Item = bool> + '_ {
+        self.slots.iter().map(|slot| slot.tested)
+    }
+
+    /// A state in the plain form, as numbers.
+    pub(super) fn import(&mut self, state: &State<P>) -> Vec<u32> {
+        let mut words = vec![state.lost << 16 | state.doubled];
+        for (rank, site) in state.sites.iter().enumerate() {
+            words.push(self.seat(rank, site.clone()));
+        }
+        let numbers = state.monitors.split().into_iter().enumerate();
+        let numbers = numbers.map(|(slot, monitors)| self.monitor(slot, monitors)).collect();
+        words.push(self.panel(numbers));
+        for Envelope { from, to, message, tags, .. } in &state.messages {
+            words.push(self.letter((*from, *to, message.clone())));
+            words.push(self.tags.number(Shared::new(*tags)).0);
+        }
+        words
+    }
+
+    /// The same the other way.
+    pub(super) fn export(&self, words: &[u32]) -> State<P> {
+        let sites = (0..self.processes()).map(|rank| {
+            let site = self.seats[rank].sites.get(self.site(words, rank));
+            site.clone()
+        });
+        let messages = words[self.messages_at()..].chunks_exact(2).map(|pair| {
+            let (from, to, message) = &**self.letters.get(pair[0]);
+            let (tags, message) = (**self.tags.get(pair[1]), message.clone());
+            Envelope { from: *from, to: *to, message, tags, carried: () }
+        });
+        let (lost, doubled) = Self::faults(words);
+        State {
+            sites: sites.collect(),
+            messages: messages.collect(),
+            lost,
+            doubled,
+            monitors: self.monitors(words),
+            panic: None,
+        }
+    }
+
+    /// All monitors of a state that are watched.
+    pub(super) fn monitors(&self, words: &[u32]) -> Monitors {
+        let numbers = &self.panels.get(words[self.panel_at()]).numbers;
+        let parts = self.slots.iter().zip(numbers);
+        Monitors::join(parts.map(|(slot, &number)| &**slot.monitors.get(number)))
+    }
+
+    /// The panel of a state.
+    pub(super) fn panel_of(&self, words: &[u32]) -> u32 {
+        words[self.panel_at()]
+    }
+
+    /// The monitor of one property on a panel, and its number.
+    pub(super) fn monitor_of(&self, panel: u32, slot: usize) -> (u32, &Monitors) {
+        let number = self.panels.get(panel).numbers[slot];
+        (number, self.slots[slot].monitors.get(number))
+    }
+
+    pub(super) fn fingerprint(&self, words: &[u32]) -> u64 {
+        let mut hash = mix(0x2545_f491_4f6c_dd1d, words[0].into());
+        for (seat, &site) in self.seats.iter().zip(&words[SITES..]) {
+            hash = mix(hash, seat.sites.hash(site));
+        }
+        hash = mix(hash, self.panels.hash(words[self.panel_at()]));
+        for pair in words[self.messages_at()..].chunks_exact(2) {
+            hash = mix(hash, self.letters.hash(pair[0]));
+            hash = mix(hash, self.tags.hash(pair[1]));
+        }
+        hash
+    }
+
+    /// Whether nothing is left to happen but faults, which need not.
+    pub(super) fn is_end(&self, words: &[u32]) -> bool {
+        let at_rest = |rank| {
+            let About { crashed, has_request, timers, .. } = self.about(words, rank);
+            crashed || !has_request && timers == 0
+        };
+        words.len() == self.messages_at() && (0..self.processes()).all(at_rest)
+    }
+
+    /// How a run ends in such a state.
+    pub(super) fn end(&self, words: &[u32]) -> End {
+        match (0..self.processes()).any(|rank| self.about(words, rank).is_bounded) {
+            true => self.model.end_by_bound(),
+            false => End::Complete,
+        }
+    }
+
+    /// All steps from a state; those of one process, if one is named.
+    pub(super) fn successors(
+        &mut self,
+        state: &[u32],
+        only: Option<usize>,
+        found: &mut Successors,
+    ) {
+        let messages_at = self.messages_at();
+        let mut channel = None;
+        for place in (messages_at..state.len()).step_by(2) {
+            let letter = state[place];
+            let possible = match self.model.options.channels {
+                Channels::Fifo => {
+                    let channel_of = self.channels[letter as usize];
+                    channel.replace(channel_of) != Some(channel_of)
+                }
+                Channels::Unordered => {
+                    place == messages_at || state[place - 2..place] != state[place..place + 2]
+                }
+            };
+            let (_, to) = self.channel(letter);
+            if possible && only.is_none_or(|rank| rank == to) {
+                self.arrivals(state, place, found);
+            }
+        }
+        match only {
+            Some(rank) => self.of_process(state, rank, found),
+            None => (0..self.processes()).for_each(|rank| self.of_process(state, rank, found)),
+        }
+    }
+
+    /// What can become of a message.
+    fn arrivals(&mut self, state: &[u32], place: usize, found: &mut Successors) {
+        let options = &self.model.options;
+        let letter = state[place];
+        let (from, to) = self.channel(letter);
+        let (from, to) = (ProcessId(from as u32), ProcessId(to as u32));
+        let (lost, doubled) = Self::faults(state);
+        let may_lose = lost < options.losses && options.may_lose(from, to);
+        let may_double = doubled < options.duplicates && options.may_double(from, to);
+        if may_lose {
+            self.lose(state, place, found);
+        }
+        if may_double {
+            self.local_steps(state, to.index(), LETTERS | letter, Some((place, true)), found);
+        }
+        self.local_steps(state, to.index(), LETTERS | letter, Some((place, false)), found);
+    }
+
+    /// What a process can do where no message arrives.
+    fn of_process(&mut self, state: &[u32], rank: usize, found: &mut Successors) {
+        let About { crashed, has_request, timers, .. } = self.about(state, rank);
+        if crashed {
+            return;
+        }
+        if has_request {
+            self.local_steps(state, rank, REQUEST, None, found);
+        }
+        for timer in 0..timers {
+            self.local_steps(state, rank, TIMERS + timer, None, found);
+        }
+        let most = self.model.options.crashes as usize;
+        if most > 0 && self.model.options.may_crash(ProcessId(rank as u32)) {
+            let crashed = (0..self.processes()).filter(|&rank| self.about(state, rank).crashed);
+            if crashed.count() < most {
+                self.crash(state, rank, found);
+            }
+        }
+    }
+
+    /// Lets an event happen in each way in which its handler can choose.
+    fn local_steps(
+        &mut self,
+        state: &[u32],
+        rank: usize,
+        event: u32,
+        message: Option<(usize, bool)>,
+        found: &mut Successors,
+    ) {
+        let site = self.site(state, rank);
+        let (first, end) = match self.seats[rank].locals.get(&(site, event)) {
+            Some(&known) => known,
+            None => self.work_out(rank, site, event),
+        };
+        for local in first..end {
+            self.apply(state, local, event, message, found);
+        }
+    }
+
+    /// The state after a local step.
+    fn apply(
+        &mut self,
+        state: &[u32],
+        local: u32,
+        event: u32,
+        message: Option<(usize, bool)>,
+        found: &mut Successors,
+    ) {
+        let begins = found.words.len();
+        let how = How::Local {
+            local,
+            event,
+            message: message.map(|(place, _)| place as u32),
+            doubled: message.is_some_and(|(_, doubled)| doubled),
+        };
+        let in_tags = message.map_or(0, |(place, _)| state[place + 1]);
+        match message {
+            Some((place, false)) => {
+                found.words.extend_from_slice(&state[..place]);
+                found.words.extend_from_slice(&state[place + 2..]);
+            }
+            _ => found.words.extend_from_slice(state),
+        }
+        if let Some((_, true)) = message {
+            found.words[begins] += 1;
+        }
+        let Local { rank, after, targets, ref wrong, .. } = self.locals[local as usize];
+        if wrong.is_some() {
+            let ends = found.words.len();
+            found.found.push(Successor { begins, ends, how, kept: 0, wrong: true });
+            return;
+        }
+        found.words[begins + SITES + rank as usize] = after;
+        let panel_at = begins + self.panel_at();
+        let dead = targets & self.dead(state);
+        let Judged { panel, tags, kept } = self.judge(found.words[panel_at], local, in_tags, dead);
+        found.words[panel_at] = panel;
+        for (sent, &tags) in tags.iter().enumerate() {
+            let letter = self.locals[local as usize].letters[sent];
+            if dead == 0 || dead >> self.channel(letter).1 & 1 == 0 {
+                self.send(letter, tags, begins, &mut found.words);
+            }
+        }
+        self.close(begins, how, kept, found);
+    }
+
+    /// The processes that are dead, one bit each.
+    fn dead(&self, state: &[u32]) -> u32 {
+        if self.model.options.crashes == 0 {
+            return 0;
+        }
+        let bit = |rank| u32::from(self.about(state, rank).crashed) << rank;
+        (0..self.processes()).map(bit).sum()
+    }
+
+    /// Puts a message behind those of its channel.
+    fn send(&self, letter: u32, tags: u32, begins: usize, words: &mut Vec<u32>) {
+        let channel = self.channels[letter as usize];
+        let first = begins + self.messages_at();
+        let mut place = words.len();
+        while place > first && self.channels[words[place - 2] as usize] > channel {
+            place -= 2;
+        }
+        words.extend_from_slice(&[0, 0]);
+        let end = words.len() - 2;
+        words.copy_within(place..end, place + 2);
+        words[place] = letter;
+        words[place + 1] = tags;
+    }
+
+    /// A state is complete but for what no longer matters.
+    fn close(&mut self, begins: usize, how: How, kept: Kept, found: &mut Successors) {
+        self.sort(begins, &mut found.words);
+        if self.uses_tags {
+            self.forget(begins, &mut found.words);
+            self.sort(begins, &mut found.words);
+        }
+        let wrong = self.violated[found.words[begins + self.panel_at()] as usize];
+        found.found.push(Successor { begins, ends: found.words.len(), how, kept, wrong });
+    }
+
+    /// Where channels are not FIFO, their messages stand in the order of their values.
+    fn sort(&self, begins: usize, words: &mut [u32]) {
+        if self.model.options.channels == Channels::Fifo {
+            return;
+        }
+        let value = |pair: &[u32]| {
+            let (_, _, message) = &**self.letters.get(pair[0]);
+            (self.channels[pair[0] as usize], message, **self.tags.get(pair[1]))
+        };
+        let messages = &mut words[begins + self.messages_at()..];
+        // They are few, and nearly in order.
+        for end in (2..messages.len()).step_by(2) {
+            let mut at = end;
+            while at > 0 && value(&messages[at - 2..at]) > value(&messages[at..at + 2]) {
+                messages[at - 2..at + 2].rotate_left(2);
+                at -= 2;
+            }
+        }
+    }
+
+    /// The message at this place is lost.
+    fn lose(&mut self, state: &[u32], place: usize, found: &mut Successors) {
+        let begins = found.words.len();
+        found.words.extend_from_slice(&state[..place]);
+        found.words.extend_from_slice(&state[place + 2..]);
+        found.words[begins] += 1 << 16;
+        let (letter, tags) = (state[place], state[place + 1]);
+        let panel_at = begins + self.panel_at();
+        let told = [(Told::Drop(letter), **self.tags.get(tags))];
+        let (sender, _) = self.channel(letter);
+        let (panel, kept) = self.judge_each(found.words[panel_at], sender, &told);
+        found.words[panel_at] = panel;
+        self.close(begins, How::Lose { message: place as u32 }, kept, found);
+    }
+
+    /// What is on its way to a process that dies is lost. What the process knew makes no difference any more.
+    fn crash(&mut self, state: &[u32], rank: usize, found: &mut Successors) {
+        let begins = found.words.len();
+        let messages_at = self.messages_at();
+        found.words.extend_from_slice(&state[..messages_at]);
+        let mut told = vec![(Told::Crash, Tags::default())];
+        for pair in state[messages_at..].chunks_exact(2) {
+            if self.channel(pair[0]).1 == rank {
+                told.push((Told::Drop(pair[0]), **self.tags.get(pair[1])));
+            } else {
+                found.words.extend_from_slice(pair);
+            }
+        }
+        let before = self.seats[rank].sites.get(self.site(state, rank)).clone();
+        let dead = self.model.dead_site(rank, &before);
+        found.words[begins + SITES + rank] = self.seat(rank, Shared::new(dead));
+        let panel_at = begins + self.panel_at();
+        let (panel, kept) = self.judge_each(found.words[panel_at], rank, &told);
+        found.words[panel_at] = panel;
+        self.close(begins, How::Crash { rank: rank as u32 }, kept, found);
+    }
+
+    /// Works out what happens to a process at an event, in each way in which its handler can choose.
+    fn work_out(&mut self, rank: usize, site: u32, event: u32) -> (u32, u32) {
+        let before = self.seats[rank].sites.get(site).clone();
+        let me = ProcessId(rank as u32);
+        let env = Env { me, processes: self.processes() as u32, now: None };
+        let (happens, first_told) = self.event(me, &before, event);
+        let from = match &happens {
+            Event::Message { from, .. } => Some(*from),
+            _ => None,
+        };
+        let first = self.locals.len() as u32;
+        let mut choices = Choices::default();
+        loop {
+            let taken = chosen(&choices);
+            let mut after = Site::clone(&before);
+            let (again, mut and_again) = (choices.clone(), Site::clone(&before));
+            let effects = after.hear(env, &mut choices, happens.clone());
+            let local = Local {
+                rank: rank as u32,
+                before: site,
+                after: site,
+                from,
+                targets: 0,
+                choices: taken,
+                told: first_told.clone(),
+                letters: Vec::new(),
+                wrong: None,
+            };
+            let local = match effects {
+                Ok(effects) => {
+                    let mut again = again;
+                    let other = and_again.hear(env, &mut again, happens.clone());
+                    let wrong = differs(me, &happens, (&after, &effects), (&and_again, &other));
+                    let local = Local { choices: chosen(&choices), wrong, ..local };
+                    self.carry_out(me, local, after, effects)
+                }
+                Err(panic) => Local { wrong: Some(Wrong::Panic(panic)), ..local },
+            };
+            self.locals.push(local);
+            if !choices.advance() {
+                break;
+            }
+        }
+        let known = (first, self.locals.len() as u32);
+        self.seats[rank].locals.insert((site, event), known);
+        known
+    }
+
+    /// The event of a number, and what monitors are told of it.
+    fn event(&self, me: ProcessId, site: &Site<P>, event: u32) -> (EventOf<P>, Vec<Told<P>>) {
+        match event {
+            REQUEST => {
+                let request = self.model.next_request(me, site);
+                let request = request.expect("it is one of the possible steps").clone();
+                (Event::Request(request.clone()), vec![Told::Request(request)])
+            }
+            letter if letter & LETTERS != 0 => {
+                let letter = letter & !LETTERS;
+                let (from, _, message) = &**self.letters.get(letter);
+                let event = Event::Message { from: *from, message: message.clone() };
+                (event, vec![Told::Receive(letter)])
+            }
+            timer => {
+                let timer = site.timers[(timer - TIMERS) as usize].clone();
+                (Event::Timeout(timer.clone()), vec![Told::Timeout(timer)])
+            }
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        me: ProcessId,
+        mut local: Local<P>,
+        mut after: Site<P>,
+        effects: Vec<EffectOf<P>>,
+    ) -> Local<P> {
+        for effect in effects {
+            match effect {
+                Effect::Send { to, message } if to.index() < self.processes() => {
+                    let letter = self.letter((me, to, message));
+                    local.targets |= 1 << to.0;
+                    local.letters.push(letter);
+                    local.told.push(Told::Send(letter));
+                }
+                Effect::Send { to, .. } => {
+                    let what = sends_to_nobody(me, to, self.processes());
+                    local.wrong.get_or_insert(Wrong::Panic(what));
+                }
+                Effect::StartTimer { timer, .. } => after.start(timer),
+                Effect::StopTimer { timer } => after.stop(&timer),
+                Effect::Indicate(indication) => local.told.push(Told::Indication(indication)),
+            }
+        }
+        local.after = self.seat(me.index(), Shared::new(after));
+        local
+    }
+
+    fn seat(&mut self, rank: usize, site: Shared<Site<P>>) -> u32 {
+        let (number, is_new) = self.seats[rank].sites.number(site);
+        if is_new {
+            let about = self.about_site(rank, number);
+            self.seats[rank].about.push(about);
+        }
+        number
+    }
+
+    fn about_site(&self, rank: usize, number: u32) -> About {
+        let site = self.seats[rank].sites.get(number);
+        let has_request = self.model.next_request(ProcessId(rank as u32), site).is_some();
+        let may_run_out = site.timeouts < self.model.options.timeouts;
+        let timers = if may_run_out { site.timers.len() as u32 } else { 0 };
+        let is_bounded = !may_run_out && !site.timers.is_empty();
+        About { crashed: site.crashed, has_request, timers, is_bounded }
+    }
+
+    fn letter(&mut self, letter: Letter<P::Message>) -> u32 {
+        let channel = letter.0.0 * self.seats.len() as u32 + letter.1.0;
+        let (number, is_new) = self.letters.number(Shared::new(letter));
+        if is_new {
+            self.channels.push(channel);
+        }
+        number
+    }
+
+    fn monitor(&mut self, slot: usize, monitors: Monitors) -> u32 {
+        let slot = &mut self.slots[slot];
+        slot.tested |= monitors.put_to_the_test().any(|tested| tested);
+        slot.monitors.number(Shared::new(monitors)).0
+    }
+
+    fn panel(&mut self, numbers: Box<[u32]>) -> u32 {
+        let parts = || self.slots.iter().zip(&numbers);
+        let hash = parts().fold(0, |hash, (slot, &number)| mix(hash, slot.monitors.hash(number)));
+        let violated =
+            parts().any(|(slot, &number)| slot.monitors.get(number).violation().is_some());
+        let (number, is_new) = self.panels.number(Shared::new(Hashed { hash, numbers }));
+        if is_new {
+            self.violated.push(violated);
+        }
+        number
+    }
+
+    /// What the monitors make of a local step. Where messages go to the dead, they are lost at once.
+    fn judge(&mut self, panel: u32, local: u32, in_tags: u32, dead: u32) -> Judged {
+        let key = (panel, local, in_tags);
+        if dead == 0
+            && let Some(judged) = self.judged.get(&key)
+        {
+            return judged.clone();
+        }
+        let before = self.panels.get(panel).clone();
+        let letters = self.locals[local as usize].letters.len();
+        let mut sent = vec![Tags::default(); letters];
+        let mut numbers = Vec::with_capacity(self.slots.len());
+        let mut kept = 0;
+        for (slot, &number) in before.numbers.iter().enumerate() {
+            let (after, owed) = self.judge_one(slot, number, (local, in_tags, dead), &mut sent);
+            numbers.push(after);
+            kept |= kept_at(slot, owed);
+        }
+        let panel = self.panel(numbers.into());
+        let tags = sent.into_iter().map(|tags| self.tags.number(Shared::new(tags)).0).collect();
+        let judged = Judged { panel, tags, kept };
+        if dead == 0 {
+            self.judged.insert(key, judged.clone());
+        }
+        judged
+    }
+
+    /// What one monitor makes of a local step.
+    fn judge_one(
+        &mut self,
+        slot: usize,
+        number: u32,
+        (local, in_tags, dead): (u32, u32, u32),
+        sent: &mut [Tags],
+    ) -> (u32, u64) {
+        let in_slot = if self.slots[slot].uses_tags { in_tags } else { 0 };
+        let key = (number, local, in_slot);
+        if dead == 0
+            && let Some((after, tags, owed)) = self.slots[slot].judged.get(&key)
+        {
+            add_tags(sent, tags);
+            return (*after, *owed);
+        }
+        let mut monitors = Monitors::clone(self.slots[slot].monitors.get(number));
+        let local_step = &self.locals[local as usize];
+        let me = local_step.rank as usize;
+        let mut tags = Vec::new();
+        let mut owed = self.owed(&monitors);
+        for told in &local_step.told {
+            let in_tags = **self.tags.get(in_tags);
+            let carried = self.tell(&mut monitors, me, told, in_tags);
+            owed &= self.owed(&monitors);
+            let Some(carried) = carried else { continue };
+            tags.push(carried);
+            if let Told::Send(letter) = told
+                && dead >> self.channel(*letter).1 & 1 == 1
+            {
+                self.tell(&mut monitors, me, &Told::Drop(*letter), carried);
+            }
+        }
+        if !self.slots[slot].uses_tags {
+            monitors.forget_history(&mut |_| ());
+        }
+        let after = self.monitor(slot, monitors);
+        add_tags(sent, &tags);
+        if dead == 0 {
+            let tags = if self.slots[slot].uses_tags { tags } else { Vec::new() };
+            self.slots[slot].judged.insert(key, (after, tags.into(), owed));
+        }
+        (after, owed)
+    }
+
+    /// What monitors are owed, if that is asked.
+    fn owed(&self, monitors: &Monitors) -> u64 {
+        if self.labels { monitors.owe() } else { 0 }
+    }
+
+    /// Tells the monitors something that is seldom told.
+    fn judge_each(&mut self, panel: u32, me: usize, told: &[(Told<P>, Tags)]) -> (u32, Kept) {
+        let before = self.panels.get(panel).clone();
+        let mut kept = 0;
+        let mut numbers = Vec::with_capacity(self.slots.len());
+        for (slot, &number) in before.numbers.iter().enumerate() {
+            let mut monitors = Monitors::clone(self.slots[slot].monitors.get(number));
+            let mut owed = self.owed(&monitors);
+            for (told, tags) in told {
+                self.tell(&mut monitors, me, told, *tags);
+                owed &= self.owed(&monitors);
+            }
+            kept |= kept_at(slot, owed);
+            if !self.slots[slot].uses_tags {
+                monitors.forget_history(&mut |_| ());
+            }
+            numbers.push(self.monitor(slot, monitors));
+        }
+        (self.panel(numbers.into()), kept)
+    }
+
+    /// Tells monitors one thing. Returns what a message that is sent carries.
+    fn tell(&self, monitors: &mut Monitors, me: usize, told: &Told<P>, tags: Tags) -> Option<Tags> {
+        let at = uncounted(ProcessId(me as u32));
+        let letter = |letter: &u32| &**self.letters.get(*letter);
+        match told {
+            Told::Request(request) => monitors.on_event(at, Happening::Request(request)),
+            Told::Timeout(timer) => monitors.on_event(at, Happening::Timeout(&TimerName(timer))),
+            Told::Indication(said) => monitors.on_event(at, Happening::Indication(said)),
+            Told::Crash => monitors.on_event(at, Happening::Crash),
+            Told::Receive(number) => {
+                let (from, to, message) = letter(number);
+                monitors.on_receive(*from, uncounted(*to), message, tags);
+            }
+            Told::Send(number) => {
+                let (from, to, message) = letter(number);
+                return Some(monitors.on_send(uncounted(*from), *to, message));
+            }
+            Told::Drop(number) => {
+                let (from, to, message) = letter(number);
+                monitors.on_drop(uncounted(*from), *to, message, tags);
+            }
+        }
+        None
+    }
+
+    /// Makes states equal that differ only in what no longer matters: for monitors with tags, who look at
+    /// all messages under way.
+    fn forget(&mut self, begins: usize, words: &mut [u32]) {
+        let (panel_at, messages_at) = (begins + self.panel_at(), begins + self.messages_at());
+        let mut key = std::mem::take(&mut self.scratch);
+        key.clear();
+        key.push(words[panel_at]);
+        for pair in words[messages_at..].chunks_exact(2) {
+            key.extend_from_slice(&[self.channels[pair[0] as usize], pair[1]]);
+        }
+        if !self.forgotten.contains_key(&key[..]) {
+            let forgotten = self.forget_anew(&key);
+            self.forgotten.insert(key.clone().into(), forgotten);
+        }
+        let forgotten = &self.forgotten[&key[..]];
+        words[panel_at] = forgotten[0];
+        for (pair, &tags) in words[messages_at..].chunks_exact_mut(2).zip(&forgotten[1..]) {
+            pair[1] = tags;
+        }
+        self.scratch = key;
+    }
+
+    fn forget_anew(&mut self, key: &[u32]) -> Box<[u32]> {
+        let n = self.seats.len() as u32;
+        let ends = |channel: u32| (ProcessId(channel / n), ProcessId(channel % n));
+        let mut under_way: Vec<(ProcessId, ProcessId, Tags)> = key[1..]
+            .chunks_exact(2)
+            .map(|pair| (ends(pair[0]).0, ends(pair[0]).1, **self.tags.get(pair[1])))
+            .collect();
+        let before = self.panels.get(key[0]).clone();
+        let mut numbers = Vec::with_capacity(self.slots.len());
+        for (slot, &number) in before.numbers.iter().enumerate() {
+            if !self.slots[slot].uses_tags {
+                numbers.push(number);
+                continue;
+            }
+            let mut monitors = Monitors::clone(self.slots[slot].monitors.get(number));
+            monitors.forget_history(&mut |visit| {
+                for (from, to, tags) in &mut under_way {
+                    visit(*from, *to, tags);
+                }
+            });
+            numbers.push(self.monitor(slot, monitors));
+        }
+        let mut after = vec![self.panel(numbers.into())];
+        for (_, _, tags) in under_way {
+            after.push(self.tags.number(Shared::new(tags)).0);
+        }
+        after.into()
+    }
+
+    /// To whom a step belongs: see [`Class`].
+    pub(super) fn class(&self, state: &[u32], how: How) -> Class {
+        let n = self.processes();
+        let class = match how {
+            How::Lose { .. } | How::Crash { .. } | How::Local { doubled: true, .. } => return 0,
+            How::Local { message: Some(place), .. } => {
+                1 + self.channels[state[place as usize] as usize] as usize
+            }
+            How::Local { local, event, .. } => {
+                let rank = self.locals[local as usize].rank as usize;
+                1 + n * n + 2 * rank + usize::from(event == REQUEST)
+            }
+        };
+        class as Class
+    }
+
+    /// What is wrong with the handler of a step, if anything is.
+    pub(super) fn wrong(&self, how: How) -> Option<&Wrong> {
+        match how {
+            How::Local { local, .. } => self.locals[local as usize].wrong.as_ref(),
+            How::Lose { .. } | How::Crash { .. } => None,
+        }
+    }
+
+    /// A step from a state, in words.
+    pub(super) fn step(&self, state: &[u32], how: How) -> Step<P> {
+        let at = |place: u32| {
+            let index = (place as usize - self.messages_at()) / 2;
+            let (from, to, message) = &**self.letters.get(state[place as usize]);
+            (index as u32, *from, *to, message.clone())
+        };
+        match how {
+            How::Lose { message } => {
+                let (index, from, to, message) = at(message);
+                Step::Lose { index, from, to, message }
+            }
+            How::Crash { rank } => Step::Crash { process: ProcessId(rank) },
+            How::Local { local, message: Some(place), doubled, .. } => {
+                let (index, from, to, message) = at(place);
+                let choices = self.locals[local as usize].choices.clone();
+                match doubled {
+                    true => Step::Double { index, from, to, message, choices },
+                    false => Step::Deliver { index, from, to, message, choices },
+                }
+            }
+            How::Local { local, event, .. } => {
+                let Local { rank, ref choices, .. } = self.locals[local as usize];
+                let (process, choices) = (ProcessId(rank), choices.clone());
+                let site = self.seats[rank as usize].sites.get(self.site(state, rank as usize));
+                match self.event(process, site, event).0 {
+                    Event::Request(request) => Step::Request { process, request, choices },
+                    Event::Timeout(timer) => Step::Timeout { process, timer, choices },
+                    Event::Init | Event::Message { .. } => Step::Start { process, choices },
+                }
+            }
+        }
+    }
+}
+
+/// What one property is owed, among all.
+pub(super) fn kept_at(slot: usize, owed: u64) -> Kept {
+    let named = owed & ((1 << TO_NOBODY) - 1);
+    let unnamed = u64::from(owed & NOBODY_IN_PARTICULAR != 0) << TO_NOBODY;
+    if slot < KEPT_SLOTS { (named | unnamed) << (KEPT_BITS * slot) } else { 0 }
+}
+
+fn add_tags(sent: &mut [Tags], tags: &[Tags]) {
+    for (sent, tags) in sent.iter_mut().zip(tags) {
+        for (sum, tag) in sent.iter_mut().zip(tags) {
+            *sum += tag;
+        }
+    }
+}
+
+/// What two calls of one handler made, and how they differ.
+fn differs<P: Process>(
+    me: ProcessId,
+    event: &EventOf<P>,
+    (one, effects): (&Site<P>, &[EffectOf<P>]),
+    (other, others): (&Site<P>, &Heard<P>),
+) -> Option<Wrong> {
+    let say = |what: String| Some(Wrong::Undetermined(what.into()));
+    match others {
+        Err(panic) => {
+            say(format!("{me} at {event:?}: it returns, and called again it panics: {panic}"))
+        }
+        Ok(others) if effects != &others[..] => say(format!(
+            "{me} at {event:?}: it asks for {effects:?}, and called again for {others:?}"
+        )),
+        Ok(_) if one != other => say(format!(
+            "{me} at {event:?}: it becomes {:?}, and called again {:?}",
+            one.process, other.process
+        )),
+        Ok(_) => None,
+    }
+}
