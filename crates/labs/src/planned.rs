@@ -59,6 +59,14 @@ pub(crate) trait Planned {
     fn about(&self) -> About;
     fn processes(&self) -> u32;
     fn properties(&self) -> Vec<Property>;
+
+    /// The properties but those that the options of a search break themselves.
+    fn properties_but_for(&self, options: &check::Options) -> Vec<Property> {
+        let mut properties = self.properties();
+        properties.retain(|property| !options.take_away(property));
+        properties
+    }
+
     fn meaning(&self) -> Meaning;
     fn predicted(&self) -> Predictions;
     fn timeouts(&self) -> u32;
@@ -286,7 +294,7 @@ impl<L: Lab> Planned for PlannedLab<L> {
     }
 
     fn check(&self, options: &check::Options, go_on: &mut dyn FnMut(usize) -> bool) -> Checked {
-        let properties = self.lab.properties();
+        let properties = self.properties_but_for(options);
         let outcome = check::check_while(self.all(), self.requests(), &properties, options, go_on);
         Checked {
             states: outcome.states,
@@ -303,7 +311,7 @@ impl<L: Lab> Planned for PlannedLab<L> {
         address: SocketAddr,
         ready: &mut dyn FnMut(),
     ) -> Result<(), ExploreError> {
-        let properties = self.lab.properties();
+        let properties = self.properties_but_for(options);
         check::explore(self.all(), self.requests(), &properties, options, address, ready)
     }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::faults;
+use crate::faults::{self, Assumption};
 use crate::process::ProcessId;
+use crate::verdict::{Pattern, Property};
 
-/// How many states are visited at the most, unless asked otherwise: each takes some hundred bytes
-/// while it waits for its turn, so that this many fit into the memory of a lab machine.
-pub const STATES_MAX: usize = 10_000_000;
+/// How many states are visited at the most, unless asked otherwise. Each takes some 60 bytes, and what the threads
+/// know besides some hundred megabytes: that is less than 2 GiB.
+pub const STATES_MAX: usize = 20_000_000;
 
 /// How long the search may take, unless asked otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
@@ -65,6 +66,28 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Whether it is these options themselves that break a property: then there is nothing to discover.
+    pub fn take_away(&self, property: &Property) -> bool {
+        match property.pattern {
+            Some(Pattern::Fifo) => self.channels == Channels::Unordered,
+            Some(Pattern::ExactlyOnce) => self.losses + self.duplicates + self.crashes > 0,
+            _ => false,
+        }
+    }
+
+    /// The assumptions that they take away.
+    pub fn assumptions_taken(&self) -> Vec<Assumption> {
+        [
+            (Assumption::Fifo, self.channels == Channels::Unordered),
+            (Assumption::Reliable, self.losses > 0),
+            (Assumption::NoDuplicates, self.duplicates > 0),
+            (Assumption::NoCrash, self.crashes > 0),
+        ]
+        .iter()
+        .filter_map(|&(assumption, is_taken)| is_taken.then_some(assumption))
+        .collect()
+    }
+
     /// Whether messages of one process to another may be lost, as long as not too many are.
     pub(super) fn may_lose(&self, from: ProcessId, to: ProcessId) -> bool {
         is_named(&self.lossy, from, to)

@@ -20,7 +20,7 @@ use crate::run::UntilSignal;
 use crate::said::say;
 use crate::simulate::Chance;
 use crate::trace::{Header, Identity};
-use crate::verdict::Verdict;
+use crate::verdict::{Property, Verdict};
 
 /// More threads than this have little to do: states are handed over one by one.
 const THREADS_MAX: usize = 16;
@@ -104,7 +104,11 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     drop(progress);
     let found = outcome.counterexample.as_deref();
     let trace = match (&common.trace, found) {
-        (Some(path), Some(found)) => Some(save(path, common.seed(), lab, found)?),
+        (Some(path), Some(found)) => {
+            let properties = lab.properties_but_for(&options);
+            let header = header(common.seed(), lab, properties);
+            Some(save(path, &header, found)?)
+        }
         (Some(_), None) => {
             say("no property is violated, so there is no counterexample to write");
             None
@@ -119,7 +123,8 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
         Some(_) => Vec::new(),
     };
     let assumed = lab.about().assumes;
-    let broken = found.map(Shortest::broken).unwrap_or_default();
+    // With a counterexample: what happened in it.
+    let broken = found.map_or_else(|| options.assumptions_taken(), Shortest::broken);
     let broken = broken.iter().filter(|assumption| assumed.contains(assumption));
     let steps = found.map(Shortest::steps).unwrap_or_default();
     let cycle_from = found.and_then(Shortest::cycle_from).unwrap_or(steps.len());
@@ -134,10 +139,19 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
         properties: outcome.verdicts.clone(),
         result: serde_json::json!({ "max_depth": outcome.max_depth, "reduced": !outcome.is_whole }),
         trace,
-        lines: vec![reached(&outcome)],
+        lines: [reached(&outcome)].into_iter().chain(left_out(lab, &options)).collect(),
         ..Report::of(identity_of(lab, common.seed()))
     };
     finish(&report, common.json)
+}
+
+/// The properties that are not looked at.
+fn left_out(lab: &dyn Planned, options: &Options) -> Option<String> {
+    let properties = lab.properties();
+    let taken = properties.iter().filter(|property| options.take_away(property));
+    let names: Vec<_> = taken.map(|property| property.name.as_str()).collect();
+    let names = (!names.is_empty()).then(|| names.join(", "))?;
+    Some(format!("not looked at, as the options themselves break it: {names}"))
 }
 
 fn reached(outcome: &Checked) -> String {
@@ -229,14 +243,16 @@ fn identity_of(lab: &dyn Planned, seed: u64) -> Identity {
     identity(lab, Verb::Check, format!("checked-{}", lab.processes()), seed)
 }
 
+fn header(seed: u64, lab: &dyn Planned, properties: Vec<Property>) -> Header {
+    Header::new(identity_of(lab, seed), arguments_after_verb(), properties, lab.meaning())
+}
+
 /// Writes the counterexample as a trace, and returns where.
-fn save(path: &Path, seed: u64, lab: &dyn Planned, found: &dyn Shortest) -> anyhow::Result<String> {
-    let identity = identity_of(lab, seed);
-    let header = Header::new(identity, arguments_after_verb(), lab.properties(), lab.meaning());
+fn save(path: &Path, header: &Header, found: &dyn Shortest) -> anyhow::Result<String> {
     let place = path.display().to_string();
     let file = File::create(path).with_context(|| format!("cannot write the trace to {place}"))?;
     found
-        .save(&header, Box::new(BufWriter::new(file)))
+        .save(header, Box::new(BufWriter::new(file)))
         .with_context(|| format!("cannot write the trace to {place}"))?;
     Ok(place)
 }
