@@ -242,8 +242,7 @@ fn at_counterexample(mut verdicts: Vec<Verdict>, panic: Option<&str>) -> Vec<Ver
     }
     if let Some(panic) = panic {
         let judgement = Judgement::violated(format!("a handler panicked: {panic}"));
-        let (name, kind) = ("no panic".to_owned(), PropertyKind::Safety);
-        verdicts.push(Verdict { name, kind, judgement });
+        verdicts.push(Verdict::tested("no panic", PropertyKind::Safety, judgement));
     }
     verdicts
 }
@@ -253,6 +252,7 @@ impl Found {
     fn unbroken(&self, mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
         for (index, verdict) in verdicts.iter_mut().enumerate() {
             verdict.judgement = self.of_unbroken(index, verdict.kind);
+            verdict.tested = self.seen.tested(index);
         }
         verdicts
     }
@@ -269,8 +269,6 @@ impl Found {
         } else if undecided > 0 {
             let by_bound = "where only their bound stops timers";
             Judgement::Unknown(format!("not decided at {undecided} of {ends}, {by_bound}"))
-        } else if !self.seen.tested(index) {
-            Judgement::Holds(format!("in each of {states}, none of which puts it to the test"))
         } else if liveness {
             Judgement::Holds(format!("at each of {ends}, in {states}"))
         } else {
