@@ -96,7 +96,7 @@ impl Books {
         self.started_at = now().checked_sub(before).unwrap_or_else(now);
         match last.what {
             // One that starts again may die before it has written its own first event.
-            What::Crash => Ok(()),
+            What::Crash(_) => Ok(()),
             _ => self.record(Happened::Crash).map(drop),
         }
     }

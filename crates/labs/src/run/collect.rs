@@ -192,7 +192,7 @@ fn crash_after(last: &TraceEvent, at_us: u64) -> TraceEvent {
         n: last.n + 1,
         lamport: last.lamport + 1,
         at_us: at_us.max(last.at_us),
-        what: What::Crash,
+        what: What::Crash(None),
         ..last.clone()
     };
     if let Some(clock) = &mut crash.clock {

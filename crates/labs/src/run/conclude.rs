@@ -40,7 +40,7 @@ impl Launcher<'_> {
         let header = self.header();
         let mut last_us = 0;
         let watch = &mut |event: &TraceEvent| {
-            if !matches!(event.what, What::Crash | What::Stop(_)) {
+            if !matches!(event.what, What::Crash(_) | What::Stop(_)) {
                 last_us = last_us.max(event.at_us);
             }
             watch(event);

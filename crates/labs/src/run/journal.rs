@@ -101,7 +101,7 @@ impl Entry {
                 What::Drop { peer: passage.peer, message: message(process, passage, note) }
             }
             Happened::Stop => What::Stop(None),
-            Happened::Crash => What::Crash,
+            Happened::Crash => What::Crash(None),
             Happened::Recover => What::Recover,
         }
     }

@@ -187,7 +187,7 @@ fn a_process_that_died_crashes_at_the_end_of_its_journal() {
     })
     .unwrap();
     let last = last.unwrap();
-    assert_eq!((last.what, last.n), (What::Crash, 6));
+    assert_eq!((last.what, last.n), (What::Crash(None), 6));
 }
 
 /// Where it ran, and its log, are of use all the more then.
