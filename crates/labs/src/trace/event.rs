@@ -174,6 +174,7 @@ impl What {
             Happening::Indication(value) => Self::Indication(Note::of(value)),
             Happening::Timeout(value) => Self::Timeout(Note::of(value)),
             Happening::Crash => Self::Crash(None),
+            Happening::Misstep(misstep) => Self::Crash(Some(Note::of(misstep))),
             Happening::Recover => Self::Recover,
             Happening::Stop(end) => Self::Stop(end.map(Note::of)),
         }

@@ -18,7 +18,7 @@ use super::note::{DATA_MAX, Data, Note, TEXT_MAX};
 use super::{MessageId, Noted};
 use crate::clocks::Vector;
 use crate::process::ProcessId;
-use crate::verdict::{End, PropertyKind};
+use crate::verdict::{End, Pattern, PropertyKind};
 
 /// How many entries of vector clocks of messages under way are kept, at 8 bytes each. Only a file that loses
 /// most of its messages has more; then the clocks of the others are believed.
@@ -96,13 +96,23 @@ fn check_properties(header: &Header) -> Checked {
         if name.is_empty() || header.properties[..at].iter().any(|other| other.name == *name) {
             return broken(format!("two properties are called {name:?}, or one has no name"));
         }
-        let kind = property.pattern.as_ref().map(crate::verdict::Pattern::kind);
+        let kind = property.pattern.as_ref().map(kind_of);
         if kind.is_some_and(|kind| kind != property.kind) {
             let kind = if kind == Some(PropertyKind::Safety) { "safety" } else { "liveness" };
             return broken(format!("the pattern of {name:?} is one of {kind}"));
         }
     }
     Ok(())
+}
+
+/// What kind of claim a pattern makes.
+fn kind_of(pattern: &Pattern) -> PropertyKind {
+    match pattern {
+        Pattern::ExactlyOnce | Pattern::Responds { .. } | Pattern::Each { .. } => {
+            PropertyKind::Liveness
+        }
+        _ => PropertyKind::Safety,
+    }
 }
 
 /// Checks the events of a file, one after the other.

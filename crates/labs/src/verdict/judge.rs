@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::watch::{Check, Monitor, TagsUnderWay};
-use super::{End, Judgement, Property, Verdict, Violation, Witness};
+use super::{End, Judgement, Misstep, Property, Verdict, Violation, Witness};
 use crate::process::ProcessId;
 use crate::trace::{Happening, Noted};
 
@@ -239,6 +239,8 @@ pub struct Judge {
     monitors: Monitors,
     messages: BTreeMap<String, u64>,
     events: u64,
+    /// The first handler that did what none may do.
+    misstep: Option<(Witness, Misstep)>,
 }
 
 impl Judge {
@@ -280,7 +282,23 @@ impl Judge {
     /// Something else happened to a process.
     pub fn on_event(&mut self, at: Witness, happening: Happening<'_>) {
         self.events += 1;
-        self.monitors.on_event(at, happening);
+        let Happening::Misstep(note) = happening else {
+            return self.monitors.on_event(at, happening);
+        };
+        self.note_misstep(at, note);
+        self.monitors.on_event(at, Happening::Crash);
+    }
+
+    /// What a handler did that none may do, and at which event.
+    pub fn misstep(&self) -> Option<&(Witness, Misstep)> {
+        self.misstep.as_ref()
+    }
+
+    /// A handler did what none may do, and its process died of it.
+    pub fn note_misstep(&mut self, at: Witness, note: &dyn Noted) {
+        if self.misstep.is_none() {
+            self.misstep = Misstep::from_note(note).map(|misstep| (at, misstep));
+        }
     }
 
     /// How many events were seen.
@@ -295,11 +313,24 @@ impl Judge {
 
     /// The verdicts on a run that ended so, in the order of the properties.
     pub fn verdicts(&self, end: &End) -> Vec<Verdict> {
-        self.monitors.verdicts(end)
+        match &self.misstep {
+            None => self.monitors.verdicts(end),
+            Some((_, misstep)) => {
+                let why = format!("\"{}\" is violated", misstep.wrong.property());
+                self.verdicts_on_part(&why)
+            }
+        }
     }
 
     /// The verdicts on a run of which only a part is known.
     pub fn verdicts_on_part(&self, why: &str) -> Vec<Verdict> {
-        self.monitors.verdicts_on_part(why)
+        let verdicts = self.monitors.verdicts_on_part(why);
+        self.with_misstep(verdicts)
+    }
+
+    /// What a handler did wrong is a verdict of its own.
+    fn with_misstep(&self, mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
+        verdicts.extend(self.misstep.iter().map(|(at, misstep)| misstep.verdict(*at)));
+        verdicts
     }
 }

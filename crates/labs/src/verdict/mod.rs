@@ -17,6 +17,7 @@
 //! break it, and the verdict says "not yet".
 
 mod judge;
+mod misstep;
 pub mod pattern;
 mod property;
 mod stream;
@@ -31,6 +32,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use self::judge::{AllTagsUnderWay, Judge, Monitors, PROPERTIES_MAX, TAGS, Tags};
+pub use self::misstep::{Misstep, Wrong};
 pub use self::pattern::{Pattern, Times};
 pub use self::property::{Property, PropertyKind};
 pub use self::stream::{StreamError, StreamJudge};

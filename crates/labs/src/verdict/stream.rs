@@ -153,7 +153,8 @@ impl StreamJudge {
             What::Request(note) => Happening::Request(note),
             What::Indication(note) => Happening::Indication(note),
             What::Timeout(note) => Happening::Timeout(note),
-            What::Crash(_) => Happening::Crash,
+            What::Crash(None) => Happening::Crash,
+            What::Crash(Some(note)) => Happening::Misstep(note),
             What::Recover => Happening::Recover,
             What::Stop(_) => Happening::Stop(None),
         };
@@ -166,6 +167,10 @@ impl StreamJudge {
             What::Send { peer, message } => {
                 self.judge.count(Some(message));
                 self.send(*peer, message, Tags::default());
+            }
+            What::Crash(Some(note)) => {
+                self.judge.count(None);
+                self.judge.note_misstep(Witness { process: event.process, n: event.n }, note);
             }
             _ => self.judge.count(None),
         }

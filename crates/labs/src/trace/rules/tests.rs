@@ -38,7 +38,7 @@ fn wrong(header: &str, events: &[String]) -> Option<String> {
         Err(broken) => return Some(broken.to_string()),
     };
     let mut judge = StreamJudge::new(&reader.header().properties, reader.header().processes);
-    while let Some(event) = reader.next() {
+    for event in reader.by_ref() {
         let event = match event {
             Ok(event) => event,
             Err(error) => return Some(error.to_string()),

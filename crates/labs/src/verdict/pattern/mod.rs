@@ -46,7 +46,6 @@ use self::one_value::{Agree, One};
 use self::pairwise_ordered::PairwiseOrdered;
 use self::precedes::Precedes;
 use self::responds::Responds;
-use super::PropertyKind;
 use super::watch::Monitor;
 
 /// A general property, as data. Strings are kinds: of messages for `message`, else of indications.
@@ -134,14 +133,6 @@ pub enum Times {
 }
 
 impl Pattern {
-    /// What kind of claim it makes.
-    pub fn kind(&self) -> PropertyKind {
-        match self {
-            Self::ExactlyOnce | Self::Responds { .. } | Self::Each { .. } => PropertyKind::Liveness,
-            _ => PropertyKind::Safety,
-        }
-    }
-
     /// Its monitor before a run of so many processes.
     pub(super) fn monitor(&self, processes: u32) -> Box<dyn Monitor> {
         let name = |kind: &String| Name::from(kind.as_str());
