@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::process::{Command, Output};
 
-const HEADER: &str = r#"{"trace":2,"lab":"any","verb":"simulate","run":"r","processes":2,"seed":1,"arguments":[],
+const HEADER: &str = r#"{"trace":2,"lab":"any","verb":"run","run":"r","processes":2,"seed":1,"arguments":[],
 "properties":[{"name":"mutual exclusion","kind":"safety","pattern":{"pairwise_ordered":{"enter":"Entered","exit":"Left"}}},{"name":"every process enters","kind":"liveness","pattern":{"each":{"says":"Entered","times":{"exactly":1}}}}]}"#;
 
 fn event(process: u32, n: u32, rest: &str) -> String {
-    format!(r#"{{"process":{process},"n":{n},"lamport":{n},"at_us":{n},{rest}}}"#)
+    format!(r#"{{"process":{process},"n":{n},"lamport":0,"at_us":{n},{rest}}}"#)
 }
 
 fn says(kind: &str) -> String {
@@ -106,6 +106,9 @@ fn what_no_run_can_do_is_named_with_its_line() {
     let (status, said) = verify(&events);
     assert_eq!(status, Some(2));
     assert!(said.contains("event 4 of p0 follows its event 2"), "{said}");
+    let (status, said) = verify(&in_order()[4..]);
+    assert_eq!(status, Some(2));
+    assert!(said.contains("line 2: the trace lacks the beginning of p1"), "{said}");
     events.insert(3, sent);
     let (status, said) = verify(&events);
     assert_eq!(status, Some(2));

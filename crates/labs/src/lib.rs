@@ -14,6 +14,7 @@ pub mod export;
 pub mod faults;
 pub mod lab;
 pub mod logs;
+pub mod misstep;
 pub mod mutant;
 pub mod overlay;
 mod peers;

@@ -20,6 +20,7 @@ use crate::lab::{
     Deployment, Findings, Lab, Launch, Place, Predictions, Remains, Runs, Screen, Summary, Tools,
     World,
 };
+use crate::misstep::watchdog::Whereabouts;
 use crate::mutant::{Mistake as _, Mutant};
 use crate::overlay::Overlay;
 use crate::process::{Kind, Process, ProcessId};
@@ -374,6 +375,9 @@ pub(crate) trait Simulated {
         seed: u64,
     ) -> Result<Box<dyn Simulated>, SimulationError>;
 
+    /// Says before and after each step where it is.
+    fn watched(self: Box<Self>, whereabouts: Whereabouts) -> Box<dyn Simulated>;
+
     /// Measures the size of each message.
     fn measure(self: Box<Self>) -> Box<dyn Simulated>;
 
@@ -402,6 +406,10 @@ impl<P: Process> Simulated for Simulation<P, Recorder> {
             self.crash_at(at, ProcessId(process));
         }
         Ok(Box::new(self.with_faults(faults, seed)?))
+    }
+
+    fn watched(self: Box<Self>, whereabouts: Whereabouts) -> Box<dyn Simulated> {
+        Box::new(Simulation::watched(*self, whereabouts))
     }
 
     fn measure(self: Box<Self>) -> Box<dyn Simulated> {

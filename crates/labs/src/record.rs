@@ -138,7 +138,7 @@ impl Observer for Recorder {
         let stamper = &mut self.stampers[process.index()];
         stamper.tick();
         self.judge.on_event(Witness { process, n: stamper.n() }, happening);
-        if matches!(happening, Happening::Crash) {
+        if matches!(happening, Happening::Crash | Happening::Misstep(_)) {
             self.crashes.push((process, at_us));
         }
         self.write(at_us, process, || What::of(happening));

@@ -316,7 +316,7 @@ impl Report {
                 Some(false) if !self.assumptions_broken.is_empty() => ", assumption broken",
                 _ => "",
             };
-            writeln!(out, "{word} {} ({kind}{excuse}): {}", verdict.name, verdict.detail())?;
+            writeln!(out, "{word} {} ({kind}{excuse}): {}", verdict.name, verdict.said())?;
             if !verdict.witnesses().is_empty() {
                 let events: Vec<_> = verdict.witnesses().iter().map(ToString::to_string).collect();
                 writeln!(out, "         shown by the events {}", events.join(", "))?;

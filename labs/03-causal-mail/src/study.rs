@@ -166,6 +166,7 @@ impl Tally {
     }
 
     fn add(&mut self, seed: u64, verdict: &Verdict) {
+        self.property.tested |= verdict.tested;
         match verdict.holds() {
             Some(true) => {}
             Some(false) => self.violated.add(seed, verdict.detail()),

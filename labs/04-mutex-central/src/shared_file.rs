@@ -169,7 +169,8 @@ pub fn judge(path: &Path, expected: u64, one_machine: bool) -> Vec<Verdict> {
             (Ok(_), None) if !is_whole => Judgement::Unknown(right),
             (Ok(_), None) => Judgement::Holds(right),
         };
-        Verdict { name: name.to_owned(), kind: PropertyKind::Safety, judgement }
+        let tested = sections.whole > 1 || wrong.is_some();
+        Verdict { name: name.to_owned(), kind: PropertyKind::Safety, tested, judgement }
     };
     let cut = match sections.cut {
         0 => String::new(),

@@ -82,7 +82,7 @@ impl Table {
     pub(crate) fn heed(&mut self, event: &TraceEvent) -> Option<News> {
         self.now_us = event.at_us.max(self.now_us);
         match &event.what {
-            What::Crash => {
+            What::Crash(_) => {
                 *self.died.get_mut(event.process.index())? = true;
                 Some(News::Died(event.process))
             }

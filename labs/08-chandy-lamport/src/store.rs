@@ -96,8 +96,8 @@ impl Store {
             Ok(whole) => self.judge_waves(whole, expected, remains),
             Err(judgement) => judgement,
         };
-        let name = "a file a process and wave, whole".to_owned();
-        Verdict { name, kind: PropertyKind::Safety, judgement }
+        let (name, tested) = ("a file a process and wave, whole".to_owned(), expected.waves > 0);
+        Verdict { name, kind: PropertyKind::Safety, tested, judgement }
     }
 
     fn judge_waves(&self, whole: u64, expected: &Expected, remains: Remains) -> Judgement {

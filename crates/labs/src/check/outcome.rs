@@ -212,8 +212,7 @@ fn at_counterexample(mut verdicts: Vec<Verdict>, wrong: Option<&Wrong>) -> Vec<V
     }
     if let Some(wrong) = wrong {
         let judgement = Judgement::violated(wrong.what());
-        let (name, kind) = (wrong.property().to_owned(), PropertyKind::Safety);
-        verdicts.push(Verdict { name, kind, judgement });
+        verdicts.push(Verdict::tested(wrong.property(), PropertyKind::Safety, judgement));
     }
     verdicts
 }
@@ -244,29 +243,31 @@ fn unbroken<P: Process>(
 ) -> Vec<Verdict> {
     let mut watched = 0;
     let judged = |property: &Property| {
-        let judgement = if is_granted(property, &task.model.options) {
+        let (tested, judgement) = if is_granted(property, &task.model.options) {
             granted(searched, property)
         } else {
             watched += 1;
-            of_unbroken(searched, watched - 1, property.kind, has_cycles)
+            let mut workers = searched.workers.iter();
+            let tested = workers.any(|worker| worker.space.tested().nth(watched - 1) == Some(true));
+            (tested, of_unbroken(searched, watched - 1, property.kind, has_cycles))
         };
-        Verdict { name: property.name.clone(), kind: property.kind, judgement }
+        Verdict { name: property.name.clone(), kind: property.kind, tested, judgement }
     };
     properties.iter().map(judged).collect()
 }
 
 /// The verdict on a property that the channels of the model grant.
-fn granted<P: Process>(searched: &Searched<P>, property: &Property) -> Judgement {
+fn granted<P: Process>(searched: &Searched<P>, property: &Property) -> (bool, Judgement) {
     let states = counted(searched.shared.visited.count() as u64, "state");
     let tested = match property.pattern {
         Some(Pattern::Fifo) => searched.workers.iter().any(|worker| worker.queues),
         _ => searched.workers.iter().any(|worker| worker.arrivals),
     };
-    match &searched.cut {
+    let judgement = match &searched.cut {
         Some(cut) => Judgement::Unknown(cut_short(&states, cut)),
-        None if tested => Judgement::Holds(format!("in each of {states}")),
-        None => Judgement::Holds(format!("in each of {states}, none of which puts it to the test")),
-    }
+        None => Judgement::Holds(format!("in each of {states}")),
+    };
+    (tested, judgement)
 }
 
 fn cut_short(states: &str, cut: &str) -> String {
@@ -284,8 +285,6 @@ fn of_unbroken<P: Process>(
         searched.workers.iter().map(|worker| of(worker, index)).sum()
     };
     let (count, undecided) = (sum(|worker, _| worker.ends), sum(|worker, at| worker.undecided[at]));
-    let tested =
-        searched.workers.iter().any(|worker| worker.space.tested().nth(index) == Some(true));
     let ends = counted(count, "end");
     let liveness = kind == PropertyKind::Liveness;
     if let Some(cut) = &searched.cut {
@@ -293,8 +292,6 @@ fn of_unbroken<P: Process>(
     } else if undecided > 0 {
         let by_bound = "where only their bound stops timers";
         Judgement::Unknown(format!("not decided at {undecided} of {ends}, {by_bound}"))
-    } else if !tested {
-        Judgement::Holds(format!("in each of {states}, none of which puts it to the test"))
     } else if liveness && has_cycles {
         Judgement::Holds(format!(
             "at each of {ends}, and where a run goes on for ever, in {states}"

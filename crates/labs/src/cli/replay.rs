@@ -29,8 +29,8 @@ use crate::said::say;
 use crate::text::Paint;
 use crate::trace::event::Setup;
 use crate::trace::format::{LINE_MAX, Reader, Writer, parse};
-use crate::trace::{Attendance, Gap, Header, Identity, TraceEvent, What};
-use crate::verdict::End;
+use crate::trace::{Gap, Header, Identity, TraceEvent, What};
+use crate::verdict::{End, StreamJudge};
 
 /// The exit status of a replay that is not the same.
 const DIFFERS: u8 = 1;
@@ -206,11 +206,15 @@ fn places(header: &Header, setup: Option<&Setup>) -> Vec<Place> {
 /// Which events are missing in a trace.
 fn gaps(path: &Path) -> anyhow::Result<Vec<Gap>> {
     let mut reader = trace_file::read(path)?;
-    let mut attendance = Attendance::new(reader.header().processes);
-    for event in reader.by_ref() {
-        attendance.observe(&event.with_context(|| path.display().to_string())?);
+    let mut rules = reader.rules().with_context(|| format!("{}, line 1", path.display()))?;
+    let mut judge = StreamJudge::new(&[], reader.header().processes);
+    while let Some(event) = reader.next() {
+        let event = event.with_context(|| path.display().to_string())?;
+        let place = || format!("{}, line {}", path.display(), reader.line());
+        judge.observe(&event).with_context(place)?;
+        rules.observe(&event).with_context(place)?;
     }
-    Ok(attendance.gaps())
+    Ok(judge.gaps())
 }
 
 /// The run of a trace, before its first event.
@@ -313,7 +317,7 @@ impl StatesFile {
 
     fn write(&mut self, event: &TraceEvent, state: Option<String>) -> anyhow::Result<()> {
         // What is dead, or over, is in no state.
-        let is_over = matches!(event.what, What::Crash | What::Stop(_));
+        let is_over = matches!(event.what, What::Crash(_) | What::Stop(_));
         match state.filter(|_| !is_over) {
             Some(state) => self.writer.write_with_state(event, &state),
             None => self.writer.write(event),

@@ -167,7 +167,7 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
             }
             match &event.what {
                 What::Indication(note) => findings.on_indication(event.process, note, event.at_us),
-                What::Crash => findings.on_crash(event.process, event.at_us),
+                What::Crash(_) => findings.on_crash(event.process, event.at_us),
                 _ => {}
             }
         },

@@ -10,10 +10,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::progress::Progress;
+use super::progress::{Progress, now};
 use super::{Common, Typed, arguments_after_verb, check_mistake, check_trace, finish, identity};
 use crate::faults::{Assumption, Plan};
 use crate::lab::{Findings, Runs, Series, Study, Summary, Verb};
+use crate::misstep::Misstep;
+use crate::misstep::watchdog::{STEP_MAX, Watchdog, Whereabouts};
 use crate::planned::{Planned, Simulated};
 use crate::process::ProcessId;
 use crate::record::Recorder;
@@ -21,7 +23,7 @@ use crate::report::{PlaceOf, Report, Struck};
 use crate::run::UntilSignal;
 use crate::simulate::{Chance, Ended, Limits, Mishaps, Network};
 use crate::trace::{Header, Identity, Noted};
-use crate::verdict::{End, Judge};
+use crate::verdict::{End, Judge, Witness};
 
 /// How many events pass between two looks at the clock.
 const ROUND: u64 = 1 << 16;
@@ -153,6 +155,11 @@ fn one_run(
         simulation = simulation.measure();
     }
     let mut findings = lab.findings();
+    // What is replayed has been simulated before.
+    let watchdog = (has_enough.is_none()).then(|| look_after(common, lab)).transpose()?;
+    if let Some((whereabouts, _)) = &watchdog {
+        simulation = simulation.watched(whereabouts.clone());
+    }
     let mut progress = Progress::new();
     // What is replayed has an end of its own.
     let until_signal = has_enough.is_none().then(UntilSignal::new).transpose()?;
@@ -186,6 +193,32 @@ fn one_run(
         lines: findings.lines(&summary),
         ..Report::of(identity_of(lab, seed))
     })
+}
+
+/// Starts what reports a handler that does not return, and ends the program then: there is no way to end the
+/// handler.
+fn look_after(common: &Common, lab: &dyn Planned) -> anyhow::Result<(Whereabouts, Watchdog)> {
+    let whereabouts = Whereabouts::default();
+    let (properties, json) = (lab.properties(), common.json);
+    let trace = common.trace.as_ref().map(|path| path.display().to_string());
+    let (processes, identity) = (lab.processes(), identity_of(lab, common.seed()));
+    let begun = now();
+    let tell = move |process, misstep: Misstep| {
+        let mut judge = Judge::new(&properties, processes);
+        judge.note_misstep(Witness { process, n: 0 }, &misstep);
+        let why = format!("\"{}\" is violated", misstep.wrong.property());
+        let report = Report {
+            elapsed_s: begun.elapsed().as_secs_f64(),
+            properties: judge.verdicts_on_part(&why),
+            problems: vec![format!("{}; the program ended itself", misstep.sentence(process))],
+            trace,
+            ..Report::of(identity)
+        };
+        let status = finish(&report, json).unwrap_or(super::COULD_NOT_RUN);
+        std::process::exit(status.into());
+    };
+    let watchdog = Watchdog::start(whereabouts.clone(), STEP_MAX, tell);
+    Ok((whereabouts, watchdog.context("no thread looks after the handlers")?))
 }
 
 /// When a simulation is ended that does not end by itself.

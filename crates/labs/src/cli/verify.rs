@@ -28,15 +28,31 @@ pub struct VerifyArguments {
 /// Judges a trace of this lab.
 pub(super) fn verify(arguments: &VerifyArguments, lab: &dyn Course) -> anyhow::Result<u8> {
     let path = &arguments.trace;
-    let report = judged(path, |header| {
-        let planned = replay::planned_again(lab, path)?;
-        let own = planned.properties();
-        let known = |demanded: Property| match demanded.is_foreign() {
-            true => own.iter().find(|own| **own == demanded).cloned().unwrap_or(demanded),
-            false => demanded,
+    let own = replay::planned_again(lab, path)?.properties();
+    let mut others = Vec::new();
+    let mut left_out = own.clone();
+    let mut report = judged(path, |header| {
+        let known = |demanded: &Property| {
+            let same = own.iter().find(|own| *own == demanded);
+            left_out.retain(|own| own.name != demanded.name);
+            if same.is_none() {
+                others.push(demanded.name.clone());
+            }
+            same.unwrap_or(demanded).clone()
         };
-        Ok(header.properties.iter().cloned().map(known).collect())
+        Ok(header.properties.iter().map(known).collect())
     })?;
+    if !others.is_empty() {
+        report.problems.push(format!(
+            "this program of the lab does not demand so of a run with these options: {}; the file is of \
+             another version of the lab, or was changed",
+            others.join(", ")
+        ));
+    }
+    if !left_out.is_empty() {
+        let names: Vec<_> = left_out.iter().map(|property| &*property.name).collect();
+        report.lines.push(format!("not demanded in this file: {}", names.join(", ")));
+    }
     finish(&report, arguments.json)
 }
 
@@ -52,6 +68,7 @@ pub fn judged(
     let place = path.display();
     let mut reader = trace_file::read(path)?;
     let header = reader.header().clone();
+    let mut rules = reader.rules().with_context(|| format!("{place}, line 1"))?;
     let mut judge = StreamJudge::new(&properties(&header)?, header.processes);
     let mut progress = Progress::new();
     let mut last_us = 0;
@@ -60,6 +77,7 @@ pub fn judged(
         last_us = event.at_us.max(last_us);
         let line = reader.line();
         judge.observe(&event).with_context(|| format!("{place}, line {line}"))?;
+        rules.observe(&event).with_context(|| format!("{place}, line {line}"))?;
         if line % (1 << 16) == 0 {
             progress.say(&format!("{line} lines"));
         }

@@ -78,7 +78,7 @@ impl Exporter for Mermaid {
             What::Request(note) => {
                 writeln!(to, "    Note over {me}: {}", label(&format!("? {}", note.text)))
             }
-            What::Crash => writeln!(to, "    Note over {me}: crashes"),
+            What::Crash(_) => writeln!(to, "    Note over {me}: crashes"),
             What::Recover => writeln!(to, "    Note over {me}: recovers"),
             What::Init | What::Timeout(_) | What::Stop(_) => Ok(()),
         }

@@ -228,7 +228,9 @@ fn what_no_run_can_do_is_refused() {
     let stranger = unsent.lines[0].replace("\"process\":1", "\"process\":9");
     assert_eq!(refused(&stranger), "line 2: p9 is not one of the 3 processes of the run");
     let gap = r#"{"process":1,"n":2,"lamport":2,"at_us":0,"event":"init"}"#;
-    assert_eq!(refused(gap), "line 2: event 2 of p1 follows its event 0");
+    let reason =
+        "line 2: the trace lacks the beginning of p1, whose first event here is its event 2";
+    assert!(refused(gap).starts_with(reason));
     let elsewhere =
         Run::default().message("send", 0, 1, "0-1", "Ask").message("receive", 2, 0, "0-1", "Ask");
     let reason = "line 3: p2 receives message 0-1, which was not sent to it before this line";

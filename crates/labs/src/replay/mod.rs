@@ -197,7 +197,7 @@ impl<P: Process> Replayed for Replay<P> {
             What::Indication(note) => follower.expect_indication(event, note),
             // The network's doing, not the process's.
             What::Drop { .. } => None,
-            What::Crash => {
+            What::Crash(_) => {
                 follower.die();
                 None
             }

@@ -97,7 +97,7 @@ impl<P: Process> Recalled<P> {
             What::Recover => return self.recover(event),
             What::Send { peer, message } => self.follower.expect_send(event, *peer, message).err(),
             What::Indication(note) => self.follower.expect_indication(event, note),
-            What::Crash => {
+            What::Crash(_) => {
                 self.follower.die();
                 None
             }

@@ -314,7 +314,7 @@ fn who_starts_again_does_so_from_what_it_kept() {
     assert_eq!(follow(&events), [""; 0]);
 
     // Had it died before its last indication left, nobody could know what it had kept.
-    let crash = events.iter().position(|event| event.what == What::Crash).unwrap();
+    let crash = events.iter().position(|event| event.what == What::Crash(None)).unwrap();
     let is_last = |event: &TraceEvent| {
         event.process == ProcessId(2) && matches!(event.what, What::Indication(_))
     };

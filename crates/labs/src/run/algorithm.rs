@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use log::{debug, info};
+use log::{debug, error, info};
 use netkit::Signal;
 use netkit::codec::CodecError;
 
@@ -18,6 +18,8 @@ use super::runner::now;
 use super::shell::hands::signal_of;
 use super::wire::{MessageHeader, Part, PeerFrame, kind_field};
 use crate::faults::{Fate, Injector, Toll, Triggers};
+use crate::misstep::Misstep;
+use crate::misstep::watchdog::Whereabouts;
 use crate::overlay::Contact;
 use crate::process::{Choices, Env, ProcessId};
 use crate::trace::{Note, Stamper, What};
@@ -96,7 +98,7 @@ impl Books {
         self.started_at = now().checked_sub(before).unwrap_or_else(now);
         match last.what {
             // One that starts again may die before it has written its own first event.
-            What::Crash => Ok(()),
+            What::Crash(_) => Ok(()),
             _ => self.record(Happened::Crash).map(drop),
         }
     }
@@ -166,6 +168,8 @@ pub(super) struct Algorithm {
     /// The message that is being sent.
     message: Vec<u8>,
     course: Course,
+    /// Where its steps are, for the thread that looks after them.
+    whereabouts: Whereabouts,
 }
 
 /// Whether events happen to the process.
@@ -190,7 +194,13 @@ impl Algorithm {
             deeds: VecDeque::new(),
             message: Vec::new(),
             course: Course::Waiting,
+            whereabouts: Whereabouts::default(),
         }
+    }
+
+    /// Where its steps are.
+    pub(super) fn whereabouts(&self) -> Whereabouts {
+        self.whereabouts.clone()
     }
 
     /// What is to be carried out next.
@@ -341,7 +351,12 @@ impl Algorithm {
 
     fn step(&mut self, at: Duration) {
         self.env.now = Some(at);
-        self.hosted.take(self.env, &mut self.choices);
+        self.whereabouts.enter(self.env.me, self.hosted.occasion());
+        let taken = self.hosted.take(self.env, &mut self.choices);
+        self.whereabouts.leave();
+        if let Err(misstep) = taken {
+            return self.take_misstep(&misstep);
+        }
         while self.is_running()
             && let Some(wish) = self.hosted.wish()
         {
@@ -349,6 +364,15 @@ impl Algorithm {
                 self.fail(why);
             }
         }
+    }
+
+    /// A handler did what none may do: the process is out of the run, and says why in its journal.
+    fn take_misstep(&mut self, misstep: &Misstep) {
+        let why = misstep.sentence(self.env.me);
+        if let Err(error) = self.books.record(Happened::Crash.with(Note::of(misstep))) {
+            error!("{error}");
+        }
+        self.fail(why);
     }
 
     fn grant(&mut self, wish: Wish) -> Result<(), String> {
@@ -376,6 +400,12 @@ impl Algorithm {
     }
 
     fn send(&mut self, to: ProcessId, message: Note) -> Result<(), String> {
+        let n = self.env.processes;
+        if to.0 >= n {
+            let what = format!("it sends to {to}, which is not one of the {n} processes");
+            self.take_misstep(&Misstep::panics("in a step", what));
+            return Ok(());
+        }
         let unencodable = |error| format!("cannot encode {}: {error}", message.kind);
         let stamper = &mut self.books.stamper;
         stamper.tick();

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::journal::{Events, Form};
+use crate::misstep::Misstep;
 use crate::process::ProcessId;
 use crate::trace::{Header, Note, Setup, TraceEvent, What, format};
 use crate::verdict::{End, Judge, StreamError, StreamJudge, Verdict};
@@ -27,6 +28,8 @@ pub(super) struct Collected {
     /// The process was killed, so many microseconds after the start as far as is known: its last
     /// event is its crash.
     pub(super) died: Option<u64>,
+    /// Its handler did what none may do, and it died of that.
+    pub(super) misstep: Option<Misstep>,
 }
 
 /// What came of the journals.
@@ -137,7 +140,7 @@ struct Source {
     events: Option<Events<BufReader<File>>>,
     head: Option<TraceEvent>,
     /// To be added at the end, once.
-    dies: Option<u64>,
+    dies: Option<(u64, Option<Misstep>)>,
 }
 
 impl Merge {
@@ -153,7 +156,10 @@ impl Merge {
                 }
                 None => None,
             };
-            this.sources.push(Source { events, head: None, dies: collected.died });
+            let misstep = collected.misstep.clone();
+            let at_us = collected.died.or(misstep.is_some().then_some(0));
+            let dies = at_us.map(|at_us| (at_us, misstep));
+            this.sources.push(Source { events, head: None, dies });
             this.advance(index, None)?;
         }
         Ok(this)
@@ -169,7 +175,9 @@ impl Merge {
             .map_err(|error| anyhow::anyhow!("the journal of p{index} is damaged: {error}"))?;
         source.head = match (next, last) {
             (Some(event), _) => Some(event),
-            (None, Some(last)) => source.dies.take().map(|at_us| crash_after(last, at_us)),
+            (None, Some(last)) => {
+                source.dies.take().map(|(at_us, why)| crash_after(last, at_us, why.as_ref()))
+            }
             _ => None,
         };
         if let Some(event) = &source.head {
@@ -187,12 +195,12 @@ impl Merge {
 }
 
 /// The crash of a process whose last event is `last`.
-fn crash_after(last: &TraceEvent, at_us: u64) -> TraceEvent {
+fn crash_after(last: &TraceEvent, at_us: u64, why: Option<&Misstep>) -> TraceEvent {
     let mut crash = TraceEvent {
         n: last.n + 1,
         lamport: last.lamport + 1,
         at_us: at_us.max(last.at_us),
-        what: What::Crash,
+        what: What::Crash(why.map(|misstep| Note::of(misstep))),
         ..last.clone()
     };
     if let Some(clock) = &mut crash.clock {

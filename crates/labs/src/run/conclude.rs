@@ -17,7 +17,7 @@ use crate::lab::Participant;
 use crate::process::ProcessId;
 use crate::trace::{Header, Setup, TraceEvent, What, Whereabouts};
 use crate::verdict::End;
-use crate::verdict::{Judgement, NEVER_BEGAN};
+use crate::verdict::{Judgement, NEVER_BEGAN, Witness};
 
 impl Launcher<'_> {
     /// Judges the run, once it is cleaned up.
@@ -40,12 +40,12 @@ impl Launcher<'_> {
         let header = self.header();
         let mut last_us = 0;
         let watch = &mut |event: &TraceEvent| {
-            if !matches!(event.what, What::Crash | What::Stop(_)) {
+            if !matches!(event.what, What::Crash(_) | What::Stop(_)) {
                 last_us = last_us.max(event.at_us);
             }
             watch(event);
         };
-        let judged = if began {
+        let mut judged = if began {
             let setup = self.setup();
             let trace = plan.trace.as_deref().map(|path| (path, &setup));
             let form = if plan.journals_on_disk() { Form::Lines } else { Form::Records };
@@ -53,6 +53,7 @@ impl Launcher<'_> {
         } else {
             not_started(&header, &end)
         };
+        self.note_missteps(&mut judged);
         if self.conductor.cut == Some(Cut::Late)
             && let Some(problem) =
                 problems.iter_mut().find(|problem| problem.starts_with("time-out"))
@@ -85,6 +86,16 @@ impl Launcher<'_> {
         })
     }
 
+    /// What a witness told stands in the journal only where that is on disk.
+    fn note_missteps(&self, judged: &mut Judged) {
+        let Some((&process, misstep)) = self.missteps.first_key_value() else { return };
+        if judged.judge.misstep().is_none() {
+            judged.judge.note_misstep(Witness { process, n: 0 }, misstep);
+            let why = format!("\"{}\" is violated", misstep.wrong.property());
+            judged.verdicts = judged.judge.verdicts_on_part(&why);
+        }
+    }
+
     /// The journals of all, from here or fetched from where they died.
     fn collected(&self, fetched: &BTreeMap<ProcessId, PathBuf>) -> Vec<Collected> {
         self.conductor
@@ -93,6 +104,7 @@ impl Launcher<'_> {
                 let collected = matches!(member.handing, Handing::Collected { .. });
                 let journal = self.journals.path(process).filter(|_| collected);
                 Collected {
+                    misstep: self.missteps.get(&process).cloned(),
                     journal: journal.or_else(|| fetched.get(&process).cloned()),
                     truncated: member.handing == Handing::Collected { truncated: true },
                     died: member.is_dead().then(|| {

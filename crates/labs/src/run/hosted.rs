@@ -13,6 +13,7 @@ use netkit::codec::{self, CodecError};
 
 use super::config::MadeOf;
 use crate::lab::{Application, Deployment, Lab, Place};
+use crate::misstep::{Misstep, Occasion, panics};
 use crate::mutant::Mutant;
 use crate::overlay::Contact;
 use crate::planned::PlannedLab;
@@ -67,7 +68,14 @@ pub(super) trait Hosted {
     fn offer(&mut self, offer: Offer<'_>) -> Result<Option<Note>, CodecError>;
 
     /// Lets the event that was offered last happen.
-    fn take(&mut self, env: Env, choices: &mut Choices);
+    ///
+    /// # Errors
+    ///
+    /// If its handler panics.
+    fn take(&mut self, env: Env, choices: &mut Choices) -> Result<(), Misstep>;
+
+    /// Which event was offered last.
+    fn occasion(&self) -> Occasion;
 
     /// The next thing that the process wants done, in order.
     fn wish(&mut self) -> Option<Wish>;
@@ -187,12 +195,20 @@ impl<P: Process> Hosted for Host<P> {
         Ok(Some(note))
     }
 
-    fn take(&mut self, env: Env, choices: &mut Choices) {
+    fn occasion(&self) -> Occasion {
+        Occasion::of::<P>(&self.event).named()
+    }
+
+    fn take(&mut self, env: Env, choices: &mut Choices) -> Result<(), Misstep> {
+        let occasion = Occasion::of::<P>(&self.event);
         let event = mem::replace(&mut self.event, Event::Init);
         let mut effects = mem::take(&mut self.effects);
         effects.clear();
         self.taken = 0;
-        self.effects = step_into(&mut self.process, env, choices, event, effects);
+        let process = &mut self.process;
+        let stepped = panics::catch(|| step_into(process, env, choices, event, effects));
+        self.effects = stepped.map_err(|panicked| panicked.misstep(&occasion.named()))?;
+        Ok(())
     }
 
     fn wish(&mut self) -> Option<Wish> {

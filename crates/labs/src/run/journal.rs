@@ -101,7 +101,8 @@ impl Entry {
                 What::Drop { peer: passage.peer, message: message(process, passage, note) }
             }
             Happened::Stop => What::Stop(None),
-            Happened::Crash => What::Crash,
+            Happened::Crash if note.kind.is_empty() => What::Crash(None),
+            Happened::Crash => What::Crash(Some(note)),
             Happened::Recover => What::Recover,
         }
     }

@@ -20,6 +20,9 @@ pub(super) const LAUNCHER: u32 = u32::MAX;
 /// The rank that keepers have in the handshake. They are no participants either.
 pub(super) const KEEPER: u32 = u32::MAX - 1;
 
+/// The rank that witnesses have in the handshake: threads that tell of a handler which does not return.
+pub(super) const WITNESS: u32 = u32::MAX - 2;
+
 /// A frame between two participants.
 #[derive(Debug)]
 pub(super) enum PeerFrame<'a> {

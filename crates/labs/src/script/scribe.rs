@@ -129,7 +129,7 @@ impl Observer for Scribe {
             Happening::Recover => {
                 Entry::Command(format!("# {process} recovers, for which there is no command"))
             }
-            Happening::Crash => Entry::Crashed(process),
+            Happening::Crash | Happening::Misstep(_) => Entry::Crashed(process),
         };
         self.entries.push(entry);
     }

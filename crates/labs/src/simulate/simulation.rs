@@ -14,12 +14,16 @@ use std::mem;
 use std::time::Duration;
 
 use self::faults::{Blows, Faults};
+use self::limits::broken_off;
 pub use self::limits::{Ended, Limits};
 use self::random::Random;
 pub(crate) use self::random::choices;
 use super::network::{Mishaps, Network, NetworkError};
 use super::wheel::{Key, Wheel};
 use crate::faults::{Fate, PlanError};
+use crate::misstep::rehearsal::{compare, is_rehearsed, rehearse};
+use crate::misstep::watchdog::Whereabouts;
+use crate::misstep::{Misstep, Occasion, panics};
 use crate::peers::Peers;
 use crate::process::{
     Choices, Effect, EffectOf, Env, Event, EventOf, Kind, Process, ProcessId, step_into,
@@ -100,6 +104,10 @@ pub struct Simulation<P: Process, O: Observer = ()> {
     faults: Option<Box<Faults<P, O::Carried>>>,
     /// Used by one step after the other.
     effects: Vec<EffectOf<P>>,
+    /// The process that did what none may do: nothing happens any more.
+    misstep: Option<ProcessId>,
+    /// Where its steps are, for somebody who looks after them.
+    whereabouts: Option<Whereabouts>,
 }
 
 /// What is still to happen.
@@ -189,6 +197,8 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             indications: None,
             faults: None,
             effects: Vec::new(),
+            misstep: None,
+            whereabouts: None,
         })
     }
 
@@ -196,6 +206,13 @@ impl<P: Process, O: Observer> Simulation<P, O> {
     #[must_use]
     pub fn sizes(mut self, sizes: fn(&P::Message) -> u32) -> Self {
         self.sizes = Some(sizes);
+        self
+    }
+
+    /// Says before and after each step where it is.
+    #[must_use]
+    pub fn watched(mut self, whereabouts: Whereabouts) -> Self {
+        self.whereabouts = Some(whereabouts);
         self
     }
 
@@ -300,6 +317,9 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         let until = microseconds(limits.time);
         loop {
             before_each(self);
+            if let Some(process) = self.misstep {
+                return Ended::Misstep(process);
+            }
             if self.events >= limits.events {
                 return Ended::EventLimit(limits.events);
             }
@@ -378,8 +398,9 @@ impl<P: Process, O: Observer> Simulation<P, O> {
 
     /// Ends the simulation: every process that is up stops. Returns the observer.
     pub fn into_observer(mut self) -> O {
-        let end = match self.scheduled() {
-            0 => End::Complete,
+        let end = match (self.misstep, self.scheduled()) {
+            (Some(process), _) => End::CutShort(broken_off(process)),
+            (None, 0) => End::Complete,
             _ => End::CutShort("the simulation was ended before it came to rest".to_owned()),
         };
         if self.started {
@@ -406,6 +427,9 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             let process = ProcessId(rank);
             self.observer.on_happening(self.now, process, Happening::Init);
             self.happen(process, Event::Init);
+            if self.misstep.is_some() {
+                break;
+            }
         }
     }
 
@@ -413,6 +437,9 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         if !self.started {
             self.start();
             return true;
+        }
+        if self.misstep.is_some() {
+            return false;
         }
         if self.faults.is_some() && self.is_quiet() {
             return false;
@@ -510,13 +537,44 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         self.events += 1;
         let processes = self.processes.len() as u32;
         let env = Env { me: process, processes, now: Some(Duration::from_micros(self.now)) };
-        let effects = mem::take(&mut self.effects);
+        let occasion = Occasion::<P::Timer>::of::<P>(&event);
+        if let Some(whereabouts) = &self.whereabouts {
+            whereabouts.enter(process, occasion.named());
+        }
         let state = &mut self.processes[process.index()];
-        let mut effects = step_into(state, env, &mut self.choices, event, effects);
+        let choices = &mut self.choices;
+        let first = is_rehearsed(self.events)
+            .then(|| rehearse(state, env, choices, event.clone()))
+            .flatten();
+        let effects = mem::take(&mut self.effects);
+        let stepped = panics::catch(|| step_into(state, env, choices, event, effects));
+        if let Some(whereabouts) = &self.whereabouts {
+            whereabouts.leave();
+        }
+        let mut effects = match stepped {
+            Ok(effects) => effects,
+            Err(panicked) => {
+                return self.take_misstep(process, panicked.misstep(&occasion.named()));
+            }
+        };
+        if let Some(first) = first
+            && let Some(misstep) = compare(&occasion.named(), &first, state, &effects)
+        {
+            return self.take_misstep(process, misstep);
+        }
         for effect in effects.drain(..) {
-            self.carry_out(process, effect);
+            if self.misstep.is_none() {
+                self.carry_out(process, effect);
+            }
         }
         self.effects = effects;
+    }
+
+    /// A handler did what none may do: its process is out of the run, which ends.
+    fn take_misstep(&mut self, process: ProcessId, misstep: Misstep) {
+        self.crashed[process.index()] = true;
+        self.misstep = Some(process);
+        self.observer.on_happening(self.now, process, Happening::Misstep(&misstep));
     }
 
     fn carry_out(&mut self, process: ProcessId, effect: EffectOf<P>) {
@@ -536,7 +594,10 @@ impl<P: Process, O: Observer> Simulation<P, O> {
 
     fn send(&mut self, from: ProcessId, to: ProcessId, message: P::Message) {
         let n = self.processes.len();
-        assert!(to.index() < n, "{from} sends to {to}, which is not one of the {n} processes");
+        if to.index() >= n {
+            let what = format!("it sends to {to}, which is not one of the {n} processes");
+            return self.take_misstep(from, Misstep::panics("in a step", what));
+        }
         let bytes = self.sizes.map_or(0, |sizes| sizes(&message));
         let passing = Passing { at_us: self.now, from, to, message: &message, bytes };
         let carried = self.observer.on_send(passing);

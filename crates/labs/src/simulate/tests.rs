@@ -383,7 +383,7 @@ impl Observer for Diary {
             Happening::Request(request) => format!("? {}", request.text()),
             Happening::Indication(indication) => format!("! {}", indication.text()),
             Happening::Timeout(timer) => format!("⏰ {}", timer.text()),
-            Happening::Crash => "crashes".to_owned(),
+            Happening::Crash | Happening::Misstep(_) => "crashes".to_owned(),
             Happening::Recover => "recovers".to_owned(),
             Happening::Stop(_) => "stops".to_owned(),
         };

@@ -62,7 +62,7 @@ impl Story {
     /// A process dies.
     #[must_use]
     pub fn dies(self, process: u32) -> Self {
-        self.event(process, |_| What::Crash)
+        self.event(process, |_| What::Crash(None))
     }
 
     /// A process starts again.

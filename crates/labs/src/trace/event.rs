@@ -156,8 +156,8 @@ pub enum What {
     },
     /// A timer ran out.
     Timeout(Note),
-    /// The process died.
-    Crash,
+    /// The process died; why, where the algorithm itself is to blame: its handler panicked.
+    Crash(Option<Note>),
     /// The process started again.
     Recover,
     /// The process ended because the run did, and how that ended, where it is known: what
@@ -173,7 +173,8 @@ impl What {
             Happening::Request(value) => Self::Request(Note::of(value)),
             Happening::Indication(value) => Self::Indication(Note::of(value)),
             Happening::Timeout(value) => Self::Timeout(Note::of(value)),
-            Happening::Crash => Self::Crash,
+            Happening::Crash => Self::Crash(None),
+            Happening::Misstep(misstep) => Self::Crash(Some(Note::of(misstep))),
             Happening::Recover => Self::Recover,
             Happening::Stop(end) => Self::Stop(end.map(Note::of)),
         }

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{FORMAT, Header, MessageNote, Setup, TraceEvent, What};
 use super::note::{Data, Note};
+use super::rules::{self, Broken, Rules};
 use crate::clocks::Vector;
 use crate::process::ProcessId;
 use crate::verdict::Monitors;
@@ -51,6 +52,13 @@ struct FirstLine {
     header: Header,
     #[serde(default)]
     setup: Option<Setup>,
+}
+
+/// Whether a header says anything of clocks.
+#[derive(Deserialize)]
+struct Clocks {
+    #[serde(default)]
+    clocks: Option<bool>,
 }
 
 /// The same, to be written.
@@ -176,7 +184,8 @@ fn bounded(event: &TraceEvent) -> TraceEvent {
             Some(&mut message.data)
         }
         What::Request(note) | What::Indication(note) | What::Timeout(note) => Some(&mut note.data),
-        What::Stop(_) | What::Init | What::Crash | What::Recover => None,
+        What::Crash(Some(note)) => Some(&mut note.data),
+        What::Stop(_) | What::Init | What::Crash(None) | What::Recover => None,
     };
     if let Some(data) = data {
         data.bound();
@@ -238,6 +247,8 @@ pub struct Reader<R> {
     from: R,
     header: Header,
     setup: Option<Setup>,
+    /// Whether the header says anything of clocks.
+    says_clocks: bool,
     line: u64,
     buffer: Vec<u8>,
 }
@@ -258,6 +269,7 @@ impl<R: BufRead> Reader<R> {
             return Err(ReadError::Format(trace));
         }
         let FirstLine { header, setup } = serde_json::from_slice(&buffer).map_err(no_header)?;
+        let Clocks { clocks } = serde_json::from_slice(&buffer).map_err(no_header)?;
         if header.processes == 0 {
             return Err(ReadError::NoProcesses);
         }
@@ -267,12 +279,22 @@ impl<R: BufRead> Reader<R> {
         if header.processes > PROCESSES_MAX {
             return Err(ReadError::TooManyProcesses(header.processes));
         }
-        Ok(Self { from, header, setup, line: 1, buffer })
+        Ok(Self { from, header, setup, says_clocks: clocks.is_some(), line: 1, buffer })
     }
 
     /// The header.
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// The rules that the events keep, if the header keeps its own.
+    ///
+    /// # Errors
+    ///
+    /// The rule that the header breaks.
+    pub fn rules(&self) -> Result<Rules, Broken> {
+        rules::check_header(&self.header, self.setup.as_ref())?;
+        Ok(Rules::new(&self.header, self.says_clocks))
     }
 
     /// How the processes were made, in the trace of a real run.
@@ -332,7 +354,7 @@ impl From<TraceEvent> for Line {
             What::Receive { peer, message } => (Name::Receive, Some(peer), Some(message), None),
             What::Drop { peer, message } => (Name::Drop, Some(peer), Some(message), None),
             What::Timeout(value) => (Name::Timeout, None, None, Some(value)),
-            What::Crash => (Name::Crash, None, None, None),
+            What::Crash(why) => (Name::Crash, None, None, why),
             What::Recover => (Name::Recover, None, None, None),
             What::Stop(end) => (Name::Stop, None, None, end),
         };
@@ -350,11 +372,32 @@ impl From<TraceEvent> for Line {
     }
 }
 
+impl Line {
+    /// Refuses fields that events of this name do not have.
+    fn check_fields(&self) -> Result<(), String> {
+        let is_message = matches!(self.event, Name::Send | Name::Receive | Name::Drop);
+        let may_have_value = !is_message && !matches!(self.event, Name::Init | Name::Recover);
+        let stray = [
+            ("peer", self.peer.is_some() && !is_message),
+            ("message", self.message.is_some() && !is_message),
+            ("value", self.value.is_some() && !may_have_value),
+        ];
+        match stray.into_iter().find(|(_, is_stray)| *is_stray) {
+            Some((field, _)) => {
+                let name = format!("{:?}", self.event).to_lowercase();
+                Err(format!("event {name} has no {field}"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 impl TryFrom<Line> for TraceEvent {
     type Error = String;
 
     fn try_from(line: Line) -> Result<Self, String> {
         let name = line.event;
+        line.check_fields()?;
         let missing = |field: &str| format!("a {name:?} event without its {field}").to_lowercase();
         let peer = line.peer.ok_or_else(|| missing("peer"));
         let message = line.message.ok_or_else(|| missing("message"));
@@ -367,7 +410,7 @@ impl TryFrom<Line> for TraceEvent {
             Name::Receive => What::Receive { peer: peer?, message: message? },
             Name::Drop => What::Drop { peer: peer?, message: message? },
             Name::Timeout => What::Timeout(value?),
-            Name::Crash => What::Crash,
+            Name::Crash => What::Crash(value.ok()),
             Name::Recover => What::Recover,
             Name::Stop => What::Stop(value.ok()),
         };

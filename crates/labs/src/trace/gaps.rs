@@ -52,6 +52,14 @@ pub fn sentence(gaps: &[Gap]) -> Option<String> {
     (!gaps.is_empty()).then(|| format!("the trace lacks the events of {named}{more}"))
 }
 
+impl Attended {
+    /// How many of its events are surely what they are numbered as. Who writes down the crash of a process whose
+    /// last events are lost numbers it as if there had been none.
+    fn known(&self) -> u64 {
+        self.events - u64::from(self.has_crashed)
+    }
+}
+
 /// What the events so far tell of those that are not there.
 #[derive(Clone, Debug, Default)]
 pub struct Attendance {
@@ -98,7 +106,7 @@ impl Attendance {
     pub fn may_lack(&self, id: MessageId) -> bool {
         self.processes
             .get(id.process.index())
-            .is_some_and(|sender| id.n > sender.events && !sender.has_stopped)
+            .is_some_and(|sender| id.n > sender.known() && !sender.has_stopped)
     }
 
     /// The next event.
@@ -108,13 +116,16 @@ impl Attendance {
             && self.may_lack(message.id)
         {
             let sender = message.id.process;
-            let from = self.events(sender) + 1;
+            let from = self.processes[sender.index()].known() + 1;
             self.heard_of.entry(sender).or_insert(from);
         }
         let has_stopped = matches!(event.what, What::Stop(_));
         self.is_over |= has_stopped;
         if let Some(attended) = self.processes.get_mut(event.process.index()) {
-            let has_crashed = event.what == What::Crash;
+            // The network may lose what a process sent before it died.
+            let is_drop = matches!(event.what, What::Drop { .. });
+            let has_crashed =
+                matches!(event.what, What::Crash(_)) || is_drop && attended.has_crashed;
             *attended = Attended { events: attended.events + 1, has_stopped, has_crashed };
         }
     }

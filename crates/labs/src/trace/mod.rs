@@ -11,6 +11,7 @@ pub mod meaning;
 pub mod notation;
 pub mod note;
 pub mod observe;
+pub mod rules;
 pub mod stamp;
 #[cfg(test)]
 mod tests;
@@ -22,4 +23,5 @@ pub use self::gaps::{Attendance, Gap};
 pub use self::meaning::Meaning;
 pub use self::note::{Data, Note, Noted, Unreadable};
 pub use self::observe::{Happening, Observer, Passing};
+pub use self::rules::{Broken, Rules};
 pub use self::stamp::Stamper;

@@ -25,7 +25,7 @@ impl fmt::Display for TraceEvent {
             What::Receive { peer, message } => write!(f, "{peer} → {me} {}", message.text),
             What::Drop { peer, message } => write!(f, "{me} ⇥ {peer} {}", message.text),
             What::Timeout(value) => write!(f, "{me} ⏰ {}", value.text),
-            What::Crash => write!(f, "{me} crashes"),
+            What::Crash(_) => write!(f, "{me} crashes"),
             What::Recover => write!(f, "{me} recovers"),
             What::Stop(_) => write!(f, "{me} stops"),
         }

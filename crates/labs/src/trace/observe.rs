@@ -19,6 +19,9 @@ pub enum Happening<'a> {
     Timeout(&'a dyn Noted),
     /// The process died.
     Crash,
+    /// A handler did what none may do, and its process is out of the run: see
+    /// [`Misstep`](crate::verdict::Misstep).
+    Misstep(&'a dyn Noted),
     /// The process started again.
     Recover,
     /// The process ended because the run did, and how that ended, where it is known.

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::watch::{Check, Monitor, TagsUnderWay};
-use super::{End, Judgement, Property, Verdict, Violation, Witness};
+use super::{End, Judgement, Misstep, Property, Verdict, Violation, Witness};
 use crate::process::ProcessId;
 use crate::trace::{Happening, Noted};
 
@@ -28,6 +28,7 @@ pub type AllTagsUnderWay<'a> = dyn FnMut(&mut dyn FnMut(ProcessId, ProcessId, &m
 #[derive(Clone, Debug, Default)]
 pub struct Monitors {
     properties: Arc<[Property]>,
+    processes: u32,
     watched: Vec<Watched>,
 }
 
@@ -37,13 +38,17 @@ struct Watched {
     monitor: Box<dyn Monitor>,
     /// Its place among the tags of a message, if it uses one.
     tag: Option<usize>,
+    /// Whether anything happened that could have broken the property. Not part of what is compared: it is
+    /// history, and must not keep states of the checker apart.
+    tested: bool,
     violation: Option<Violation>,
 }
 
 impl Clone for Watched {
     fn clone(&self) -> Self {
-        let Self { monitor, tag, violation } = self;
-        Self { monitor: monitor.copied(), tag: *tag, violation: violation.clone() }
+        let Self { monitor, tag, tested, violation } = self;
+        let (tag, tested) = (*tag, *tested);
+        Self { monitor: monitor.copied(), tag, tested, violation: violation.clone() }
     }
 }
 
@@ -78,10 +83,22 @@ impl Watched {
         if self.violation.is_some() {
             return T::default();
         }
-        what(&mut *self.monitor).unwrap_or_else(|violation| {
+        let told = what(&mut *self.monitor).unwrap_or_else(|violation| {
             self.violation = Some(violation);
             T::default()
-        })
+        });
+        self.tested = self.tested || self.violation.is_some() || self.monitor.is_put_to_the_test();
+        told
+    }
+
+    /// The verdict on its property, which is judged so unless an event broke it.
+    fn verdict(&self, property: &Property, unbroken: impl FnOnce() -> Judgement) -> Verdict {
+        let judgement = match &self.violation {
+            Some(violation) => Judgement::Violated(violation.clone()),
+            None => unbroken(),
+        };
+        let tested = self.tested || matches!(judgement, Judgement::Violated(_));
+        Verdict { name: property.name.clone(), kind: property.kind, tested, judgement }
     }
 }
 
@@ -100,9 +117,10 @@ impl Monitors {
         let watched = |property: &Property| {
             let monitor = property.monitor(processes);
             let tag = if monitor.uses_tags() { tags.next() } else { None };
-            Watched { monitor, tag, violation: None }
+            Watched { monitor, tag, tested: false, violation: None }
         };
-        Self { watched: properties.iter().map(watched).collect(), properties: properties.into() }
+        let watched = properties.iter().map(watched).collect();
+        Self { properties: properties.into(), processes, watched }
     }
 
     /// Whether these properties can be judged together.
@@ -131,6 +149,10 @@ impl Monitors {
     /// A message is sent. Returns what it carries.
     pub fn on_send(&mut self, from: Witness, to: ProcessId, message: &dyn Noted) -> Tags {
         let mut tags = Tags::default();
+        // What is sent to nobody is the algorithm's mistake, and no monitor has a place for it.
+        if to.0 >= self.processes {
+            return tags;
+        }
         for watched in &mut self.watched {
             let tag = watched.tell(|monitor| monitor.on_send(from, to, message));
             if let Some(place) = watched.tag {
@@ -168,20 +190,13 @@ impl Monitors {
 
     /// Of each property, whether anything happened that could have broken it.
     pub fn put_to_the_test(&self) -> impl Iterator<Item = bool> + '_ {
-        self.watched
-            .iter()
-            .map(|watched| watched.violation.is_some() || watched.monitor.is_put_to_the_test())
+        self.watched.iter().map(|watched| watched.tested)
     }
 
     /// The verdicts on a run that ended so, in the order of the properties.
     pub fn verdicts(&self, end: &End) -> Vec<Verdict> {
-        let judged = |(property, watched): (&Property, &Watched)| Verdict {
-            name: property.name.clone(),
-            kind: property.kind,
-            judgement: match &watched.violation {
-                Some(violation) => Judgement::Violated(violation.clone()),
-                None => watched.monitor.at_end(end),
-            },
+        let judged = |(property, watched): (&Property, &Watched)| {
+            watched.verdict(property, || watched.monitor.at_end(end))
         };
         self.properties.iter().zip(&self.watched).map(judged).collect()
     }
@@ -189,14 +204,9 @@ impl Monitors {
     /// The verdicts on a run of which only a part is known: what some event broke is broken, and all else is
     /// unknown for this reason.
     pub fn verdicts_on_part(&self, why: &str) -> Vec<Verdict> {
-        let judged = |(property, watched): (&Property, &Watched)| Verdict {
-            name: property.name.clone(),
-            kind: property.kind,
-            judgement: match &watched.violation {
-                Some(violation) => Judgement::Violated(violation.clone()),
-                None => Judgement::Unknown(format!("not judged to the end: {why}")),
-            },
-        };
+        let unknown = || Judgement::Unknown(format!("not judged to the end: {why}"));
+        let judged =
+            |(property, watched): (&Property, &Watched)| watched.verdict(property, unknown);
         self.properties.iter().zip(&self.watched).map(judged).collect()
     }
 
@@ -204,6 +214,7 @@ impl Monitors {
     pub(crate) fn split(&self) -> Vec<Self> {
         let one = |(property, watched): (&Property, &Watched)| Self {
             properties: [property.clone()].into(),
+            processes: self.processes,
             watched: vec![watched.clone()],
         };
         self.properties.iter().zip(&self.watched).map(one).collect()
@@ -211,12 +222,13 @@ impl Monitors {
 
     /// The monitors that were split, together.
     pub(crate) fn join<'a>(parts: impl Iterator<Item = &'a Self>) -> Self {
-        let (mut properties, mut watched) = (Vec::new(), Vec::new());
+        let (mut properties, mut watched, mut processes) = (Vec::new(), Vec::new(), 0);
         for part in parts {
+            processes = part.processes;
             properties.extend_from_slice(&part.properties);
             watched.extend_from_slice(&part.watched);
         }
-        Self { properties: properties.into(), watched }
+        Self { properties: properties.into(), processes, watched }
     }
 
     /// What is still owed, and to whom: 0 if all that must happen has happened. See
@@ -259,6 +271,8 @@ pub struct Judge {
     monitors: Monitors,
     messages: BTreeMap<String, u64>,
     events: u64,
+    /// The first handler that did what none may do.
+    misstep: Option<(Witness, Misstep)>,
 }
 
 impl Judge {
@@ -300,7 +314,23 @@ impl Judge {
     /// Something else happened to a process.
     pub fn on_event(&mut self, at: Witness, happening: Happening<'_>) {
         self.events += 1;
-        self.monitors.on_event(at, happening);
+        let Happening::Misstep(note) = happening else {
+            return self.monitors.on_event(at, happening);
+        };
+        self.note_misstep(at, note);
+        self.monitors.on_event(at, Happening::Crash);
+    }
+
+    /// What a handler did that none may do, and at which event.
+    pub fn misstep(&self) -> Option<&(Witness, Misstep)> {
+        self.misstep.as_ref()
+    }
+
+    /// A handler did what none may do, and its process died of it.
+    pub fn note_misstep(&mut self, at: Witness, note: &dyn Noted) {
+        if self.misstep.is_none() {
+            self.misstep = Misstep::from_note(note).map(|misstep| (at, misstep));
+        }
     }
 
     /// How many events were seen.
@@ -315,11 +345,24 @@ impl Judge {
 
     /// The verdicts on a run that ended so, in the order of the properties.
     pub fn verdicts(&self, end: &End) -> Vec<Verdict> {
-        self.monitors.verdicts(end)
+        match &self.misstep {
+            None => self.monitors.verdicts(end),
+            Some((_, misstep)) => {
+                let why = format!("\"{}\" is violated", misstep.wrong.property());
+                self.verdicts_on_part(&why)
+            }
+        }
     }
 
     /// The verdicts on a run of which only a part is known.
     pub fn verdicts_on_part(&self, why: &str) -> Vec<Verdict> {
-        self.monitors.verdicts_on_part(why)
+        let verdicts = self.monitors.verdicts_on_part(why);
+        self.with_misstep(verdicts)
+    }
+
+    /// What a handler did wrong is a verdict of its own.
+    fn with_misstep(&self, mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
+        verdicts.extend(self.misstep.iter().map(|(at, misstep)| misstep.verdict(*at)));
+        verdicts
     }
 }

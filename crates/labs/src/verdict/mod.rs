@@ -17,6 +17,7 @@
 //! break it, and the verdict says "not yet".
 
 mod judge;
+mod misstep;
 pub mod pattern;
 mod property;
 mod stream;
@@ -31,6 +32,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use self::judge::{AllTagsUnderWay, Judge, Monitors, PROPERTIES_MAX, TAGS, Tags};
+pub use self::misstep::{Misstep, Wrong};
 pub use self::pattern::{Pattern, Times};
 pub use self::property::{Property, PropertyKind};
 pub use self::stream::{StreamError, StreamJudge};
@@ -51,9 +53,15 @@ pub struct Verdict {
     pub name: String,
     /// What kind of claim it makes.
     pub kind: PropertyKind,
+    /// Whether anything happened that could have broken it. A property that holds and was never put to the
+    /// test holds of nothing.
+    pub tested: bool,
     /// Whether it holds.
     pub judgement: Judgement,
 }
+
+/// What a verdict says first where a property holds of nothing.
+pub const NEVER_TESTED: &str = "never put to the test";
 
 /// Whether a property holds.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -123,6 +131,11 @@ impl Judgement {
 }
 
 impl Verdict {
+    /// The verdict on a property that was put to the test.
+    pub fn tested(name: impl Into<String>, kind: PropertyKind, judgement: Judgement) -> Self {
+        Self { name: name.into(), kind, tested: true, judgement }
+    }
+
     /// Whether the property holds; nothing where that could not be judged.
     pub fn holds(&self) -> Option<bool> {
         match self.judgement {
@@ -145,6 +158,16 @@ impl Verdict {
         }
     }
 
+    /// The same for people: a property that holds of nothing says so first.
+    pub fn said(&self) -> Cow<'_, str> {
+        match &self.judgement {
+            Judgement::Holds(detail) if !self.tested => {
+                Cow::Owned(format!("{NEVER_TESTED}: {detail}"))
+            }
+            _ => Cow::Borrowed(self.detail()),
+        }
+    }
+
     /// The events that show a violation.
     pub fn witnesses(&self) -> &[Witness] {
         match &self.judgement {
@@ -160,31 +183,39 @@ struct Written {
     name: String,
     kind: PropertyKind,
     holds: Option<bool>,
+    #[serde(default = "yes")]
+    tested: bool,
     detail: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     witnesses: Vec<Witness>,
 }
 
+/// Older reports do not say it.
+fn yes() -> bool {
+    true
+}
+
 impl From<Verdict> for Written {
     fn from(verdict: Verdict) -> Self {
         let holds = verdict.holds();
-        let (detail, witnesses) = match verdict.judgement {
+        let Verdict { name, kind, tested, judgement } = verdict;
+        let (detail, witnesses) = match judgement {
             Judgement::Holds(detail) | Judgement::Unknown(detail) => (detail, Vec::new()),
             Judgement::Violated(Violation { what, witnesses }) => (what, witnesses),
         };
-        Self { name: verdict.name, kind: verdict.kind, holds, detail, witnesses }
+        Self { name, kind, holds, tested, detail, witnesses }
     }
 }
 
 impl From<Written> for Verdict {
     fn from(written: Written) -> Self {
-        let Written { name, kind, holds, detail, witnesses } = written;
+        let Written { name, kind, holds, tested, detail, witnesses } = written;
         let judgement = match holds {
             Some(true) => Judgement::Holds(detail),
             Some(false) => Judgement::Violated(Violation { what: detail, witnesses }),
             None => Judgement::Unknown(detail),
         };
-        Self { name, kind, judgement }
+        Self { name, kind, tested, judgement }
     }
 }
 

@@ -110,6 +110,10 @@ impl<'de> Deserialize<'de> for Property {
 struct Foreign;
 
 impl Watch<dyn Noted + '_> for Foreign {
+    fn is_put_to_the_test(&self) -> bool {
+        false
+    }
+
     fn at_end(&self, _: &End) -> Judgement {
         Judgement::Unknown("not judged: only the lab's own program knows this property".to_owned())
     }

@@ -60,6 +60,17 @@ pub enum StreamError {
         /// The event of the same process that came before, 0 if there was none.
         before: u64,
     },
+    /// A file may end early, but all of it begins at the beginning.
+    #[error(
+        "the trace lacks the beginning of {process}, whose first event here is its event {n}: \
+         take the whole file, as the run wrote it"
+    )]
+    Beginning {
+        /// The process.
+        process: ProcessId,
+        /// Its first event here.
+        n: u64,
+    },
     /// A message arrives that nobody sent.
     #[error("{process} receives message {id}, which was not sent to it before this line")]
     NotSent {
@@ -142,7 +153,8 @@ impl StreamJudge {
             What::Request(note) => Happening::Request(note),
             What::Indication(note) => Happening::Indication(note),
             What::Timeout(note) => Happening::Timeout(note),
-            What::Crash => Happening::Crash,
+            What::Crash(None) => Happening::Crash,
+            What::Crash(Some(note)) => Happening::Misstep(note),
             What::Recover => Happening::Recover,
             What::Stop(_) => Happening::Stop(None),
         };
@@ -155,6 +167,10 @@ impl StreamJudge {
             What::Send { peer, message } => {
                 self.judge.count(Some(message));
                 self.send(*peer, message, Tags::default());
+            }
+            What::Crash(Some(note)) => {
+                self.judge.count(None);
+                self.judge.note_misstep(Witness { process: event.process, n: event.n }, note);
             }
             _ => self.judge.count(None),
         }
@@ -208,6 +224,9 @@ impl StreamJudge {
             }
         }
         let (process, n, before) = (event.process, event.n, self.attendance.events(event.process));
+        if before == 0 && n > 1 {
+            return Err(StreamError::Beginning { process, n });
+        }
         if n != before + 1 {
             return Err(StreamError::Numbering { process, n, before });
         }

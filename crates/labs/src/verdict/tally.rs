@@ -19,10 +19,12 @@ impl Tally {
             self.verdicts.clone_from(&verdicts);
         }
         for (all, one) in self.verdicts.iter_mut().zip(verdicts) {
+            let tested = one.tested;
             let first_to_fail = one.holds() != Some(true) && all.holds() == Some(true);
             if first_to_fail || self.runs == 1 {
                 all.judgement = one.judgement.map(|detail| format!("{run}: {detail}"));
             }
+            all.tested |= tested;
             if let Judgement::Holds(detail) = &mut all.judgement {
                 *detail = format!("in all {} runs", self.runs);
             }
@@ -41,7 +43,22 @@ mod tests {
     use crate::verdict::PropertyKind;
 
     fn verdict(judgement: Judgement) -> Vec<Verdict> {
-        vec![Verdict { name: "p".to_owned(), kind: PropertyKind::Safety, judgement }]
+        vec![Verdict::tested("p", PropertyKind::Safety, judgement)]
+    }
+
+    #[test]
+    fn one_run_that_tests_a_property_is_enough() {
+        let fine = |tested| {
+            let mut verdicts = verdict(Judgement::Holds("fine".to_owned()));
+            verdicts[0].tested = tested;
+            verdicts
+        };
+        let mut tally = Tally::default();
+        tally.count("run 1", fine(false));
+        assert!(!tally.clone().into_verdicts()[0].tested);
+        tally.count("run 2", fine(true));
+        tally.count("run 3", fine(false));
+        assert!(tally.into_verdicts()[0].tested);
     }
 
     #[test]

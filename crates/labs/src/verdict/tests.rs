@@ -497,22 +497,22 @@ fn more_properties_than_can_be_judged_are_refused() {
 }
 
 #[test]
-fn a_verdict_stands_in_reports_as_it_always_did() {
-    let one = |judgement| Verdict { name: "x".to_owned(), kind: PropertyKind::Safety, judgement };
+fn a_verdict_stands_in_reports_as_published() {
+    let one = |judgement| Verdict::tested("x", PropertyKind::Safety, judgement);
     let at = Witness { process: ProcessId(1), n: 3 };
     let cases = [
         (
             one(Judgement::Holds("so".to_owned())),
-            r#"{"name":"x","kind":"safety","holds":true,"detail":"so"}"#,
+            r#"{"name":"x","kind":"safety","holds":true,"tested":true,"detail":"so"}"#,
         ),
         (
             one(Judgement::Unknown("why".to_owned())),
-            r#"{"name":"x","kind":"safety","holds":null,"detail":"why"}"#,
+            r#"{"name":"x","kind":"safety","holds":null,"tested":true,"detail":"why"}"#,
         ),
         (
             one(Judgement::Violated(Violation::new("bad", [at]))),
             concat!(
-                r#"{"name":"x","kind":"safety","holds":false,"detail":"bad","#,
+                r#"{"name":"x","kind":"safety","holds":false,"tested":true,"detail":"bad","#,
                 r#""witnesses":[{"process":1,"n":3}]}"#
             ),
         ),
@@ -521,4 +521,75 @@ fn a_verdict_stands_in_reports_as_it_always_did() {
         assert_eq!(serde_json::to_string(&verdict).unwrap(), json);
         assert_eq!(serde_json::from_str::<Verdict>(json).unwrap(), verdict);
     }
+}
+
+/// A run that is judged by one property, with whether it puts the property to the test.
+fn tested(story: Story) -> bool {
+    let verdict = story.verdict(&cut_short());
+    let says_never = verdict.said().starts_with("never put to the test: ");
+    assert_eq!(says_never, !verdict.tested && verdict.holds().is_some());
+    verdict.tested
+}
+
+#[test]
+fn one_section_is_no_test_of_mutual_exclusion() {
+    let one = || mutex(2).says(0, "Entered").says(0, "Left").passes(0, 1, "TOKEN");
+    assert!(!tested(mutex(2)) && !tested(one()));
+    assert!(tested(one().says(1, "Entered")));
+}
+
+#[test]
+fn one_message_on_a_channel_is_no_test_of_fifo() {
+    let fifo = || Story::of(3, Property::fifo());
+    assert!(!tested(fifo().passes(0, 1, "A").passes(0, 2, "B").passes(1, 0, "C")));
+    assert!(!tested(fifo().sends(0, 1, "A").loses(0, 1, 1, "A").passes(0, 1, "B")));
+    let two = fifo().passes(0, 1, "A").passes(0, 1, "B");
+    assert!(tested(two.clone()));
+    assert_eq!(two.detail(), "1 channel, each in the order of sending");
+}
+
+#[test]
+fn a_request_that_was_served_was_a_test() {
+    let serves = || Story::of(1, Property::responds("every request is served", "Asked", "Served"));
+    assert!(!tested(serves().says(0, "Served")));
+    assert!(tested(serves().says(0, "Asked").says(0, "Served")));
+}
+
+#[test]
+fn a_message_that_arrived_was_a_test_of_its_delivery() {
+    assert!(!tested(Story::of(2, Property::exactly_once())));
+    assert!(tested(Story::of(2, Property::exactly_once()).passes(0, 1, "A")));
+}
+
+#[test]
+fn what_nobody_says_tests_no_pattern() {
+    let patterns = [
+        Property::never("x", "Said"),
+        Property::between("x", "Said", "Open", "Shut"),
+        Property::precedes("x", "Open", "Said"),
+        Property::each("x", "Said", Times::AtLeast(0)),
+        Property::one("x", "Said"),
+        Property::agree("x", "Said"),
+        Property::one_ring("ROLL"),
+        Property::counted("ROLL", 2),
+    ];
+    for property in patterns {
+        let story = Story::of(2, property.clone()).passes(0, 1, "OTHER");
+        assert!(!tested(story.clone()), "{property:?}");
+        let story = story.says(0, "Open").says(0, "Said").says(0, "Said");
+        assert!(tested(story.passes(0, 1, "ROLL")), "{property:?}");
+    }
+}
+
+#[test]
+fn what_was_a_test_is_no_part_of_a_state() {
+    let monitors = || super::Monitors::new(&[Property::responds("x", "Asked", "Served")], 1);
+    let said = |kind: &'static str| Note { kind: kind.into(), ..Note::default() };
+    let mut asked = monitors();
+    for kind in ["Asked", "Served"] {
+        asked.on_event(Witness { process: ProcessId(0), n: 1 }, Happening::Indication(&said(kind)));
+    }
+    asked.forget_history(&mut |_| {});
+    assert!(asked.put_to_the_test().all(|tested| tested));
+    assert_eq!(asked, monitors());
 }

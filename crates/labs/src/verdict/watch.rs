@@ -93,8 +93,10 @@ pub trait Watch<I: ?Sized> {
         false
     }
 
-    /// Whether anything happened yet that could have broken the property. The checker says so where
-    /// nothing ever does: then the property holds of nothing.
+    /// Whether what has just happened could have broken the property. This is asked after each event, until
+    /// the answer is yes, which is remembered. So the answer may be no again later, and
+    /// [`forget_history`](Self::forget_history) may forget what it was taken from; but it must be found in
+    /// constant time. Where it never is yes, the property holds of nothing, and the verdict says so.
     fn is_put_to_the_test(&self) -> bool {
         true
     }

@@ -190,7 +190,7 @@ impl<'a> Parts<'a> {
             What::Receive { peer, message } => Self::message(4, *peer, message.id.n, message),
             What::Drop { peer, message } => Self::message(5, *peer, message.id.n, message),
             What::Timeout(note) => Self::noted(6, note),
-            What::Crash => Self::plain(7),
+            What::Crash(_) => Self::plain(7),
             What::Recover => Self::plain(8),
             What::Stop(None) => Self::plain(9),
             What::Stop(Some(note)) => Self::noted(9, note),

@@ -146,7 +146,7 @@ impl Watch<Indication> for LeasedExclusion {
     }
 
     fn is_put_to_the_test(&self) -> bool {
-        self.sections > 0
+        self.sections > 1
     }
 
     /// How many sections there were makes no difference, nor how the last was entered.

@@ -128,7 +128,7 @@ impl Watch<Indication> for MessagesEach {
     }
 
     fn is_put_to_the_test(&self) -> bool {
-        !self.entries.is_empty()
+        self.undisturbed > 0
     }
 
     fn forget_history(&mut self, _: &mut TagsUnderWay<'_>) {

@@ -79,7 +79,7 @@ fn a_round_lists_all_that_the_detector_watches() {
 #[test]
 fn deaths_and_the_detectors_ends_are_told() {
     let mut ear = Ear::new();
-    let died = ear.0.on_event_json(&event(4, 5_000_000, What::Crash));
+    let died = ear.0.on_event_json(&event(4, 5_000_000, What::Crash(None)));
     assert_eq!(died, Some(json!({ "event": "died", "at_s": 5.0, "process": 4 })));
     let finished = json!({ "event": "finished", "at_s": 9.0, "detector": 1 });
     assert_eq!(ear.hears(1, 9_000_000, &Indication::Finished), Some(finished));
@@ -93,5 +93,5 @@ fn what_no_detector_says_of_none_of_them_is_nothing() {
     assert_eq!(ear.hears(0, 9, &stranger), None);
     assert_eq!(ear.hears(3, 9, &Indication::Suspect(listed(2, 3, List::Dead))), None);
     assert_eq!(ear.hears(3, 9, &round(1, [0, 0, 0])), None);
-    assert_eq!(ear.0.on_event_json(&event(9, 9, What::Crash)), None);
+    assert_eq!(ear.0.on_event_json(&event(9, 9, What::Crash(None))), None);
 }

@@ -27,6 +27,8 @@ pub(super) struct Book {
     received: Vec<[u64; 2]>,
     /// Ages beyond this make no difference.
     age_max: u32,
+    /// In how many places of the lists a process is not among the living.
+    not_alive: u64,
 }
 
 /// What one detector did and said. By rank of the process it is about.
@@ -90,7 +92,7 @@ impl Book {
             age: vec![age_max; n],
         };
         let views = [view(), view()];
-        Self { crashed: vec![false; n], views, received: vec![[0; 2]; n], age_max }
+        Self { crashed: vec![false; n], views, received: vec![[0; 2]; n], age_max, not_alive: 0 }
     }
 
     fn processes(&self) -> impl Iterator<Item = ProcessId> + use<> {
@@ -143,7 +145,7 @@ impl Book {
 
     /// Whether some detector has a process elsewhere than among the living.
     pub(super) fn someone_is_not_alive(&self) -> bool {
-        self.views.iter().flat_map(|view| &view.on).any(|&on| on != On::ALIVE)
+        self.not_alive > 0
     }
 
     /// The tag of a message.
@@ -184,7 +186,9 @@ impl Book {
         if let Some((_, listed)) = indication.change()
             && let Some(on) = view.on.get_mut(listed.process.index())
         {
-            *on = listed.on[..].into();
+            let before = std::mem::replace(on, listed.on[..].into());
+            self.not_alive -= u64::from(before != On::ALIVE);
+            self.not_alive += u64::from(*on != On::ALIVE);
             view.age[listed.process.index()] = 0;
         }
     }

@@ -90,7 +90,7 @@ impl Watch<Indication> for EventualAccuracy {
     }
 
     fn is_put_to_the_test(&self) -> bool {
-        self.seen.someone_is_not_alive()
+        self.suspicions > 0
     }
 
     fn forget_history(&mut self, _: &mut TagsUnderWay<'_>) {

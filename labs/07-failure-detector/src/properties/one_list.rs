@@ -72,7 +72,7 @@ impl Watch<Indication> for OneList {
     }
 
     fn is_put_to_the_test(&self) -> bool {
-        self.on.iter().flatten().any(|&on| on != On::ALIVE)
+        self.looks > 0
     }
 
     fn forget_history(&mut self, _: &mut TagsUnderWay<'_>) {

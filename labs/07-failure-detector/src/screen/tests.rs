@@ -65,7 +65,7 @@ fn what_is_hidden_is_counted() {
     for process in (3..102).step_by(2) {
         says(&mut table, 0, 1, &Indication::Doubt(listed(process, List::Unknown)));
     }
-    table.on_event(&event(1, 2, What::Crash));
+    table.on_event(&event(1, 2, What::Crash(None)));
     let lines = table.lines(40, 10);
     assert_eq!(lines.len(), 10);
     assert!(lines[1].starts_with("p0: 52 alive, 0 dead, 50 unknown"), "{}", lines[1]);
@@ -95,6 +95,6 @@ fn a_detector_is_not_on_its_own_list_and_strangers_change_nothing() {
     assert!(table.lines(80, 24)[3].contains("-       alive"));
     says(&mut table, 3, 9, &Indication::Suspect(listed(2, List::Dead)));
     says(&mut table, 0, 9, &Indication::Suspect(listed(77, List::Dead)));
-    assert_eq!(table.on_event(&event(9, 9, What::Crash)), None);
+    assert_eq!(table.on_event(&event(9, 9, What::Crash(None))), None);
     assert!(table.rows().iter().all(Row::is_well));
 }

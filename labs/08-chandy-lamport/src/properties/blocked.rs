@@ -60,7 +60,7 @@ impl<A: Worth> Watch<Indication<A>> for Blocked {
     }
 
     fn is_put_to_the_test(&self) -> bool {
-        self.recording.iter().any(|&recording| recording > 0)
+        self.times > 0
     }
 
     fn forget_history(&mut self, _: &mut TagsUnderWay<'_>) {

@@ -260,8 +260,7 @@ impl<A: Worth> Watch<Indication<A>> for ChannelStates {
     }
 
     fn is_put_to_the_test(&self) -> bool {
-        let mut channels = self.waves.values().flat_map(|progress| progress.channels.values());
-        channels.any(|transit| !transit.in_transit.is_empty())
+        self.in_transit > 0
     }
 
     fn uses_tags(&self) -> bool {

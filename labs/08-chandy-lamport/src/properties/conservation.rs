@@ -63,7 +63,7 @@ impl<A: Worth> Watch<Indication<A>> for Conservation {
     }
 
     fn is_put_to_the_test(&self) -> bool {
-        !self.waves.is_empty()
+        self.complete > 0
     }
 
     /// Whether there was a wave makes a difference, how many there were does not.

@@ -31,6 +31,8 @@ pub struct ConsistentCut {
     passed: BTreeMap<Wave, usize>,
     /// How many waves were passed by all.
     complete: u64,
+    /// Whether a message of the application arrived while some cut was not passed by all.
+    crossed: bool,
 }
 
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
@@ -43,7 +45,7 @@ impl ConsistentCut {
     /// Watches so many processes.
     pub fn new(processes: u32) -> Self {
         let processes = vec![Cuts::default(); processes as usize];
-        Self { processes, passed: BTreeMap::new(), complete: 0 }
+        Self { processes, passed: BTreeMap::new(), complete: 0, crossed: false }
     }
 
     fn pass(&mut self, wave: Wave, at: Witness) {
@@ -78,6 +80,7 @@ impl<A: Worth> Watch<Indication<A>> for ConsistentCut {
         if !is_of_application(message) {
             return Ok(());
         }
+        self.crossed |= !self.passed.is_empty();
         let inside = &self.processes[to.process.index()].open;
         let mut passed = self.processes[from.index()].open.iter();
         let crossed = passed.find(|(wave, (cut, _))| *cut <= tag && !inside.contains_key(wave));
@@ -110,7 +113,7 @@ impl<A: Worth> Watch<Indication<A>> for ConsistentCut {
     }
 
     fn is_put_to_the_test(&self) -> bool {
-        !self.passed.is_empty()
+        self.crossed
     }
 
     fn uses_tags(&self) -> bool {
@@ -131,5 +134,6 @@ impl<A: Worth> Watch<Indication<A>> for ConsistentCut {
             cuts.last = cuts.open.len() as u64;
         }
         self.complete = 0;
+        self.crossed = false;
     }
 }

@@ -148,6 +148,6 @@ impl<A: Worth> Watch<Indication<A>> for Markers {
     }
 
     fn is_put_to_the_test(&self) -> bool {
-        self.cuts.iter().any(|&cuts| cuts > 0)
+        !self.open.is_empty() || !self.complete.is_empty()
     }
 }

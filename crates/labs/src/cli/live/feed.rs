@@ -271,7 +271,7 @@ impl State {
         self.judge.observe(event).map_err(|error| ViewError::Stream { line, error })?;
         match &event.what {
             What::Send { message, .. } => _ = self.sent.insert(message.id),
-            What::Stop(_) | What::Crash => _ = self.over.insert(event.process.0),
+            What::Stop(_) | What::Crash(_) => _ = self.over.insert(event.process.0),
             What::Recover => _ = self.over.remove(&event.process.0),
             _ => {}
         }

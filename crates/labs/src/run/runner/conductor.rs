@@ -16,7 +16,9 @@ use netkit::membership::{Membership, Secret};
 use netkit::{Admission, CloseReason, ConnectionId, Net, Peer, Service, TimerId};
 
 use super::keeper::{DISMISSAL_MAX, Keepers};
+use super::witness::Testimony;
 use super::{Timers, now};
+use crate::misstep::Misstep;
 use crate::process::{Choices, Effect, EffectOf, Env, Event, EventOf, ProcessId, step};
 use crate::run::FOLDER;
 use crate::run::conductor::{Conductor, Loss, News, Order, Rules, Timer};
@@ -27,7 +29,7 @@ use crate::run::routes::listen_address;
 use crate::run::shell::hands::Hands;
 use crate::run::shell::launching::{Report, launch, launch_again, participant_config};
 use crate::run::signals::SIGNALS;
-use crate::run::wire::{KEEPER, LAUNCHER, Line, ToLauncher, ToParticipant};
+use crate::run::wire::{KEEPER, LAUNCHER, Line, ToLauncher, ToParticipant, WITNESS};
 use crate::trace::{TraceEvent, format};
 
 /// Runs a plan to its end, showing each event of the run to `watch` at the end, and what goes on to
@@ -74,6 +76,7 @@ fn conduct(
         events: VecDeque::from([Event::Init]),
         lines: BTreeMap::new(),
         keepers: Keepers::default(),
+        missteps: BTreeMap::new(),
         timers: Timers::new(),
         journals: Journals { folder, parts: BTreeMap::new() },
         hands: Hands::new(Arc::clone(&plan), net.waker()),
@@ -104,6 +107,8 @@ pub(in crate::run) struct Launcher<'a> {
     events: VecDeque<EventOf<Conductor>>,
     lines: BTreeMap<ProcessId, ConnectionId>,
     keepers: Keepers,
+    /// The participants whose handlers do not return.
+    pub(in crate::run) missteps: BTreeMap<ProcessId, Misstep>,
     timers: Timers<Timer>,
     pub(in crate::run) journals: Journals,
     hands: Hands,
@@ -222,6 +227,21 @@ impl Launcher<'_> {
         self.lines.get(&process).is_some_and(|line| *line == connection).then_some(process)
     }
 
+    /// A handler of a participant does not return.
+    fn hear_witness(&mut self, net: &mut Net, connection: ConnectionId, body: &[u8]) {
+        let testimony = netkit::codec::decode::<Testimony>(body);
+        net.close(connection);
+        let Ok(testimony) = testimony else { return };
+        let process = testimony.process;
+        if process.0 >= self.plan.processes() {
+            return;
+        }
+        let misstep = testimony.misstep();
+        let why = misstep.sentence(process);
+        self.missteps.entry(process).or_insert(misstep);
+        self.on_line(process, Line::Up(ToLauncher::Failed { why }));
+    }
+
     fn hear(&mut self, news: News) {
         self.events.push_back(Event::Request(news));
     }
@@ -264,6 +284,9 @@ impl Service for Launcher<'_> {
         if rank == KEEPER {
             return self.keepers.add(connection);
         }
+        if rank == WITNESS {
+            return;
+        }
         if !self.conductor.expects(rank) {
             warn!("{} says it is p{rank}, which is here or does not exist", peer.address);
             return net.close(connection);
@@ -274,6 +297,10 @@ impl Service for Launcher<'_> {
     }
 
     fn on_frame(&mut self, net: &mut Net, connection: ConnectionId, body: &[u8]) {
+        if net.peer(connection).and_then(|peer| peer.rank) == Some(WITNESS) {
+            self.hear_witness(net, connection, body);
+            return self.go_on(net);
+        }
         let Some(process) = self.end(net, connection) else { return };
         let word = netkit::codec::decode(body).unwrap_or_else(|error| ToLauncher::Failed {
             why: format!("it sent a malformed frame: {error}"),

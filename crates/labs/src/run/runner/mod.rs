@@ -9,6 +9,7 @@ pub(super) mod keeper;
 pub(super) mod participant;
 mod telling;
 pub(super) mod ways;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

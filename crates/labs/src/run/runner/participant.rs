@@ -17,9 +17,10 @@ use netkit::membership::Membership;
 use netkit::{Admission, CloseReason, ConnectionId, Net, Outgoing, Peer, Service, Signal, TimerId};
 
 use super::ways::Ways;
-use super::{Timers, now};
+use super::{Timers, now, witness};
 use crate::faults::Fate;
 use crate::lab::Place;
+use crate::misstep::watchdog::Watchdog;
 use crate::process::{Choices, Effect, Env, Event, EventOf, ProcessId, step};
 use crate::replay::recall::Past;
 use crate::run::algorithm::{Algorithm, Books, Deed, Misfortune};
@@ -57,6 +58,7 @@ pub(in crate::run) struct Start {
 ///
 /// If the participant could not go on.
 pub(in crate::run) fn participate(config: Config, mut start: Start) -> anyhow::Result<()> {
+    crate::misstep::panics::log_others();
     let membership =
         Membership { run: config.run.to_string(), secret: config.secret.clone(), me: config.rank };
     let begun = begin(&config, &membership);
@@ -76,6 +78,7 @@ pub(in crate::run) fn participate(config: Config, mut start: Start) -> anyhow::R
         followed: Followed { offset: None, log_tail },
         last_tick: now(),
         below: Below::new(net.waker()),
+        watchdog: None,
         failure: None,
         config,
     };
@@ -142,6 +145,8 @@ pub(super) struct Attendant {
     /// When it last looked at who is silent.
     last_tick: Instant,
     below: Below,
+    /// Looks after the steps of its process.
+    watchdog: Option<Watchdog>,
     failure: Option<String>,
 }
 
@@ -251,6 +256,7 @@ impl Attendant {
         };
         // Where the launcher is reached from, the other participants can reach back to.
         let here = peer.local.ip();
+        let peer_address = peer.address;
         let admission = Admission::Members(self.ways.membership().clone());
         let listening = net.listen(SocketAddr::new(here, 0), admission);
         let (_, address) =
@@ -260,7 +266,12 @@ impl Attendant {
         let (host, pid, address) =
             (self.start.host.clone(), std::process::id(), address.to_string());
         let place = Place { me, processes, host, pid, address };
-        self.algorithm = Some(self.algorithm(self.process(build, &place, &journal)?, journal)?);
+        let algorithm = self.algorithm(self.process(build, &place, &journal)?, journal)?;
+        let steps = algorithm.whereabouts();
+        let watchdog = witness::look_after(steps, peer_address, self.ways.membership());
+        let nobody = |error| format!("no thread looks after the handlers: {error}");
+        self.watchdog = Some(watchdog.map_err(nobody)?);
+        self.algorithm = Some(algorithm);
         let Place { host, address, .. } = place;
         Ok(Hello { host, pid, address, log: self.start.log_path.clone() })
     }

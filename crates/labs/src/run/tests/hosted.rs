@@ -61,7 +61,7 @@ fn host(texts: Texts) -> Host<Echo> {
 /// Lets something happen, and returns what it leads to.
 fn happen(host: &mut Host<Echo>, offer: Offer<'_>) -> Vec<Wish> {
     assert!(host.offer(offer).unwrap().is_some());
-    host.take(Env { me: ProcessId(0), processes: 2, now: None }, &mut Choices::default());
+    host.take(Env { me: ProcessId(0), processes: 2, now: None }, &mut Choices::default()).unwrap();
     std::iter::from_fn(|| host.wish()).collect()
 }
 
@@ -92,7 +92,8 @@ fn a_message_is_bytes_and_what_the_journal_keeps_of_it() {
         let body = [0, 0, 0, 7];
         let note = host.offer(Offer::Message { from: P1, body: &body }).unwrap().unwrap();
         assert_eq!((&*note.kind, &*note.text), ("WORD", text));
-        host.take(Env { me: ProcessId(0), processes: 2, now: None }, &mut Choices::default());
+        host.take(Env { me: ProcessId(0), processes: 2, now: None }, &mut Choices::default())
+            .unwrap();
         assert!(matches!(host.wish(), Some(Wish::StopTimer { .. })));
         assert!(matches!(host.wish(), Some(Wish::Send { to: P1, .. })));
         let mut encoded = Vec::new();

@@ -106,7 +106,7 @@ fn collected(bytes: &[u8]) -> (tempfile::NamedTempFile, Collected) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     let journal = Some(file.path().to_owned());
-    (file, Collected { journal, truncated: false, died: None })
+    (file, Collected { journal, truncated: false, died: None, misstep: None })
 }
 
 fn header() -> Header {
@@ -151,7 +151,7 @@ fn journals_are_merged_in_an_order_that_respects_causality() {
 fn what_a_lost_journal_leaves_open_is_open() {
     let [_, other] = two_journals(4);
     let (_file, other) = collected(&other);
-    let lost = Collected { journal: None, truncated: false, died: Some(0) };
+    let lost = Collected { journal: None, truncated: false, died: Some(0), misstep: None };
     let end = End::CutShort("p0 died".to_owned());
     let judged = judge(&header(), &[lost, other], &end, None, Form::Records, &mut |_| ()).unwrap();
     assert!(
@@ -187,7 +187,7 @@ fn a_process_that_died_crashes_at_the_end_of_its_journal() {
     })
     .unwrap();
     let last = last.unwrap();
-    assert_eq!((last.what, last.n), (What::Crash, 6));
+    assert_eq!((last.what, last.n), (What::Crash(None), 6));
 }
 
 /// Where it ran, and its log, are of use all the more then.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::process::ProcessId;
 use crate::verdict::End;
 
 /// Where a run is to stop, if it does not come to rest by itself.
@@ -31,6 +32,8 @@ pub enum Ended {
     EventLimit(u64),
     /// What is left waits for processes that stand still and are not continued.
     Stopped,
+    /// A handler did what none may do: see [`misstep`](crate::misstep).
+    Misstep(ProcessId),
 }
 
 impl Ended {
@@ -42,9 +45,15 @@ impl Ended {
             Self::EventLimit(events) => {
                 End::CutShort(format!("the run ended after {events} events"))
             }
+            Self::Misstep(process) => End::CutShort(broken_off(process)),
             Self::Stopped => {
                 End::CutShort("what is left waits for a process that stands still".to_owned())
             }
         }
     }
+}
+
+/// Why a run ends in which this process took a misstep.
+pub(super) fn broken_off(process: ProcessId) -> String {
+    format!("a handler of {process} did what none may do")
 }

@@ -25,7 +25,7 @@ fn a_whole_run_lacks_nothing() {
     for what in [What::Init, What::Stop(None)] {
         observe(&mut attendance, 0, what);
     }
-    observe(&mut attendance, 1, What::Crash);
+    observe(&mut attendance, 1, What::Crash(None));
     assert_eq!(told(&attendance), "");
 }
 
@@ -33,9 +33,9 @@ fn a_whole_run_lacks_nothing() {
 fn a_run_that_may_go_on_lacks_nothing() {
     let mut attendance = Attendance::new(3);
     observe(&mut attendance, 0, What::Init);
-    observe(&mut attendance, 1, What::Crash);
+    observe(&mut attendance, 1, What::Crash(None));
     assert_eq!(told(&attendance), "");
-    observe(&mut attendance, 0, What::Crash);
+    observe(&mut attendance, 0, What::Crash(None));
     assert_eq!(told(&attendance), "the trace lacks the events of p2", "nobody else is left");
 }
 

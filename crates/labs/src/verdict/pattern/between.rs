@@ -17,20 +17,23 @@ pub(super) struct Between {
     /// The processes in an interval.
     open: BTreeSet<ProcessId>,
     times: u64,
+    /// Whether some process said anything at all.
+    heard: bool,
 }
 
 impl Between {
     pub(super) fn new(says: Name, after: Name, until: Name) -> Self {
-        Self { says, interval: Some((after, until)), open: BTreeSet::new(), times: 0 }
+        Self { says, interval: Some((after, until)), open: BTreeSet::new(), times: 0, heard: false }
     }
 
     pub(super) fn never(says: Name) -> Self {
-        Self { says, interval: None, open: BTreeSet::new(), times: 0 }
+        Self { says, interval: None, open: BTreeSet::new(), times: 0, heard: false }
     }
 }
 
 impl Watch<dyn Noted + '_> for Between {
     fn on_indication(&mut self, at: Witness, indication: &(dyn Noted + '_)) -> Check {
+        self.heard = true;
         if let Some((_, until)) = &self.interval
             && until.is(indication)
         {
@@ -65,10 +68,14 @@ impl Watch<dyn Noted + '_> for Between {
     }
 
     fn is_put_to_the_test(&self) -> bool {
-        self.interval.is_none() || self.times > 0
+        match self.interval {
+            None => self.heard,
+            Some(_) => self.times > 0,
+        }
     }
 
     fn forget_history(&mut self, _: &mut TagsUnderWay<'_>) {
         self.times = self.times.min(1);
+        self.heard = false;
     }
 }

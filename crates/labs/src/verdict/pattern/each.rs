@@ -13,11 +13,13 @@ pub(super) struct Each {
     times: Times,
     /// How many times each process said it; not counted beyond what is demanded.
     said: Vec<u64>,
+    /// Whether any did.
+    heard: bool,
 }
 
 impl Each {
     pub(super) fn new(says: Name, times: Times, processes: u32) -> Self {
-        Self { says, times, said: vec![0; processes as usize] }
+        Self { says, times, said: vec![0; processes as usize], heard: false }
     }
 
     fn demanded(&self) -> u64 {
@@ -32,6 +34,7 @@ impl Watch<dyn Noted + '_> for Each {
         if !self.says.is(indication) {
             return Ok(());
         }
+        self.heard = true;
         let demanded = self.demanded();
         let said = &mut self.said[at.process.index()];
         if *said < demanded {
@@ -62,7 +65,7 @@ impl Watch<dyn Noted + '_> for Each {
     }
 
     fn is_put_to_the_test(&self) -> bool {
-        self.said.iter().any(|&said| said > 0)
+        self.heard
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Fifo {
     sent: u64,
     /// Of each receiver, the highest number from each sender. As long as the highest receiver.
     received: Vec<Peers>,
+    /// Whether a second message came on a channel, or may come: only a second one can be overtaken.
+    second: bool,
 }
 
 impl Fifo {
@@ -47,7 +49,9 @@ impl Watch<dyn Noted + '_> for Fifo {
                 format!("a later message overtook {kind} on its way from {from} to {process}");
             return Violation::check(what, [to]);
         }
+        let second = *received > 0;
         *received = tag;
+        self.second |= second;
         Ok(())
     }
 
@@ -61,9 +65,8 @@ impl Watch<dyn Noted + '_> for Fifo {
         true
     }
 
-    /// Two messages of one channel under way are needed for one to overtake the other.
     fn is_put_to_the_test(&self) -> bool {
-        self.sent > 1
+        self.second
     }
 
     /// All that matters is the order of those under way, and which of them were overtaken: these
@@ -88,5 +91,6 @@ impl Watch<dyn Noted + '_> for Fifo {
             *tag = 1 + first.take_while(|&&(_, _, other)| other < *tag).count() as u64;
             self.sent = self.sent.max(*tag);
         });
+        self.second = self.sent > 1;
     }
 }

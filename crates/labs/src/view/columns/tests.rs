@@ -29,7 +29,7 @@ fn times_are_counted_from_the_last_event_of_the_same_process() {
     let mut encoder = Encoder::new();
     encoder.push(&event(0, 1_000_000, 5, What::Init), None);
     encoder.push(&event(1, 7, 1, What::Init), None);
-    encoder.push(&event(0, 1_000_003, 4, What::Crash), None);
+    encoder.push(&event(0, 1_000_003, 4, What::Crash(None)), None);
     let chunk = encoder.take().unwrap();
     assert_eq!(chunk.lamport.0, [10, 2, 1]);
     assert_eq!(chunk.time.0[chunk.time.0.len() - 2..], [14, 6]);

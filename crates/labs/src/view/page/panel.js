@@ -98,13 +98,14 @@ class Panel {
   verdicts() {
     const rows = this.page.status.verdicts.map((verdict, i) => {
       const state = verdict.holds === null ? 'unknown' : verdict.holds ? 'holds' : 'violated';
+      const empty = verdict.holds && !verdict.tested ? 'never put to the test: ' : '';
       const button = element('button', {
         'aria-pressed': String(this.chosenVerdict === i), className: 'verdict',
-        title: `${verdict.kind}: ${verdict.detail}`,
+        title: `${verdict.kind}: ${empty}${verdict.detail}`,
       },
       element('span', { className: 'sign' }, svg([['path', { d: SIGNS[state] }]], '0 0 14 14')),
       element('span', { className: 'name' }, verdict.name, element('span', { className: 'unseen' }, ` (${state})`)),
-      element('span', { className: 'detail' }, verdict.detail));
+      element('span', { className: 'detail' }, empty + verdict.detail));
       button.addEventListener('click', () => this.chooseVerdict(i));
       return { rank: { violated: 0, unknown: 1, holds: 2 }[state], item: element('li', { className: state }, button) };
     });

@@ -100,6 +100,6 @@ fn a_reader_is_woken() {
 fn what_no_run_can_do_is_refused() {
     let feed = feed();
     let error = feed.push(event(0, 7, r#""event":"init""#), 9).unwrap_err();
-    assert_eq!(error.to_string(), "line 9: event 7 of p0 follows its event 0");
+    assert!(error.to_string().starts_with("line 9: the trace lacks the beginning of p0"));
     assert!(feed.push(event(5, 1, r#""event":"init""#), 9).is_err());
 }
