@@ -125,6 +125,11 @@ fn what_is_said_between_two_things_is_said_there_alone() {
     // One that entered again is inside again.
     let again = inside().says(0, "Left").says(0, "Entered").says(0, "Worked");
     assert_eq!(again.holds(), Some(true));
+    let once = || Story::of(2, Property::between("end", "End", "Begin", "End")).says(0, "Begin");
+    assert_eq!(once().says(0, "End").holds(), Some(true));
+    let twice = once().says(0, "End").says(0, "End");
+    assert_eq!(twice.detail(), "p0 says End without Begin before it");
+    assert_eq!(once().says(1, "End").holds(), Some(false));
 }
 
 #[test]
@@ -199,7 +204,7 @@ fn processes_may_agree_on_a_value_that_was_cut() {
 }
 
 fn ring(hops: &[(u32, u32)]) -> Story {
-    let story = Story::of(4, Property::one_ring("ROLL"));
+    let story = Story::of(4, Property::one_ring(&["ROLL"]));
     hops.iter().fold(story, |story, &(from, to)| story.sends(from, to, "ROLL"))
 }
 
@@ -340,7 +345,7 @@ fn a_pattern_is_data_and_survives_a_file() {
         Property::one("f", "F"),
         Property::agree("g", "G"),
         Property::pairwise_ordered("h", "Enter", "Exit"),
-        Property::one_ring("ROLL"),
+        Property::one_ring(&["ROLL"]),
         Property::as_predicted(Cost {
             messages: [("KIND".to_owned(), Times::Within(7, 8))].into(),
             unless: ["Retry".to_owned()].into(),

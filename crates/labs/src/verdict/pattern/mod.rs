@@ -18,7 +18,7 @@
 //! | [`Property::one`](crate::verdict::Property::one) | one process at most says this |
 //! | [`Property::agree`](crate::verdict::Property::agree) | all that say this say the same value |
 //! | [`Property::pairwise_ordered`](crate::verdict::Property::pairwise_ordered) | of any two such intervals, one ended before the other began |
-//! | [`Property::one_ring`](crate::verdict::Property::one_ring) | the processes form one ring, seen from this message |
+//! | [`Property::one_ring`](crate::verdict::Property::one_ring) | the processes form one ring, seen from these messages |
 //! | [`Property::as_predicted`](crate::verdict::Property::as_predicted) | as many messages of each kind as theory predicts |
 
 mod as_predicted;
@@ -113,8 +113,8 @@ pub enum Pattern {
     },
     /// See [`Property::one_ring`](crate::verdict::Property::one_ring).
     OneRing {
-        /// The message that goes once round.
-        message: String,
+        /// The messages that go round.
+        messages: Vec<String>,
     },
     /// See [`Property::as_predicted`](crate::verdict::Property::as_predicted).
     AsPredicted(Cost),
@@ -180,7 +180,9 @@ impl Pattern {
             Self::PairwiseOrdered { enter, exit } => {
                 Box::new(PairwiseOrdered::new(name(enter), name(exit), processes))
             }
-            Self::OneRing { message } => Box::new(OneRing::new(name(message), processes)),
+            Self::OneRing { messages } => {
+                Box::new(OneRing::new(messages.iter().map(name).collect(), processes))
+            }
             Self::AsPredicted(cost) => Box::new(AsPredicted::new(cost)),
         }
     }
