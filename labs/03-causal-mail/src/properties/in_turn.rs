@@ -1,6 +1,6 @@
 //! All in its turn: a mail is written once, by its writer, after the reading that it answers; it arrives with
 //! those it is for and nobody else, once, after it was written; it is read where it has arrived; and after a user
-//! has finished nothing of that happens to it.
+//! has finished nothing of that happens to it, and a server that has finished hands nothing on.
 //!
 //! Without this the other monitors could be blind: a mail that nobody says was written has no past.
 
@@ -8,11 +8,15 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use labs::process::ProcessId;
+use labs::trace::Noted;
 use labs::verdict::{Check, End, Judgement, Violation, Watch, Witness, counted};
 
 use super::mails::{Addressees, Mails};
 use crate::causal_mail::Indication;
 use crate::correspondence::Planned;
+
+/// The messages that hand a mail on.
+const HANDS_ON: [&str; 3] = ["SUBMIT", "FORWARD", "HAND"];
 
 /// The monitor.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -91,6 +95,20 @@ impl InTurn {
 }
 
 impl Watch<Indication> for InTurn {
+    fn on_send(
+        &mut self,
+        at: Witness,
+        to: ProcessId,
+        message: &dyn Noted,
+    ) -> Result<u64, Violation> {
+        let kind = message.kind();
+        if self.finished[at.process.index()] && HANDS_ON.contains(&&*kind) {
+            let what = format!("{} has finished, and sends {to} a {kind}", at.process);
+            return Violation::check(what, [at]);
+        }
+        Ok(0)
+    }
+
     fn on_indication(&mut self, at: Witness, indication: &Indication) -> Check {
         let process = at.process;
         if self.addressees.is_stray(indication) {

@@ -129,6 +129,10 @@ fn whatever_is_out_of_turn_is_named() {
         (written().tells(2, &Arrived(0)).tells(2, &Arrived(0)), "mail 0 arrives with p2 twice"),
         (written().tells(2, &Read(0)), "p2 reads mail 0, which has not arrived with it"),
         (
+            written().tells(1, &Finished).passes(1, 2, "ACK").sends(1, 2, "HAND"),
+            "p1 has finished, and sends p2 a HAND",
+        ),
+        (
             written().tells(2, &Finished).tells(2, &Arrived(0)),
             "p2 has finished, and goes on with mail 0",
         ),
