@@ -60,7 +60,7 @@ fn judge(proxy: &Proxy, n: u32) -> (bool, bool) {
     let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
     let changed = proxy.changed.load(Ordering::SeqCst) > 0;
     let properties = report["properties"].as_array().expect("a list");
-    assert_eq!(properties.len(), 7, "{report}");
+    assert_eq!(properties.len(), 12, "{report}");
     for property in properties {
         assert_ne!(property["holds"], false, "run {n}: {report}\n{said}");
     }

@@ -41,7 +41,7 @@ fn verify(folder: &TempDir, status: i32) -> Value {
 /// Whether the lab's own property and the general one hold.
 fn holds(report: &Value) -> [&Value; 2] {
     let properties = report["properties"].as_array().unwrap();
-    assert_eq!(properties.len(), 2, "{report}");
+    assert_eq!(properties.len(), 3, "{report}");
     ["ranks in order", "everyone gets the list"]
         .map(|name| &properties.iter().find(|property| property["name"] == name).unwrap()["holds"])
 }

@@ -208,7 +208,7 @@ fn main() {
         Property::one("one process makes the token", "Created"),
         Property::each("every process enters", "Entered", Times::Exactly(3)),
         Property::precedes("no entry before the token", "Created", "Entered"),
-        Property::one_ring("TOKEN"),
+        Property::one_ring(&["TOKEN"]),
         Property::fifo(),
         Property::exactly_once(),
     ];

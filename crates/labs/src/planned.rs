@@ -218,7 +218,7 @@ impl<L: Lab> Planned for PlannedLab<L> {
     }
 
     fn properties(&self) -> Vec<Property> {
-        self.lab.properties()
+        self.lab.demanded()
     }
 
     fn meaning(&self) -> Meaning {

@@ -5,14 +5,16 @@ use labs::lab::{Findings, Lab, Place, Predictions, Runs, Summary, Tools, Verb, W
 use labs::process::ProcessId;
 use labs::text::counted;
 use labs::trace::Meaning;
-use labs::verdict::Property;
+use labs::verdict::{Property, Times};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::causal_mail::{Indication, Mailer, Mistake, Request};
 use crate::correspondence::{Correspondence, Traffic};
 use crate::ordering::{Order, Stamps};
-use crate::properties::{Addressees, CausalDelivery, MAILS_MAX, NotHeld, ReadOnce};
+use crate::properties::{
+    Addressees, CausalDelivery, InOrderOfWriting, InTurn, MAILS_MAX, NotHeld, ReadOnce,
+};
 use crate::study::{self, ManyRuns};
 use crate::tools;
 
@@ -254,6 +256,9 @@ impl Lab for CausalMailLab {
             Property::safety("causal delivery", CausalDelivery::new(n, &to)),
             Property::safety("nothing held without need", NotHeld::new(n, &to)),
             Property::liveness("every mail read exactly once", ReadOnce::new(n, &to)),
+            Property::safety("one writer's mails in order", InOrderOfWriting::new(n, &to)),
+            Property::safety("written, arrived and read in turn", InTurn::new(n, &self.plan.mails)),
+            Property::each("every process finishes once", "Finished", Times::Exactly(1)),
         ]
     }
 
@@ -265,6 +270,11 @@ impl Lab for CausalMailLab {
         let hands = mails.iter().map(|mail| mail.to.len() as u64).sum::<u64>();
         let acks = submits + forwards + hands;
         exactly([("SUBMIT", submits), ("FORWARD", forwards), ("HAND", hands), ("ACK", acks)])
+    }
+
+    /// Who asks again, and who starts again, sends again.
+    fn predicted_unless(&self) -> &'static [&'static str] {
+        &["Retry", "Restart"]
     }
 
     fn requests(&self, process: ProcessId) -> Vec<Request> {

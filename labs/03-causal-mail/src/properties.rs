@@ -1,6 +1,8 @@
 //! What is demanded of mail in causal order.
 
 mod causal_delivery;
+mod in_order_of_writing;
+mod in_turn;
 mod mails;
 mod not_held;
 mod read_once;
@@ -8,6 +10,8 @@ mod read_once;
 mod tests;
 
 pub use self::causal_delivery::CausalDelivery;
+pub use self::in_order_of_writing::InOrderOfWriting;
+pub use self::in_turn::InTurn;
 pub use self::mails::{Addressees, MAILS_MAX};
 pub use self::not_held::NotHeld;
 pub use self::read_once::ReadOnce;

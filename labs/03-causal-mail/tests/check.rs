@@ -81,7 +81,8 @@ fn one_lost_message_harms_nothing() {
     let search = Search { losses: 1, timeouts: 1, ..Search::default() };
     let outcome = question_and_answer().check(&search);
     let holds: Vec<_> = outcome.verdicts.iter().map(|verdict| verdict.holds()).collect();
-    assert_eq!(holds, [Some(true), Some(true), None], "{:?}", outcome.verdicts);
+    let (yes, open) = (Some(true), None);
+    assert_eq!(holds, [yes, yes, open, yes, yes, open, yes], "{:?}", outcome.verdicts);
     assert!(outcome.verdicts[2].detail().starts_with("not decided at"), "{:?}", outcome.verdicts);
 }
 
@@ -94,7 +95,9 @@ fn one_doubled_message_and_a_power_cut_harm_nothing() {
 
 fn short(plan: &Correspondence, rule: Rule, channels: Channels) -> (Option<bool>, Option<String>) {
     let all = (0..4).map(|rank| ShortClock::new(ProcessId(rank), plan, rule)).collect();
-    let demanded = CausalMailLab::new(plan.clone()).properties();
+    let mut demanded = CausalMailLab::new(plan.clone()).properties();
+    // These users never say that they have finished.
+    demanded.retain(|property| property.name != "every process finishes once");
     let search = Search { channels, timeouts: 0, ..Search::default() };
     let outcome = check(all, vec![Vec::new(); 4], &demanded, &search, |_| ());
     (outcome.holds(), outcome.counterexample.map(|found| found.property))

@@ -10,7 +10,7 @@ use labs::testing::violated;
 use labs::verdict::{Judge, Verdict};
 
 fn assert_all_hold(verdicts: &[Verdict], what: &str) {
-    assert_eq!(verdicts.len(), 5);
+    assert_eq!(verdicts.len(), 6);
     assert!(verdicts.iter().all(|verdict| verdict.holds() == Some(true)), "{what}: {verdicts:?}");
 }
 

@@ -13,7 +13,7 @@ use labs::trace::Meaning;
 use labs::verdict::{Property, Times, Verdict};
 use serde::{Deserialize, Serialize};
 
-use crate::properties::{OneMessageAHop, OneToken};
+use crate::properties::{OneMessageAHop, OneToken, RollCall, Visits};
 use crate::shared_file::{self, SharedFile};
 use crate::token_ring::{Indication, Mistake, Task, TokenRing};
 
@@ -39,7 +39,8 @@ pub struct Options {
     /// How many laps the token makes [default: as many as entries, else 5, in `check` 2]
     #[arg(long, value_name = "L")]
     laps: Option<u64>,
-    /// How many times each process enters its critical section, once a lap [default: once a lap]
+    /// How many times each process enters its critical section, once a lap [default: once a lap, in `check` a lap
+    /// less]
     #[arg(long, value_name = "K")]
     entries: Option<u64>,
     /// How the chain of processes closes into a ring
@@ -54,6 +55,17 @@ pub struct Options {
     file: Option<PathBuf>,
 }
 
+/// How many laps the token makes, and how many times each process enters, unless told otherwise.
+struct Usual {
+    laps: u64,
+    entries: u64,
+}
+
+const RUN: Usual = Usual { laps: 5, entries: 5 };
+
+/// In one of the laps nobody enters any more, so that both ways of a process with the token are tried.
+const CHECKED: Usual = Usual { laps: 2, entries: 1 };
+
 /// So many laps that counting hops cannot overflow, and more than anybody waits for.
 const LAPS_MAX: u64 = 1 << 32;
 
@@ -67,9 +79,9 @@ impl Lab for TokenRingLab {
 
     fn plan(options: Options, world: &World) -> Result<Self, String> {
         let Options { closing, work, file, .. } = options;
-        let default = if world.verb == Verb::Check { 2 } else { 5 };
-        let laps = options.laps.or(options.entries).unwrap_or(default).max(1);
-        let entries = options.entries.unwrap_or(laps);
+        let usual = if world.verb == Verb::Check { CHECKED } else { RUN };
+        let laps = options.laps.or(options.entries).unwrap_or(usual.laps).max(1);
+        let entries = options.entries.or(options.laps).unwrap_or(usual.entries);
         if options.laps == Some(0) {
             return Err("--laps 0: the token makes at least one lap".to_owned());
         }
@@ -110,7 +122,14 @@ impl Lab for TokenRingLab {
             Property::safety("exactly one token at any time", OneToken::new(self.processes)),
             Property::each("every process enters K times", "Entered", entries),
             Property::safety("one message a hop", OneMessageAHop::default()),
-            Property::one_ring("ROLL"),
+            Property::safety(
+                "once in the section a visit of the token",
+                Visits::new(self.processes),
+            ),
+            Property::liveness("the roll call names all", RollCall::new(self.processes)),
+            Property::between("the token is made after the roll", "Created", "RollCall", "Created"),
+            Property::each("every process finishes once", "Finished", Times::Exactly(1)),
+            Property::one_ring(&["ROLL", "TOKEN"]),
             Property::fifo(),
             Property::exactly_once(),
         ]

@@ -1,9 +1,14 @@
 //! What is demanded of a token ring and of no other algorithm.
 
+mod roll_call;
+mod visits;
+
 use labs::process::ProcessId;
 use labs::trace::{Happening, Noted};
 use labs::verdict::{Check, End, Judgement, TagsUnderWay, Violation, Watch, Witness, counted};
 
+pub use self::roll_call::RollCall;
+pub use self::visits::Visits;
 use crate::token_ring::Indication;
 
 /// The kind of the message that the token is.

@@ -93,14 +93,6 @@ impl Elect {
             Self::Min => one < other,
         }
     }
-
-    /// `greatest` or `smallest`.
-    pub fn which(self) -> &'static str {
-        match self {
-            Self::Max => "greatest",
-            Self::Min => "smallest",
-        }
-    }
 }
 
 /// What processes send to each other, in the order of the rounds.

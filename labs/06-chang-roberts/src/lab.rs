@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::election::{Candidate, Elect, Election, Mistake};
 use crate::identities::{self, Identities, Initiators, Order};
 use crate::numbering::{Indication, Numbering};
-use crate::properties::{OneLeader, Ranks, RightLeader, TrueCount};
+use crate::properties::{self, KnownFirst, OneLeader, Ranks, RightLeader, TrueCount};
 use crate::sweep::Sweep;
 use crate::theory;
 
@@ -171,15 +171,17 @@ impl Lab for ChangRobertsLab {
     fn properties(&self) -> Vec<Property> {
         let n = self.processes();
         let the_right_one =
-            format!("the {} identity among the initiators leads", self.elect.which());
+            format!("the {} identity among the initiators leads", properties::which(self.elect));
         vec![
             Property::safety("exactly one leader, agreed by all", OneLeader::default()),
             Property::safety(the_right_one, RightLeader::new(self.elect, self.initiators())),
-            Property::each("every process learns the leader", "Elected", Times::AtLeast(1)),
+            Property::each("every process learns the leader", "Elected", Times::Exactly(1)),
+            Property::safety("all know the leader before ranks are given", KnownFirst::new(n)),
             Property::safety("ranks 0 to N-1 in ring order", Ranks::new(n)),
             Property::safety("the count is N", TrueCount::new(n)),
-            Property::counted("ELECTION", theory::elections(&self.round_the_ring())),
-            Property::one_ring("ELECTED"),
+            Property::between("who finishes has a rank", "Finished", "Numbered", "Finished"),
+            Property::each("every process finishes once", "Finished", Times::Exactly(1)),
+            Property::one_ring(&["ELECTION", "ELECTED", "NUMBER"]),
             Property::exactly_once(),
         ]
     }

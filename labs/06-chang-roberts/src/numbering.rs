@@ -28,6 +28,8 @@ use crate::election::{self, Election};
 pub struct Numbering {
     election: Election,
     rank: Option<u64>,
+    /// Whether it led, and has counted all.
+    has_counted: bool,
 }
 
 /// What processes send to each other.
@@ -61,7 +63,7 @@ pub enum Indication {
 impl Numbering {
     /// The process that numbers, or is numbered, after this election.
     pub fn new(election: Election) -> Self {
-        Self { election, rank: None }
+        Self { election, rank: None, has_counted: false }
     }
 
     fn on_election(
@@ -85,11 +87,12 @@ impl Numbering {
                 self.take_rank(ctx, number);
                 ctx.indicate(Indication::Finished);
             }
-            Some(0) => {
+            Some(0) if !self.has_counted => {
+                self.has_counted = true;
                 ctx.indicate(Indication::Counted(number));
                 ctx.indicate(Indication::Finished);
             }
-            // A copy of what was passed on already.
+            // A copy of what was passed on, or counted, already.
             Some(_) => {}
         }
     }

@@ -1,16 +1,19 @@
 //! What is demanded of an election and a numbering, and of no other algorithm.
 
+mod known_first;
+
 use labs::process::ProcessId;
 use labs::trace::Noted;
 use labs::verdict::{Check, End, Judgement, Violation, Watch, Witness};
 
+pub use self::known_first::KnownFirst;
 use crate::election::Elect;
 use crate::numbering::Indication;
 
 /// The kind of the message that carries ranks.
 const NUMBER: &str = "NUMBER";
 
-/// Exactly one leader, agreed by all: one process says that it leads; all that say who leads name the
+/// Exactly one leader, agreed by all: one process says that it leads, once; all that say who leads name the
 /// same identity.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct OneLeader {
@@ -22,14 +25,17 @@ pub struct OneLeader {
 
 impl OneLeader {
     fn on_won(&mut self, at: Witness, identity: u64) -> Check {
-        let (first, other) = *self.leader.get_or_insert((at, identity));
-        if first.process == at.process {
+        let Some((first, other)) = self.leader else {
+            self.leader = Some((at, identity));
             return Ok(());
-        }
-        let what = format!(
-            "{} leads with identity {identity}, and {} leads with identity {other}",
-            at.process, first.process
-        );
+        };
+        let what = match first.process == at.process {
+            true => format!("{} says twice that it leads", at.process),
+            false => format!(
+                "{} leads with identity {identity}, and {} leads with identity {other}",
+                at.process, first.process
+            ),
+        };
         Violation::check(what, [first, at])
     }
 
@@ -99,6 +105,14 @@ impl RightLeader {
     }
 }
 
+/// The word for it. The oracle has words of its own: what the algorithm takes for the greatest is what is judged.
+pub fn which(elect: Elect) -> &'static str {
+    match elect {
+        Elect::Max => "greatest",
+        Elect::Min => "smallest",
+    }
+}
+
 impl Watch<Indication> for RightLeader {
     fn on_indication(&mut self, at: Witness, indication: &Indication) -> Check {
         let Indication::Won(identity) = *indication else { return Ok(()) };
@@ -111,7 +125,7 @@ impl Watch<Indication> for RightLeader {
             at.process,
             self.process,
             self.identity,
-            self.elect.which()
+            which(self.elect)
         );
         Violation::check(what, [at])
     }
@@ -209,7 +223,7 @@ impl Watch<Indication> for Ranks {
     }
 }
 
-/// The count is N: a process that says how many processes there are is right.
+/// The count is N: one process says how many processes there are, once, and is right.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct TrueCount {
     processes: u32,
@@ -227,11 +241,12 @@ impl TrueCount {
 impl Watch<Indication> for TrueCount {
     fn on_indication(&mut self, at: Witness, indication: &Indication) -> Check {
         let Indication::Counted(count) = *indication else { return Ok(()) };
-        self.by = Some(at.process);
-        if count == u64::from(self.processes) {
-            return Ok(());
-        }
-        let what = format!("{} counts {count} processes of {}", at.process, self.processes);
+        let (process, n) = (at.process, self.processes);
+        let what = match self.by.replace(process) {
+            Some(before) => format!("{process} counts, and {before} counted before"),
+            None if count == u64::from(n) => return Ok(()),
+            None => format!("{process} counts {count} processes of {n}"),
+        };
         Violation::check(what, [at])
     }
 

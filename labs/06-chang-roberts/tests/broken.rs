@@ -12,15 +12,13 @@ const GREATEST: &str = "the greatest identity among the initiators leads";
 const LEARNS: &str = "every process learns the leader";
 const RANKS: &str = "ranks 0 to N-1 in ring order";
 const COUNT: &str = "the count is N";
-const ELECTIONS: &str = "ELECTION messages as predicted";
-const RING: &str = "one ring, two neighbours each";
+const ELECTIONS: &str = "messages as predicted";
 
 /// Each mistake, a property that names it in every simulated run, and the length of the shortest run of
 /// three processes that breaks this property.
-const MISTAKES: [(Mistake, &str, usize); 12] = [
+const MISTAKES: [(Mistake, &str, usize); 11] = [
     (Mistake::SwallowsGreater, ONE_LEADER, 5),
     (Mistake::SwallowsGreater, LEARNS, 5),
-    (Mistake::SwallowsGreater, RING, 5),
     (Mistake::ForwardsSmaller, ONE_LEADER, 10),
     (Mistake::ForwardsSmaller, GREATEST, 8),
     (Mistake::ForwardsSmaller, ELECTIONS, 5),

@@ -23,8 +23,8 @@ use super::parts::{Hashed, Map, Parts, mix};
 use super::state::{Envelope, Shared, Site, State};
 use super::steps::Step;
 use crate::process::{Choices, Effect, EffectOf, Env, Event, EventOf, Process, ProcessId};
-use crate::trace::Happening;
 use crate::trace::note::TimerName;
+use crate::trace::{Happening, Mishap};
 use crate::verdict::{End, Monitors, NOBODY_IN_PARTICULAR, Tags};
 
 /// The states of one model, as one thread knows them.
@@ -73,7 +73,7 @@ pub(super) struct About {
 }
 
 /// What a handler asks for, or what it said when it panicked.
-type Heard<P> = Result<Vec<EffectOf<P>>, Arc<str>>;
+type Effects<P> = Result<Vec<EffectOf<P>>, Arc<str>>;
 
 /// A message that was sent.
 type Letter<M> = (ProcessId, ProcessId, M);
@@ -126,6 +126,29 @@ enum Told<P: Process> {
     Send(u32),
     Drop(u32),
     Crash,
+}
+
+/// A local step, as monitors hear of it.
+#[derive(Clone, Copy)]
+struct Heard {
+    local: u32,
+    /// The tags of the message that arrives.
+    in_tags: u32,
+    /// The dead processes to which it sends, one bit each.
+    dead: u32,
+    mishap: Option<Mishap>,
+}
+
+impl Heard {
+    /// The local step with the mishap: there is no memory for so many steps that the two could be mixed up.
+    fn number(self) -> u32 {
+        let mishap = match self.mishap {
+            None => 0,
+            Some(Mishap::Doubled) => 1,
+            Some(Mishap::Overtaken) => 2,
+        };
+        self.local | mishap << 30
+    }
 }
 
 #[derive(Clone)]
@@ -505,7 +528,8 @@ impl<P: Process> Space<P> {
         found.words[begins + SITES + rank as usize] = after;
         let panel_at = begins + self.panel_at();
         let dead = targets & self.dead(state);
-        let Judged { panel, tags, kept } = self.judge(found.words[panel_at], local, in_tags, dead);
+        let heard = Heard { local, in_tags, dead, mishap: self.mishap(state, message) };
+        let Judged { panel, tags, kept } = self.judge(found.words[panel_at], heard);
         found.words[panel_at] = panel;
         for (sent, &tags) in tags.iter().enumerate() {
             let letter = self.locals[local as usize].letters[sent];
@@ -514,6 +538,18 @@ impl<P: Process> Space<P> {
             }
         }
         self.close(begins, how, kept, found);
+    }
+
+    /// What the network does to a message that arrives.
+    fn mishap(&self, state: &[u32], message: Option<(usize, bool)>) -> Option<Mishap> {
+        let (place, doubled) = message?;
+        let channel = |place: usize| self.channels[state[place] as usize];
+        let overtakes = place > self.messages_at() && channel(place - 2) == channel(place);
+        match (doubled, overtakes) {
+            (true, _) => Some(Mishap::Doubled),
+            (false, true) => Some(Mishap::Overtaken),
+            (false, false) => None,
+        }
     }
 
     /// The processes that are dead, one bit each.
@@ -751,8 +787,9 @@ impl<P: Process> Space<P> {
     }
 
     /// What the monitors make of a local step. Where messages go to the dead, they are lost at once.
-    fn judge(&mut self, panel: u32, local: u32, in_tags: u32, dead: u32) -> Judged {
-        let key = (panel, local, in_tags);
+    fn judge(&mut self, panel: u32, heard: Heard) -> Judged {
+        let Heard { local, dead, .. } = heard;
+        let key = (panel, heard.number(), heard.in_tags);
         if dead == 0
             && let Some(judged) = self.judged.get(&key)
         {
@@ -764,7 +801,7 @@ impl<P: Process> Space<P> {
         let mut numbers = Vec::with_capacity(self.slots.len());
         let mut kept = 0;
         for (slot, &number) in before.numbers.iter().enumerate() {
-            let (after, owed) = self.judge_one(slot, number, (local, in_tags, dead), &mut sent);
+            let (after, owed) = self.judge_one(slot, number, heard, &mut sent);
             numbers.push(after);
             kept |= kept_at(slot, owed);
         }
@@ -782,11 +819,12 @@ impl<P: Process> Space<P> {
         &mut self,
         slot: usize,
         number: u32,
-        (local, in_tags, dead): (u32, u32, u32),
+        heard: Heard,
         sent: &mut [Tags],
     ) -> (u32, u64) {
+        let Heard { local, in_tags, dead, mishap } = heard;
         let in_slot = if self.slots[slot].uses_tags { in_tags } else { 0 };
-        let key = (number, local, in_slot);
+        let key = (number, heard.number(), in_slot);
         if dead == 0
             && let Some((after, tags, owed)) = self.slots[slot].judged.get(&key)
         {
@@ -798,6 +836,9 @@ impl<P: Process> Space<P> {
         let me = local_step.rank as usize;
         let mut tags = Vec::new();
         let mut owed = self.owed(&monitors);
+        if let Some(mishap) = mishap {
+            monitors.on_mishap(mishap);
+        }
         for told in &local_step.told {
             let in_tags = **self.tags.get(in_tags);
             let carried = self.tell(&mut monitors, me, told, in_tags);
@@ -1003,7 +1044,7 @@ fn differs<P: Process>(
     me: ProcessId,
     event: &EventOf<P>,
     (one, effects): (&Site<P>, &[EffectOf<P>]),
-    (other, others): (&Site<P>, &Heard<P>),
+    (other, others): (&Site<P>, &Effects<P>),
 ) -> Option<Wrong> {
     let say = |what: String| Some(Wrong::Undetermined(what.into()));
     match others {

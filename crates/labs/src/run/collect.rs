@@ -107,7 +107,7 @@ pub(super) fn judge(
     }
     let trace_problem = writer.and_then(TraceFile::finish);
     let verdicts = match gaps.is_empty() {
-        true => stream.judge().verdicts(end),
+        true => stream.verdicts_at(end),
         false => stream.judge().verdicts_on_part(&gaps.join("; ")),
     };
     Ok(Judged { judge: stream.judge().clone(), verdicts, gaps, trace_problem })

@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::judge::{AllTagsUnderWay, Judge, Monitors, PROPERTIES_MAX, TAGS, Tags};
 pub use self::misstep::{Misstep, Wrong};
-pub use self::pattern::{Pattern, Times};
+pub use self::pattern::{Cost, Pattern, Times};
 pub use self::property::{Property, PropertyKind};
 pub use self::stream::{StreamError, StreamJudge};
 pub use self::tally::Tally;

@@ -1,14 +1,20 @@
 //! Judging events that were written down: the tags follow the ids of the messages.
 //!
+//! A real process that dies takes along what was on its way to it, and nobody writes that down. So at the
+//! end the monitors are told that these messages are lost ([`StreamJudge::verdicts_at`]).
+//!
 //! Events may be missing ([`gaps`]). Then those are judged that depend on nothing which is missing:
 //! they are the beginning of a run, so what breaks a property there breaks it for good. All other verdicts are
 //! unknown.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use super::{End, Judge, Property, Tags, Verdict, Witness};
 use crate::process::ProcessId;
-use crate::trace::{Attendance, Gap, Happening, MessageId, MessageNote, TraceEvent, What, gaps};
+use crate::trace::{
+    Attendance, Gap, Happening, MessageId, MessageNote, Mishap, TraceEvent, What, gaps,
+};
 
 /// Judges events that were written down.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +25,21 @@ pub struct StreamJudge {
     /// The processes that heard from an event that is missing, maybe through others. What they do from then on is
     /// counted, and not judged.
     misled: Vec<bool>,
+    /// Of each process whether it died, and whether it is still dead.
+    died: Vec<Option<Death>>,
     under_way: BTreeMap<MessageId, Sent>,
+    /// Of each channel, from and to, the latest sending that arrived.
+    latest: BTreeMap<(ProcessId, ProcessId), u64>,
     end: Option<End>,
+}
+
+/// The last time that a process died.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Death {
+    /// It is dead.
+    Dead,
+    /// It started again.
+    Undone,
 }
 
 /// A message, from its sending on: it may arrive again.
@@ -29,6 +48,15 @@ struct Sent {
     to: ProcessId,
     kind: String,
     carries: Carried,
+    fate: Fate,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Fate {
+    UnderWay,
+    Arrived,
+    Lost,
 }
 
 /// What arrives with a message, beside what it says.
@@ -111,6 +139,7 @@ impl StreamJudge {
             processes,
             attendance: Attendance::new(processes),
             misled: vec![false; processes as usize],
+            died: vec![None; processes as usize],
             ..Self::default()
         }
     }
@@ -125,6 +154,12 @@ impl StreamJudge {
         let arrived = self.arrived(event)?;
         self.attendance.observe(event);
         self.misled[event.process.index()] |= arrived.misleads;
+        let died = &mut self.died[event.process.index()];
+        match &event.what {
+            What::Crash(_) => *died = Some(Death::Dead),
+            What::Recover if died.is_some() => *died = Some(Death::Undone),
+            _ => {}
+        }
         match self.misled[event.process.index()] {
             true => self.count(event),
             false => self.judge_event(event, arrived.tags),
@@ -146,9 +181,17 @@ impl StreamJudge {
                 return;
             }
             What::Receive { peer, message } => {
+                self.note_mishap(*peer, process, message.id);
                 return self.judge.on_receive(*peer, at, message, tags);
             }
-            What::Drop { peer, message } => return self.judge.on_drop(at, *peer, message, tags),
+            What::Drop { peer, message } => {
+                if let Some(sent) = self.under_way.get_mut(&message.id)
+                    && sent.fate == Fate::UnderWay
+                {
+                    sent.fate = Fate::Lost;
+                }
+                return self.judge.on_drop(at, *peer, message, tags);
+            }
             What::Init => Happening::Init,
             What::Request(note) => Happening::Request(note),
             What::Indication(note) => Happening::Indication(note),
@@ -159,6 +202,21 @@ impl StreamJudge {
             What::Stop(_) => Happening::Stop(None),
         };
         self.judge.on_event(at, happening);
+    }
+
+    /// Tells the judge if a message arrives for the second time, or behind one that was sent later.
+    fn note_mishap(&mut self, from: ProcessId, to: ProcessId, id: MessageId) {
+        let latest = self.latest.entry((from, to)).or_default();
+        let is_overtaken = id.n < *latest;
+        *latest = id.n.max(*latest);
+        let sent = self.under_way.get_mut(&id);
+        let fate = sent.map(|sent| mem::replace(&mut sent.fate, Fate::Arrived));
+        let is_doubled = fate.is_some_and(|fate| fate != Fate::UnderWay);
+        if is_doubled {
+            self.judge.on_mishap(Mishap::Doubled);
+        } else if is_overtaken {
+            self.judge.on_mishap(Mishap::Overtaken);
+        }
     }
 
     /// An event that depends on what is missing.
@@ -179,7 +237,7 @@ impl StreamJudge {
     fn send(&mut self, to: ProcessId, message: &MessageNote, tags: Tags) {
         let misleads = self.misled[message.id.process.index()];
         let (kind, carries) = (message.kind.clone(), Carried { tags, misleads });
-        self.under_way.insert(message.id, Sent { to, kind, carries });
+        self.under_way.insert(message.id, Sent { to, kind, carries, fate: Fate::UnderWay });
     }
 
     /// The judge, with what it has seen so far.
@@ -201,9 +259,31 @@ impl StreamJudge {
     /// violation that needs none of them is known.
     pub fn verdicts(&self) -> Vec<Verdict> {
         match gaps::sentence(&self.gaps()) {
-            None => self.judge.verdicts(&self.end()),
+            None => self.verdicts_at(&self.end()),
             Some(why) => self.judge.verdicts_on_part(&why),
         }
+    }
+
+    /// The verdicts, if nothing is missing and the run ended so, in the order of the properties.
+    pub fn verdicts_at(&self, end: &End) -> Vec<Verdict> {
+        let mut judge = self.judge.clone();
+        for (id, sent) in &self.under_way {
+            if self.is_lost(*id, sent, end) {
+                let message = MessageNote::of_kind(*id, &sent.kind);
+                let at = Witness { process: id.process, n: id.n };
+                judge.on_drop(at, sent.to, &message, sent.carries.tags);
+            }
+        }
+        judge.verdicts(end)
+    }
+
+    /// Whether a message will never arrive: its receiver is dead, or the run came to its end after one of both
+    /// had died. (What a process sent just before its death may never have left it.)
+    fn is_lost(&self, id: MessageId, sent: &Sent, end: &End) -> bool {
+        let (from, to) = (self.died[id.process.index()], self.died[sent.to.index()]);
+        let is_over = *end == End::Complete && (from.is_some() || to.is_some());
+        let never_arrives = to == Some(Death::Dead) || is_over;
+        sent.fate == Fate::UnderWay && !sent.carries.misleads && never_arrives
     }
 
     /// How the run ended, as far as its events say.

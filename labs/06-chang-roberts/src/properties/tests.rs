@@ -10,6 +10,7 @@ fn one_leader_is_one_process_and_one_name_for_it() {
     let led = || story().tells(1, &Won(7)).tells(1, &Elected(7)).tells(0, &Elected(7));
     assert_eq!((led().holds(), led().detail().as_str()), (Some(true), "p1 with identity 7"));
     assert_eq!(led().tells(2, &Won(7)).holds(), Some(false));
+    assert_eq!(led().tells(1, &Won(7)).detail(), "p1 says twice that it leads");
     assert_eq!(led().tells(2, &Elected(8)).holds(), Some(false));
     assert_eq!(story().tells(1, &Won(7)).tells(0, &Elected(8)).holds(), Some(false));
     assert_eq!(story().holds(), Some(false));
@@ -54,5 +55,18 @@ fn a_count_is_true_or_not() {
     let story = || Story::of(3, Property::safety("the count is N", TrueCount::new(3)));
     assert_eq!(story().tells(0, &Counted(3)).holds(), Some(true));
     assert_eq!(story().tells(0, &Counted(5)).holds(), Some(false));
+    let twice = story().tells(0, &Counted(3)).tells(1, &Counted(3));
+    assert_eq!(twice.detail(), "p1 counts, and p0 counted before");
+    assert_eq!(story().holds(), Some(false));
+}
+
+#[test]
+fn all_know_the_leader_before_the_first_rank() {
+    let story =
+        || Story::of(2, Property::safety("known", KnownFirst::new(2))).tells(1, &Elected(7));
+    let known = story().tells(0, &Elected(7)).tells(1, &Numbered(0));
+    assert_eq!(known.holds(), Some(true));
+    let early = story().tells(1, &Numbered(0));
+    assert_eq!(early.detail(), "p1 takes rank 0, and p0 does not know the leader");
     assert_eq!(story().holds(), Some(false));
 }

@@ -34,16 +34,15 @@ impl Between {
 impl Watch<dyn Noted + '_> for Between {
     fn on_indication(&mut self, at: Witness, indication: &(dyn Noted + '_)) -> Check {
         self.heard = true;
-        if let Some((_, until)) = &self.interval
-            && until.is(indication)
-        {
-            self.open.remove(&at.process);
-        }
         if self.says.is(indication) {
             self.times += 1;
             if !self.open.contains(&at.process) {
                 let what = match &self.interval {
                     None => format!("{} says {}", at.process, &*self.says),
+                    Some((after, until)) if *until == self.says => format!(
+                        "{} says {} without {} before it",
+                        at.process, &*self.says, &**after
+                    ),
                     Some((after, until)) => format!(
                         "{} says {} outside of what lies between {} and {}",
                         at.process, &*self.says, &**after, &**until
@@ -52,17 +51,24 @@ impl Watch<dyn Noted + '_> for Between {
                 return Violation::check(what, [at]);
             }
         }
-        if let Some((after, _)) = &self.interval
-            && after.is(indication)
-        {
-            self.open.insert(at.process);
+        // What is said may close the interval itself: then it is said once in each.
+        if let Some((after, until)) = &self.interval {
+            if until.is(indication) {
+                self.open.remove(&at.process);
+            }
+            if after.is(indication) {
+                self.open.insert(at.process);
+            }
         }
         Ok(())
     }
 
     fn at_end(&self, _: &End) -> Judgement {
-        Judgement::Holds(match self.interval {
+        Judgement::Holds(match self.interval.clone() {
             None => "said by nobody".to_owned(),
+            Some((after, until)) if until == self.says => {
+                format!("said {}, each after {}", counted(self.times, "time"), &*after)
+            }
             Some(_) => format!("said {}, each time between them", counted(self.times, "time")),
         })
     }

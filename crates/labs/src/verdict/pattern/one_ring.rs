@@ -1,6 +1,7 @@
 //! One ring: the processes form a single cycle, in which each has exactly two neighbours.
 //!
-//! Seen from the message that goes once round: each process's successor is the one that it sends it to.
+//! Seen from the messages that go round: each process's successor is the one that it sends them to, whatever
+//! their kind.
 
 use super::Name;
 use crate::process::ProcessId;
@@ -11,7 +12,7 @@ use crate::verdict::{End, Judgement, Violation, Witness};
 /// The monitor of [`Pattern::OneRing`](super::Pattern::OneRing).
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct OneRing {
-    message: Name,
+    messages: Vec<Name>,
     successor: Vec<Option<ProcessId>>,
     predecessor: Vec<Option<ProcessId>>,
     /// Whether the message was sent at all.
@@ -19,9 +20,9 @@ pub(super) struct OneRing {
 }
 
 impl OneRing {
-    pub(super) fn new(message: Name, processes: u32) -> Self {
+    pub(super) fn new(messages: Vec<Name>, processes: u32) -> Self {
         let nobody = vec![None; processes as usize];
-        Self { message, successor: nobody.clone(), predecessor: nobody, heard: false }
+        Self { messages, successor: nobody.clone(), predecessor: nobody, heard: false }
     }
 
     /// How many processes one meets, starting at p0, before meeting p0 again.
@@ -48,7 +49,7 @@ impl Watch<dyn Noted + '_> for OneRing {
         to: ProcessId,
         message: &dyn Noted,
     ) -> Result<u64, Violation> {
-        if !self.message.is(message) {
+        if !self.messages.iter().any(|kind| kind.is(message)) {
             return Ok(0);
         }
         self.heard = true;

@@ -21,7 +21,8 @@ impl Property {
         Self::general(name, Safety, Pattern::Never { says: says.into() })
     }
 
-    /// A process says this only after it said `after`, and before it said `until`.
+    /// A process says this only after it said `after`, and before it said `until`. If `until` is what it says, it
+    /// says it once for each `after`.
     pub fn between(name: &str, says: &str, after: &str, until: &str) -> Self {
         let (after, until) = (after.into(), until.into());
         Self::general(name, Safety, Pattern::Between { says: says.into(), after, until })
@@ -61,15 +62,11 @@ impl Property {
         Self::general(name, Safety, Pattern::PairwiseOrdered { enter, exit })
     }
 
-    /// The processes form one ring, in which each has two neighbours: this message goes once round it.
-    pub fn one_ring(message: &str) -> Self {
-        let pattern = Pattern::OneRing { message: message.into() };
+    /// The processes form one ring, in which each has two neighbours: these messages go round it, all the
+    /// same way.
+    pub fn one_ring(messages: &[&str]) -> Self {
+        let messages = messages.iter().map(|&kind| kind.into()).collect();
+        let pattern = Pattern::OneRing { messages };
         Self::general("one ring, two neighbours each", Safety, pattern)
-    }
-
-    /// So many messages of this kind are sent, as theory predicts.
-    pub fn counted(message: &str, times: u64) -> Self {
-        let name = format!("{message} messages as predicted");
-        Self::general(name, Safety, Pattern::Counted { message: message.into(), times })
     }
 }
