@@ -21,7 +21,9 @@ use crate::coordinator::Coordinator;
 use crate::messages::{COORDINATOR, Indication, Request, Times};
 use crate::mistake::Mistake;
 use crate::mutex::Mutex;
-use crate::properties::{FirstComeFirstServed, GrowingTokens, LeasedExclusion, MessagesEach};
+use crate::properties::{
+    FirstComeFirstServed, GrowingTokens, MessagesEach, MutualExclusion, OneGrant,
+};
 use crate::roles::Role;
 use crate::shared_file::{self, SharedFile};
 use crate::state_file::{self, StateFile};
@@ -47,8 +49,8 @@ pub struct MutexCentralLab {
     state: Option<PathBuf>,
     /// Whether the coordinator has stable storage.
     keeps: bool,
-    /// Whether it can be told that a request is never served.
-    is_judged_to_the_end: bool,
+    /// Whether time passes. In `check` every lease may be over at any moment.
+    has_time: bool,
 }
 
 /// The lab's own options.
@@ -165,20 +167,7 @@ impl Lab for MutexCentralLab {
         let [file, state] = options.files(world.verb)?;
         // In a model everybody has stable storage.
         let keeps = world.verb != Verb::Run || state.is_some();
-        // Where a lease may be over at any moment, any number of times, nobody gets done; so `check` bounds
-        // timeouts, and can then not tell what would have come in the end.
-        let is_judged_to_the_end = !is_check || lease + retry == 0;
-        Ok(Self {
-            processes,
-            entries,
-            work,
-            lease,
-            retry,
-            file,
-            state,
-            keeps,
-            is_judged_to_the_end,
-        })
+        Ok(Self { processes, entries, work, lease, retry, file, state, keeps, has_time: !is_check })
     }
 
     fn processes(&self) -> u32 {
@@ -202,12 +191,20 @@ impl Lab for MutexCentralLab {
     fn properties(&self) -> Vec<Property> {
         let n = self.processes;
         let mut demanded = vec![
-            Property::safety("mutual exclusion", LeasedExclusion::new(n)),
             Property::safety("fencing tokens grow", GrowingTokens::new(n)),
             Property::safety("first come, first served", FirstComeFirstServed::default()),
             Property::safety("3 messages an entry", MessagesEach::default()),
         ];
-        if self.is_judged_to_the_end {
+        if self.has_time || self.lease > 0 {
+            demanded.insert(0, Property::safety("one grant at a time", OneGrant::new(n)));
+        }
+        // A lease that may be over at any moment keeps no sections apart.
+        if self.has_time || self.lease == 0 {
+            demanded.insert(0, Property::safety("mutual exclusion", MutualExclusion::new(n)));
+        }
+        // Where a lease may be over at any moment, any number of times, nobody gets done; so `check` bounds
+        // timeouts, and can then not tell what would have come in the end.
+        if self.has_time || self.lease + self.retry == 0 {
             demanded.push(Property::responds("every request is served", "Asked", "Left"));
         }
         demanded
@@ -222,6 +219,14 @@ impl Lab for MutexCentralLab {
     fn timeouts(&self) -> u32 {
         let more = u64::from(self.lease + self.retry > 0);
         (self.entries + 1 + more).try_into().unwrap_or(u32::MAX)
+    }
+
+    /// A quarter of the lease, as [`crate::mutex`] says. Where the work takes nearly the whole lease RELEASE must be
+    /// quicker: the lease and its quarter are what GRANT, the work and RELEASE have together.
+    fn delay_max(&self) -> Option<Duration> {
+        let lease = Duration::from_millis(self.lease);
+        let rest = (lease + lease / 4).saturating_sub(Duration::from_millis(self.work));
+        (self.lease > 0).then(|| (lease / 4).min(rest / 2))
     }
 
     fn findings(&self) -> Box<dyn Findings<Indication>> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use super::{Action, Fault, Plan, Rule, Toll, When};
 use crate::process::ProcessId;
@@ -32,6 +33,18 @@ impl Assumption {
             _ => false,
         }
     }
+}
+
+/// That a message took as long as none may, if one did: how a report says that it takes away
+/// [`Assumption::BoundedDelay`]. `max` is what a message may take at most, `slowest` what one took.
+pub(crate) fn delay_broken(
+    assumed: &[Assumption],
+    max: Option<Duration>,
+    slowest: Duration,
+) -> Option<String> {
+    let max = max.filter(|max| slowest >= *max && assumed.contains(&Assumption::BoundedDelay))?;
+    let delay = Assumption::BoundedDelay;
+    Some(format!("{delay} (a message took {slowest:.1?}, and less than {max:.1?} is assumed)"))
 }
 
 impl fmt::Display for Assumption {
