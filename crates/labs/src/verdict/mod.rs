@@ -17,6 +17,7 @@
 //! break it, and the verdict says "not yet".
 
 mod judge;
+mod lost;
 pub mod pattern;
 mod property;
 mod stream;
