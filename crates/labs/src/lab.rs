@@ -19,7 +19,7 @@ use crate::overlay::{Contact, Overlay};
 use crate::process::{Kind, Process, ProcessId};
 use crate::simulate::Network;
 use crate::trace::{Meaning, TraceEvent};
-use crate::verdict::{Property, Verdict};
+use crate::verdict::{Cost, Property, Times, Verdict};
 
 /// One exercise with an algorithm.
 ///
@@ -74,12 +74,34 @@ pub trait Lab: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'sta
     /// The process at `place`.
     fn process(&self, place: &Place) -> Self::Process;
 
-    /// What is demanded of a run.
+    /// What is demanded of a run, beside its cost.
     fn properties(&self) -> Vec<Property>;
 
-    /// How many messages of each kind theory predicts.
+    /// How many messages of each kind theory predicts. Every run is judged by it: see
+    /// [`demanded`](Self::demanded).
     fn predicted(&self) -> Predictions {
         Predictions::default()
+    }
+
+    /// What makes a run cost something else than predicted: kinds of indications (`GaveUp`), requests and
+    /// timers (`Retry`). After the first of these the messages are not judged, nor after a crash or where a
+    /// message was lost or doubled.
+    fn predicted_unless(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// All that a run is judged by: the properties of the lab, and that it cost what is predicted.
+    fn demanded(&self) -> Vec<Property> {
+        let predicted = self.predicted();
+        let mut demanded = self.properties();
+        if !predicted.is_empty() {
+            demanded.push(Property::as_predicted(Cost {
+                messages: predicted.iter().map(|(kind, n)| (kind.clone(), n.times())).collect(),
+                unless: self.predicted_unless().iter().map(|kind| (*kind).to_owned()).collect(),
+                in_order: Self::ASSUMES.contains(&Assumption::Fifo),
+            }));
+        }
+        demanded
     }
 
     /// How many times the timers of one process run out in a run: a bound for `check`, which would
@@ -461,6 +483,17 @@ pub enum Prediction {
         /// At least.
         min: u64,
     },
+}
+
+impl Prediction {
+    /// The same as a bound for one run: the average is of many.
+    fn times(&self) -> Times {
+        match *self {
+            Self::Exactly(n) => Times::Exactly(n),
+            Self::Within { min, max, .. } => Times::Within(min, max),
+            Self::AtLeast { min } => Times::AtLeast(min),
+        }
+    }
 }
 
 /// Exactly so many messages of each of these kinds.

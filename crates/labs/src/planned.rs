@@ -210,7 +210,7 @@ impl<L: Lab> Planned for PlannedLab<L> {
     }
 
     fn properties(&self) -> Vec<Property> {
-        self.lab.properties()
+        self.lab.demanded()
     }
 
     fn meaning(&self) -> Meaning {
@@ -291,7 +291,7 @@ impl<L: Lab> Planned for PlannedLab<L> {
     }
 
     fn check(&self, options: &check::Options, go_on: &mut dyn FnMut(usize) -> bool) -> Checked {
-        let properties = self.lab.properties();
+        let properties = self.lab.demanded();
         let outcome = check::check_while(self.all(), self.requests(), &properties, options, go_on);
         Checked {
             states: outcome.states,
@@ -307,7 +307,7 @@ impl<L: Lab> Planned for PlannedLab<L> {
         address: SocketAddr,
         ready: &mut dyn FnMut(),
     ) -> Result<(), ExploreError> {
-        let properties = self.lab.properties();
+        let properties = self.lab.demanded();
         check::explore(self.all(), self.requests(), &properties, options, address, ready)
     }
 

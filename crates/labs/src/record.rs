@@ -8,7 +8,7 @@ use crate::process::ProcessId;
 use crate::trace::event::CLOCKS_MAX_PROCESSES;
 use crate::trace::format::Writer;
 use crate::trace::{
-    Happening, Header, MessageId, MessageNote, Observer, Passing, Stamper, TraceEvent, What,
+    Happening, Header, MessageId, MessageNote, Mishap, Observer, Passing, Stamper, TraceEvent, What,
 };
 use crate::verdict::{Judge, Tags, Witness};
 
@@ -143,6 +143,10 @@ impl Observer for Recorder {
         let at = Witness { process: from, n: stamper.n() };
         self.judge.on_drop(at, to, message.message, carried.tags);
         self.write(at_us, from, || What::Drop { peer: to, message: note(carried.n, message) });
+    }
+
+    fn on_mishap(&mut self, mishap: Mishap) {
+        self.judge.on_mishap(mishap);
     }
 
     fn on_happening(&mut self, at_us: u64, process: ProcessId, happening: Happening<'_>) {

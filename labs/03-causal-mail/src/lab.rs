@@ -267,6 +267,11 @@ impl Lab for CausalMailLab {
         exactly([("SUBMIT", submits), ("FORWARD", forwards), ("HAND", hands), ("ACK", acks)])
     }
 
+    /// Who asks again, and who starts again, sends again.
+    fn predicted_unless(&self) -> &'static [&'static str] {
+        &["Retry", "Restart"]
+    }
+
     fn requests(&self, process: ProcessId) -> Vec<Request> {
         let is_server = self.plan.is_server(process);
         vec![Request::Restart; if is_server { self.restarts as usize } else { 0 }]

@@ -66,7 +66,7 @@ pub fn run_in<L: Lab<Process = Mailer>>(
     mistake: Option<L::Mistake>,
 ) -> (Vec<Verdict>, Judge) {
     let n = lab.processes();
-    let recorder = Recorder::new(n, Judge::new(&lab.properties(), n));
+    let recorder = Recorder::new(n, Judge::new(&lab.demanded(), n));
     let all: Vec<_> = (0..n).map(|rank| lab.process(&Place::simulated(rank, n))).collect();
     let servers = all.iter().filter(|mailer| matches!(mailer, Mailer::Server(_))).count() as u64;
     let all = all.into_iter().map(|mailer| Mutant::new(mailer, mistake.clone())).collect();

@@ -215,6 +215,10 @@ impl Lab for MutexCentralLab {
         exactly([("REQUEST", n), ("GRANT", n), ("RELEASE", n)])
     }
 
+    fn predicted_unless(&self) -> &'static [&'static str] {
+        &["Retry", "Lease", "Revoked", "Over", "Expired", "Declined", "Dropped", "GaveUp"]
+    }
+
     /// Each client's work, and its rest after the last; where there are leases, one timeout more of any kind.
     fn timeouts(&self) -> u32 {
         let more = u64::from(self.lease + self.retry > 0);

@@ -42,6 +42,7 @@ fn timed(processes: u32, entries: u64, search: Search) -> usize {
         "fencing tokens grow",
         "first come, first served",
         "3 messages an entry",
+        "messages as predicted",
     ];
     assert_eq!(demanded, left);
     states(&system, &search)

@@ -26,7 +26,11 @@ fn simulated() {
             assert!(broken.contains(&property), "{mistake:?} with seed {seed}: {verdicts:?}");
             // What a mistake does not break is not said to be broken.
             if mistake == Mistake::KeepsToken {
-                assert_eq!(broken, [property], "seed {seed}: {verdicts:?}");
+                assert_eq!(
+                    broken,
+                    [property, "messages as predicted"],
+                    "seed {seed}: {verdicts:?}"
+                );
             }
         }
     }

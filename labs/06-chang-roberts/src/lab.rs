@@ -178,7 +178,6 @@ impl Lab for ChangRobertsLab {
             Property::each("every process learns the leader", "Elected", Times::AtLeast(1)),
             Property::safety("ranks 0 to N-1 in ring order", Ranks::new(n)),
             Property::safety("the count is N", TrueCount::new(n)),
-            Property::counted("ELECTION", theory::elections(&self.round_the_ring())),
             Property::one_ring("ELECTED"),
             Property::exactly_once(),
         ]

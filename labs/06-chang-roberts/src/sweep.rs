@@ -157,7 +157,7 @@ fn table(rows: &[Row], runs: u32) -> Vec<String> {
 fn run<L: Lab>(tally: &mut Tally, lab: &L, seed: u64, network: &Network) -> io::Result<u64> {
     let n = lab.processes();
     let all = (0..n).map(|rank| lab.process(&Place::simulated(rank, n))).collect();
-    let recorder = Recorder::new(n, Judge::new(&lab.properties(), n));
+    let recorder = Recorder::new(n, Judge::new(&lab.demanded(), n));
     let mut simulation = Simulation::new(seed, network.clone(), all, recorder)
         .map_err(|error| io::Error::other(error.to_string()))?;
     let ended = simulation.run(Limits::default()).end();

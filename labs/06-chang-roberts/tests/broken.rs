@@ -12,7 +12,7 @@ const GREATEST: &str = "the greatest identity among the initiators leads";
 const LEARNS: &str = "every process learns the leader";
 const RANKS: &str = "ranks 0 to N-1 in ring order";
 const COUNT: &str = "the count is N";
-const ELECTIONS: &str = "ELECTION messages as predicted";
+const ELECTIONS: &str = "messages as predicted";
 const RING: &str = "one ring, two neighbours each";
 
 /// Each mistake, a property that names it in every simulated run, and the length of the shortest run of

@@ -108,15 +108,14 @@ fn a_lost_message_leaves_somebody_without_a_leader_or_a_rank() {
     }
 }
 
-/// A copy of a message costs more messages, and changes no result.
+/// A copy of a message costs more messages, of which nothing was predicted, and changes no result.
 #[test]
 fn doubled_messages_elect_the_same() {
     let network = Network { duplication: Chance::percent(20), ..Network::default() };
     for seed in 0..100 {
         let verdicts = simulate(&random(8, seed).on(network.clone()), seed).verdicts;
-        let named = ["ELECTION messages as predicted", "exactly-once delivery"];
         let broken = violated(&verdicts);
-        assert!(broken.iter().all(|name| named.contains(name)), "{seed}: {verdicts:?}");
+        assert!(broken.iter().all(|name| *name == "exactly-once delivery"), "{seed}: {verdicts:?}");
     }
 }
 

@@ -272,6 +272,10 @@ impl Lab for FailureDetectorLab {
         exactly([("HEARTBEAT", beats), ("ALIVE", beats)])
     }
 
+    fn predicted_unless(&self) -> &'static [&'static str] {
+        &["Suspect", "Doubt"]
+    }
+
     fn timeouts(&self) -> u32 {
         self.settings.rounds
     }

@@ -136,7 +136,7 @@ fn run(
 ) -> io::Result<Measures> {
     let n = lab.processes();
     let process = |rank| lab.process(&Place::simulated(rank, n));
-    let judge = Judge::new(&lab.properties(), n);
+    let judge = Judge::new(&lab.demanded(), n);
     let all = (0..n).map(process).collect();
     let mut simulation = Simulation::new(seed, network.clone(), all, Recorder::new(n, judge))
         .map_err(|error| io::Error::other(error.to_string()))?;

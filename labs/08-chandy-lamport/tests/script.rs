@@ -34,7 +34,7 @@ fn scripts() {
                 (lab, all)
             }
         };
-        Ok((all, lab.properties()))
+        Ok((all, lab.demanded()))
     })
     .unwrap();
 }

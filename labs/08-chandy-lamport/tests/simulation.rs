@@ -136,7 +136,7 @@ fn a_run_goes_on_from_what_was_recorded_again_and_again() {
             assert_eq!(total, 400, "{seed}");
             received_again += under_way;
             let (lab, all) = resumed(Verb::Simulate, &words, checkpoints);
-            let verdicts = judged(seed, network(seed), all.clone(), &lab.properties());
+            let verdicts = judged(seed, network(seed), all.clone(), &lab.demanded());
             assert!(hold(&verdicts), "{seed}: {verdicts:?}");
             let total = of(&verdicts, TOTAL).detail();
             assert!(total.starts_with("400 in each of"), "{total}");
@@ -159,7 +159,7 @@ fn what_was_in_transit_must_be_received_again() {
     }
     let (_, forgetful) = resumed(Verb::Simulate, words, forgotten);
     let (lab, _) = resumed(Verb::Simulate, words, checkpoints);
-    let verdicts = judged(3, Network::default(), forgetful, &lab.properties());
+    let verdicts = judged(3, Network::default(), forgetful, &lab.demanded());
     assert_eq!(violated(&verdicts), [TOTAL]);
 }
 

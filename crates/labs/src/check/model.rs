@@ -19,7 +19,7 @@ use crate::process::{
     Choices, Effect, EffectOf, Env, Event, EventOf, Process, ProcessId, step_into,
 };
 use crate::trace::note::TimerName;
-use crate::trace::{Happening, Noted, Observer, Passing};
+use crate::trace::{Happening, Mishap, Noted, Observer, Passing};
 use crate::verdict::{End, Monitors, Property, Verdict, Witness};
 
 /// A system of processes, and what it is required to do.
@@ -359,11 +359,13 @@ impl<P: Process, O: Observer> World<'_, P, O> {
             }
             Step::Deliver { index, .. } => {
                 let envelope = self.state.messages.remove(*index as usize);
+                self.note_overtaking(*index as usize, envelope.channel());
                 self.deliver(envelope, choices)
             }
             Step::Double { index, .. } => {
                 let envelope = self.state.messages[*index as usize].clone();
                 self.state.doubled += 1;
+                self.state.monitors.on_mishap(Mishap::Doubled);
                 self.deliver(envelope, choices)
             }
             Step::Lose { index, .. } => {
@@ -393,6 +395,14 @@ impl<P: Process, O: Observer> World<'_, P, O> {
         self.state.monitors.on_receive(from, uncounted(to), &message, tags);
         self.observer.on_receive(passing(self.at_us, from, to, &message), &carried);
         self.run(to, Event::Message { from, message }, choices)
+    }
+
+    /// A message was taken from this place, maybe from behind another on its channel.
+    fn note_overtaking(&mut self, place: usize, channel: (ProcessId, ProcessId)) {
+        let before = place.checked_sub(1).map(|place| self.state.messages[place].channel());
+        if before == Some(channel) {
+            self.state.monitors.on_mishap(Mishap::Overtaken);
+        }
     }
 
     fn lose(&mut self, envelope: &Envelope<P::Message, O::Carried>) {

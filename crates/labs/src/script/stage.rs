@@ -5,7 +5,9 @@ use crate::check::model::Model;
 use crate::check::state::{Envelope, Site, State};
 use crate::check::steps::Step;
 use crate::process::{Choices, Process, ProcessId};
-use crate::trace::{Happening, MessageId, MessageNote, Observer, Passing, TraceEvent, What};
+use crate::trace::{
+    Happening, MessageId, MessageNote, Mishap, Observer, Passing, TraceEvent, What,
+};
 use crate::verdict::{End, Judge, Property, Tags, Verdict, Witness};
 
 /// The most messages that one `run` lets arrive: an algorithm that never comes to rest is told so.
@@ -57,6 +59,9 @@ impl<P: Process> Stage<P> {
         place: usize,
     ) -> Result<(), String> {
         let (index, message) = self.under_way(from, to, place)?;
+        if place > 1 {
+            self.log.judge.on_mishap(Mishap::Overtaken);
+        }
         self.happen(&Step::Deliver { index, from, to, message, choices: Vec::new() });
         Ok(())
     }
@@ -69,6 +74,7 @@ impl<P: Process> Stage<P> {
         place: usize,
     ) -> Result<(), String> {
         let (index, message) = self.under_way(from, to, place)?;
+        self.log.judge.on_mishap(Mishap::Doubled);
         self.happen(&Step::Double { index, from, to, message, choices: Vec::new() });
         Ok(())
     }

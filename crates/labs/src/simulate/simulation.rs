@@ -25,7 +25,7 @@ use crate::process::{
     Choices, Effect, EffectOf, Env, Event, EventOf, Kind, Process, ProcessId, step_into,
 };
 use crate::trace::note::TimerName;
-use crate::trace::{Happening, Observer, Passing};
+use crate::trace::{Happening, Mishap, Observer, Passing};
 use crate::verdict::End;
 
 /// The most processes of one simulation: with some hundred bytes each they still fit into the memory
@@ -557,6 +557,9 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             let first = second_latency.unwrap_or(latency).min(latency);
             self.note_overtaking(from, to, first);
         }
+        if second_latency.is_some() || fate.is_doubled {
+            self.observer.on_mishap(Mishap::Doubled);
+        }
         if let Some(latency) = second_latency {
             self.mishaps.doubled += 1;
             let (message, carried) = (message.clone(), carried.clone());
@@ -585,7 +588,10 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         if !self.network.fifo {
             let arrival = self.now.saturating_add(latency);
             let overtakes = arrival < self.arrivals[from.index()].number(to);
-            self.mishaps.overtaking += u64::from(overtakes);
+            if overtakes {
+                self.mishaps.overtaking += 1;
+                self.observer.on_mishap(Mishap::Overtaken);
+            }
         }
     }
 

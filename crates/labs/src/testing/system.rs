@@ -53,7 +53,7 @@ impl<L: Lab> System<L> {
     /// The processes of a lab, and what it demands.
     pub fn new(lab: L) -> Self {
         Self {
-            properties: lab.properties(),
+            properties: lab.demanded(),
             lab,
             mistake: None,
             network: Network::default(),
@@ -207,7 +207,7 @@ pub fn run_scripts<L: Lab>(folder: &str, usual: &str, requests: &[RequestOf<L>])
         let world = World { verb: Verb::Check, processes: Some(n), seed };
         let lab: L = plan(&options, &world)?;
         let process = |rank| lab.process(&Place::simulated(rank, n));
-        Ok(((0..n).map(process).collect(), lab.properties()))
+        Ok(((0..n).map(process).collect(), lab.demanded()))
     });
     ran.unwrap_or_else(|error| panic!("{error}"));
 }

@@ -21,5 +21,5 @@ pub use self::event::{
 pub use self::gaps::{Attendance, Gap};
 pub use self::meaning::Meaning;
 pub use self::note::{Data, Note, Noted, Unreadable};
-pub use self::observe::{Happening, Observer, Passing};
+pub use self::observe::{Happening, Mishap, Observer, Passing};
 pub use self::stamp::Stamper;

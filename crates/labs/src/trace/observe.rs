@@ -25,6 +25,15 @@ pub enum Happening<'a> {
     Stop(Option<&'a dyn Noted>),
 }
 
+/// What a network does to messages that arrive.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mishap {
+    /// One arrives twice.
+    Doubled,
+    /// One overtakes another on its channel.
+    Overtaken,
+}
+
 /// A message at its sending, its receipt or its loss.
 #[derive(Clone, Copy)]
 pub struct Passing<'a> {
@@ -56,6 +65,11 @@ pub trait Observer {
 
     /// The network lost a message that was sent before.
     fn on_drop(&mut self, message: Passing<'_>, carried: &Self::Carried);
+
+    /// The network does something to messages that will arrive. Told before they do.
+    fn on_mishap(&mut self, mishap: Mishap) {
+        let _ = mishap;
+    }
 
     /// Something else happened to a process.
     fn on_happening(&mut self, at_us: u64, process: ProcessId, happening: Happening<'_>);

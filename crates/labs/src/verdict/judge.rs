@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::watch::{Check, Monitor, TagsUnderWay};
 use super::{End, Judgement, Property, Verdict, Violation, Witness};
 use crate::process::ProcessId;
-use crate::trace::{Happening, Noted};
+use crate::trace::{Happening, Mishap, Noted};
 
 /// How many monitors of one run can let messages carry a tag. The lab with the most has four; a
 /// fixed number keeps a message's tags out of the heap.
@@ -150,6 +150,11 @@ impl Monitors {
         self.each(tags, |monitor, tag| monitor.on_drop(from, to, message, tag));
     }
 
+    /// The network did something to messages that arrive.
+    pub fn on_mishap(&mut self, mishap: Mishap) {
+        self.watched.iter_mut().for_each(|watched| watched.monitor.on_mishap(mishap));
+    }
+
     /// Something else happened to a process.
     pub fn on_event(&mut self, at: Witness, happening: Happening<'_>) {
         self.each(Tags::default(), |monitor, _| match happening {
@@ -265,6 +270,11 @@ impl Judge {
     pub fn on_drop(&mut self, from: Witness, to: ProcessId, message: &dyn Noted, tags: Tags) {
         self.events += 1;
         self.monitors.on_drop(from, to, message, tags);
+    }
+
+    /// The network did something to messages that arrive. It is no event.
+    pub fn on_mishap(&mut self, mishap: Mishap) {
+        self.monitors.on_mishap(mishap);
     }
 
     /// Something else happened to a process.

@@ -32,7 +32,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use self::judge::{AllTagsUnderWay, Judge, Monitors, PROPERTIES_MAX, TAGS, Tags};
-pub use self::pattern::{Pattern, Times};
+pub use self::pattern::{Cost, Pattern, Times};
 pub use self::property::{Property, PropertyKind};
 pub use self::stream::{StreamError, StreamJudge};
 pub use self::tally::Tally;

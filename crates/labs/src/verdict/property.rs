@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::pattern::Pattern;
+use super::pattern::{Cost, Pattern};
 use super::watch::{Monitor, OfLab, State, Watch};
 use super::{End, Judgement};
 use crate::process::Kind;
@@ -55,6 +55,13 @@ impl Property {
     fn own<I: Kind>(name: String, kind: PropertyKind, watch: impl Watch<I> + State) -> Self {
         let own: Arc<dyn Monitor> = Arc::new(OfLab::<_, I>::new(watch));
         Self { name, kind, pattern: None, own: Some(own) }
+    }
+
+    /// As many messages of each kind are sent as theory predicts. Every lab that predicts something has it:
+    /// see [`Lab::demanded`](crate::lab::Lab::demanded).
+    pub fn as_predicted(cost: Cost) -> Self {
+        let pattern = Pattern::AsPredicted(cost);
+        Self::general("messages as predicted", PropertyKind::Safety, pattern)
     }
 
     /// A general property, under the name that it has in this lab.

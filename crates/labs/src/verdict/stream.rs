@@ -6,11 +6,14 @@
 //! ([`surviving_crashes`](StreamJudge::surviving_crashes)).
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use super::lost::Lost;
 use super::{End, Judge, Property, Tags, Verdict, Witness};
 use crate::process::ProcessId;
-use crate::trace::{Attendance, Gap, Happening, MessageId, MessageNote, TraceEvent, What, gaps};
+use crate::trace::{
+    Attendance, Gap, Happening, MessageId, MessageNote, Mishap, TraceEvent, What, gaps,
+};
 
 /// Judges events that were written down.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +25,8 @@ pub struct StreamJudge {
     /// counted, and not judged.
     misled: Vec<bool>,
     under_way: BTreeMap<MessageId, Sent>,
+    /// Of each channel, from and to, the latest sending that arrived.
+    latest: BTreeMap<(ProcessId, ProcessId), u64>,
     end: Option<End>,
     /// What takes lost processes for dead, if the run goes on without them.
     lost: Option<Box<Lost>>,
@@ -33,6 +38,7 @@ struct Sent {
     to: ProcessId,
     kind: String,
     carries: Carried,
+    has_arrived: bool,
 }
 
 /// What arrives with a message, beside what it says.
@@ -150,6 +156,7 @@ impl StreamJudge {
                 return;
             }
             What::Receive { peer, message } => {
+                self.note_mishap(*peer, process, message.id);
                 return self.judge.on_receive(*peer, at, message, tags);
             }
             What::Drop { peer, message } => return self.judge.on_drop(at, *peer, message, tags),
@@ -162,6 +169,20 @@ impl StreamJudge {
             What::Stop(_) => Happening::Stop(None),
         };
         self.judge.on_event(at, happening);
+    }
+
+    /// Tells the judge if a message arrives for the second time, or behind one that was sent later.
+    fn note_mishap(&mut self, from: ProcessId, to: ProcessId, id: MessageId) {
+        let latest = self.latest.entry((from, to)).or_default();
+        let is_overtaken = id.n < *latest;
+        *latest = id.n.max(*latest);
+        let sent = self.under_way.get_mut(&id);
+        let is_doubled = sent.is_some_and(|sent| mem::replace(&mut sent.has_arrived, true));
+        if is_doubled {
+            self.judge.on_mishap(Mishap::Doubled);
+        } else if is_overtaken {
+            self.judge.on_mishap(Mishap::Overtaken);
+        }
     }
 
     /// An event that depends on what is missing.
@@ -178,7 +199,7 @@ impl StreamJudge {
     fn send(&mut self, to: ProcessId, message: &MessageNote, tags: Tags) {
         let misleads = self.misled[message.id.process.index()];
         let (kind, carries) = (message.kind.clone(), Carried { tags, misleads });
-        self.under_way.insert(message.id, Sent { to, kind, carries });
+        self.under_way.insert(message.id, Sent { to, kind, carries, has_arrived: false });
     }
 
     /// The judge, with what it has seen so far.

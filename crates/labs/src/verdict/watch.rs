@@ -13,7 +13,7 @@ use std::marker::PhantomData;
 
 use super::{End, Judgement, Violation, Witness, counted};
 use crate::process::{Kind, ProcessId};
-use crate::trace::{Data, Happening, Noted};
+use crate::trace::{Data, Happening, Mishap, Noted};
 
 /// Whether an event leaves a property unbroken.
 pub type Check = Result<(), Violation>;
@@ -47,6 +47,11 @@ pub trait Watch<I: ?Sized> {
     fn on_drop(&mut self, from: Witness, to: ProcessId, message: &dyn Noted, tag: u64) -> Check {
         let _ = (from, to, message, tag);
         Ok(())
+    }
+
+    /// The network did something to messages that arrive. Told before anything that comes of it.
+    fn on_mishap(&mut self, mishap: Mishap) {
+        let _ = mishap;
     }
 
     /// A process told its application something.
@@ -239,6 +244,10 @@ impl<W: Watch<I>, I: Kind> Watch<dyn Noted + '_> for OfLab<W, I> {
 
     fn on_drop(&mut self, from: Witness, to: ProcessId, message: &dyn Noted, tag: u64) -> Check {
         self.pass(message, |watch, message| watch.on_drop(from, to, message, tag))
+    }
+
+    fn on_mishap(&mut self, mishap: Mishap) {
+        self.watch.on_mishap(mishap);
     }
 
     fn on_indication(&mut self, at: Witness, indication: &(dyn Noted + '_)) -> Check {

@@ -14,6 +14,7 @@ pub(crate) const PROGRAM: Program = Program(env!("CARGO_BIN_EXE_causal-mail"));
 pub(crate) const CAUSAL: &str = "causal delivery";
 pub(crate) const NOT_HELD: &str = "nothing held without need";
 pub(crate) const ONCE: &str = "every mail read exactly once";
+pub(crate) const COST: &str = "messages as predicted";
 
 /// The three correspondents, each with a server of its own, in every order.
 pub(crate) fn triangle(options: &str) -> System<CausalMailLab> {

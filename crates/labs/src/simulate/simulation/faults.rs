@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use super::{Scheduled, Simulation, SimulationError, microseconds};
 use crate::faults::{Action, Injector, OVERTAKEN_MAX, Plan, PlanError, Timed, Toll, Triggers};
 use crate::process::{Kind, Process, ProcessId};
-use crate::trace::Observer;
+use crate::trace::{Mishap, Observer};
 
 /// What goes wrong by plan, and what waits for that.
 #[derive(Debug)]
@@ -195,6 +195,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         let Some(faults) = &mut self.faults else { return };
         let Some(held) = faults.release((from, to), None) else { return };
         faults.blows.injector.overtaken(held.rule);
+        self.observer.on_mishap(Mishap::Overtaken);
         for message in held.messages {
             self.queue.insert(arrival, message);
         }

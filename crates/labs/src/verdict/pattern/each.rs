@@ -21,9 +21,7 @@ impl Each {
     }
 
     fn demanded(&self) -> u64 {
-        match self.times {
-            Times::Exactly(times) | Times::AtLeast(times) => times,
-        }
+        self.times.min()
     }
 }
 
@@ -32,11 +30,12 @@ impl Watch<dyn Noted + '_> for Each {
         if !self.says.is(indication) {
             return Ok(());
         }
-        let demanded = self.demanded();
+        let most = self.times.max();
+        let counted_up_to = most.unwrap_or_else(|| self.demanded());
         let said = &mut self.said[at.process.index()];
-        if *said < demanded {
+        if *said < counted_up_to {
             *said += 1;
-        } else if let Times::Exactly(times) = self.times {
+        } else if let Some(times) = most {
             let (process, says) = (at.process, self.says.to_lowercase());
             let times = counted(times, "time");
             return Violation::check(format!("{process} {says} more than {times}"), [at]);
@@ -51,6 +50,7 @@ impl Watch<dyn Noted + '_> for Each {
             return Judgement::Holds(match self.times {
                 Times::Exactly(_) => format!("each {demanded}"),
                 Times::AtLeast(_) => format!("each {demanded} or more"),
+                Times::Within(..) => format!("each {} times", self.times),
             });
         };
         let others = match short.count() {

@@ -19,10 +19,10 @@
 //! | [`Property::agree`](crate::verdict::Property::agree) | all that say this say the same value |
 //! | [`Property::pairwise_ordered`](crate::verdict::Property::pairwise_ordered) | of any two such intervals, one ended before the other began |
 //! | [`Property::one_ring`](crate::verdict::Property::one_ring) | the processes form one ring, seen from this message |
-//! | [`Property::counted`](crate::verdict::Property::counted) | so many messages of this kind are sent |
+//! | [`Property::as_predicted`](crate::verdict::Property::as_predicted) | as many messages of each kind as theory predicts |
 
+mod as_predicted;
 mod between;
-mod counted;
 mod each;
 mod exactly_once;
 mod fifo;
@@ -33,10 +33,13 @@ mod pairwise_ordered;
 mod precedes;
 mod responds;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
+use self::as_predicted::AsPredicted;
+pub use self::as_predicted::Cost;
 use self::between::Between;
-use self::counted::Counted;
 use self::each::Each;
 use self::exactly_once::ExactlyOnce;
 use self::fifo::Fifo;
@@ -113,13 +116,8 @@ pub enum Pattern {
         /// The message that goes once round.
         message: String,
     },
-    /// See [`Property::counted`](crate::verdict::Property::counted).
-    Counted {
-        /// The kind of message.
-        message: String,
-        /// How many.
-        times: u64,
-    },
+    /// See [`Property::as_predicted`](crate::verdict::Property::as_predicted).
+    AsPredicted(Cost),
 }
 
 /// How many times something happens.
@@ -130,6 +128,35 @@ pub enum Times {
     Exactly(u64),
     /// So many times or more.
     AtLeast(u64),
+    /// At least the first, and at most the second.
+    Within(u64, u64),
+}
+
+impl Times {
+    /// The fewest.
+    pub fn min(self) -> u64 {
+        match self {
+            Self::Exactly(times) | Self::AtLeast(times) | Self::Within(times, _) => times,
+        }
+    }
+
+    /// The most, if there is a bound.
+    pub fn max(self) -> Option<u64> {
+        match self {
+            Self::Exactly(times) | Self::Within(_, times) => Some(times),
+            Self::AtLeast(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(times) => write!(f, "{times}"),
+            Self::AtLeast(times) => write!(f, "at least {times}"),
+            Self::Within(min, max) => write!(f, "{min} to {max}"),
+        }
+    }
 }
 
 impl Pattern {
@@ -154,7 +181,7 @@ impl Pattern {
                 Box::new(PairwiseOrdered::new(name(enter), name(exit), processes))
             }
             Self::OneRing { message } => Box::new(OneRing::new(name(message), processes)),
-            Self::Counted { message, times } => Box::new(Counted::new(name(message), *times)),
+            Self::AsPredicted(cost) => Box::new(AsPredicted::new(cost)),
         }
     }
 }

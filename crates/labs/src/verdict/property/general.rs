@@ -66,10 +66,4 @@ impl Property {
         let pattern = Pattern::OneRing { message: message.into() };
         Self::general("one ring, two neighbours each", Safety, pattern)
     }
-
-    /// So many messages of this kind are sent, as theory predicts.
-    pub fn counted(message: &str, times: u64) -> Self {
-        let name = format!("{message} messages as predicted");
-        Self::general(name, Safety, Pattern::Counted { message: message.into(), times })
-    }
 }

@@ -50,7 +50,6 @@ impl Lab for RicartAgrawalaLab {
             Property::safety("earlier requests come first", EarlierFirst::default()),
             Property::responds("every request is served", "Asked", "Entered"),
             Property::each("every process enters K times", "Entered", entries),
-            Property::counted("AGREE", self.questions()),
             Property::exactly_once(),
         ]
     }
