@@ -90,13 +90,28 @@ fn who_is_killed_by_a_message_never_receives_it() {
     // One lap, and one hop to the one that is dead then.
     assert_eq!([tokens(&run), tokens(&simulated)], [4, 4]);
     assert_eq!((struck(&run), struck(&simulated)), (vec![1], vec![1]));
-    assert_eq!(simulated.verdict("exactly one token at any time"), false);
-    // Of the real run nobody knows yet what would have become of it: it was ended.
-    assert_eq!(run.status, 2);
+    for ran in [&run, &simulated] {
+        assert_eq!(ran.verdict("exactly one token at any time"), false, "{}", ran.report);
+        assert!(ran.report.to_string().contains("lost on its way from p2 to p1"));
+        assert_eq!(ran.status, 1);
+    }
     let problem = run.report["problems"][0].as_str().unwrap();
     assert!(problem.contains("p1 on localhost") && problem.contains("as the plan of faults says"));
     // Its journal is there although it was killed, and without --trace.
     assert_eq!(run.verdict("mutual exclusion"), true, "{}", run.report);
+}
+
+/// Nobody wrote down that it was lost.
+#[test]
+fn a_trace_shows_what_died_with_a_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace.jsonl");
+    let arguments = ["run", "--faults", "kill 1 after 2 TOKEN", "--trace", trace.to_str().unwrap()];
+    let ran = PROGRAM.ran(&[&arguments, &RING[..]].concat());
+    let verdicts = PROGRAM.verified(&trace);
+    let one_token = verdicts.iter().find(|verdict| verdict.name.contains("one token")).unwrap();
+    assert!(one_token.is_violated(), "{verdicts:?}");
+    assert_eq!(serde_json::to_value(&verdicts).unwrap(), ran.report["properties"]);
 }
 
 #[test]

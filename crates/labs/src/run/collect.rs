@@ -116,7 +116,7 @@ pub(super) fn judge(
     }
     let verdicts = match (gaps.is_empty(), lost.is_empty()) {
         (false, _) => stream.judge().verdicts_on_part(&gaps.join("; ")),
-        (true, true) => stream.judge().verdicts(end),
+        (true, true) => stream.verdicts_at(end),
         (true, false) => stream.verdicts_ending(end),
     };
     Ok(Judged { judge: stream.judge().clone(), verdicts, gaps, lost, trace_problem })

@@ -77,7 +77,7 @@ impl Story {
     ///
     /// If no run can have the events of the story.
     pub fn verdict(&self, end: &End) -> Verdict {
-        self.judge.judge().verdicts(end).remove(0)
+        self.judge.verdicts_at(end).remove(0)
     }
 
     /// Whether the property holds if the run is complete.

@@ -205,6 +205,11 @@ impl MessageNote {
         let Note { kind, text, data } = Note::of(message);
         Self { id, kind: kind.into_owned(), text, bytes, data }
     }
+
+    /// A message of this kind, of which was not kept what it says.
+    pub(crate) fn of_kind(id: MessageId, kind: &str) -> Self {
+        Self { id, kind: kind.to_owned(), text: String::new(), bytes: 0, data: Data::default() }
+    }
 }
 
 impl Noted for MessageNote {

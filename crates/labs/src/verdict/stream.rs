@@ -1,5 +1,8 @@
 //! Judging events that were written down: the tags follow the ids of the messages.
 //!
+//! A real process that dies takes along what was on its way to it, and nobody writes that down. So at the
+//! end the monitors are told that these messages are lost ([`StreamJudge::verdicts_at`]).
+//!
 //! Events may be missing ([`gaps`]). Then those are judged that depend on nothing which is missing:
 //! they are the beginning of a run, so what breaks a property there breaks it for good. All other verdicts are
 //! unknown; but where the others go on when processes die, those whose events are missing are taken for dead
@@ -24,6 +27,8 @@ pub struct StreamJudge {
     /// The processes that heard from an event that is missing, maybe through others. What they do from then on is
     /// counted, and not judged.
     misled: Vec<bool>,
+    /// Of each process whether it died, and whether it is still dead.
+    died: Vec<Option<Death>>,
     under_way: BTreeMap<MessageId, Sent>,
     /// Of each channel, from and to, the latest sending that arrived.
     latest: BTreeMap<(ProcessId, ProcessId), u64>,
@@ -32,13 +37,30 @@ pub struct StreamJudge {
     lost: Option<Box<Lost>>,
 }
 
+/// The last time that a process died.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Death {
+    /// It is dead.
+    Dead,
+    /// It started again.
+    Undone,
+}
+
 /// A message, from its sending on: it may arrive again.
 #[derive(Clone, Debug)]
 struct Sent {
     to: ProcessId,
     kind: String,
     carries: Carried,
-    has_arrived: bool,
+    fate: Fate,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Fate {
+    UnderWay,
+    Arrived,
+    Lost,
 }
 
 /// What arrives with a message, beside what it says.
@@ -110,6 +132,7 @@ impl StreamJudge {
             processes,
             attendance: Attendance::new(processes),
             misled: vec![false; processes as usize],
+            died: vec![None; processes as usize],
             ..Self::default()
         }
     }
@@ -135,6 +158,12 @@ impl StreamJudge {
         }
         self.attendance.observe(event);
         self.misled[event.process.index()] |= arrived.misleads;
+        let died = &mut self.died[event.process.index()];
+        match &event.what {
+            What::Crash => *died = Some(Death::Dead),
+            What::Recover if died.is_some() => *died = Some(Death::Undone),
+            _ => {}
+        }
         match self.misled[event.process.index()] {
             true => self.count(event),
             false => self.judge_event(event, arrived.tags),
@@ -159,7 +188,14 @@ impl StreamJudge {
                 self.note_mishap(*peer, process, message.id);
                 return self.judge.on_receive(*peer, at, message, tags);
             }
-            What::Drop { peer, message } => return self.judge.on_drop(at, *peer, message, tags),
+            What::Drop { peer, message } => {
+                if let Some(sent) = self.under_way.get_mut(&message.id)
+                    && sent.fate == Fate::UnderWay
+                {
+                    sent.fate = Fate::Lost;
+                }
+                return self.judge.on_drop(at, *peer, message, tags);
+            }
             What::Init => Happening::Init,
             What::Request(note) => Happening::Request(note),
             What::Indication(note) => Happening::Indication(note),
@@ -177,7 +213,8 @@ impl StreamJudge {
         let is_overtaken = id.n < *latest;
         *latest = id.n.max(*latest);
         let sent = self.under_way.get_mut(&id);
-        let is_doubled = sent.is_some_and(|sent| mem::replace(&mut sent.has_arrived, true));
+        let fate = sent.map(|sent| mem::replace(&mut sent.fate, Fate::Arrived));
+        let is_doubled = fate.is_some_and(|fate| fate != Fate::UnderWay);
         if is_doubled {
             self.judge.on_mishap(Mishap::Doubled);
         } else if is_overtaken {
@@ -199,7 +236,7 @@ impl StreamJudge {
     fn send(&mut self, to: ProcessId, message: &MessageNote, tags: Tags) {
         let misleads = self.misled[message.id.process.index()];
         let (kind, carries) = (message.kind.clone(), Carried { tags, misleads });
-        self.under_way.insert(message.id, Sent { to, kind, carries, has_arrived: false });
+        self.under_way.insert(message.id, Sent { to, kind, carries, fate: Fate::UnderWay });
     }
 
     /// The judge, with what it has seen so far.
@@ -221,7 +258,7 @@ impl StreamJudge {
     /// violation that needs none of them is known.
     pub fn verdicts(&self) -> Vec<Verdict> {
         match gaps::sentence(&self.gaps()) {
-            None => self.judge.verdicts(&self.end()),
+            None => self.verdicts_at(&self.end()),
             Some(why) => {
                 let part = self.judge.verdicts_on_part(&why);
                 match &self.lost {
@@ -235,6 +272,28 @@ impl StreamJudge {
     /// The same, of a run that ended so, whatever its last event says.
     pub(crate) fn verdicts_ending(&self, end: &End) -> Vec<Verdict> {
         Self { end: Some(end.clone()), ..self.clone() }.verdicts()
+    }
+
+    /// The verdicts, if nothing is missing and the run ended so, in the order of the properties.
+    pub fn verdicts_at(&self, end: &End) -> Vec<Verdict> {
+        let mut judge = self.judge.clone();
+        for (id, sent) in &self.under_way {
+            if self.is_lost(*id, sent, end) {
+                let message = MessageNote::of_kind(*id, &sent.kind);
+                let at = Witness { process: id.process, n: id.n };
+                judge.on_drop(at, sent.to, &message, sent.carries.tags);
+            }
+        }
+        judge.verdicts(end)
+    }
+
+    /// Whether a message will never arrive: its receiver is dead, or the run came to its end after one of both
+    /// had died. (What a process sent just before its death may never have left it.)
+    fn is_lost(&self, id: MessageId, sent: &Sent, end: &End) -> bool {
+        let (from, to) = (self.died[id.process.index()], self.died[sent.to.index()]);
+        let is_over = *end == End::Complete && (from.is_some() || to.is_some());
+        let never_arrives = to == Some(Death::Dead) || is_over;
+        sent.fate == Fate::UnderWay && !sent.carries.misleads && never_arrives
     }
 
     /// How the run ended, as far as its events say.

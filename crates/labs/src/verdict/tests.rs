@@ -276,6 +276,24 @@ fn what_no_run_can_do_is_refused() {
     assert_eq!(unsent, "p1 receives message 0-2, which was not sent to it before this line");
 }
 
+/// Nobody writes down what a real process took along when it died.
+#[test]
+fn what_is_on_its_way_to_a_dead_process_is_lost() {
+    let story = || Story::of(3, Property::exactly_once()).passes(2, 0, "B").sends(0, 1, "A");
+    let verdict = story().dies(1).verdict(&cut_short());
+    assert_eq!((verdict.holds(), verdict.detail()), (Some(false), "A from p0 to p1 was lost"));
+    assert_eq!(witnesses(&verdict), ["p0#2"]);
+    assert_eq!(story().dies(2).verdict(&cut_short()).holds(), None, "it may still arrive");
+    assert_eq!(story().verdict(&cut_short()).holds(), None, "nobody died");
+    let again = story().dies(1).recovers(1);
+    assert_eq!(again.verdict(&cut_short()).holds(), None, "it may still arrive");
+    assert_eq!(again.detail(), "A from p0 to p1 was lost");
+    assert_eq!(story().dies(0).detail(), "A from p0 to p1 was lost", "it never left");
+    assert_eq!(story().receives(1, 0, 2, "A").dies(1).holds(), Some(true));
+    let told = story().loses(0, 1, 2, "A").dies(1).detail();
+    assert_eq!(told, "A from p0 to p1 was lost", "and not twice");
+}
+
 /// A message whose sending is missing comes from a process that is missing from there on.
 #[test]
 fn what_a_missing_process_sent_is_not_judged() {

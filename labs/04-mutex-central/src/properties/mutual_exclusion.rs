@@ -47,7 +47,7 @@ pub struct MutualExclusion {
     revoked: BTreeSet<u64>,
     /// How many pairs overlap of which a lease was revoked, and the first of them.
     overlapping: u64,
-    named: Vec<(Witness, Witness)>,
+    named: Vec<Pair>,
 }
 
 /// One critical section.
@@ -57,6 +57,16 @@ struct Section {
     token: u64,
     entry: Witness,
     exit: Exit,
+    /// In how many pairs that overlap it was over: none of them does if its RELEASE was lost.
+    unheard_by: u64,
+}
+
+/// Two sections that overlap, by their entries; and whether the first was over when the other began.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct Pair {
+    one: Witness,
+    other: Witness,
+    was_over: bool,
 }
 
 /// How a section ended.
@@ -130,23 +140,165 @@ impl MutualExclusion {
 
     fn enter(&mut self, token: u64, entry: Witness) -> Check {
         let known = self.known[entry.process.index()];
-        let others = self.recent.iter().filter(|other| {
+        let others = self.recent.iter_mut().filter(|other| {
             other.exit != Exit::Unheard && !(other.is_over() && known.has(other.number as u32))
         });
-        let others: Vec<_> = others.copied().collect();
         for other in others {
             if !self.revoked.contains(&other.token) && !self.revoked.contains(&token) {
-                return Err(overlap(&other, entry));
+                return Err(overlap(other, entry));
             }
             self.overlapping += 1;
+            other.unheard_by += u64::from(other.is_over());
             if self.named.len() < NAMED_MAX {
-                self.named.push((other.entry, entry));
+                self.named.push(Pair { one: other.entry, other: entry, was_over: other.is_over() });
             }
         }
         self.sections += 1;
         let number = self.sections;
         self.recent
             .retain(|section| !section.is_over() || number - section.number < u64::from(WINDOW));
+        self.recent.push(Section { number, token, entry, exit: Exit::No, unheard_by: 0 });
+        Ok(())
+    }
+
+    /// The section of a process that goes on.
+    fn inside(&mut self, process: ProcessId) -> Option<&mut Section> {
+        let mut recent = self.recent.iter_mut();
+        recent.find(|section| section.entry.process == process && !section.is_over())
+    }
+
+    fn exit(&mut self, token: u64, exit: Witness) -> Check {
+        let process = exit.process;
+        let Some(section) = self.inside(process).filter(|section| section.token == token) else {
+            let what = format!("{process} leaves the section of token {token}, and was not in it");
+            return Violation::check(what, [exit]);
+        };
+        section.exit = Exit::Left;
+        let number = section.number as u32;
+        let known = &mut self.known[process.index()];
+        *known = known.learn(number);
+        Ok(())
+    }
+
+    /// Nobody will hear how the last section of a process ended: the last before this event. In a real run it is
+    /// known at the end only that a RELEASE was lost.
+    fn unhear(&mut self, at: Witness, is_dead: bool) {
+        // The checker does not count events.
+        let is_before = |section: &&mut Section| {
+            section.entry.process == at.process && (section.entry.n < at.n || at.n == 0)
+        };
+        let last = self.recent.iter_mut().rfind(is_before);
+        let Some(section) = last.filter(|section| is_dead || section.is_over()) else { return };
+        section.exit = Exit::Unheard;
+        if is_dead {
+            return;
+        }
+        self.overlapping -= std::mem::take(&mut section.unheard_by);
+        let entry = section.entry;
+        self.named.retain(|pair| !(pair.was_over && pair.one == entry));
+    }
+
+    fn pairs(&self) -> String {
+        let pair = |Pair { one, other, .. }: &Pair| format!("that of {one} and that of {other}");
+        let named: Vec<_> = self.named.iter().map(pair).collect();
+        let more = match self.overlapping.saturating_sub(self.named.len() as u64) {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        let pairs = counted(self.overlapping, "pair");
+        format!(
+            "{pairs} of sections overlap under happened-before, and their leases were revoked: {}{more}; what keeps \
+             them apart is fencing",
+            named.join("; ")
+        )
+    }
+}
+
+impl Section {
+    fn is_over(&self) -> bool {
+        self.exit != Exit::No
+    }
+}
+
+fn overlap(other: &Section, entry: Witness) -> Violation {
+    let (one, process) = (other.entry.process, entry.process);
+    let what = match other.is_over() {
+        false => format!("{process} enters while {one} is inside"),
+        true => format!(
+            "the sections of {one} and {process} are concurrent: no chain of messages leads from the exit of the \
+             one to the entry of the other"
+        ),
+    };
+    Violation::new(what, [other.entry, entry])
+}
+
+impl Watch<Indication> for MutualExclusion {
+    fn on_send(&mut self, from: Witness, _: ProcessId, _: &dyn Noted) -> Result<u64, Violation> {
+        Ok(self.known[from.process.index()].tag())
+    }
+
+    fn on_receive(&mut self, _: ProcessId, to: Witness, _: &dyn Noted, tag: u64) -> Check {
+        let known = &mut self.known[to.process.index()];
+        *known = known.and(Known::from_tag(tag));
+        Ok(())
+    }
+
+    fn on_drop(&mut self, from: Witness, _: ProcessId, message: &dyn Noted, _: u64) -> Check {
+        if message.kind() == RELEASE {
+            self.unhear(from, false);
+        }
+        Ok(())
+    }
+
+    fn on_indication(&mut self, at: Witness, indication: &Indication) -> Check {
+        match *indication {
+            Indication::Entered(token) => return self.enter(token, at),
+            Indication::Left(token) | Indication::Expired(token) => return self.exit(token, at),
+            Indication::Revoked(token) => drop(self.revoked.insert(token)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn on_other(&mut self, at: Witness, happening: Happening<'_>) -> Check {
+        if matches!(happening, Happening::Crash) {
+            self.unhear(at, true);
+        }
+        Ok(())
+    }
+
+    fn reads(&self, kind: &str) -> bool {
+        super::is_read(kind)
+    }
+
+    fn at_end(&self, _: &End) -> Judgement {
+        if self.overlapping > 0 {
+            let witnesses: Vec<_> =
+                self.named.iter().flat_map(|pair| [pair.one, pair.other]).collect();
+            return Judgement::Violated(Violation::new(self.pairs(), witnesses));
+        }
+        let sections = counted(self.sections, "critical section");
+        let order = if self.sections > 1 { ", pairwise ordered" } else { "" };
+        Judgement::Holds(format!("{sections}{order}"))
+    }
+
+    fn uses_tags(&self) -> bool {
+        true
+    }
+
+    fn is_put_to_the_test(&self) -> bool {
+        self.sections > 0
+    }
+
+    /// Of the sections that are over only the last matters: a process that does not know of it is too early
+    /// anyway, and one that knows of it knows of those before.
+    fn forget_history(&mut self, tags: &mut TagsUnderWay<'_>) {
+        let last = self.sections as u32;
+        let is_last = |section: &Section| section.number == u64::from(last);
+        self.recent.retain(|section| {
+            let is_young = number - section.number < u64::from(WINDOW);
+            !section.is_over() || is_young || section.unheard_by > 0
+        });
         self.recent.push(Section { number, token, entry, exit: Exit::No });
         Ok(())
     }

@@ -77,6 +77,18 @@ fn leaving_a_section_of_another_is_a_violation() {
     assert_eq!(story.holds(), Some(false));
 }
 
+/// In a real run it is known at the end only that the coordinator was down when RELEASE came.
+#[test]
+fn a_release_that_is_found_to_be_lost_is_no_overlap_either() {
+    let next = || left().tells(0, &Revoked(1)).passes(0, 2, "GRANT").tells(2, &Entered(2));
+    assert_eq!(next().holds(), Some(false));
+    assert_eq!(next().loses(1, 0, 3, RELEASE).holds(), Some(true));
+    // It was inside when the other began.
+    let inside = sections(3).tells(1, &Entered(1)).tells(0, &Revoked(1)).passes(0, 2, "GRANT");
+    let inside = inside.tells(2, &Entered(2)).tells(1, &Left(1)).sends(1, 0, RELEASE);
+    assert_eq!(inside.loses(1, 0, 3, RELEASE).holds(), Some(false));
+}
+
 /// However many sections there are, a process that slept since the first is noticed.
 #[test]
 fn what_is_known_goes_on_for_more_sections_than_there_are_bits() {
