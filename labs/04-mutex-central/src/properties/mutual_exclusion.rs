@@ -155,8 +155,10 @@ impl MutualExclusion {
         }
         self.sections += 1;
         let number = self.sections;
-        self.recent
-            .retain(|section| !section.is_over() || number - section.number < u64::from(WINDOW));
+        self.recent.retain(|section| {
+            let is_young = number - section.number < u64::from(WINDOW);
+            !section.is_over() || is_young || section.unheard_by > 0
+        });
         self.recent.push(Section { number, token, entry, exit: Exit::No, unheard_by: 0 });
         Ok(())
     }
@@ -275,137 +277,6 @@ impl Watch<Indication> for MutualExclusion {
         if self.overlapping > 0 {
             let witnesses: Vec<_> =
                 self.named.iter().flat_map(|pair| [pair.one, pair.other]).collect();
-            return Judgement::Violated(Violation::new(self.pairs(), witnesses));
-        }
-        let sections = counted(self.sections, "critical section");
-        let order = if self.sections > 1 { ", pairwise ordered" } else { "" };
-        Judgement::Holds(format!("{sections}{order}"))
-    }
-
-    fn uses_tags(&self) -> bool {
-        true
-    }
-
-    fn is_put_to_the_test(&self) -> bool {
-        self.sections > 0
-    }
-
-    /// Of the sections that are over only the last matters: a process that does not know of it is too early
-    /// anyway, and one that knows of it knows of those before.
-    fn forget_history(&mut self, tags: &mut TagsUnderWay<'_>) {
-        let last = self.sections as u32;
-        let is_last = |section: &Section| section.number == u64::from(last);
-        self.recent.retain(|section| {
-            let is_young = number - section.number < u64::from(WINDOW);
-            !section.is_over() || is_young || section.unheard_by > 0
-        });
-        self.recent.push(Section { number, token, entry, exit: Exit::No });
-        Ok(())
-    }
-
-    /// The section of a process that goes on.
-    fn inside(&mut self, process: ProcessId) -> Option<&mut Section> {
-        let mut recent = self.recent.iter_mut();
-        recent.find(|section| section.entry.process == process && !section.is_over())
-    }
-
-    fn exit(&mut self, token: u64, exit: Witness) -> Check {
-        let process = exit.process;
-        let Some(section) = self.inside(process).filter(|section| section.token == token) else {
-            let what = format!("{process} leaves the section of token {token}, and was not in it");
-            return Violation::check(what, [exit]);
-        };
-        section.exit = Exit::Left;
-        let number = section.number as u32;
-        let known = &mut self.known[process.index()];
-        *known = known.learn(number);
-        Ok(())
-    }
-
-    /// Nobody will hear how the last section of a process ended.
-    fn unhear(&mut self, process: ProcessId, is_over: bool) {
-        let last = self.recent.iter_mut().rfind(|section| section.entry.process == process);
-        if let Some(section) = last.filter(|section| is_over || section.is_over()) {
-            section.exit = Exit::Unheard;
-        }
-    }
-
-    fn pairs(&self) -> String {
-        let pair = |(one, other): &(Witness, Witness)| format!("that of {one} and that of {other}");
-        let named: Vec<_> = self.named.iter().map(pair).collect();
-        let more = match self.overlapping - self.named.len() as u64 {
-            0 => String::new(),
-            more => format!(", and {more} more"),
-        };
-        let pairs = counted(self.overlapping, "pair");
-        format!(
-            "{pairs} of sections overlap under happened-before, and their leases were revoked: {}{more}; what keeps \
-             them apart is fencing",
-            named.join("; ")
-        )
-    }
-}
-
-impl Section {
-    fn is_over(&self) -> bool {
-        self.exit != Exit::No
-    }
-}
-
-fn overlap(other: &Section, entry: Witness) -> Violation {
-    let (one, process) = (other.entry.process, entry.process);
-    let what = match other.is_over() {
-        false => format!("{process} enters while {one} is inside"),
-        true => format!(
-            "the sections of {one} and {process} are concurrent: no chain of messages leads from the exit of the \
-             one to the entry of the other"
-        ),
-    };
-    Violation::new(what, [other.entry, entry])
-}
-
-impl Watch<Indication> for MutualExclusion {
-    fn on_send(&mut self, from: Witness, _: ProcessId, _: &dyn Noted) -> Result<u64, Violation> {
-        Ok(self.known[from.process.index()].tag())
-    }
-
-    fn on_receive(&mut self, _: ProcessId, to: Witness, _: &dyn Noted, tag: u64) -> Check {
-        let known = &mut self.known[to.process.index()];
-        *known = known.and(Known::from_tag(tag));
-        Ok(())
-    }
-
-    fn on_drop(&mut self, from: Witness, _: ProcessId, message: &dyn Noted, _: u64) -> Check {
-        if message.kind() == RELEASE {
-            self.unhear(from.process, false);
-        }
-        Ok(())
-    }
-
-    fn on_indication(&mut self, at: Witness, indication: &Indication) -> Check {
-        match *indication {
-            Indication::Entered(token) => return self.enter(token, at),
-            Indication::Left(token) | Indication::Expired(token) => return self.exit(token, at),
-            Indication::Revoked(token) => drop(self.revoked.insert(token)),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn on_other(&mut self, at: Witness, happening: Happening<'_>) -> Check {
-        if matches!(happening, Happening::Crash) {
-            self.unhear(at.process, true);
-        }
-        Ok(())
-    }
-
-    fn reads(&self, kind: &str) -> bool {
-        super::is_read(kind)
-    }
-
-    fn at_end(&self, _: &End) -> Judgement {
-        if self.overlapping > 0 {
-            let witnesses: Vec<_> = self.named.iter().flat_map(|&(one, two)| [one, two]).collect();
             return Judgement::Violated(Violation::new(self.pairs(), witnesses));
         }
         let sections = counted(self.sections, "critical section");
