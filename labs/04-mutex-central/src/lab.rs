@@ -22,7 +22,7 @@ use crate::messages::{COORDINATOR, Indication, Request, Times};
 use crate::mistake::Mistake;
 use crate::mutex::Mutex;
 use crate::properties::{
-    FirstComeFirstServed, GrowingTokens, MessagesEach, MutualExclusion, OneGrant,
+    Entries, FirstComeFirstServed, GrowingTokens, MessagesEach, MutualExclusion, OneGrant, Steps,
 };
 use crate::roles::Role;
 use crate::shared_file::{self, SharedFile};
@@ -87,6 +87,10 @@ pub struct Options {
 /// How many times in a row a client of a run asks again and hears nothing before it gives up: with the usual
 /// pause of half a second, ten seconds. A coordinator that lives answers each time.
 const RETRIES_MAX: u32 = 20;
+
+/// The most processes of which it is judged what the coordinator stores: the book of more may be larger than what a
+/// trace keeps of an indication.
+const STORED_MAX: u32 = 60;
 
 /// More entries of each client than anybody waits for, and far from where counting messages overflows.
 const ENTRIES_MAX: u64 = 1 << 32;
@@ -194,6 +198,7 @@ impl Lab for MutexCentralLab {
             Property::safety("fencing tokens grow", GrowingTokens::new(n)),
             Property::safety("first come, first served", FirstComeFirstServed::default()),
             Property::safety("3 messages an entry", MessagesEach::default()),
+            Property::safety("each step does its part", Steps::new(self.is_stored(), RETRIES_MAX)),
         ];
         if self.has_time || self.lease > 0 {
             demanded.insert(0, Property::safety("one grant at a time", OneGrant::new(n)));
@@ -205,7 +210,9 @@ impl Lab for MutexCentralLab {
         // Where a lease may be over at any moment, any number of times, nobody gets done; so `check` bounds
         // timeouts, and can then not tell what would have come in the end.
         if self.has_time || self.lease + self.retry == 0 {
-            demanded.push(Property::responds("every request is served", "Asked", "Left"));
+            demanded.push(self.response());
+            let entries = Entries::new(n, self.entries);
+            demanded.push(Property::liveness("every client enters K times", entries));
         }
         demanded
     }
@@ -267,6 +274,32 @@ impl Lab for MutexCentralLab {
 }
 
 impl MutexCentralLab {
+    /// Whether it is judged what the coordinator stores.
+    fn is_stored(&self) -> bool {
+        self.keeps && self.processes <= STORED_MAX
+    }
+
+    /// Every request is served; where there are leases, within so many timeouts of a client that asks again.
+    fn response(&self) -> Property {
+        let name = "every request is served";
+        match self.timeouts_max().filter(|_| self.has_time) {
+            Some(max) => Property::responds_within(name, "Asked", "Left", max),
+            None => Property::responds(name, "Asked", "Left"),
+        }
+    }
+
+    /// How many times a client that waits may ask again: through the leases of all others, one behind the other and
+    /// each a quarter longer, with a message lost in each; and once more as often as it asks in vain. Nothing, if a
+    /// client may stay inside for ever, or never asks again.
+    fn timeouts_max(&self) -> Option<u32> {
+        if self.lease == 0 || self.retry == 0 {
+            return None;
+        }
+        let lease = (self.lease + self.lease / 4).div_ceil(self.retry).saturating_add(2);
+        let all = u64::from(self.processes).saturating_mul(lease);
+        Some(u32::try_from(all).unwrap_or(u32::MAX).saturating_add(2 * RETRIES_MAX))
+    }
+
     /// How many sections all clients want.
     fn sections(&self) -> u64 {
         u64::from(self.processes - 1) * self.entries

@@ -42,6 +42,7 @@ fn timed(processes: u32, entries: u64, search: Search) -> usize {
         "fencing tokens grow",
         "first come, first served",
         "3 messages an entry",
+        "each step does its part",
         "messages as predicted",
     ];
     assert_eq!(demanded, left);
@@ -51,7 +52,7 @@ fn timed(processes: u32, entries: u64, search: Search) -> usize {
 #[test]
 fn what_leases_do_at_whatever_time_is_safe() {
     let search = Search { timeouts: 2, ..Search::default() };
-    assert_eq!([timed(2, 2, search.clone()), timed(3, 1, search)], [442, 139_791]);
+    assert_eq!([timed(2, 2, search.clone()), timed(3, 1, search)], [452, 157_103]);
 }
 
 #[test]
@@ -60,5 +61,5 @@ fn one_crash_one_loss_or_one_copy_is_safe() {
     let crash = timed(3, 1, Search { crashes: 1, ..search.clone() });
     let loss = timed(3, 1, Search { losses: 1, ..search.clone() });
     let copy = timed(3, 1, Search { duplicates: 1, ..search });
-    assert_eq!([crash, loss, copy], [4_402, 3_298, 11_342]);
+    assert_eq!([crash, loss, copy], [4_540, 3_390, 11_806]);
 }

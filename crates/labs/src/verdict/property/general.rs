@@ -36,7 +36,15 @@ impl Property {
     /// A process that says `asked` says `served` in the end, unless it dies.
     pub fn responds(name: &str, asked: &str, served: &str) -> Self {
         let (asked, served) = (asked.into(), served.into());
-        Self::general(name, Liveness, Pattern::Responds { asked, served })
+        Self::general(name, Liveness, Pattern::Responds { asked, served, within_timeouts: None })
+    }
+
+    /// The same, and before more than so many timers of the process that asked have run out since: for an
+    /// algorithm that asks again. So a process that asks again for ever breaks it in a run that has no end.
+    pub fn responds_within(name: &str, asked: &str, served: &str, timeouts: u32) -> Self {
+        let (asked, served) = (asked.into(), served.into());
+        let within_timeouts = Some(timeouts);
+        Self::general(name, Liveness, Pattern::Responds { asked, served, within_timeouts })
     }
 
     /// Each process says this so many times.
