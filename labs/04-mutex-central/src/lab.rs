@@ -281,10 +281,10 @@ impl MutexCentralLab {
 
     /// Every request is served; where there are leases, within so many timeouts of a client that asks again.
     fn response(&self) -> Property {
-        let name = "every request is served";
+        let response = Property::responds("every request is served", "Asked", "Left");
         match self.timeouts_max().filter(|_| self.has_time) {
-            Some(max) => Property::responds_within(name, "Asked", "Left", max),
-            None => Property::responds(name, "Asked", "Left"),
+            Some(max) => response.within_timeouts(max),
+            None => response,
         }
     }
 

@@ -261,7 +261,7 @@ impl Lab for FailureDetectorLab {
             Property::liveness("the lists agree when quiet", ListsAgree::new(n, settle)),
             Property::safety("every process is on exactly one list", OneList::new(n)),
             Property::safety("suspected beyond the threshold alone", Suspicions::new(n, threshold)),
-            Property::liveness("everyone is asked, everyone answers", Asking::new(n, rounds)),
+            Property::safety("everyone is asked, everyone answers", Asking::new(n, rounds)),
         ]
     }
 

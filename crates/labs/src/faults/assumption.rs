@@ -35,16 +35,22 @@ impl Assumption {
     }
 }
 
-/// That a message took as long as none may, if one did: how a report says that it takes away
-/// [`Assumption::BoundedDelay`]. `max` is what a message may take at most, `slowest` what one took.
-pub(crate) fn delay_broken(
+/// What was `broken`, and bounded delay if a message took longer than the algorithm may assume: `max` is what a
+/// message may take, `slowest` what one took. A rule of a plan that broke it is named alone.
+pub(crate) fn with_delay(
+    mut broken: Vec<String>,
     assumed: &[Assumption],
     max: Option<Duration>,
     slowest: Duration,
-) -> Option<String> {
-    let max = max.filter(|max| slowest >= *max && assumed.contains(&Assumption::BoundedDelay))?;
-    let delay = Assumption::BoundedDelay;
-    Some(format!("{delay} (a message took {slowest:.1?}, and less than {max:.1?} is assumed)"))
+) -> Vec<String> {
+    let delay = Assumption::BoundedDelay.to_string();
+    let is_named = broken.iter().any(|broken| broken.starts_with(&delay));
+    let is_assumed = assumed.contains(&Assumption::BoundedDelay);
+    if let Some(max) = max.filter(|max| slowest >= *max && is_assumed && !is_named) {
+        let took = format!("a message took {slowest:.1?}, and less than {max:.1?} is assumed");
+        broken.push(format!("{delay} ({took})"));
+    }
+    broken
 }
 
 impl fmt::Display for Assumption {

@@ -539,7 +539,7 @@ fn a_verdict_stands_in_reports_as_it_always_did() {
 #[test]
 fn a_process_that_waits_through_too_many_timeouts_is_not_served() {
     let asked = || {
-        let property = Property::responds_within("served", "Asked", "Left", 2);
+        let property = Property::responds("served", "Asked", "Left").within_timeouts(2);
         Story::of(2, property).times_out(0, "T").says(0, "Asked").times_out(0, "T")
     };
     let cut_short = End::CutShort("time-out".to_owned());

@@ -34,9 +34,13 @@ impl mutant::Mistake<Coordinator> for Mistake {
             (Self::Lifo, Event::Message { message: Message::Release { .. }, .. }) => {
                 book.line.rotate_right(usize::from(book.line.len() > 1));
             }
-            (Self::PutsOff, Event::Message { from: VICTIM, message })
-                if matches!(message, Message::Request { .. } | Message::Retry { .. }) =>
-            {
+            (
+                Self::PutsOff,
+                Event::Message {
+                    from: VICTIM,
+                    message: Message::Request { .. } | Message::Retry { .. },
+                },
+            ) => {
                 ctx.send(VICTIM, Message::Wait);
                 return;
             }

@@ -3,7 +3,8 @@
 //! * The coordinator stores its book before GRANT leaves, and the book has the client that is let in as the one
 //!   that is inside. What else changes its line is stored in the same step.
 //! * It tells a client to wait, or gives a grant once more, only if the client asks again, once; only a client that
-//!   stands in the line is told to wait. A coordinator that starts again may give the grant once more by itself.
+//!   stands in the line is told to wait, and only the client that is inside is given its grant once more. A
+//!   coordinator that starts again may do that by itself.
 //! * It revokes a grant when the lease is over, or when the connection to its client has ended.
 //! * A client asks once for each wish, by REQUEST; it asks again (RETRY) when its timer runs out, and gives up when
 //!   it has run out so many times in a row without an answer.
@@ -134,6 +135,9 @@ impl Steps {
                 format!("p0 tells {to} to wait, which does not stand in the line")
             }
             "WAIT" if !asked_again => format!("p0 tells {to} to wait, which did not ask again"),
+            "REGRANT" if self.keeps && coordinator.stored_inside != Some(to) => {
+                format!("p0 gives {to} a grant again that is not its own")
+            }
             "REGRANT" if !asked_again && !may_give_again => {
                 format!("p0 gives {to} its grant again, and nobody asked")
             }

@@ -39,9 +39,16 @@ impl Initiators {
         Self { processes, ..Self::default() }
     }
 
-    /// A new step of a process begins. Others than the initiator are cut by a marker, and by each first one.
+    /// A new step of a process begins.
     fn end_step(&mut self, process: ProcessId) -> Check {
-        let Some(Step { cut, marked }) = self.steps.remove(&process) else { return Ok(()) };
+        let judged = self.judge_step(process);
+        self.steps.remove(&process);
+        judged
+    }
+
+    /// Others than the initiator are cut by a marker, and by each first one.
+    fn judge_step(&self, process: ProcessId) -> Check {
+        let Some(&Step { cut, marked }) = self.steps.get(&process) else { return Ok(()) };
         let marked_by = marked.map(|(wave, _)| wave);
         if let Some((wave, at)) = cut
             && wave.initiator != process
@@ -116,8 +123,7 @@ impl<A: Worth> Watch<Indication<A>> for Initiators {
     }
 
     fn at_end(&self, _: &End) -> Judgement {
-        let mut ended = self.clone();
-        let wrong = self.steps.keys().find_map(|process| ended.end_step(*process).err());
+        let wrong = self.steps.keys().find_map(|process| self.judge_step(*process).err());
         match wrong {
             Some(violation) => Judgement::Violated(violation),
             None => {
@@ -134,12 +140,8 @@ impl<A: Worth> Watch<Indication<A>> for Initiators {
     /// A step that is over and was right is of no more interest.
     fn forget_history(&mut self, _: &mut TagsUnderWay<'_>) {
         self.waves = self.waves.min(1);
-        let processes: Vec<_> = self.steps.keys().copied().collect();
-        for process in processes {
-            let mut ended = self.clone();
-            if ended.end_step(process).is_ok() {
-                *self = ended;
-            }
-        }
+        let wrong = |process: &ProcessId| self.judge_step(*process).is_err();
+        let wrong: BTreeSet<_> = self.steps.keys().copied().filter(wrong).collect();
+        self.steps.retain(|process, _| wrong.contains(process));
     }
 }

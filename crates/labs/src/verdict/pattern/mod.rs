@@ -14,7 +14,7 @@
 //! | [`Property::between`](crate::verdict::Property::between) | a process says this only between these two (universality between) |
 //! | [`Property::precedes`](crate::verdict::Property::precedes) | this happened before each of that (precedence) |
 //! | [`Property::responds`](crate::verdict::Property::responds) | after each of this, the process says that in the end (response) |
-//! | [`Property::responds_within`](crate::verdict::Property::responds_within) | the same, before so many timers of the process run out (bounded response) |
+//! | [`within_timeouts`](crate::verdict::Property::within_timeouts) | the same, before so many timers of the process run out (bounded response) |
 //! | [`Property::each`](crate::verdict::Property::each) | each process says this so many times (bounded existence) |
 //! | [`Property::one`](crate::verdict::Property::one) | one process at most says this |
 //! | [`Property::agree`](crate::verdict::Property::agree) | all that say this say the same value |

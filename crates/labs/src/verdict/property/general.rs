@@ -39,14 +39,6 @@ impl Property {
         Self::general(name, Liveness, Pattern::Responds { asked, served, within_timeouts: None })
     }
 
-    /// The same, and before more than so many timers of the process that asked have run out since: for an
-    /// algorithm that asks again. So a process that asks again for ever breaks it in a run that has no end.
-    pub fn responds_within(name: &str, asked: &str, served: &str, timeouts: u32) -> Self {
-        let (asked, served) = (asked.into(), served.into());
-        let within_timeouts = Some(timeouts);
-        Self::general(name, Liveness, Pattern::Responds { asked, served, within_timeouts })
-    }
-
     /// Each process says this so many times.
     pub fn each(name: &str, says: &str, times: Times) -> Self {
         Self::general(name, Liveness, Pattern::Each { says: says.into(), times })

@@ -52,6 +52,10 @@ fn only_who_asks_again_is_told_to_wait() {
     );
     let stranger = waits().passes(1, 0, "RETRY").sends(0, 2, "WAIT");
     assert_eq!(stranger.detail(), "p0 tells p2 to wait, which does not stand in the line");
+    let own = asks(steps()).tells(0, &stored()).times_out(1, "Retry").passes(1, 0, "RETRY");
+    assert_eq!(own.clone().sends(0, 1, "REGRANT").holds(), Some(true));
+    let other = own.times_out(2, "Rest").passes(2, 0, "RETRY").sends(0, 2, "REGRANT");
+    assert_eq!(other.holds(), Some(false), "it is that of p1");
     let regranted = asks(steps()).passes(2, 0, "RELEASE").sends(0, 1, "REGRANT");
     assert_eq!(regranted.holds(), Some(false));
 }
