@@ -18,6 +18,7 @@ fn main() {
         chang_roberts_elects,
         failure_detectors_notice_who_is_stopped_continued_and_killed,
         failure_detectors_of_which_both_die,
+        failure_detectors_notice_a_machine_that_is_cut_off,
         checkpoints_are_taken_and_restarted_from_by_either_protocol,
         a_restart_after_everything_was_killed,
         a_process_stands_still_by_plan_and_goes_on,
@@ -103,6 +104,34 @@ fn failure_detectors_notice_who_is_stopped_continued_and_killed() {
     assert_eq!(room.processes(), [], "when the launcher has ended, all has ended");
     assert_eq!(outcome.status, Some(0), "{outcome:#?}");
     assert_eq!(verdict(&outcome, "strong completeness"), true);
+}
+
+/// The cable of a machine is cut: nobody can fetch what its processes did last. That they are gone is what this lab is
+/// about, so the survivors are judged, in the run and from its trace.
+fn failure_detectors_notice_a_machine_that_is_cut_off() {
+    let room = Room::up(4);
+    let program = room.share("failure-detector");
+    let arguments = ["--watched", "4", "--duration", "15s", "--interval", "200ms"];
+    let arguments = [&arguments[..], &["--trace", "/mnt/lab/trace"]].concat();
+    let mut launcher = room.launch(&program, "lab[01-04] slots=3\n", &arguments);
+    wait_until_said(&mut launcher, r#""event":"round""#);
+    // There are p6, p7 and p8.
+    room.act(&["cut", "3"]);
+    for event in [change(0, 1, "suspect", 8), change(1, 0, "suspect", 7)] {
+        wait_until_said(&mut launcher, &event);
+    }
+    let outcome = launcher.outcome(PATIENCE);
+    assert_eq!(outcome.status, Some(0), "{outcome:#?}");
+    assert_eq!(outcome.report.get("problems"), None, "{outcome:#?}");
+    for property in outcome.report["properties"].as_array().into_iter().flatten() {
+        assert_eq!(property["holds"], true, "{outcome:#?}");
+    }
+    let deaths = outcome.report["result"]["deaths"].as_array().expect("the result lists deaths");
+    let dead: Vec<_> = deaths.iter().map(|death| death["process"].as_u64()).collect();
+    assert_eq!(dead, [Some(6), Some(7), Some(8)], "{outcome:#?}");
+    let verified = room.hub(&[&program, "verify", "--json"]).arg("/mnt/lab/trace").output();
+    let verified = verified.expect("the program runs");
+    assert!(verified.status.success(), "{verified:?}");
 }
 
 /// Nobody is left to watch anyone, and one of the watched stands still: all end all the same.

@@ -8,6 +8,7 @@
 //! or be judged.
 
 mod check;
+mod delays;
 pub mod live;
 mod output;
 pub mod progress;

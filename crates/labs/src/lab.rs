@@ -116,6 +116,13 @@ pub trait Lab: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'sta
         None
     }
 
+    /// How long a message may be under way where the algorithm assumes
+    /// [bounded delay](Assumption::BoundedDelay): one that takes as long, or longer, takes the assumption away.
+    /// Nothing, if the options leave nothing to assume.
+    fn delay_max(&self) -> Option<Duration> {
+        None
+    }
+
     /// What the application of each process asks for, in this order: right after the start in `run` and
     /// `simulate`, at any time in `check`.
     fn requests(&self, process: ProcessId) -> Vec<RequestOf<Self>> {

@@ -72,6 +72,7 @@ pub(crate) trait Planned {
     fn predicted(&self) -> Predictions;
     fn timeouts(&self) -> u32;
     fn lasts(&self) -> Option<Duration>;
+    fn delay_max(&self) -> Option<Duration>;
 
     /// The kinds of messages that there are, if that is known.
     fn kinds(&self) -> Option<BTreeSet<&'static str>>;
@@ -237,6 +238,10 @@ impl<L: Lab> Planned for PlannedLab<L> {
         self.lab.lasts()
     }
 
+    fn delay_max(&self) -> Option<Duration> {
+        self.lab.delay_max()
+    }
+
     fn kinds(&self) -> Option<BTreeSet<&'static str>> {
         kinds_of::<<L::Process as Process>::Message>()
     }
@@ -390,6 +395,8 @@ pub(crate) trait Simulated {
     fn toll(&self) -> Toll;
     fn mishaps(&self) -> Mishaps;
     fn crashes(&self) -> &[(ProcessId, u64)];
+    /// How long the slowest message was under way.
+    fn slowest(&self) -> Duration;
 
     /// Ends it.
     fn finish(self: Box<Self>) -> io::Result<Judge>;
@@ -445,6 +452,10 @@ impl<P: Process> Simulated for Simulation<P, Recorder> {
 
     fn crashes(&self) -> &[(ProcessId, u64)] {
         self.observer().crashes()
+    }
+
+    fn slowest(&self) -> Duration {
+        self.observer().slowest()
     }
 
     fn finish(self: Box<Self>) -> io::Result<Judge> {

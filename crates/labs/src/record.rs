@@ -1,6 +1,7 @@
 //! Stamps the events of a run with clocks, has them judged, and writes them down.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use crate::clocks::Vector;
 use crate::process::ProcessId;
@@ -22,6 +23,8 @@ pub struct Carried {
     pub clock: Option<Box<Vector>>,
     /// What the monitors let it carry.
     pub tags: Tags,
+    /// When it was sent, in microseconds since the start.
+    pub at_us: u64,
 }
 
 /// Stamps, judges and writes the events of a whole run that happens in one program.
@@ -29,6 +32,8 @@ pub struct Recorder {
     stampers: Vec<Stamper>,
     judge: Judge,
     crashes: Vec<(ProcessId, u64)>,
+    /// How many microseconds the slowest of the messages that arrived was under way.
+    slowest_us: u64,
     writer: Option<Writer<Box<dyn Write>>>,
     failure: Option<io::Error>,
 }
@@ -55,7 +60,7 @@ impl Recorder {
         let clocks = clocks && processes <= CLOCKS_MAX_PROCESSES;
         let stampers =
             (0..processes).map(|rank| Stamper::new(ProcessId(rank), processes, clocks)).collect();
-        Self { stampers, judge, crashes: Vec::new(), writer: None, failure: None }
+        Self { stampers, judge, crashes: Vec::new(), slowest_us: 0, writer: None, failure: None }
     }
 
     /// Ends the recording and returns the judge.
@@ -81,6 +86,11 @@ impl Recorder {
     /// Who died, and when, in microseconds since the start: in the order of their deaths.
     pub fn crashes(&self) -> &[(ProcessId, u64)] {
         &self.crashes
+    }
+
+    /// How long the slowest of the messages that arrived was under way.
+    pub fn slowest(&self) -> Duration {
+        Duration::from_micros(self.slowest_us)
     }
 
     fn write(&mut self, at_us: u64, process: ProcessId, what: impl FnOnce() -> What) {
@@ -113,7 +123,7 @@ impl Observer for Recorder {
         let clock = stamper.clock().cloned().map(Box::new);
         let tags = self.judge.on_send(Witness { process: from, n }, to, message.message);
         self.write(at_us, from, || What::Send { peer: to, message: note(n, message) });
-        Carried { n, lamport, clock, tags }
+        Carried { n, lamport, clock, tags, at_us }
     }
 
     fn on_receive(&mut self, message: Passing<'_>, carried: &Carried) {
@@ -121,6 +131,7 @@ impl Observer for Recorder {
         let stamper = &mut self.stampers[to.index()];
         stamper.receive(carried.lamport, carried.clock.as_deref());
         let at = Witness { process: to, n: stamper.n() };
+        self.slowest_us = self.slowest_us.max(at_us.saturating_sub(carried.at_us));
         self.judge.on_receive(from, at, message.message, carried.tags);
         self.write(at_us, to, || What::Receive { peer: from, message: note(carried.n, message) });
     }

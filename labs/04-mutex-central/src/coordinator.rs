@@ -42,7 +42,9 @@ impl Coordinator {
             ctx.indicate(Indication::Queued(client.0));
             self.go_on(ctx);
         } else if self.book.inside == Some(wish) {
+            // The client counts from the arrival of this one, so the lease begins anew.
             ctx.send(client, self.regrant(ask));
+            self.start_lease(ctx);
         }
     }
 

@@ -21,7 +21,9 @@ use crate::coordinator::Coordinator;
 use crate::messages::{COORDINATOR, Indication, Request, Times};
 use crate::mistake::Mistake;
 use crate::mutex::Mutex;
-use crate::properties::{FirstComeFirstServed, GrowingTokens, LeasedExclusion, MessagesEach};
+use crate::properties::{
+    Entries, FirstComeFirstServed, GrowingTokens, MessagesEach, MutualExclusion, OneGrant, Steps,
+};
 use crate::roles::Role;
 use crate::shared_file::{self, SharedFile};
 use crate::state_file::{self, StateFile};
@@ -47,8 +49,8 @@ pub struct MutexCentralLab {
     state: Option<PathBuf>,
     /// Whether the coordinator has stable storage.
     keeps: bool,
-    /// Whether it can be told that a request is never served.
-    is_judged_to_the_end: bool,
+    /// Whether time passes. In `check` every lease may be over at any moment.
+    has_time: bool,
 }
 
 /// The lab's own options.
@@ -85,6 +87,10 @@ pub struct Options {
 /// How many times in a row a client of a run asks again and hears nothing before it gives up: with the usual
 /// pause of half a second, ten seconds. A coordinator that lives answers each time.
 const RETRIES_MAX: u32 = 20;
+
+/// The most processes of which it is judged what the coordinator stores: the book of more may be larger than what a
+/// trace keeps of an indication.
+const STORED_MAX: u32 = 60;
 
 /// More entries of each client than anybody waits for, and far from where counting messages overflows.
 const ENTRIES_MAX: u64 = 1 << 32;
@@ -165,20 +171,7 @@ impl Lab for MutexCentralLab {
         let [file, state] = options.files(world.verb)?;
         // In a model everybody has stable storage.
         let keeps = world.verb != Verb::Run || state.is_some();
-        // Where a lease may be over at any moment, any number of times, nobody gets done; so `check` bounds
-        // timeouts, and can then not tell what would have come in the end.
-        let is_judged_to_the_end = !is_check || lease + retry == 0;
-        Ok(Self {
-            processes,
-            entries,
-            work,
-            lease,
-            retry,
-            file,
-            state,
-            keeps,
-            is_judged_to_the_end,
-        })
+        Ok(Self { processes, entries, work, lease, retry, file, state, keeps, has_time: !is_check })
     }
 
     fn processes(&self) -> u32 {
@@ -202,13 +195,24 @@ impl Lab for MutexCentralLab {
     fn properties(&self) -> Vec<Property> {
         let n = self.processes;
         let mut demanded = vec![
-            Property::safety("mutual exclusion", LeasedExclusion::new(n)),
             Property::safety("fencing tokens grow", GrowingTokens::new(n)),
             Property::safety("first come, first served", FirstComeFirstServed::default()),
             Property::safety("3 messages an entry", MessagesEach::default()),
+            Property::safety("each step does its part", Steps::new(self.is_stored(), RETRIES_MAX)),
         ];
-        if self.is_judged_to_the_end {
-            demanded.push(Property::responds("every request is served", "Asked", "Left"));
+        if self.has_time || self.lease > 0 {
+            demanded.insert(0, Property::safety("one grant at a time", OneGrant::new(n)));
+        }
+        // A lease that may be over at any moment keeps no sections apart.
+        if self.has_time || self.lease == 0 {
+            demanded.insert(0, Property::safety("mutual exclusion", MutualExclusion::new(n)));
+        }
+        // Where a lease may be over at any moment, any number of times, nobody gets done; so `check` bounds
+        // timeouts, and can then not tell what would have come in the end.
+        if self.has_time || self.lease + self.retry == 0 {
+            demanded.push(self.response());
+            let entries = Entries::new(n, self.entries);
+            demanded.push(Property::liveness("every client enters K times", entries));
         }
         demanded
     }
@@ -226,6 +230,14 @@ impl Lab for MutexCentralLab {
     fn timeouts(&self) -> u32 {
         let more = u64::from(self.lease + self.retry > 0);
         (self.entries + 1 + more).try_into().unwrap_or(u32::MAX)
+    }
+
+    /// A quarter of the lease, as [`crate::mutex`] says. Where the work takes nearly the whole lease RELEASE must be
+    /// quicker: the lease and its quarter are what GRANT, the work and RELEASE have together.
+    fn delay_max(&self) -> Option<Duration> {
+        let lease = Duration::from_millis(self.lease);
+        let rest = (lease + lease / 4).saturating_sub(Duration::from_millis(self.work));
+        (self.lease > 0).then(|| (lease / 4).min(rest / 2))
     }
 
     fn findings(&self) -> Box<dyn Findings<Indication>> {
@@ -262,6 +274,32 @@ impl Lab for MutexCentralLab {
 }
 
 impl MutexCentralLab {
+    /// Whether it is judged what the coordinator stores.
+    fn is_stored(&self) -> bool {
+        self.keeps && self.processes <= STORED_MAX
+    }
+
+    /// Every request is served; where there are leases, within so many timeouts of a client that asks again.
+    fn response(&self) -> Property {
+        let response = Property::responds("every request is served", "Asked", "Left");
+        match self.timeouts_max().filter(|_| self.has_time) {
+            Some(max) => response.within_timeouts(max),
+            None => response,
+        }
+    }
+
+    /// How many times a client that waits may ask again: through the leases of all others, one behind the other and
+    /// each a quarter longer, with a message lost in each; and once more as often as it asks in vain. Nothing, if a
+    /// client may stay inside for ever, or never asks again.
+    fn timeouts_max(&self) -> Option<u32> {
+        if self.lease == 0 || self.retry == 0 {
+            return None;
+        }
+        let lease = (self.lease + self.lease / 4).div_ceil(self.retry).saturating_add(2);
+        let all = u64::from(self.processes).saturating_mul(lease);
+        Some(u32::try_from(all).unwrap_or(u32::MAX).saturating_add(2 * RETRIES_MAX))
+    }
+
     /// How many sections all clients want.
     fn sections(&self) -> u64 {
         u64::from(self.processes - 1) * self.entries

@@ -17,6 +17,8 @@ pub enum Mistake {
     ForgetsWaiter,
     /// The coordinator lets in the client that came last.
     Lifo,
+    /// The coordinator tells p1 to wait whenever it asks, and has it in no line: it asks again for ever.
+    PutsOff,
     /// The coordinator does not hear that a section is over.
     IgnoresRelease,
     /// Clients ask twice for each entry.

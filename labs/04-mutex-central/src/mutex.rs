@@ -23,8 +23,9 @@
 //!
 //! **Who falls silent in its section.** A grant is a *lease*: the client may stay so long, counted from the
 //! arrival of GRANT. The coordinator waits a quarter longer, counted from its sending, and then revokes the
-//! grant and lets the next in. That keeps sections apart as long as delays, and what two clocks drift
-//! apart within a lease, are less than that quarter: it is the one assumption about time here. No algorithm
+//! grant and lets the next in. That keeps sections apart as long as each delay, and what two clocks drift
+//! apart within a lease, is less than that quarter: it is the one assumption about time here. (Work that takes
+//! more than three quarters of the lease leaves less: see `delay_max` in [`crate::lab`].) No algorithm
 //! can know that it holds. A client may be stopped between looking at its clock and writing.
 //!
 //! **Fencing.** So every grant has a number that was never given before, its *token*. What is written to
@@ -33,7 +34,7 @@
 //! demanded of the tokens themselves.
 //!
 //! **What gets lost.** Clients ask again (RETRY) while they wait, and are told WAIT, or once more what they were
-//! granted (REGRANT). Each time that a client wants to enter it asks under a new number, so the coordinator
+//! granted (REGRANT), from when on the lease counts anew. Each time that a client wants to enter it asks under a new number, so the coordinator
 //! recognises what it has heard before; a new number also says that the section before is over, should
 //! RELEASE be lost.
 //!

@@ -2,19 +2,20 @@
 
 mod common;
 
-use common::{all, simulate};
+use common::{all, simulate, unclocked};
 use labs::check::Options as Search;
+use labs::simulate::{Ended, Limits};
 use labs::testing::violated;
 use mutex_central::mistake::Mistake;
 
 /// Each mistake, the property that names it in every simulated run, and the property and length of the shortest
 /// run of three clients that shows any violation.
 const MISTAKES: [(Mistake, &str, &str, usize); 6] = [
-    (Mistake::GrantsTwo, "mutual exclusion", "mutual exclusion", 3),
+    (Mistake::GrantsTwo, "mutual exclusion", "mutual exclusion", 4),
     (Mistake::ForgetsWaiter, "every request is served", "first come, first served", 6),
     (Mistake::Lifo, "first come, first served", "first come, first served", 6),
-    (Mistake::IgnoresRelease, "mutual exclusion", "every request is served", 7),
-    (Mistake::AsksTwice, "3 messages an entry", "messages as predicted", 0),
+    (Mistake::IgnoresRelease, "one grant at a time", "every request is served", 7),
+    (Mistake::AsksTwice, "3 messages an entry", "each step does its part", 0),
     (Mistake::NoFencing, "fencing tokens grow", "fencing tokens grow", 6),
 ];
 
@@ -38,15 +39,29 @@ fn a_forgotten_book_is_noticed() {
         let system = system.suffering("kill 0 at 170ms; restart 0 at 171ms");
         let verdicts = simulate(&system, seed).verdicts;
         let broken = violated(&verdicts);
-        let noticed = ["fencing tokens grow", "mutual exclusion", "every request is served"];
+        let noticed = ["fencing tokens grow", "one grant at a time", "every request is served"];
         assert!(noticed.iter().any(|name| broken.contains(name)), "{seed}: {verdicts:?}");
+    }
+}
+
+/// Nothing ever ends: p1 asks again for ever, and waits longer than all others can keep it waiting.
+#[test]
+fn a_client_that_is_put_off_for_ever_is_noticed() {
+    for seed in 0..20 {
+        let limits = Limits { events: 10_000, ..Limits::default() };
+        let system = all(5, 3, [10, 2_000, 500]).broken(Mistake::PutsOff).within(limits);
+        let run = system.simulate(seed);
+        assert_ne!(run.ended, Ended::Quiet);
+        let verdict = run.verdicts.iter().find(|verdict| verdict.name == "every request is served");
+        let detail = verdict.expect("it is demanded").detail();
+        assert_eq!(detail, "p1 waits through 76 timeouts of its own, and may wait 75");
     }
 }
 
 #[test]
 fn checked() {
     for (mistake, _, property, length) in MISTAKES {
-        let found = all(4, 1, [0; 3]).broken(mistake).counterexample(&Search::default());
+        let found = unclocked(4, 1, [0; 3]).broken(mistake).counterexample(&Search::default());
         assert_eq!(found.property, property, "{found}");
         assert_eq!(found.steps.len(), length, "{mistake:?}: {found}");
     }

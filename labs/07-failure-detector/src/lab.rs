@@ -15,7 +15,9 @@ use labs::verdict::Property;
 use serde::{Deserialize, Serialize};
 
 use crate::findings::DetectorFindings;
-use crate::properties::{EventualAccuracy, ListsAgree, OneList, StrongCompleteness};
+use crate::properties::{
+    Asking, EventualAccuracy, ListsAgree, OneList, StrongCompleteness, Suspicions,
+};
 use crate::sweep::{self, Sweep};
 use crate::table::Table;
 use crate::two_levels::{DETECTORS, Indication, Mistake, Settings, TwoLevels, watcher};
@@ -251,13 +253,15 @@ impl Lab for FailureDetectorLab {
     }
 
     fn properties(&self) -> Vec<Property> {
-        let Self { processes: n, settings: Settings { threshold, .. }, settle, .. } = *self;
+        let Self { processes: n, settings: Settings { threshold, rounds, .. }, settle, .. } = *self;
         let completeness = StrongCompleteness::new(n, threshold, settle);
         vec![
             Property::liveness("strong completeness", completeness),
             Property::liveness("eventual accuracy", EventualAccuracy::new(n, threshold)),
             Property::liveness("the lists agree when quiet", ListsAgree::new(n, settle)),
             Property::safety("every process is on exactly one list", OneList::new(n)),
+            Property::safety("suspected beyond the threshold alone", Suspicions::new(n, threshold)),
+            Property::safety("everyone is asked, everyone answers", Asking::new(n, rounds)),
         ]
     }
 

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{
-    EVENTUAL_ACCURACY, LISTS_AGREE, ONE_LIST, STRONG_COMPLETENESS, at_rest, checked, set,
+    ASKING, EVENTUAL_ACCURACY, LISTS_AGREE, ONE_LIST, STRONG_COMPLETENESS, at_rest, checked, set,
 };
 use failure_detector::two_levels::Mistake;
 use labs::check::Options as Search;
@@ -11,9 +11,10 @@ use labs::testing::violated;
 
 /// Each mistake, a property that names it in every simulated run, and the length of the shortest
 /// run of four processes that breaks this property alone.
-const MISTAKES: [(Mistake, &str, usize); 5] = [
+const MISTAKES: [(Mistake, &str, usize); 6] = [
     (Mistake::NeverSuspects, STRONG_COMPLETENESS, 2),
     (Mistake::SuspectsForEver, EVENTUAL_ACCURACY, 7),
+    (Mistake::AsksTheLivingAlone, ASKING, 4),
     (Mistake::ForgetsToTell, STRONG_COMPLETENESS, 17),
     (Mistake::ForgetsToTell, LISTS_AGREE, 17),
     (Mistake::ListsTwice, ONE_LIST, 2),

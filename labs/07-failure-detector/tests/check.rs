@@ -2,14 +2,19 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{ONE_LIST, checked};
 use failure_detector::lab::FailureDetectorLab;
 use labs::check::{Channels, Options as Search};
 use labs::testing::System;
 
+/// Ten times what a search takes on an idle machine: a busy one must not end it.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// Holds of all runs, and of no property nothing: in some run someone is silent, and suspected.
 fn states(system: &System<FailureDetectorLab>, search: Search) -> usize {
-    let outcome = system.check(&Search { timeouts: 2, ..search });
+    let outcome = system.check(&Search { timeouts: 2, time: PATIENCE, ..search });
     assert_eq!(outcome.holds(), Some(true), "{:?}", outcome.verdicts);
     for verdict in &outcome.verdicts {
         assert!(!verdict.detail().contains("none of which"), "{verdict:?}");
@@ -28,7 +33,7 @@ fn every_order_holds() {
 #[test]
 fn every_death_at_every_moment_holds() {
     let search = Search { crashes: 1, ..Search::default() };
-    assert_eq!(states(&checked(4, 1, 2), search), 115_667);
+    assert_eq!(states(&checked(4, 1, 2), search), 116_873);
 }
 
 /// Messages in any order, one of them lost and one that comes twice: however the detectors err
@@ -45,7 +50,7 @@ fn no_assumption_on_channels_is_needed_to_keep_the_lists() {
 /// told in the next round, and there is none.
 #[test]
 fn a_lost_message_takes_another_round() {
-    let search = Search { losses: 1, timeouts: 2, ..Search::default() };
+    let search = Search { losses: 1, timeouts: 2, time: PATIENCE, ..Search::default() };
     let counterexample = checked(4, 1, 2).counterexample(&search);
     assert_eq!(counterexample.property, common::LISTS_AGREE, "{counterexample}");
 }

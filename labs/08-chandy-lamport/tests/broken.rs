@@ -18,12 +18,12 @@ const MISTAKES: [(Slip, &str, &str, u32, usize); 11] = [
     (Slip::MarkerAfterMessage, "--waves 2 --messages 2", TOTAL, 2, 7),
     (Slip::MarkerAfterMessage, "", EVERY_WAVE, 2, 5),
     (Slip::StateRecordedLate, "", CHANNELS, 2, 4),
-    (Slip::StateRecordedLate, "", MARKERS, 2, 2),
+    (Slip::StateRecordedLate, "", MARKERS, 2, 3),
     (Slip::ChannelForgotten, "", CHANNELS, 2, 5),
     (Slip::ChannelForgotten, "", TOTAL, 2, 5),
     (Slip::WavesMixed, "--initiators 0,1", CHANNELS, 2, 5),
     (Slip::WavesMixed, "--initiators 0,1", TOTAL, 2, 5),
-    (Slip::ResumesEarly, "--protocol blocking", BLOCKED, 3, 3),
+    (Slip::ResumesEarly, "--protocol blocking", BLOCKED, 3, 2),
     (Slip::MarkerTwice, "--waves 2 --messages 0", MARKERS, 2, 4),
 ];
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -10,12 +11,13 @@ use netkit::files;
 use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
 
+use super::delays::Delays;
 use super::live::Live;
 use super::show::Show;
 use super::{
     Common, Typed, arguments_after_verb, check_mistake, check_trace, finish, identity, key,
 };
-use crate::faults::{self, PlanError};
+use crate::faults::{self, PlanError, with_delay};
 use crate::lab::{Findings, Lab, Launch, Remains, Summary, Verb, World};
 use crate::planned::{Deployed, Planned, PlannedLab};
 use crate::process::ProcessId;
@@ -159,12 +161,15 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
         stay: machines.stay,
     };
     let mut findings = lab.findings();
+    let one_machine = hosts.iter().all(Host::is_local);
+    let mut delays = Delays::new(one_machine && lab.delay_max().is_some());
     let finished = crate::run::run(
         plan,
         |event| {
             if let Some(live) = &live {
                 live.on_judged(event);
             }
+            delays.observe(event);
             match &event.what {
                 What::Indication(note) => findings.on_indication(event.process, note, event.at_us),
                 What::Crash(_) => findings.on_crash(event.process, event.at_us),
@@ -174,7 +179,7 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
         &mut show,
     )?;
     drop(show);
-    let ran = Ran { lab, faults: &faults, hosts: &hosts, finished };
+    let ran = Ran { lab, faults: &faults, hosts: &hosts, slowest: delays.slowest(), finished };
     let mut report = ran.report(header.identity, &*findings);
     report.trace = common.trace.as_ref().map(|path| path.display().to_string());
     let status = finish(&report, common.json)?;
@@ -223,13 +228,17 @@ struct Ran<'a> {
     lab: &'a dyn Planned,
     faults: &'a faults::Plan,
     hosts: &'a Hosts,
+    /// How long the slowest message was under way, as far as that is known.
+    slowest: Duration,
     finished: Finished,
 }
 
 impl Ran<'_> {
     fn report(self, identity: Identity, findings: &dyn Findings<dyn Noted>) -> Report {
-        let Self { lab, faults, hosts, finished } = self;
+        let Self { lab, faults, hosts, slowest, finished } = self;
         let mut properties = finished.verdicts;
+        let assumes = lab.about().assumes;
+        let by_plan = faults.broken(assumes, &finished.toll, lab.processes());
         if finished.began {
             let complete = finished.problems.is_empty();
             let one_machine = hosts.iter().all(Host::is_local);
@@ -256,7 +265,7 @@ impl Ran<'_> {
                 false => findings.json(&summary),
             },
             logs: logged.map(|p| format!("{}:{}", p.host, p.log)).collect(),
-            assumptions_broken: faults.broken(lab.about().assumes, &finished.toll, lab.processes()),
+            assumptions_broken: with_delay(by_plan, assumes, lab.delay_max(), slowest),
             faults: Struck::all(faults, &finished.toll),
             problems: finished.problems,
             killed: finished.killed,

@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::progress::{Progress, now};
 use super::{Common, Typed, arguments_after_verb, check_mistake, check_trace, finish, identity};
-use crate::faults::{Assumption, Plan};
+use crate::faults::{Assumption, Plan, with_delay};
 use crate::lab::{Findings, Runs, Series, Study, Summary, Verb};
 use crate::misstep::Misstep;
 use crate::misstep::watchdog::{STEP_MAX, Watchdog, Whereabouts};
@@ -172,7 +172,9 @@ fn one_run(
     }
     let (virtual_time, toll) = (simulation.now(), simulation.toll());
     let assumed = lab.about().assumes;
+    let slowest = simulation.slowest();
     let by_network = network.broken(assumed, simulation.mishaps(), simulation.crashes(), processes);
+    let broken = [by_network, faults.broken(assumed, &toll, processes)].concat();
     let judge = simulation.finish().with_context(|| match &common.trace {
         Some(path) => format!("the trace could not be written to {}", path.display()),
         None => "the run could not be recorded".to_owned(),
@@ -186,7 +188,7 @@ fn one_run(
         properties: judge.verdicts(&ended),
         result: findings.json(&summary),
         trace: common.trace.as_ref().map(|path| path.display().to_string()),
-        assumptions_broken: [by_network, faults.broken(assumed, &toll, processes)].concat(),
+        assumptions_broken: with_delay(broken, assumed, lab.delay_max(), slowest),
         faults: Struck::all(faults, &toll),
         problems: problem.into_iter().collect(),
         places: PlaceOf::simulated(processes, &*findings),

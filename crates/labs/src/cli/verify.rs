@@ -70,6 +70,10 @@ pub fn judged(
     let header = reader.header().clone();
     let mut rules = reader.rules().with_context(|| format!("{place}, line 1"))?;
     let mut judge = StreamJudge::new(&properties(&header)?, header.processes);
+    let survives_crashes = reader.setup().is_some_and(|setup| setup.survives_crashes);
+    if survives_crashes {
+        judge = judge.surviving_crashes();
+    }
     let mut progress = Progress::new();
     let mut last_us = 0;
     while let Some(event) = reader.next() {
@@ -86,6 +90,8 @@ pub fn judged(
     drop(progress);
     let (end, properties) = (judge.end(), judge.verdicts());
     let missing = gaps::sentence(&judge.gaps());
+    // What a dead process did last is no problem where the others go on.
+    let (noted, missing) = if survives_crashes { (missing, None) } else { (None, missing) };
     let judge = judge.judge();
     let events = judge.events();
     let verb = format!("verify {}", header.verb);
@@ -102,7 +108,10 @@ pub fn judged(
                 [Some(cut_short), missing].into_iter().flatten().collect()
             }
         },
-        lines: vec![format!("{events} events in {:.6} s of the run", last_us as f64 / 1_000_000.0)],
+        lines: [format!("{events} events in {:.6} s of the run", last_us as f64 / 1_000_000.0)]
+            .into_iter()
+            .chain(noted.map(|what| format!("{what}: they are taken for dead")))
+            .collect(),
         ..Report::of(Identity { verb, ..header.identity })
     })
 }

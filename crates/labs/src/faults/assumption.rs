@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use super::{Action, Fault, Plan, Rule, Toll, When};
 use crate::process::ProcessId;
@@ -32,6 +33,24 @@ impl Assumption {
             _ => false,
         }
     }
+}
+
+/// What was `broken`, and bounded delay if a message took longer than the algorithm may assume: `max` is what a
+/// message may take, `slowest` what one took. A rule of a plan that broke it is named alone.
+pub(crate) fn with_delay(
+    mut broken: Vec<String>,
+    assumed: &[Assumption],
+    max: Option<Duration>,
+    slowest: Duration,
+) -> Vec<String> {
+    let delay = Assumption::BoundedDelay.to_string();
+    let is_named = broken.iter().any(|broken| broken.starts_with(&delay));
+    let is_assumed = assumed.contains(&Assumption::BoundedDelay);
+    if let Some(max) = max.filter(|max| slowest >= *max && is_assumed && !is_named) {
+        let took = format!("a message took {slowest:.1?}, and less than {max:.1?} is assumed");
+        broken.push(format!("{delay} ({took})"));
+    }
+    broken
 }
 
 impl fmt::Display for Assumption {

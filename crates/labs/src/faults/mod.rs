@@ -50,6 +50,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::assumption::Assumption;
+pub(crate) use self::assumption::with_delay;
 pub use self::inject::{Fate, Injector};
 pub(crate) use self::kinds::kinds_of;
 pub use self::parse::PlanError;

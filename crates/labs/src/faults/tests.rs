@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Action, Assumption, Fate, Injector, Plan, Timed, Toll, Triggers};
+use super::{Action, Assumption, Fate, Injector, Plan, Timed, Toll, Triggers, with_delay};
 use crate::process::ProcessId;
 
 const fn ms(ms: u64) -> Duration {
@@ -238,4 +238,18 @@ fn a_message_that_overtakes_is_not_overtaken() {
     let mut injector = Injector::new(&plan("reorder"), 7);
     let mut held = |to| fate(&mut injector, 0, 0, to).overtaken_by.is_some();
     assert_eq!([held(1), held(1), held(2), held(1), held(1)], [true, false, true, true, false]);
+}
+
+#[test]
+fn a_slow_message_breaks_bounded_delay_where_that_is_assumed() {
+    let (ms, assumed) = (Duration::from_millis, [Assumption::BoundedDelay]);
+    let broken =
+        |assumed: &[Assumption], max, slowest| with_delay(Vec::new(), assumed, max, slowest);
+    let said = "bounded delay (a message took 10.0ms, and less than 10.0ms is assumed)";
+    assert_eq!(broken(&assumed, Some(ms(10)), ms(10)), [said]);
+    assert_eq!(broken(&assumed, Some(ms(10)), ms(9)), [""; 0]);
+    assert_eq!(broken(&assumed, None, ms(10)), [""; 0]);
+    assert_eq!(broken(&[], Some(ms(10)), ms(10)), [""; 0]);
+    let by_plan = vec!["bounded delay (stop 1 at 1s)".to_owned()];
+    assert_eq!(with_delay(by_plan.clone(), &assumed, Some(ms(10)), ms(20)), by_plan);
 }

@@ -25,6 +25,8 @@ pub(super) struct Collected {
     pub(super) journal: Option<PathBuf>,
     /// Events at its end are missing.
     pub(super) truncated: bool,
+    /// It could not be fetched, and its process is dead: what is there is what the launcher heard of it before.
+    pub(super) lost: bool,
     /// The process was killed, so many microseconds after the start as far as is known: its last
     /// event is its crash.
     pub(super) died: Option<u64>,
@@ -38,6 +40,8 @@ pub(super) struct Judged {
     pub(super) verdicts: Vec<Verdict>,
     /// Where the events of a participant are missing, and why.
     pub(super) gaps: Vec<String>,
+    /// The participants that are judged as dead after their last known events, in a line each.
+    pub(super) lost: Vec<String>,
     /// Why the trace could not be written, if it could not.
     pub(super) trace_problem: Option<String>,
 }
@@ -83,8 +87,12 @@ pub(super) fn judge(
     watch: &mut dyn FnMut(&TraceEvent),
 ) -> anyhow::Result<Judged> {
     let mut writer = trace.map(|(path, setup)| TraceFile::create(path, header, setup));
-    let gaps = gaps(journals);
+    let (gaps, lost) = (gaps(journals), lost(journals));
     let mut stream = StreamJudge::new(&header.properties, header.processes);
+    if !lost.is_empty() {
+        stream = stream.surviving_crashes();
+    }
+    let lacks_events = !gaps.is_empty() || !lost.is_empty();
     let mut judging = true;
     for event in Merge::new(journals, form)? {
         let mut event = event?;
@@ -97,20 +105,24 @@ pub(super) fn judge(
         watch(&event);
         if judging && let Err(error) = stream.observe(&event) {
             // A journal that was full may lack a sending before the last event of its process.
-            let expected = !gaps.is_empty() && matches!(error, StreamError::NotSent { .. });
+            let expected = lacks_events && matches!(error, StreamError::NotSent { .. });
             anyhow::ensure!(expected, "the journals contradict each other: {error}");
             judging = false;
         }
         // What was lost with a participant leaves receipts of messages that nobody sent; else there are none.
-        let is_odd = gaps.is_empty() && stream.is_misled();
+        let is_odd = !lacks_events && stream.is_misled();
         anyhow::ensure!(!is_odd, "the journals contradict each other: nobody sent `{event}`");
     }
     let trace_problem = writer.and_then(TraceFile::finish);
-    let verdicts = match gaps.is_empty() {
-        true => stream.verdicts_at(end),
-        false => stream.judge().verdicts_on_part(&gaps.join("; ")),
+    for (process, at_us) in lost_at(journals) {
+        watch(&death(process, at_us));
+    }
+    let verdicts = match (gaps.is_empty(), lost.is_empty()) {
+        (false, _) => stream.judge().verdicts_on_part(&gaps.join("; ")),
+        (true, true) => stream.verdicts_at(end),
+        (true, false) => stream.verdicts_ending(end),
     };
-    Ok(Judged { judge: stream.judge().clone(), verdicts, gaps, trace_problem })
+    Ok(Judged { judge: stream.judge().clone(), verdicts, gaps, lost, trace_problem })
 }
 
 fn gaps(journals: &[Collected]) -> Vec<String> {
@@ -118,7 +130,7 @@ fn gaps(journals: &[Collected]) -> Vec<String> {
         .map(ProcessId)
         .zip(journals)
         .filter_map(|(process, collected)| match collected {
-            Collected { journal: None, .. } => {
+            Collected { journal: None, lost: false, .. } => {
                 Some(format!("the events of {process} are lost with it"))
             }
             Collected { truncated: true, .. } => {
@@ -127,6 +139,26 @@ fn gaps(journals: &[Collected]) -> Vec<String> {
             _ => None,
         })
         .collect()
+}
+
+/// The participants that died where nobody could fetch what they did.
+fn lost_at(journals: &[Collected]) -> impl Iterator<Item = (ProcessId, u64)> + '_ {
+    let all = (0..).map(ProcessId).zip(journals).filter(|(_, collected)| collected.lost);
+    all.map(|(process, collected)| (process, collected.died.unwrap_or_default()))
+}
+
+fn lost(journals: &[Collected]) -> Vec<String> {
+    let line = |(process, _)| {
+        format!(
+            "the last events of {process} are lost with it: it is judged by what others got from it"
+        )
+    };
+    lost_at(journals).map(line).collect()
+}
+
+/// The death of a process whose last event nobody knows, for those who show it. It is no event of the trace.
+fn death(process: ProcessId, at_us: u64) -> TraceEvent {
+    TraceEvent { process, n: 0, clock: None, lamport: 0, at_us, what: What::Crash(None) }
 }
 
 /// The events of all journals in the order of their Lamport times.
@@ -158,7 +190,8 @@ impl Merge {
             };
             let misstep = collected.misstep.clone();
             let at_us = collected.died.or(misstep.is_some().then_some(0));
-            let dies = at_us.map(|at_us| (at_us, misstep));
+            // Messages that it sent after the last event that is here would come after its death.
+            let dies = at_us.filter(|_| !collected.lost).map(|at_us| (at_us, misstep));
             this.sources.push(Source { events, head: None, dies });
             this.advance(index, None)?;
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::collect::{self, Collected, Judged};
-use super::conductor::{Cut, Handing, Member, Phase, Restart, Struck};
+use super::conductor::{Cut, Handing, Loss, Member, Phase, Restart, Struck};
 use super::journal::Form;
 use super::plan::Finished;
 use super::runner::conductor::Launcher;
@@ -26,7 +26,7 @@ impl Launcher<'_> {
         remains: Remains,
         watch: &mut dyn FnMut(&TraceEvent),
     ) -> anyhow::Result<Finished> {
-        let Remains { killed, fetched } = remains;
+        let Remains { killed, fetched, unreachable } = remains;
         self.hear_strikes();
         let journals = self.collected(&fetched);
         let (deaths, mut problems) = self.gone();
@@ -72,6 +72,7 @@ impl Launcher<'_> {
         }
         // What was collected has been judged, and stands in the trace if there is one.
         self.journals.remove();
+        let deaths = [deaths, judged.lost, unreachable].concat();
         Ok(Finished {
             participants: self.participants(),
             elapsed: self.conductor.elapsed,
@@ -102,12 +103,16 @@ impl Launcher<'_> {
             .ranked()
             .map(|(process, member)| {
                 let collected = matches!(member.handing, Handing::Collected { .. });
-                let journal = self.journals.path(process).filter(|_| collected);
+                let heard = self.journals.path(process);
+                let whole = heard.clone().filter(|_| collected);
+                let whole = whole.or_else(|| fetched.get(&process).cloned());
+                let lost = whole.is_none() && self.was_survived(member);
                 Collected {
                     misstep: self.missteps.get(&process).cloned(),
-                    journal: journal.or_else(|| fetched.get(&process).cloned()),
+                    journal: whole.or(heard.filter(|_| lost)),
+                    lost,
                     truncated: member.handing == Handing::Collected { truncated: true },
-                    died: member.is_dead().then(|| {
+                    died: (lost || member.is_dead()).then(|| {
                         let at = member.died_at.unwrap_or_default().as_micros();
                         at.try_into().unwrap_or(u64::MAX)
                     }),
@@ -133,6 +138,7 @@ impl Launcher<'_> {
             options: self.plan.made_of.options.clone(),
             broken: self.plan.made_of.broken.clone(),
             places: self.conductor.members.iter().map(Member::whereabouts).collect(),
+            survives_crashes: self.plan.survives_crashes,
         }
     }
 
@@ -158,8 +164,10 @@ impl Launcher<'_> {
     }
 
     /// Whether the others went on without it, as they may.
-    fn was_survived(&self, member: &Member) -> bool {
-        self.plan.survives_crashes && member.has_died() && member.died_at.is_some()
+    pub(super) fn was_survived(&self, member: &Member) -> bool {
+        self.plan.survives_crashes
+            && member.loss() >= Some(Loss::Silent)
+            && member.died_at.is_some()
     }
 
     /// One line for each participant that is gone, with who noticed: first those that the others
@@ -186,7 +194,13 @@ impl Launcher<'_> {
             let who = format!("{process} on {host}, process {pid}");
             match member.died_at.filter(|_| self.was_survived(member)) {
                 Some(at) => {
-                    survived.push(format!("{who}, died after {:.3} s{by_plan}", at.as_secs_f64()));
+                    let at = at.as_secs_f64();
+                    survived.push(match member.has_died() {
+                        true => format!("{who}, died after {at:.3} s{by_plan}"),
+                        false => {
+                            format!("{who}, fell silent after {at:.1} s, and is taken for dead")
+                        }
+                    });
                 }
                 None => fatal.push(format!("{who}: {why}{by_plan}{noticed}")),
             }
@@ -243,5 +257,5 @@ fn not_started(header: &Header, end: &End) -> Judged {
     for verdict in &mut verdicts {
         verdict.judgement = Judgement::Unknown(NEVER_BEGAN.to_owned());
     }
-    Judged { judge, verdicts, gaps: Vec::new(), trace_problem: None }
+    Judged { judge, verdicts, gaps: Vec::new(), lost: Vec::new(), trace_problem: None }
 }

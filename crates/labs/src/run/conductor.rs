@@ -340,8 +340,11 @@ impl Conductor {
                 if !is_nudged && self.nudge(ctx) {
                     return;
                 }
-                let whom = self.unless(Member::owes_nothing);
-                self.problems.push(format!("{whom} did not hand over their journals"));
+                self.give_up_silent();
+                if self.members.iter().any(|member| !member.owes_nothing()) {
+                    let whom = self.unless(Member::owes_nothing);
+                    self.problems.push(format!("{whom} did not hand over their journals"));
+                }
                 self.stop(ctx);
             }
             Stage::Staying => {}

@@ -59,6 +59,19 @@ impl Story {
         self.sends(from, to, kind).receives(to, from, n, kind)
     }
 
+    /// A timer of this name runs out at a process.
+    #[must_use]
+    pub fn times_out(self, process: u32, timer: &str) -> Self {
+        let (text, data) = (timer.to_owned(), Data::default());
+        self.event(process, |_| What::Timeout(Note { kind: timer.to_owned().into(), text, data }))
+    }
+
+    /// The application asks a process for this.
+    #[must_use]
+    pub fn is_asked(self, process: u32, request: &dyn Noted) -> Self {
+        self.event(process, |_| What::Request(Note::of(request)))
+    }
+
     /// A process dies.
     #[must_use]
     pub fn dies(self, process: u32) -> Self {

@@ -2,6 +2,8 @@
 //!
 //! A test reads as its claim: `System::<TokenRing>::typed(5, "--laps 3").broken(m).simulate(seed)`.
 
+use std::time::Duration;
+
 use clap::{Args, FromArgMatches};
 
 use super::FileInMemory;
@@ -41,6 +43,8 @@ pub struct Simulated<L: Lab> {
     pub verdicts: Vec<Verdict>,
     /// Its judge, with the counts of its messages.
     pub judge: Judge,
+    /// How long the slowest message was under way.
+    pub slowest: Duration,
     /// The processes at its end.
     pub all: Vec<ProcessOf<L>>,
 }
@@ -139,13 +143,14 @@ impl<L: Lab> System<L> {
         let mut simulation = simulation.expect("the network and the plan are possible");
         for (rank, requests) in (0..).zip(self.requests()) {
             for request in requests {
-                simulation.request_at(std::time::Duration::ZERO, ProcessId(rank), request);
+                simulation.request_at(Duration::ZERO, ProcessId(rank), request);
             }
         }
         let ended = simulation.run(self.limits);
         let all = simulation.processes().to_vec();
+        let slowest = simulation.observer().slowest();
         let judge = simulation.into_observer().finish().expect("nothing is written");
-        Simulated { ended, verdicts: judge.verdicts(&ended.end()), judge, all }
+        Simulated { ended, verdicts: judge.verdicts(&ended.end()), judge, slowest, all }
     }
 
     /// Every order. Where orders are left out that lead to the same, and where several threads search, the

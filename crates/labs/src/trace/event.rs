@@ -93,6 +93,9 @@ pub struct Setup {
     pub broken: Option<serde_json::Value>,
     /// Where each process was, by rank.
     pub places: Vec<Whereabouts>,
+    /// Whether the others go on when a process dies: one whose events are missing is then taken for dead.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub survives_crashes: bool,
 }
 
 /// Where a process of a real run was.

@@ -17,6 +17,7 @@
 //! break it, and the verdict says "not yet".
 
 mod judge;
+mod lost;
 mod misstep;
 pub mod pattern;
 mod property;

@@ -69,6 +69,17 @@ impl Property {
         Self { name: name.into(), kind, pattern: Some(pattern), own: None }
     }
 
+    /// Of a [response](Self::responds): the answer comes before more than so many timers of the process that asked
+    /// have run out since. For an algorithm that asks again: a process that does so for ever breaks the property in
+    /// a run that has no end. Other properties stay as they are.
+    #[must_use]
+    pub fn within_timeouts(mut self, timeouts: u32) -> Self {
+        if let Some(Pattern::Responds { within_timeouts, .. }) = &mut self.pattern {
+            *within_timeouts = Some(timeouts);
+        }
+        self
+    }
+
     /// Whether only the lab's program can judge it, and this is not that program.
     pub fn is_foreign(&self) -> bool {
         self.pattern.is_none() && self.own.is_none()

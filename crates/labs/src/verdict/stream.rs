@@ -5,11 +5,13 @@
 //!
 //! Events may be missing ([`gaps`]). Then those are judged that depend on nothing which is missing:
 //! they are the beginning of a run, so what breaks a property there breaks it for good. All other verdicts are
-//! unknown.
+//! unknown; but where the others go on when processes die, those whose events are missing are taken for dead
+//! ([`surviving_crashes`](StreamJudge::surviving_crashes)).
 
 use std::collections::BTreeMap;
 use std::mem;
 
+use super::lost::Lost;
 use super::{End, Judge, Property, Tags, Verdict, Witness};
 use crate::process::ProcessId;
 use crate::trace::{
@@ -31,6 +33,8 @@ pub struct StreamJudge {
     /// Of each channel, from and to, the latest sending that arrived.
     latest: BTreeMap<(ProcessId, ProcessId), u64>,
     end: Option<End>,
+    /// What takes lost processes for dead, if the run goes on without them.
+    lost: Option<Box<Lost>>,
 }
 
 /// The last time that a process died.
@@ -144,6 +148,14 @@ impl StreamJudge {
         }
     }
 
+    /// The same, of a run in which processes may die and the others go on: one whose events are missing is
+    /// taken for dead after the last event that others know of.
+    #[must_use]
+    pub fn surviving_crashes(mut self) -> Self {
+        self.lost = Some(Box::new(Lost::new(self.judge.clone())));
+        self
+    }
+
     /// The next event. Events come in any order that respects causality.
     ///
     /// # Errors
@@ -152,6 +164,9 @@ impl StreamJudge {
     pub fn observe(&mut self, event: &TraceEvent) -> Result<(), StreamError> {
         self.check_place(event)?;
         let arrived = self.arrived(event)?;
+        if let Some(lost) = &mut self.lost {
+            lost.observe(event, |process| self.attendance.events(process));
+        }
         self.attendance.observe(event);
         self.misled[event.process.index()] |= arrived.misleads;
         let died = &mut self.died[event.process.index()];
@@ -260,8 +275,19 @@ impl StreamJudge {
     pub fn verdicts(&self) -> Vec<Verdict> {
         match gaps::sentence(&self.gaps()) {
             None => self.verdicts_at(&self.end()),
-            Some(why) => self.judge.verdicts_on_part(&why),
+            Some(why) => {
+                let part = self.judge.verdicts_on_part(&why);
+                match &self.lost {
+                    None => part,
+                    Some(lost) => lost.verdicts(&self.end(), &self.gaps(), part),
+                }
+            }
         }
+    }
+
+    /// The same, of a run that ended so, whatever its last event says.
+    pub(crate) fn verdicts_ending(&self, end: &End) -> Vec<Verdict> {
+        Self { end: Some(end.clone()), ..self.clone() }.verdicts()
     }
 
     /// The verdicts, if nothing is missing and the run ended so, in the order of the properties.

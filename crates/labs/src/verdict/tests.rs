@@ -613,3 +613,23 @@ fn what_was_a_test_is_no_part_of_a_state() {
     assert!(asked.put_to_the_test().all(|tested| tested));
     assert_eq!(asked, monitors());
 }
+
+/// Each counts its own timers, from its asking to its being served.
+#[test]
+fn a_process_that_waits_through_too_many_timeouts_is_not_served() {
+    let asked = || {
+        let property = Property::responds("served", "Asked", "Left").within_timeouts(2);
+        Story::of(2, property).times_out(0, "T").says(0, "Asked").times_out(0, "T")
+    };
+    let cut_short = End::CutShort("time-out".to_owned());
+    assert_eq!(asked().times_out(0, "T").verdict(&cut_short).holds(), None);
+    let late = asked().times_out(0, "T").times_out(0, "T").verdict(&cut_short);
+    assert_eq!(late.detail(), "p0 waits through 3 timeouts of its own, and may wait 2");
+    assert_eq!(late.witnesses().len(), 2);
+    let other = asked().times_out(1, "T").times_out(1, "T");
+    assert_eq!(other.verdict(&cut_short).holds(), None, "those of another do not count");
+    let again = asked().says(0, "Left").says(0, "Asked").times_out(0, "T").times_out(0, "T");
+    assert_eq!(again.says(0, "Left").holds(), Some(true));
+    let dead = asked().dies(0).verdict(&End::Complete);
+    assert_eq!(dead.holds(), Some(true));
+}

@@ -1,12 +1,15 @@
 //! What the coordinator does wrong.
 
 use labs::mutant;
-use labs::process::{Context, Event, EventOf};
+use labs::process::{Context, Event, EventOf, ProcessId};
 
 use super::Coordinator;
 use crate::book::Book;
 use crate::messages::Message;
 use crate::mistake::Mistake;
+
+/// The client that is put off for ever.
+const VICTIM: ProcessId = ProcessId(1);
 
 impl mutant::Mistake<Coordinator> for Mistake {
     fn happen(
@@ -30,6 +33,16 @@ impl mutant::Mistake<Coordinator> for Mistake {
             }
             (Self::Lifo, Event::Message { message: Message::Release { .. }, .. }) => {
                 book.line.rotate_right(usize::from(book.line.len() > 1));
+            }
+            (
+                Self::PutsOff,
+                Event::Message {
+                    from: VICTIM,
+                    message: Message::Request { .. } | Message::Retry { .. },
+                },
+            ) => {
+                ctx.send(VICTIM, Message::Wait);
+                return;
             }
             (Self::IgnoresRelease, Event::Message { message: Message::Release { .. }, .. }) => {
                 return;

@@ -1,6 +1,7 @@
 //! What the tests of this lab share.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use labs::lab::Verb;
 use labs::simulate::{Ended, Limits};
 use labs::testing::{Program, Simulated, System};
 use mutex_central::lab::MutexCentralLab;
@@ -13,6 +14,16 @@ pub(crate) fn all(
 ) -> System<MutexCentralLab> {
     let options = format!("--entries {entries} --work {work} --lease {lease} --retry {retry}");
     System::typed(processes, &options).within(Limits { events: 1_000_000, ..Limits::default() })
+}
+
+/// The same, as `check` plans them: no time passes.
+pub(crate) fn unclocked(
+    processes: u32,
+    entries: u64,
+    [work, lease, retry]: [u64; 3],
+) -> System<MutexCentralLab> {
+    let options = format!("--entries {entries} --work {work} --lease {lease} --retry {retry}");
+    System::planned(Verb::Check, processes, 1, &options)
 }
 
 /// A simulated run that comes to rest.

@@ -12,10 +12,10 @@ use crate::lists::List;
 use crate::two_levels::{DETECTORS, Indication};
 
 /// The message that a detector sends to all it watches.
-const HEARTBEAT: &str = "HEARTBEAT";
+pub(super) const HEARTBEAT: &str = "HEARTBEAT";
 
 /// The message that answers it.
-const ANSWER: &str = "ALIVE";
+pub(super) const ANSWER: &str = "ALIVE";
 
 /// What both detectors did and said.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -38,6 +38,8 @@ struct View {
     rounds: u64,
     /// The greatest heartbeat whose answer has arrived.
     answered: Vec<u64>,
+    /// The last heartbeat that was sent to it.
+    asked: Vec<u64>,
     /// On which lists the process stands.
     on: Vec<On>,
     /// Since how many rounds.
@@ -88,6 +90,7 @@ impl Book {
         let view = || View {
             rounds: 0,
             answered: vec![0; n],
+            asked: vec![0; n],
             on: vec![On::ALIVE; n],
             age: vec![age_max; n],
         };
@@ -143,17 +146,39 @@ impl Book {
         view.rounds.saturating_sub(view.answered[process.index()])
     }
 
+    /// The last heartbeat whose answer has arrived.
+    pub(super) fn answered(&self, detector: ProcessId, process: ProcessId) -> u64 {
+        self.view(detector).answered[process.index()]
+    }
+
+    /// How many heartbeats the last answer of a process is behind the last one that was sent to it.
+    pub(super) fn gap(&self, detector: ProcessId, process: ProcessId) -> u64 {
+        let view = self.view(detector);
+        view.asked[process.index()].saturating_sub(view.answered[process.index()])
+    }
+
+    /// Whether the last round sent this process a heartbeat.
+    pub(super) fn is_asked(&self, detector: ProcessId, process: ProcessId) -> bool {
+        let view = self.view(detector);
+        view.asked[process.index()] >= view.rounds
+    }
+
     /// Whether some detector has a process elsewhere than among the living.
     pub(super) fn someone_is_not_alive(&self) -> bool {
         self.not_alive > 0
     }
 
     /// The tag of a message.
-    pub(super) fn on_send(&self, from: ProcessId, to: ProcessId, message: &dyn Noted) -> u64 {
+    pub(super) fn on_send(&mut self, from: ProcessId, to: ProcessId, message: &dyn Noted) -> u64 {
         let kind = message.kind();
-        match (self.views.get(from.index()), to.index()) {
+        match (self.views.get_mut(from.index()), to.index()) {
             // The round ends after its heartbeats are sent.
-            (Some(view), _) if kind == HEARTBEAT => view.rounds + 1,
+            (Some(view), process) if kind == HEARTBEAT => {
+                if let Some(asked) = view.asked.get_mut(process) {
+                    *asked = view.rounds + 1;
+                }
+                view.rounds + 1
+            }
             (_, detector @ ..2) if kind == ANSWER => self.received[from.index()][detector],
             _ => 0,
         }

@@ -1,5 +1,5 @@
 //! Eventual accuracy of two failure detectors: in the end no detector suspects a process that
-//! answers it.
+//! answers it, or that it does not ask any more.
 //!
 //! *Answers* means that an answer to one of the last heartbeats has arrived: to one within the threshold. A
 //! process that is stopped, cut off, or too slow is suspected rightly, though it did not die: no
@@ -34,7 +34,8 @@ impl EventualAccuracy {
         let seen = &self.seen;
         let is_wronged = |detector: ProcessId, process: &ProcessId| {
             seen.on(detector, *process).are_dead()
-                && seen.behind(detector, *process) <= self.threshold
+                && (seen.behind(detector, *process) <= self.threshold
+                    || !seen.is_asked(detector, *process))
         };
         seen.living_detectors().find_map(|detector| {
             let mut watched = seen.watched_by(detector);
@@ -75,6 +76,10 @@ impl Watch<Indication> for EventualAccuracy {
 
     fn at_end(&self, end: &End) -> Judgement {
         if let Some((detector, process)) = self.wronged() {
+            if !self.seen.is_asked(detector, process) {
+                let what = format!("{detector} still suspects {process}, and asks it no more");
+                return Judgement::not_yet(end, what);
+            }
             let behind = counted(self.seen.behind(detector, process), "heartbeat");
             let what = format!(
                 "{detector} still suspects {process}, whose last answer is {behind} behind"

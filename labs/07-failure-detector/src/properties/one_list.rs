@@ -3,14 +3,17 @@
 //! Each change says on which lists the process stands after it, and each round how many stand on
 //! each list: the sums must be those of the changes, and together all processes. So a list that
 //! changed in silence shows too.
+//!
+//! *Unknown* are the processes of a detector that is suspected, all of them, and no others.
 
 use labs::process::ProcessId;
 use labs::trace::Noted;
 use labs::verdict::{Check, End, Judgement, TagsUnderWay, Violation, Watch, Witness};
 
 use super::book::On;
+use super::watcher;
 use crate::lists::List;
-use crate::two_levels::{Indication, Listed};
+use crate::two_levels::{DETECTORS, Indication, Listed};
 
 /// No process is on two lists of a detector, or on none.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -50,7 +53,21 @@ impl OneList {
                 return Err(format!("{detector} does not have {expected} {name}: it says {text}"));
             }
         }
-        Ok(())
+        self.unknown(detector)
+    }
+
+    /// Looks whether the unknown are the processes of a detector that is suspected.
+    fn unknown(&self, detector: ProcessId) -> Result<(), String> {
+        let on = &self.on[detector.index()];
+        let other = DETECTORS[1 - detector.index()];
+        let is_suspected = on.get(other.index()).is_some_and(|on| on.has(List::Dead));
+        let wrong = (0..).map(ProcessId).zip(on).find(|(process, on)| {
+            let is_orphan = is_suspected && watcher(*process) == other && *process != detector;
+            on.has(List::Unknown) != is_orphan
+        });
+        let Some((process, on)) = wrong else { return Ok(()) };
+        let suspects = if is_suspected { "suspects" } else { "does not suspect" };
+        Err(format!("{process} is {} to {detector}, which {suspects} {other}", on.name()))
     }
 }
 
@@ -67,7 +84,12 @@ impl Watch<Indication> for OneList {
         looked.or_else(|what| Violation::check(what, [at]))
     }
 
-    fn at_end(&self, _: &End) -> Judgement {
+    fn at_end(&self, end: &End) -> Judgement {
+        // One that has just changed may be in the middle of its step when a run is cut short.
+        let wrong = DETECTORS.into_iter().find_map(|detector| self.unknown(detector).err());
+        if let Some(what) = wrong {
+            return Judgement::not_yet(end, what);
+        }
         Judgement::Holds(format!("after each of {} changes and rounds", self.looks))
     }
 

@@ -65,6 +65,13 @@ impl Run {
         self.tells(detector, &round(4, 0))
     }
 
+    /// A round in which a process is asked, and does not answer.
+    fn round_without_answer(mut self, detector: u32, to: u32) -> Self {
+        self.n[detector as usize] += 1;
+        self.story = self.story.sends(detector, to, "HEARTBEAT");
+        self.round(detector)
+    }
+
     /// A round in which a process answers at once.
     fn round_with_answer(mut self, detector: u32, to: u32) -> Self {
         self.n[detector as usize] += 1;
@@ -128,7 +135,8 @@ fn both_detectors_must_know_who_died() {
 
 #[test]
 fn who_answers_must_not_be_suspected_in_the_end() {
-    let wrong = || run(accuracy).round(0).round(0).lists(0, 2, &[Dead]);
+    let asked = || run(accuracy).round_without_answer(0, 2).round_without_answer(0, 2);
+    let wrong = || asked().lists(0, 2, &[Dead]);
     assert_eq!(wrong().holds(), Some(true), "it answers nothing");
     let answers = || wrong().round_with_answer(0, 2);
     assert_eq!(answers().holds(), Some(false));
@@ -140,7 +148,11 @@ fn who_answers_must_not_be_suspected_in_the_end() {
     assert_eq!(answers().lists(0, 2, &[Alive]).holds(), Some(true));
     assert_eq!(answers().dies(0).holds(), Some(true), "a dead detector says nothing");
     // The answer is too old by now.
-    assert_eq!(answers().round(0).round(0).holds(), Some(true));
+    let old = answers().round_without_answer(0, 2).round_without_answer(0, 2);
+    assert_eq!(old.holds(), Some(true));
+    // A process that is not asked cannot answer.
+    let unasked = wrong().round(0);
+    assert_eq!(unasked.story.detail(), "p0 still suspects p2, and asks it no more");
 }
 
 #[test]
@@ -173,9 +185,129 @@ fn every_process_is_on_one_list() {
     assert!(detail.starts_with("p0 does not have 3 alive: it says Round { round: 1, alive: 4"));
 }
 
+#[test]
+fn unknown_are_those_of_a_suspected_detector() {
+    let suspected = || run(one_list).lists(0, 1, &[Dead]);
+    assert_eq!(suspected().holds(), Some(false));
+    assert_eq!(suspected().story.detail(), "p3 is living to p0, which suspects p1");
+    assert_eq!(suspected().holds_if_cut_short(), None);
+    assert_eq!(suspected().lists(0, 3, &[Unknown]).holds(), Some(true));
+    let restored = suspected().lists(0, 3, &[Unknown]).lists(0, 1, &[Alive]);
+    assert_eq!(restored.story.detail(), "p3 is unknown to p0, which does not suspect p1");
+    assert_eq!(run(one_list).lists(0, 2, &[Unknown]).holds(), Some(false), "its own");
+}
+
+fn suspicions(processes: u32) -> Property {
+    Property::safety("suspicions", Suspicions::new(processes, 1))
+}
+
+/// A round that says which heartbeat p1 and p2 answered last.
+fn said(number: u32, one: u32, two: u32) -> Indication {
+    let answered = BTreeMap::from([(ProcessId(1), one), (ProcessId(2), two)]);
+    Indication::Round { round: number, alive: 4, dead: 0, unknown: 0, answered }
+}
+
+/// p0 asks p2 so many times in vain.
+fn silent(rounds: u32) -> Run {
+    (1..=rounds).fold(run(suspicions), |mut run, number| {
+        run.n[0] += 1;
+        run.story = run.story.sends(0, 2, "HEARTBEAT");
+        run.tells(0, &said(number, 0, 0))
+    })
+}
+
+fn restored(process: u32) -> Indication {
+    let process = ProcessId(process);
+    Indication::Restore(Listed { process, by: watcher(process), on: vec![Alive] })
+}
+
+#[test]
+fn a_process_is_suspected_beyond_the_threshold_alone() {
+    assert_eq!(silent(2).lists(0, 2, &[Dead]).holds(), Some(true));
+    let early = silent(1).lists(0, 2, &[Dead]);
+    assert_eq!(
+        early.story.detail(),
+        "p0 suspects p2, which is 1 heartbeat behind; the threshold is 1"
+    );
+    let restored_early = silent(2).lists(0, 2, &[Dead]).tells(0, &restored(2));
+    assert!(restored_early.story.detail().starts_with("p0 restores p2, which is 2 heartbeats"));
+}
+
+/// The answer to the second heartbeat closes the gap.
+#[test]
+fn a_process_is_restored_with_its_answer() {
+    let answered = || {
+        let mut run = silent(2).lists(0, 2, &[Dead]);
+        run.story = run.story.receives(2, 0, 3, "HEARTBEAT");
+        run.passes(2, 0, "ALIVE")
+    };
+    assert_eq!(answered().tells(0, &restored(2)).holds(), Some(true));
+    assert_eq!(answered().story.detail(), "p0 does not restore p2, whose answer has arrived");
+    assert_eq!(answered().dies(0).holds(), Some(true), "it died in the middle of its step");
+}
+
+#[test]
+fn a_round_says_which_answers_have_arrived() {
+    let wrong = run(suspicions).tells(0, &said(1, 0, 1));
+    assert_eq!(wrong.story.detail(), "p0 says that p2 answered 1, and the last answer is 0");
+}
+
+fn asking(processes: u32) -> Property {
+    Property::safety("asking", Asking::new(processes, 1))
+}
+
+/// The only round of both detectors: p0 asks p1 and p2 so many times, p1 asks p0 and p3.
+fn questions(times: [usize; 2]) -> Story {
+    let ask = |story: Story, from, to| story.sends(from, to, "HEARTBEAT");
+    let mut story = Story::of(4, asking(4));
+    for (to, times) in [1, 2].into_iter().zip(times) {
+        story = (0..times).fold(story, |story, _| ask(story, 0, to));
+    }
+    let story = story.tells(0, &said(1, 0, 0)).tells(0, &Indication::Finished);
+    let story = ask(ask(story, 1, 0), 1, 3);
+    story.tells(1, &said(1, 0, 0)).tells(1, &Indication::Finished)
+}
+
+#[test]
+fn everyone_is_asked_once_in_each_round() {
+    assert_eq!(questions([1, 1]).holds(), Some(true), "{}", questions([1, 1]).detail());
+    assert_eq!(questions([1, 0]).detail(), "p0 sends p2 0 heartbeats in its round 1");
+    assert_eq!(questions([1, 2]).detail(), "p0 sends p2 2 heartbeats in its round 1");
+    let stranger = questions([1, 1]).sends(0, 3, "HEARTBEAT");
+    assert_eq!(stranger.detail(), "p0 sends a heartbeat to p3, which it does not watch");
+    let more = questions([1, 1]).tells(0, &said(2, 0, 0));
+    assert_eq!(more.detail(), "p0 begins one round more than 1");
+    let twice = questions([1, 1]).tells(0, &Indication::Finished);
+    assert_eq!(twice.detail(), "p0 finishes a second time");
+    let early = Story::of(4, asking(4)).tells(0, &Indication::Finished);
+    assert_eq!(early.detail(), "p0 finishes after 0 of 1 rounds");
+    assert_eq!(Story::of(4, asking(4)).holds(), Some(true), "it may stand still for good");
+}
+
+#[test]
+fn every_question_is_answered_once() {
+    let asked = || questions([1, 1]).receives(2, 0, 2, "HEARTBEAT");
+    assert_eq!(asked().detail(), "p2 is asked by p0, and does not answer with ALIVE");
+    let answered = || asked().sends(2, 0, "ALIVE");
+    assert_eq!(answered().holds(), Some(true));
+    assert_eq!(answered().sends(2, 0, "ALIVE").detail(), "p2 sends p0 ALIVE, and was not asked");
+    assert_eq!(asked().sends(2, 1, "ALIVE").holds(), Some(false), "to another");
+    assert_eq!(asked().dies(2).holds(), Some(true));
+    let told = || questions([1, 1]).passes(0, 1, "SUSPECT");
+    assert_eq!(told().detail(), "p1 is asked by p0, and does not answer with NOTED");
+    assert_eq!(told().sends(1, 0, "NOTED").holds(), Some(true));
+}
+
 /// What a trace says need not be true.
 #[test]
 fn a_file_that_names_nobody_breaks_nothing() {
+    for property in [one_list, suspicions, asking] {
+        for processes in [1, 2, 4] {
+            let story = Story::of(processes, property(processes)).tells(0, &listed(9, &[Dead]));
+            let verdict = story.tells(0, &round(4, 0)).verdict(&End::CutShort(String::new()));
+            assert!(verdict.witnesses().len() <= 1, "{verdict:?}");
+        }
+    }
     for property in [completeness, accuracy, agreement] {
         for processes in [1, 2, 4] {
             let story = Story::of(processes, property(processes)).tells(0, &listed(9, &[Dead]));

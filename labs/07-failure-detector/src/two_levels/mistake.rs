@@ -4,9 +4,9 @@
 //! in that.
 
 use labs::mutant;
-use labs::process::{Context, Effect, Event, EventOf};
+use labs::process::{Context, Effect, Event, EventOf, ProcessId};
 
-use super::{Indication, Message, TwoLevels};
+use super::{Detector, Indication, Message, TwoLevels};
 use crate::heartbeats::Heartbeats;
 use crate::lists::List;
 
@@ -17,6 +17,8 @@ pub enum Mistake {
     NeverSuspects,
     /// Takes no answer from whom it suspects: nobody is ever restored.
     SuspectsForEver,
+    /// Sends no heartbeat to a process that it suspects: it cannot be restored.
+    AsksTheLivingAlone,
     /// Keeps to itself what it finds out.
     ForgetsToTell,
     /// Puts whom it suspects on the list of the dead, and leaves it on that of the living.
@@ -48,6 +50,8 @@ impl mutant::Mistake<TwoLevels> for Mistake {
             match effect {
                 Effect::Send { message: Message::Suspect(_) | Message::Restore(_), .. }
                     if *self == Self::ForgetsToTell => {}
+                Effect::Send { to, message: Message::Heartbeat(_) }
+                    if self.is_left_out(process, to) => {}
                 Effect::Send { to, message } => ctx.send(to, message),
                 Effect::StartTimer { timer, after } => ctx.start_timer(timer, after),
                 Effect::StopTimer { timer } => ctx.stop_timer(timer),
@@ -58,6 +62,11 @@ impl mutant::Mistake<TwoLevels> for Mistake {
 }
 
 impl Mistake {
+    fn is_left_out(self, process: &TwoLevels, to: ProcessId) -> bool {
+        let is_dead = |detector: &Detector| detector.lists.has(List::Dead, to);
+        self == Self::AsksTheLivingAlone && process.detector().is_some_and(is_dead)
+    }
+
     fn listed(self, process: &mut TwoLevels, indication: Indication) -> Indication {
         match (self, indication, process) {
             (Self::ListsTwice, Indication::Suspect(mut listed), TwoLevels::Detector(detector)) => {

@@ -11,6 +11,7 @@ use labs::testing::{Program, Simulated, System};
 pub(crate) const STRONG_COMPLETENESS: &str = "strong completeness";
 pub(crate) const EVENTUAL_ACCURACY: &str = "eventual accuracy";
 pub(crate) const LISTS_AGREE: &str = "the lists agree when quiet";
+pub(crate) const ASKING: &str = "everyone is asked, everyone answers";
 pub(crate) const ONE_LIST: &str = "every process is on exactly one list";
 
 /// The lab's program.

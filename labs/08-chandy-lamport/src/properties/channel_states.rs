@@ -7,13 +7,15 @@
 //! messages in the order of their sending: none is missing, none is there that was not in transit, none
 //! twice.
 //!
+//! A process that is cut and completes its part in one step may say so in either order.
+//!
 //! A channel is compared as soon as its receiver has said what it recorded and both ends are cut. That the
 //! receiver says so before everything in transit has arrived is therefore a violation too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use labs::process::ProcessId;
-use labs::trace::Noted;
+use labs::trace::{Happening, Noted};
 use labs::verdict::{Check, End, Judgement, TagsUnderWay, Violation, Watch, Witness, counted};
 
 use super::is_of_application;
@@ -29,6 +31,8 @@ pub struct ChannelStates {
     under_way: BTreeMap<Channel, BTreeSet<u64>>,
     /// The waves that are not compared completely.
     waves: BTreeMap<Wave, Progress>,
+    /// What processes said that they recorded in the step that they are in, of a wave that has not cut them.
+    early: BTreeMap<ProcessId, (Recorded, Witness)>,
     /// How many channels were compared, and how many messages were in transit on them.
     compared: u64,
     in_transit: u64,
@@ -97,6 +101,7 @@ impl ChannelStates {
             sent: 0,
             under_way: BTreeMap::new(),
             waves: BTreeMap::new(),
+            early: BTreeMap::new(),
             compared: 0,
             in_transit: 0,
         }
@@ -114,7 +119,19 @@ impl ChannelStates {
         }
         let to = progress.recorded.iter().filter(|&&to| to != me);
         let known: Vec<_> = to.map(|&to| (me, to)).collect();
-        self.compare(wave, known, at)
+        self.compare(wave, known, at)?;
+        match self.early.remove(&me) {
+            Some((recorded, at)) => self.record(&recorded, at),
+            None => Ok(()),
+        }
+    }
+
+    /// A new step of a process begins.
+    fn end_step(&mut self, process: ProcessId) -> Check {
+        let Some((recorded, at)) = self.early.remove(&process) else { return Ok(()) };
+        let wave = recorded.wave;
+        let what = format!("{process} says what it recorded in wave {wave}, and was not cut by it");
+        Violation::check(what, [at])
     }
 
     /// A message is not under way any more: it arrived, or was lost.
@@ -131,8 +148,8 @@ impl ChannelStates {
         let (me, wave) = (at.process, recorded.wave);
         let progress = self.waves.entry(wave).or_default();
         if !progress.cut.contains(&me) {
-            let what = format!("{me} says what it recorded in wave {wave}, and was not cut by it");
-            return Violation::check(what, [at]);
+            self.early.insert(me, (recorded.clone(), at));
+            return Ok(());
         }
         if !progress.recorded.insert(me) {
             return Ok(()); // That it says so once is another property's matter.
@@ -220,6 +237,7 @@ impl<A: Worth> Watch<Indication<A>> for ChannelStates {
     }
 
     fn on_receive(&mut self, from: ProcessId, to: Witness, _: &dyn Noted, tag: u64) -> Check {
+        self.end_step(to.process)?;
         if tag == 0 {
             return Ok(());
         }
@@ -253,7 +271,15 @@ impl<A: Worth> Watch<Indication<A>> for ChannelStates {
         }
     }
 
+    fn on_other(&mut self, at: Witness, _: Happening<'_>) -> Check {
+        self.end_step(at.process)
+    }
+
     fn at_end(&self, _: &End) -> Judgement {
+        let early = self.early.keys().next();
+        if let Some(Err(violation)) = early.map(|process| self.clone().end_step(*process)) {
+            return Judgement::Violated(violation);
+        }
         let messages = counted(self.in_transit, "message");
         let channels = counted(self.compared, "channel");
         Judgement::Holds(format!("{messages} in transit on {channels}"))

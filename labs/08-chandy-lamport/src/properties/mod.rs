@@ -5,9 +5,11 @@
 
 mod blocked;
 mod channel_states;
+mod closing;
 mod conservation;
 mod consistent_cut;
 mod every_wave;
+mod initiators;
 mod markers;
 #[cfg(test)]
 mod tests;
@@ -17,9 +19,11 @@ use labs::verdict::Property;
 
 pub use self::blocked::Blocked;
 pub use self::channel_states::ChannelStates;
+pub use self::closing::Closing;
 pub use self::conservation::Conservation;
 pub use self::consistent_cut::ConsistentCut;
 pub use self::every_wave::EveryWave;
+pub use self::initiators::Initiators;
 pub use self::markers::Markers;
 use crate::snapshot::{CLOSE, Indication, MARKER, Protocol, Worth};
 
@@ -47,12 +51,22 @@ pub fn demanded<A: Worth>(
             "one marker a channel and wave",
             Markers::new(waves, processes),
         )),
+        Some(Property::safety::<I<A>>(
+            "waves begin with their initiators",
+            Initiators::new(processes),
+        )),
         Some(Property::liveness::<I<A>>(
             "every wave is recorded by all",
             EveryWave::new(waves, processes),
         )),
         blocked
             .map(|watch| Property::safety::<I<A>>("no application message while blocked", watch)),
+        Some(Property::liveness::<I<A>>(
+            "CLOSE is the last message on each channel",
+            Closing::new(waves, processes),
+        )),
+        (protocol == Protocol::ChandyLamport)
+            .then(|| Property::never("the application goes on", "Resumed")),
         Some(Property::fifo()),
         Some(Property::exactly_once()),
     ]

@@ -205,10 +205,13 @@ fn one_marker_on_each_channel_for_each_wave() {
 /// What becomes of the property if two waves pass, and p0 sends p1 markers of these.
 fn two_markers(waves: [&str; 2]) -> Result<(), String> {
     let both = |story: Story, process| story.cut(process, "1@p0").cut(process, "2@p0");
+    let marked = |story: Story, from: u32, wave: &str| {
+        let story = story.passes(from, 1 - from, MARKER).marked(1 - from, wave);
+        story.recorded(1 - from, wave, 0)
+    };
     let story = both(both(markers(2), 0), 1);
-    let story = story.passes(1, 0, MARKER).marked(0, "1@p0").passes(1, 0, MARKER).marked(0, "2@p0");
-    let story = story.passes(0, 1, MARKER).marked(1, waves[0]);
-    let story = story.passes(0, 1, MARKER).marked(1, waves[1]);
+    let story = marked(marked(story, 1, "1@p0"), 1, "2@p0");
+    let story = marked(marked(story, 0, waves[0]), 0, waves[1]);
     if story.holds() == Some(true) { Ok(()) } else { Err(story.detail()) }
 }
 
@@ -238,12 +241,89 @@ fn every_wave_is_recorded_once_by_each() {
 fn nothing_of_the_application_leaves_a_blocked_process() {
     let blocked = judged_by(2, "no application message while blocked", 1);
     let blocking = || blocked.clone().sends(0, 1, "M").cut(0, "1@p0").sends(1, 0, "M");
-    let right = blocking().sends(0, 1, MARKER).recorded(0, "1@p0", 0).sends(0, 1, "M");
-    assert_eq!(right.holds(), Some(true));
+    let recorded = || blocking().sends(0, 1, MARKER).recorded(0, "1@p0", 0);
+    let right = recorded().told(0, &Indication::Resumed).sends(0, 1, "M");
+    assert_eq!(right.holds(), Some(true), "{}", right.detail());
+    assert_eq!(recorded().detail(), "p0 has recorded its waves, and stays blocked");
+    let twice = right.told(0, &Indication::Resumed);
+    assert_eq!(twice.detail(), "p0 goes on, and was not blocked");
+    let early = blocking().told(0, &Indication::Resumed);
+    assert_eq!(early.detail(), "p0 goes on, and has not recorded its waves");
     assert_eq!(blocking().sends(0, 1, "M").holds(), Some(false));
     // One of two waves is over.
     let two = blocking().cut(0, "1@p1").recorded(0, "1@p0", 0).sends(0, 1, "M");
     assert_eq!(two.holds(), Some(false));
+}
+
+/// The order in which a process says what it does in one step does not matter.
+#[test]
+fn the_order_within_a_step_is_free() {
+    let late = || markers(1).sends(0, 1, MARKER).cut(0, "1@p0").cut(1, "1@p0");
+    assert_eq!(late().sends(1, 0, MARKER).holds(), Some(true));
+    let next = markers(1).sends(0, 1, MARKER).passes(1, 0, "M");
+    assert_eq!(next.detail(), "p0 sends p1 its marker number 1, and was cut by 0 waves");
+    let recorded = || channels(2).cut(0, "1@p0").recorded(1, "1@p0", 0);
+    assert_eq!(recorded().cut(1, "1@p0").recorded(0, "1@p0", 0).holds(), Some(true));
+    let uncut = "p1 says what it recorded in wave 1@p0, and was not cut by it";
+    assert_eq!(recorded().passes(0, 1, "M").detail(), uncut);
+    assert_eq!(recorded().detail(), uncut);
+}
+
+#[test]
+fn a_part_is_complete_with_the_last_marker() {
+    let cut = || markers(1).cut(0, "1@p0").sends(0, 1, MARKER).cut(1, "1@p0").sends(1, 0, MARKER);
+    let early = cut().recorded(1, "1@p0", 0);
+    assert_eq!(early.detail(), "p1 completes wave 1@p0 after 0 of 1 markers");
+    let all = || cut().receives(1, 0, 2, MARKER).marked(1, "1@p0");
+    assert_eq!(all().detail(), "p1 has all markers of wave 1@p0, and does not complete it");
+    assert_eq!(all().recorded(1, "1@p0", 0).holds(), Some(true));
+    assert_eq!(all().passes(0, 1, "M").recorded(1, "1@p0", 0).holds(), Some(false), "too late");
+}
+
+fn closing() -> Story {
+    judged_by(2, "CLOSE is the last message on each channel", 1)
+}
+
+#[test]
+fn a_channel_is_closed_once_and_at_its_end() {
+    let one = |story: Story, process: u32| {
+        story.recorded(process, "1@p0", 0).sends(process, 1 - process, CLOSE)
+    };
+    let closed = || one(one(closing(), 0), 1);
+    let heard = || closed().receives(0, 1, 2, CLOSE).receives(1, 0, 2, CLOSE);
+    let finished = |story: Story, process| story.told(process, &Indication::Finished);
+    assert_eq!(finished(finished(heard(), 0), 1).holds(), Some(true));
+    let twice = finished(finished(heard(), 0), 0);
+    assert_eq!(twice.detail(), "p0 finishes a second time");
+    assert_eq!(finished(closed(), 0).detail(), "p0 finishes, and not all channels are closed");
+    assert_eq!(closed().sends(0, 1, "M").detail(), "p0 sends p1 M behind its CLOSE");
+    assert_eq!(closed().sends(0, 1, CLOSE).detail(), "p0 sends p1 CLOSE behind its CLOSE");
+    let early = closing().sends(0, 1, CLOSE);
+    assert_eq!(early.detail(), "p0 sends p1 CLOSE, and has recorded 0 of 1 wave");
+    let in_one_step = closing().sends(0, 1, CLOSE).recorded(0, "1@p0", 0);
+    assert_eq!(in_one_step.detail(), "p0 has not finished");
+    assert_eq!(finished(heard(), 0).detail(), "p1 has not finished");
+    assert_eq!(heard().verdict(&cut_short()).holds(), None);
+}
+
+fn initiators() -> Story {
+    judged_by(2, "waves begin with their initiators", 1)
+}
+
+#[test]
+fn a_wave_goes_from_its_initiator_by_markers() {
+    let begun = || initiators().cut(0, "1@p0").sends(0, 1, MARKER);
+    let came = || begun().receives(1, 0, 2, MARKER).marked(1, "1@p0");
+    assert_eq!(came().cut(1, "1@p0").holds(), Some(true));
+    assert_eq!(came().detail(), "a marker of wave 1@p0 reaches p1, and does not cut it");
+    let alone = begun().cut(1, "1@p0");
+    assert_eq!(alone.detail(), "wave 1@p0 cuts p1, and no marker of it has come");
+    let twice = came().cut(1, "1@p0").cut(0, "2@p0");
+    assert_eq!(twice.holds(), Some(true));
+    assert_eq!(begun().cut(0, "1@p0").holds(), Some(false), "the same number");
+    assert_eq!(begun().cut(0, "3@p0").detail(), "the wave of p0 behind its wave 1 is 3@p0");
+    let strange = initiators().marked(1, "1@p0").cut(1, "1@p0");
+    assert_eq!(strange.detail(), "wave 1@p0 cuts p1 before its initiator");
 }
 
 /// An indication that was too large for a file is no reason to say that anything holds.

@@ -6,9 +6,10 @@
 
 use std::time::Duration;
 
-use super::{Conductor, Cut, Handing, Member, Order, Stage, Strike, Timer};
+use super::{Conductor, Cut, Handing, Loss, Member, Order, Stage, Strike, Timer};
 use crate::faults::Action;
 use crate::process::{Context, ProcessId};
+use crate::run::participant::WATCH_INTERVAL;
 use crate::run::wire::{Part, ToParticipant};
 
 /// How long a journal may make no progress before the run is judged without it.
@@ -60,6 +61,20 @@ impl Conductor {
             ctx.start_timer(Timer::Deadline, self.patience());
         }
         nudged
+    }
+
+    /// Where the others go on without them, participants that have fallen silent are as good as dead.
+    pub(super) fn give_up_silent(&mut self) {
+        if !self.rules.survives || !self.began() {
+            return;
+        }
+        let now = self.clock.elapsed();
+        let silent = |member: &&mut Member| !member.owes_nothing() && member.is_deaf();
+        for member in self.members.iter_mut().filter(silent) {
+            let silence = WATCH_INTERVAL.saturating_mul(member.unanswered);
+            member.died_at = Some(now.saturating_sub(silence));
+            member.loss = Some((Loss::Silent, "it does not answer".to_owned()));
+        }
     }
 
     pub(super) fn on_journal(&mut self, ctx: &mut Context<Self>, process: ProcessId, part: Part) {

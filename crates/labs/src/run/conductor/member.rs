@@ -80,7 +80,7 @@ pub(in crate::run) struct Member {
     pub(in crate::run) former: Option<Hello>,
     /// What it said of itself when it came first, if it was started again since.
     pub(in crate::run) first: Option<Hello>,
-    /// When it died, counted from the start of the algorithm.
+    /// When it died, or fell silent for good, counted from the start of the algorithm.
     pub(in crate::run) died_at: Option<Duration>,
     pub(in crate::run) struck: Struck,
     /// Which neighbours lost it, and how.

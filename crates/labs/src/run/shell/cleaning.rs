@@ -46,6 +46,8 @@ pub(in crate::run) struct Remains {
     pub(in crate::run) killed: Vec<String>,
     /// The traces of those that died.
     pub(in crate::run) fetched: BTreeMap<ProcessId, PathBuf>,
+    /// The machines that could not be reached, and that the others went on without: a line for each.
+    pub(in crate::run) unreachable: Vec<String>,
 }
 
 impl Launcher<'_> {
@@ -90,26 +92,41 @@ impl Launcher<'_> {
                     .filter(|(_, at, _)| *at == index)
                     .map(|(process, _, path)| (*process, path.clone()))
                     .collect();
-                Some((host, traces))
+                Some((index, host, traces))
             })
             .collect();
         let (plan, folder) = (&*self.plan, self.journals.folder());
-        let results = threads::map(&visits, VISITS_AT_ONCE, |(host, traces): &(Host, Traces)| {
-            (host_label(host), visit(host, traces, plan, folder))
-        });
-        for (host, result) in results {
+        let results =
+            threads::map(&visits, VISITS_AT_ONCE, |(index, host, traces): &(_, Host, Traces)| {
+                (*index, host_label(host), visit(host, traces, plan, folder))
+            });
+        let mut unreachable = Vec::new();
+        for (index, host, result) in results {
             match result {
                 Ok(visit) => {
-                    killed.extend(visit.killed.iter().map(|pid| format!("process {pid} on {host}")));
+                    killed
+                        .extend(visit.killed.iter().map(|pid| format!("process {pid} on {host}")));
                     fetched.extend(visit.fetched);
                 }
-                Err(error) => self.conductor.problems.push(format!(
-                    "{host} could not be cleaned up ({error:#}): what runs there ends by itself within \
-                     seconds, for it no longer hears the launcher"
-                )),
+                Err(error) => {
+                    let why = format!(
+                        "{host} could not be cleaned up ({error:#}): what runs there ends by itself within \
+                         seconds, for it no longer hears the launcher"
+                    );
+                    match self.is_given_up(index) {
+                        true => unreachable.push(why),
+                        false => self.conductor.problems.push(why),
+                    }
+                }
             }
         }
-        Remains { killed, fetched }
+        Remains { killed, fetched, unreachable }
+    }
+
+    /// Whether the others went on without all participants of this machine.
+    fn is_given_up(&self, index: usize) -> bool {
+        let mut there = self.conductor.members.iter().filter(|member| member.host == index);
+        there.all(|member| self.was_survived(member))
     }
 }
 

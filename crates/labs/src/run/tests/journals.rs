@@ -106,7 +106,7 @@ fn collected(bytes: &[u8]) -> (tempfile::NamedTempFile, Collected) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     let journal = Some(file.path().to_owned());
-    (file, Collected { journal, truncated: false, died: None, misstep: None })
+    (file, Collected { journal, truncated: false, lost: false, died: None, misstep: None })
 }
 
 fn header() -> Header {
@@ -151,7 +151,8 @@ fn journals_are_merged_in_an_order_that_respects_causality() {
 fn what_a_lost_journal_leaves_open_is_open() {
     let [_, other] = two_journals(4);
     let (_file, other) = collected(&other);
-    let lost = Collected { journal: None, truncated: false, died: Some(0), misstep: None };
+    let lost =
+        Collected { journal: None, truncated: false, lost: false, died: Some(0), misstep: None };
     let end = End::CutShort("p0 died".to_owned());
     let judged = judge(&header(), &[lost, other], &end, None, Form::Records, &mut |_| ()).unwrap();
     assert!(

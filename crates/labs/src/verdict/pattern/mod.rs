@@ -14,6 +14,7 @@
 //! | [`Property::between`](crate::verdict::Property::between) | a process says this only between these two (universality between) |
 //! | [`Property::precedes`](crate::verdict::Property::precedes) | this happened before each of that (precedence) |
 //! | [`Property::responds`](crate::verdict::Property::responds) | after each of this, the process says that in the end (response) |
+//! | [`within_timeouts`](crate::verdict::Property::within_timeouts) | the same, before so many timers of the process run out (bounded response) |
 //! | [`Property::each`](crate::verdict::Property::each) | each process says this so many times (bounded existence) |
 //! | [`Property::one`](crate::verdict::Property::one) | one process at most says this |
 //! | [`Property::agree`](crate::verdict::Property::agree) | all that say this say the same value |
@@ -86,6 +87,9 @@ pub enum Pattern {
         asked: String,
         /// What grants it.
         served: String,
+        /// How many timers of a process that waits may run out before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        within_timeouts: Option<u32>,
     },
     /// See [`Property::each`](crate::verdict::Property::each).
     Each {
@@ -173,7 +177,9 @@ impl Pattern {
             Self::Precedes { first, then } => {
                 Box::new(Precedes::new(name(first), name(then), processes))
             }
-            Self::Responds { asked, served } => Box::new(Responds::new(name(asked), name(served))),
+            Self::Responds { asked, served, within_timeouts } => {
+                Box::new(Responds::new(name(asked), name(served), *within_timeouts))
+            }
             Self::Each { says, times } => Box::new(Each::new(name(says), *times, processes)),
             Self::One { says } => Box::new(One::new(name(says))),
             Self::Agree { says } => Box::new(Agree::new(name(says))),

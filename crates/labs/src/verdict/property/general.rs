@@ -37,7 +37,7 @@ impl Property {
     /// A process that says `asked` says `served` in the end, unless it dies.
     pub fn responds(name: &str, asked: &str, served: &str) -> Self {
         let (asked, served) = (asked.into(), served.into());
-        Self::general(name, Liveness, Pattern::Responds { asked, served })
+        Self::general(name, Liveness, Pattern::Responds { asked, served, within_timeouts: None })
     }
 
     /// Each process says this so many times.

@@ -1,15 +1,15 @@
-//! Mutual exclusion with leases: a critical section may also end without its process.
+//! One grant at a time: a grant is given when the one before is over.
 //!
-//! The permission for a section is a numbered grant, 1, 2, 3 and so on. The section is over when its process
-//! says so, or when the coordinator *revokes* it: the process died, or kept silent for longer than its
-//! lease. A grant that nobody used is over without a section. Of any two sections that of the smaller number
-//! must be over before, in the sense of happened-before, the other is entered. What a process whose section
-//! was revoked still does is void; that it has no effect is a matter of [fencing](super::GrowingTokens).
+//! It is over when its process says so, or when the coordinator *revokes* it: the process died, or kept silent for
+//! longer than its lease. A grant that nobody used is over without a section. That is what the coordinator can see
+//! to by itself, whatever messages and steps take, so it is demanded even where leases run out at any moment.
+//! Whether the sections themselves are apart is asked by [`MutualExclusion`](super::MutualExclusion).
 //!
-//! So it is enough to keep, for each process, the highest number up to which all sections are over as far
-//! as it can know, and to let messages carry that number along. A process that enters section *t* must know
-//! that *t* − 1 is over. And none may revoke a section that it knows to be over: its process left, and the
-//! news was ignored.
+//! It is enough to keep, for each process, the greatest token up to which all grants are over as far as it can know,
+//! and to let messages carry that along. A process that enters a section must know that the last one that was entered
+//! is over. A section that is entered behind one with a greater token must have been revoked. And none may revoke a
+//! grant that it knows to be over: its process left, and the news was ignored. By how much tokens grow does not
+//! matter.
 //!
 //! Cost: one number a process and one a message; constant time an event.
 
@@ -21,7 +21,7 @@ use crate::messages::Indication;
 
 /// The monitor.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct LeasedExclusion {
+pub struct OneGrant {
     /// For each process, the section that it entered and did not leave.
     inside: Vec<Option<u64>>,
     /// For each process, the number up to which it knows all sections to be over.
@@ -32,34 +32,37 @@ pub struct LeasedExclusion {
     /// The last section that was entered, by its number, and how.
     last: Option<(u64, Witness)>,
     sections: u64,
+    /// How many grants were revoked, and the greatest token of one that was.
     voided: u64,
+    voided_up_to: u64,
 }
 
-impl LeasedExclusion {
+impl OneGrant {
     /// Watches so many processes.
     pub fn new(processes: u32) -> Self {
         let n = processes as usize;
         let (inside, known, remembered) = (vec![None; n], vec![0; n], vec![0; n]);
-        Self { inside, known, remembered, last: None, sections: 0, voided: 0 }
+        Self { inside, known, remembered, last: None, sections: 0, voided: 0, voided_up_to: 0 }
     }
 
     fn enter(&mut self, number: u64, entry: Witness) -> Check {
         self.sections += 1;
         self.inside[entry.process.index()] = Some(number);
-        let next = self.known[entry.process.index()].saturating_add(1);
-        if number > next {
-            let before = match self.last {
-                Some((last, witness)) if last < number => {
-                    format!("section {last} of {}", witness.process)
+        let known = self.known[entry.process.index()];
+        if let Some((last, before)) = self.last {
+            let wrong = match last {
+                _ if last < number && last > known => {
+                    format!("cannot know that section {last} of {} is over", before.process)
                 }
-                _ => format!("section {next}"),
+                _ if last > number && number > self.voided_up_to => {
+                    format!("{} is in section {last} by a later grant", before.process)
+                }
+                _ => String::new(),
             };
-            let what = format!(
-                "{} enters section {number}, and cannot know that {before} is over",
-                entry.process
-            );
-            let witnesses = self.last.iter().map(|(_, last)| *last).chain([entry]);
-            return Violation::check(what, witnesses.collect::<Vec<_>>());
+            if !wrong.is_empty() {
+                let what = format!("{} enters section {number}, and {wrong}", entry.process);
+                return Violation::check(what, [before, entry]);
+            }
         }
         if self.last.is_none_or(|(last, _)| last < number) {
             self.last = Some((number, entry));
@@ -91,12 +94,13 @@ impl LeasedExclusion {
                 format!("{} revokes section {number}, and could know that it is over", at.process);
             return Violation::check(what, [at]);
         }
+        self.voided_up_to = number.max(self.voided_up_to);
         self.learn(number, at.process);
         Ok(())
     }
 }
 
-impl Watch<Indication> for LeasedExclusion {
+impl Watch<Indication> for OneGrant {
     fn on_send(&mut self, from: Witness, _: ProcessId, _: &dyn Noted) -> Result<u64, Violation> {
         Ok(self.known[from.process.index()])
     }
@@ -132,13 +136,12 @@ impl Watch<Indication> for LeasedExclusion {
     }
 
     fn at_end(&self, _: &End) -> Judgement {
-        let sections = counted(self.sections, "critical section");
-        let order = if self.sections > 1 { ", pairwise ordered" } else { "" };
+        let sections = counted(self.sections, "section");
         let revoked = match self.voided {
             0 => String::new(),
             n => format!("; {} revoked", counted(n, "grant")),
         };
-        Judgement::Holds(format!("{sections}{order}{revoked}"))
+        Judgement::Holds(format!("{sections}, each by a grant of its own{revoked}"))
     }
 
     fn uses_tags(&self) -> bool {
