@@ -13,15 +13,20 @@ use crate::trace::note::debug_text;
 /// So many first steps of a run are all rehearsed: a short run is judged whole.
 const FIRST: u64 = 64;
 
-/// Of the others each so-manyth is: a prime, so that no rhythm of a ring escapes. It costs a hundredth.
+/// Of the others each so-manyth is: a prime, so that no rhythm of a ring escapes.
 const EACH: u64 = 127;
+
+/// Up to this step. Beyond it only the powers of two are: a rehearsal copies the message, and in a ring of a million
+/// processes one carries the names of all.
+const EACH_UNTIL: u64 = 1 << 13;
 
 /// How many letters of an outcome are told.
 const SHOWN: usize = 200;
 
 /// Whether the step of this number, counted from 1, is to be rehearsed.
 pub fn is_rehearsed(step: u64) -> bool {
-    step <= FIRST || step.is_power_of_two() || step.is_multiple_of(EACH)
+    let is_early = step <= FIRST || step <= EACH_UNTIL && step.is_multiple_of(EACH);
+    is_early || step.is_power_of_two()
 }
 
 /// What a step leads to.
