@@ -519,6 +519,24 @@ fn the_timers_of_the_stopped_ring_when_it_is_continued() {
     assert_eq!(rings, [70]);
 }
 
+/// A hunt found it: the two arrive at the moment at which the process is continued.
+#[test]
+fn what_waited_comes_before_what_arrives_when_it_goes_on() {
+    let plan = "stop 1 from 5ms to 10ms".parse().unwrap();
+    let latency = ms(4)..=ms(4);
+    let network = Network { latency, ..Network::default() };
+    let recorder = Recorder::new(2, Judge::new(&[Property::fifo(), Property::exactly_once()], 2));
+    let mut simulation = Simulation::new(7, network, vec![Volley::default(); 2], recorder)
+        .and_then(|simulation| simulation.with_faults(&plan, 7))
+        .unwrap();
+    for at in 1..=6 {
+        simulation.request_at(ms(at), P0, Shot(1));
+    }
+    assert_eq!(simulation.run(Limits::default()), Ended::Quiet);
+    assert_eq!(simulation.process(P1).arrived.len(), 6);
+    assert_eq!(verdicts(&simulation), [Some(true), Some(true)]);
+}
+
 /// What is asked for in time that has passed happens now.
 #[test]
 fn a_run_to_a_limit_of_time_lets_it_pass() {
