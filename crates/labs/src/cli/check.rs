@@ -14,7 +14,7 @@ use crate::check::{Channels, Options, STATES_MAX};
 use crate::faults::{Action, Fault, Rule, When};
 use crate::lab::Verb;
 use crate::planned::{Planned, Shortest};
-use crate::report::Report;
+use crate::report::{Brought, Report};
 use crate::run::UntilSignal;
 use crate::said::say;
 use crate::simulate::Chance;
@@ -63,6 +63,7 @@ impl Arguments {
 }
 
 pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8> {
+    let brought = lab.brought;
     let lab = &*arguments.plan(lab)?;
     let Arguments { common, search } = arguments;
     let options = options(common, search, lab)?;
@@ -86,7 +87,7 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     drop(progress);
     let found = outcome.counterexample.as_deref();
     let trace = match (&common.trace, found) {
-        (Some(path), Some(found)) => Some(save(path, common.seed(), lab, found)?),
+        (Some(path), Some(found)) => Some(save(path, common.seed(), lab, (found, brought))?),
         (Some(_), None) => {
             say("no property is violated, so there is no counterexample to write");
             None
@@ -107,6 +108,7 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
         elapsed_s: elapsed.as_secs_f64(),
         states: Some(outcome.states as u64),
         assumptions_broken: broken.map(ToString::to_string).collect(),
+        brought: brought.to_vec(),
         problems,
         counterexample: found.map(|found| found.steps().to_vec()).unwrap_or_default(),
         properties: outcome.verdicts,
@@ -195,9 +197,15 @@ fn identity_of(lab: &dyn Planned, seed: u64) -> Identity {
 }
 
 /// Writes the counterexample as a trace, and returns where.
-fn save(path: &Path, seed: u64, lab: &dyn Planned, found: &dyn Shortest) -> anyhow::Result<String> {
+fn save(
+    path: &Path,
+    seed: u64,
+    lab: &dyn Planned,
+    (found, brought): (&dyn Shortest, &[Brought]),
+) -> anyhow::Result<String> {
     let identity = identity_of(lab, seed);
-    let header = Header::new(identity, arguments_after_verb(), lab.properties(), lab.meaning());
+    let header =
+        Header::new(identity, arguments_after_verb(brought), lab.properties(), lab.meaning());
     let place = path.display().to_string();
     let file = File::create(path).with_context(|| format!("cannot write the trace to {place}"))?;
     found

@@ -229,6 +229,27 @@ pub struct Judge {
     monitors: Monitors,
     messages: BTreeMap<String, u64>,
     events: u64,
+    tests: Option<Tests>,
+}
+
+/// Which properties were put to the test so far, looked at after each event.
+#[derive(Clone, Debug)]
+struct Tests {
+    tested: Vec<bool>,
+    /// How many were not.
+    left: usize,
+}
+
+impl Tests {
+    fn look(&mut self, monitors: &Monitors) {
+        if self.left == 0 {
+            return;
+        }
+        for (tested, now) in self.tested.iter_mut().zip(monitors.put_to_the_test()) {
+            self.left -= usize::from(now && !*tested);
+            *tested |= now;
+        }
+    }
 }
 
 impl Judge {
@@ -240,7 +261,9 @@ impl Judge {
     /// A message is sent. Returns what it carries.
     pub fn on_send(&mut self, from: Witness, to: ProcessId, message: &dyn Noted) -> Tags {
         self.count(Some(message));
-        self.monitors.on_send(from, to, message)
+        let tags = self.monitors.on_send(from, to, message);
+        self.look();
+        tags
     }
 
     /// Counts an event, and the message that is sent with it, without judging it.
@@ -259,18 +282,21 @@ impl Judge {
     pub fn on_receive(&mut self, from: ProcessId, to: Witness, message: &dyn Noted, tags: Tags) {
         self.events += 1;
         self.monitors.on_receive(from, to, message, tags);
+        self.look();
     }
 
     /// The network lost a message.
     pub fn on_drop(&mut self, from: Witness, to: ProcessId, message: &dyn Noted, tags: Tags) {
         self.events += 1;
         self.monitors.on_drop(from, to, message, tags);
+        self.look();
     }
 
     /// Something else happened to a process.
     pub fn on_event(&mut self, at: Witness, happening: Happening<'_>) {
         self.events += 1;
         self.monitors.on_event(at, happening);
+        self.look();
     }
 
     /// How many events were seen.
@@ -281,6 +307,31 @@ impl Judge {
     /// How many messages of each kind were sent.
     pub fn messages(&self) -> &BTreeMap<String, u64> {
         &self.messages
+    }
+
+    /// Whether some event broke a property for good.
+    pub fn is_violated(&self) -> bool {
+        self.monitors.violation().is_some()
+    }
+
+    /// The same judge, which also looks after each event whether it puts a property to the test.
+    #[must_use]
+    pub fn looking_at_tests(mut self) -> Self {
+        let all = self.monitors.properties.len();
+        self.tests = Some(Tests { tested: vec![false; all], left: all });
+        self
+    }
+
+    /// Of each property, whether anything happened that could have broken it; nothing without
+    /// [`looking_at_tests`](Self::looking_at_tests).
+    pub fn put_to_the_test(&self) -> &[bool] {
+        self.tests.as_ref().map_or(&[], |tests| &tests.tested)
+    }
+
+    fn look(&mut self) {
+        if let Some(tests) = &mut self.tests {
+            tests.look(&self.monitors);
+        }
     }
 
     /// The verdicts on a run that ended so, in the order of the properties.
