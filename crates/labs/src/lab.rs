@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::faults::Assumption;
+use crate::hunt::Grounds;
 use crate::mutant::Mistake;
 use crate::overlay::{Contact, Overlay};
 use crate::process::{Kind, Process, ProcessId};
@@ -48,6 +49,13 @@ pub trait Lab: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'sta
     /// The options of the simulated network that a [`study`](Self::study) varies itself, of `--latency` and
     /// `--loss`: beside it they are refused, as it would not heed them.
     const VARIED: &'static [&'static str] = &[];
+
+    /// Options of `simulate` that it takes unless they are typed, so that a run shows what the lab is about:
+    /// an option and its value in turn.
+    const USUAL: &'static [&'static str] = &[];
+
+    /// What a hunt may draw, beside what [`ASSUMES`](Self::ASSUMES) leaves open.
+    const HUNT: Grounds = Grounds::USUAL;
 
     /// The lab's own subcommands beside the verbs.
     const TOOLS: Tools = Tools::NONE;
@@ -150,6 +158,18 @@ pub trait Lab: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'sta
     fn shows(&self, mistake: &Self::Mistake) -> Result<(), String> {
         let _ = mistake;
         Ok(())
+    }
+
+    /// What the algorithm assumes with these options, if that is not the same with all of them.
+    fn assumes(&self) -> &'static [Assumption] {
+        Self::ASSUMES
+    }
+
+    /// Whether the algorithm goes on when this process dies and does not start again. It matters where
+    /// [`ASSUMES`](Self::ASSUMES) lets processes die.
+    fn survives(&self, process: ProcessId) -> bool {
+        let _ = process;
+        true
     }
 
     /// Many simulated runs instead of one, if the options ask for them.

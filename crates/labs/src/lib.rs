@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clocks;
 pub mod export;
 pub mod faults;
+pub mod hunt;
 pub mod lab;
 pub mod logs;
 pub mod misstep;

@@ -16,12 +16,13 @@ use serde_json::Value;
 
 use crate::check::{self, Counterexample, ExploreError};
 use crate::faults::{Assumption, Plan, Toll, kinds_of};
+use crate::hunt::{Dice, Grounds};
 use crate::lab::{
     Deployment, Findings, Lab, Launch, Place, Predictions, Remains, Runs, Screen, Summary, Tools,
     World,
 };
 use crate::misstep::watchdog::Whereabouts;
-use crate::mutant::{Mistake as _, Mutant};
+use crate::mutant::{Mistake as _, Mutant, Needs};
 use crate::overlay::Overlay;
 use crate::process::{Kind, Process, ProcessId};
 use crate::record::Recorder;
@@ -38,11 +39,14 @@ pub(crate) struct About {
     pub(crate) about: &'static str,
     pub(crate) assumes: &'static [Assumption],
     pub(crate) varied: &'static [&'static str],
+    pub(crate) usual: &'static [&'static str],
+    pub(crate) hunt: Grounds,
+    pub(crate) processes_min: u32,
     pub(crate) tools: Tools,
 }
 
 /// A lab, before its options are known.
-pub(crate) trait Course {
+pub(crate) trait Course: Sync {
     fn about(&self) -> About;
 
     /// Adds the lab's options, and `--broken`, to a verb.
@@ -50,6 +54,12 @@ pub(crate) trait Course {
 
     /// What the options of a verb mean.
     fn plan(&self, matches: &ArgMatches, world: &World) -> anyhow::Result<Box<dyn Planned>>;
+
+    /// The lab's options alone.
+    fn options(&self) -> clap::Command;
+
+    /// The mistake that is asked for, and the options that it needs.
+    fn needs(&self, matches: &ArgMatches) -> Option<(String, Needs)>;
 
     /// The lab, and the mistake, that [`Planned::written`] wrote.
     fn read(&self, lab: &Value, mistake: Option<&Value>) -> serde_json::Result<Box<dyn Planned>>;
@@ -91,6 +101,9 @@ pub(crate) trait Planned {
     /// The mistake, if it shows only where a process dies and starts again.
     fn needs_restart(&self) -> Option<String>;
 
+    /// Whether `check` has options of its own with which the mistake shows.
+    fn shows_in_check(&self) -> bool;
+
     /// Whether something can notice the mistake, if there is one.
     fn shows_mistake(&self) -> Result<(), String>;
 
@@ -98,12 +111,20 @@ pub(crate) trait Planned {
     fn recovers(&self, process: ProcessId) -> bool;
 
     /// A simulated run that is about to begin, with what its applications ask for.
+    /// Applications ask at random times within `requests_within`, each in its order.
     fn simulate(
         &self,
         seed: u64,
         network: Network,
+        requests_within: Duration,
         recorder: Recorder,
     ) -> Result<Box<dyn Simulated>, SimulationError>;
+
+    /// Whether any application asks for anything.
+    fn has_requests(&self) -> bool;
+
+    /// Whether the algorithm goes on when this process dies for good, if it assumes no other.
+    fn survives(&self, process: ProcessId) -> bool;
 
     /// Tries every order.
     fn check(&self, options: &check::Options, go_on: &mut dyn FnMut(usize) -> bool) -> Checked;
@@ -130,7 +151,7 @@ pub(crate) struct Deployed {
 }
 
 /// The command line's view of the lab `L`.
-pub(crate) struct CourseOf<L>(pub(crate) std::marker::PhantomData<L>);
+pub(crate) struct CourseOf<L>(pub(crate) std::marker::PhantomData<fn() -> L>);
 
 /// The name of the option that puts a mistake into the algorithm.
 const BROKEN: &str = "broken";
@@ -156,6 +177,15 @@ impl<L: Lab> Course for CourseOf<L> {
         L::Options::augment_args(verb).about(about)
     }
 
+    fn options(&self) -> clap::Command {
+        self.arguments(clap::Command::new(L::NAME))
+    }
+
+    fn needs(&self, matches: &ArgMatches) -> Option<(String, Needs)> {
+        let mistake = matches.try_get_one::<L::Mistake>(BROKEN).ok()??;
+        Some((mistake.to_possible_value()?.get_name().to_owned(), mistake.needs()))
+    }
+
     fn plan(&self, matches: &ArgMatches, world: &World) -> anyhow::Result<Box<dyn Planned>> {
         let options = L::Options::from_arg_matches(matches).map_err(usage)?;
         let mistake = matches.try_get_one::<L::Mistake>(BROKEN).ok().flatten().cloned();
@@ -174,6 +204,9 @@ fn about<L: Lab>() -> About {
         about: L::ABOUT,
         assumes: L::ASSUMES,
         varied: L::VARIED,
+        usual: L::USUAL,
+        hunt: L::HUNT,
+        processes_min: L::PROCESSES_MIN,
         tools: L::TOOLS,
     }
 }
@@ -183,6 +216,9 @@ pub(crate) struct PlannedLab<L: Lab> {
     pub(crate) lab: L,
     pub(crate) mistake: Option<L::Mistake>,
 }
+
+/// The stream of a seed from which the times of requests are drawn.
+const REQUESTS: u64 = 0x7265_7175_6573_7473;
 
 /// The process of a lab, in all worlds.
 type ProcessOf<L> = Mutant<<L as Lab>::Process, <L as Lab>::Mistake>;
@@ -211,7 +247,7 @@ impl<L: Lab> PlannedLab<L> {
 
 impl<L: Lab> Planned for PlannedLab<L> {
     fn about(&self) -> About {
-        about::<L>()
+        About { assumes: self.lab.assumes(), ..about::<L>() }
     }
 
     fn processes(&self) -> u32 {
@@ -275,6 +311,10 @@ impl<L: Lab> Planned for PlannedLab<L> {
         Some(mistake.to_possible_value()?.get_name().to_owned())
     }
 
+    fn shows_in_check(&self) -> bool {
+        self.mistake.as_ref().is_some_and(|mistake| !mistake.needs().check.is_empty())
+    }
+
     fn shows_mistake(&self) -> Result<(), String> {
         self.mistake.as_ref().map_or(Ok(()), |mistake| self.lab.shows(mistake))
     }
@@ -288,15 +328,28 @@ impl<L: Lab> Planned for PlannedLab<L> {
         &self,
         seed: u64,
         network: Network,
+        requests_within: Duration,
         recorder: Recorder,
     ) -> Result<Box<dyn Simulated>, SimulationError> {
         let mut simulation = Simulation::new(seed, network, self.all(), recorder)?;
+        let mut dice = Dice::new(seed, REQUESTS);
         for (rank, requests) in (0..).zip(self.requests()) {
-            for request in requests {
-                simulation.request_at(Duration::ZERO, ProcessId(rank), request);
+            let mut times: Vec<_> =
+                requests.iter().map(|_| dice.time(Duration::ZERO, requests_within)).collect();
+            times.sort();
+            for (request, time) in requests.into_iter().zip(times) {
+                simulation.request_at(time, ProcessId(rank), request);
             }
         }
         Ok(Box::new(simulation))
+    }
+
+    fn has_requests(&self) -> bool {
+        self.requests().iter().any(|requests| !requests.is_empty())
+    }
+
+    fn survives(&self, process: ProcessId) -> bool {
+        self.lab.survives(process)
     }
 
     fn check(&self, options: &check::Options, go_on: &mut dyn FnMut(usize) -> bool) -> Checked {
@@ -390,6 +443,9 @@ pub(crate) trait Simulated {
     fn run(&mut self, limits: Limits, findings: &mut dyn Findings<dyn Noted>) -> Ended;
 
     fn events(&self) -> u64;
+
+    /// Whether some event broke a property for good.
+    fn is_violated(&self) -> bool;
     fn scheduled(&self) -> usize;
     fn now(&self) -> Duration;
     fn toll(&self) -> Toll;
@@ -432,6 +488,10 @@ impl<P: Process> Simulated for Simulation<P, Recorder> {
 
     fn events(&self) -> u64 {
         self.events()
+    }
+
+    fn is_violated(&self) -> bool {
+        self.observer().judge().is_violated()
     }
 
     fn scheduled(&self) -> usize {

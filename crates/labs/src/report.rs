@@ -1,7 +1,7 @@
 //! The report that every run ends with, for people and for programs.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use anstyle::AnsiColor;
 use serde::{Serialize, Serializer};
@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::faults::{Plan, Toll};
 use crate::lab::{Findings, Prediction, Predictions};
 use crate::process::ProcessId;
-use crate::text::{Column, Paint, counted, table};
+use crate::text::{Column, Paint, counted, quoted, table};
 use crate::trace::{Identity, Noted};
 use crate::verdict::{NEVER_BEGAN, PropertyKind, Verdict};
 
@@ -24,6 +24,9 @@ pub struct Report {
     pub identity: Identity,
     /// From the start of the algorithm to its end, in seconds of the wall clock.
     pub elapsed_s: f64,
+    /// The first and the last seed of many runs; only with `--seeds`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<[u64; 2]>,
     /// The same in virtual time; only in `simulate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub virtual_s: Option<f64>,
@@ -48,6 +51,9 @@ pub struct Report {
     /// What went wrong by plan.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Struck>,
+    /// The options that were not typed: the lab brings them, or the mistake that is shown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub brought: Vec<Brought>,
     /// Why the run did not come to its end.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
@@ -72,6 +78,23 @@ pub struct Report {
     pub lines: Vec<String>,
 }
 
+/// Options that came unasked.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Brought {
+    /// What brought it: `--broken forgets-book`, or the lab.
+    pub by: String,
+    /// Options and their values in turn: `--faults`, and a plan.
+    pub words: Vec<String>,
+}
+
+impl Brought {
+    /// As one types it into a shell.
+    pub fn text(&self) -> String {
+        let words: Vec<_> = self.words.iter().map(|word| quoted(word)).collect();
+        format!("{} brings {}", self.by, words.join(" "))
+    }
+}
+
 /// A rule of the plan of faults, and how many messages it struck; of a process, how many times.
 #[derive(Clone, Debug, Serialize)]
 pub struct Struck {
@@ -93,9 +116,36 @@ impl Struck {
 #[derive(Clone, Debug, Serialize)]
 pub struct Count {
     /// How many were sent; nothing in `check`, where every run has a number of its own.
-    pub measured: Option<u64>,
+    pub measured: Option<Measured>,
     /// How many theory predicts.
     pub predicted: Option<Prediction>,
+}
+
+/// How many messages of one kind were sent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Measured {
+    /// So many, in one run.
+    Exactly(u64),
+    /// In each of many runs.
+    Spread {
+        /// At least.
+        min: u64,
+        /// At most.
+        max: u64,
+        /// On average.
+        mean: f64,
+    },
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(n) => write!(f, "{n}"),
+            Self::Spread { min, max, .. } if min == max => write!(f, "{min}"),
+            Self::Spread { min, max, mean } => write!(f, "{min} to {max}, mean {mean:.1}"),
+        }
+    }
 }
 
 /// Where one process of a real run is.
@@ -150,6 +200,7 @@ impl Report {
         Self {
             identity,
             elapsed_s: 0.0,
+            seeds: None,
             virtual_s: None,
             states: None,
             hosts: Vec::new(),
@@ -160,6 +211,7 @@ impl Report {
             logs: Vec::new(),
             assumptions_broken: Vec::new(),
             faults: Vec::new(),
+            brought: Vec::new(),
             problems: Vec::new(),
             killed: Vec::new(),
             counterexample: Vec::new(),
@@ -188,7 +240,7 @@ impl Report {
     ) -> BTreeMap<String, Count> {
         let kinds = measured.keys().chain(predicted.keys());
         let count = |kind: &String| Count {
-            measured: Some(measured.get(kind).copied().unwrap_or(0)),
+            measured: Some(Measured::Exactly(measured.get(kind).copied().unwrap_or(0))),
             predicted: predicted.get(kind).cloned(),
         };
         kinds.map(|kind| (kind.clone(), count(kind))).collect()
@@ -201,10 +253,14 @@ impl Report {
         text
     }
 
-    fn write_text(&self, out: &mut String, paint: Paint) -> std::fmt::Result {
+    fn write_text(&self, out: &mut String, paint: Paint) -> fmt::Result {
         let Identity { lab, verb, run, processes, seed } = &self.identity;
         let title = paint.bold(&format!("{lab} {verb}"));
-        write!(out, "{title}, {processes} processes, seed {seed}")?;
+        write!(out, "{title}, {processes} processes, ")?;
+        match self.seeds {
+            None => write!(out, "seed {seed}")?,
+            Some([first, last]) => write!(out, "seeds {first}..{last}")?,
+        }
         if let Some(states) = self.states {
             write!(out, ", {states} states")?;
         }
@@ -214,6 +270,9 @@ impl Report {
         writeln!(out, ", {:.3} s", self.elapsed_s)?;
         if verb == "run" {
             writeln!(out, "run {run} on {}", self.hosts.join(", "))?;
+        }
+        for brought in &self.brought {
+            writeln!(out, "{}", brought.text())?;
         }
         // Of a run that never began there is nothing to say but why.
         if self.began {
@@ -239,7 +298,7 @@ impl Report {
         self.write_logs(out)
     }
 
-    fn write_places(&self, out: &mut String) -> std::fmt::Result {
+    fn write_places(&self, out: &mut String) -> fmt::Result {
         if self.places.is_empty() {
             return Ok(());
         }
@@ -264,7 +323,7 @@ impl Report {
         if self.lines.is_empty() { Ok(()) } else { writeln!(out) }
     }
 
-    fn write_messages(&self, out: &mut String) -> std::fmt::Result {
+    fn write_messages(&self, out: &mut String) -> fmt::Result {
         if self.messages.is_empty() {
             return Ok(());
         }
@@ -286,7 +345,7 @@ impl Report {
         Ok(())
     }
 
-    fn write_properties(&self, out: &mut String, paint: Paint) -> std::fmt::Result {
+    fn write_properties(&self, out: &mut String, paint: Paint) -> fmt::Result {
         writeln!(out)?;
         for Struck { rule, struck } in &self.faults {
             match struck {
@@ -325,7 +384,7 @@ impl Report {
         Ok(())
     }
 
-    fn write_counterexample(&self, out: &mut String) -> std::fmt::Result {
+    fn write_counterexample(&self, out: &mut String) -> fmt::Result {
         let Self { counterexample, cycle, .. } = self;
         if counterexample.len() + cycle.len() > 0 {
             let steps = counted((counterexample.len() + cycle.len()) as u64, "step");
@@ -339,7 +398,7 @@ impl Report {
         cycle.iter().try_for_each(|step| writeln!(out, "  {step}"))
     }
 
-    fn write_logs(&self, out: &mut String) -> std::fmt::Result {
+    fn write_logs(&self, out: &mut String) -> fmt::Result {
         if self.logs.is_empty() {
             return Ok(());
         }

@@ -52,6 +52,15 @@ pub fn counted(n: u64, noun: &str) -> String {
     format!("{n} {plural}")
 }
 
+/// A word as a shell reads it.
+pub fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=+@%".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 /// Colours, or none: nothing but a terminal shows them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Paint {
@@ -98,6 +107,12 @@ mod tests {
         let rows = [["kind", "n", "more"], ["a", "10", ""], ["seven-l", "12345", "x"]];
         let expected = ["kind          nmore", "a            10", "seven-l   12345x"];
         assert_eq!(table(&columns, &rows), expected);
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        let quoted = ["-n", "10%", "0->1 90", "it's", ""].map(quoted);
+        assert_eq!(quoted, ["-n", "10%", "'0->1 90'", r"'it'\''s'", "''"]);
     }
 
     #[test]

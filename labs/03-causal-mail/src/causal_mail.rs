@@ -310,6 +310,11 @@ impl Process for Mailer {
         self.finish(ctx);
     }
 
+    /// A server starts again from its disk. Users do not crash.
+    fn recovered(&self) -> Option<Self> {
+        matches!(self, Self::Server(_)).then(|| self.stable())
+    }
+
     fn on_request(&mut self, ctx: &mut Context<Self>, Request::Restart: Request) {
         for neighbour in self.courier().awaited() {
             ctx.stop_timer(Timer::Retry(neighbour));

@@ -8,7 +8,7 @@ use clap::Subcommand;
 
 use crate::post::{client, demo, first_line, passwords, secret, server};
 
-/// What the program does beside the three verbs.
+/// What the program does beside the verbs.
 #[derive(Debug, Subcommand)]
 pub enum Tools {
     /// A mail server in charge of one domain

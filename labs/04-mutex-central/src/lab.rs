@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use labs::faults::Assumption;
+use labs::hunt::{Dial, Grounds};
 use labs::lab::{
     BoxedApplication, Deployment, Findings, Lab, Place, Predictions, Remains, Summary, Tools, Verb,
     World, exactly,
@@ -149,6 +150,18 @@ impl Lab for MutexCentralLab {
     /// with stable storage may die and start again.
     const ASSUMES: &'static [Assumption] = &[Assumption::BoundedDelay];
 
+    /// Leases outlast what messages take, and clients ask again only when they must.
+    const HUNT: Grounds = Grounds {
+        dials: &[
+            Dial::numbers("--entries", 1, 5),
+            Dial::words("--work", &["0", "1", "5", "20"]),
+            Dial::words("--lease", &["1000", "2000"]),
+            Dial::words("--retry", &["300", "500"]),
+        ],
+        latency_max_ms: 50,
+        ..Grounds::USUAL
+    };
+
     const TOOLS: Tools = Tools::of::<Role>();
 
     type Options = Options;
@@ -176,6 +189,19 @@ impl Lab for MutexCentralLab {
 
     fn processes(&self) -> u32 {
         self.processes
+    }
+
+    /// A client that asks once must be heard.
+    fn assumes(&self) -> &'static [Assumption] {
+        match self.retry {
+            0 => &[Assumption::BoundedDelay, Assumption::Reliable],
+            _ => Self::ASSUMES,
+        }
+    }
+
+    /// All wait for the coordinator; and for a client that dies inside, where no lease is over in the end.
+    fn survives(&self, process: ProcessId) -> bool {
+        process != COORDINATOR && self.lease > 0
     }
 
     fn process(&self, place: &Place) -> Mutex {

@@ -3,7 +3,7 @@
 //! What the coordinator does wrong stands in `coordinator/mistake.rs`, what clients do in
 //! `client/mistake.rs`.
 
-use labs::mutant;
+use labs::mutant::{self, Needs};
 use labs::process::{Context, EventOf};
 
 use crate::mutex::Mutex;
@@ -41,5 +41,15 @@ impl mutant::Mistake<Mutex> for Mistake {
 
     fn needs_restart(&self) -> bool {
         matches!(self, Self::ForgetsBook)
+    }
+
+    fn needs(&self) -> Needs {
+        match self {
+            Self::ForgetsBook => Needs {
+                simulate: &["--faults", "kill 0 at 30ms; restart 0 at 40ms"],
+                ..Needs::NOTHING
+            },
+            _ => Needs::NOTHING,
+        }
     }
 }

@@ -27,7 +27,7 @@ const GROUP: &str = "mutex-central";
 /// that the system gives away.
 const PORT: u16 = 4040;
 
-/// The subcommands beside the three verbs.
+/// The subcommands beside the verbs.
 #[derive(Debug, clap::Subcommand)]
 pub enum Role {
     /// Let clients in, one at a time, until Ctrl-C: the coordinator as a program of its own

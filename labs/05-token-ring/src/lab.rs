@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use labs::hunt::{Dial, Grounds};
 use labs::lab::{
     Deployment, Findings, Lab, Place, Predictions, Remains, Summary, Verb, World, exactly,
 };
@@ -72,6 +73,16 @@ const LAPS_MAX: u64 = 1 << 32;
 impl Lab for TokenRingLab {
     const NAME: &'static str = "token-ring";
     const ABOUT: &'static str = "Mutual exclusion by a token that circulates on a ring";
+
+    const HUNT: Grounds = Grounds {
+        dials: &[
+            Dial::numbers("--laps", 1, 5),
+            Dial::numbers("--entries", 1, 3),
+            Dial::words("--closing", &["first", "forward"]),
+            Dial::words("--work", &["0", "1", "20"]),
+        ],
+        ..Grounds::USUAL
+    };
 
     type Options = Options;
     type Process = TokenRing;

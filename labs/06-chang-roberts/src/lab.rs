@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use labs::faults::Assumption;
 use labs::files::read_text;
+use labs::hunt::{Dial, Grounds};
 use labs::lab::{
     Deployment, Findings, Lab, Place, Predictions, Runs, Summary, Verb, World, exactly,
 };
@@ -129,6 +130,16 @@ impl Lab for ChangRobertsLab {
     // Messages may overtake each other: `tests/check.rs` shows it.
     const ASSUMES: &'static [Assumption] =
         &[Assumption::Reliable, Assumption::NoDuplicates, Assumption::NoCrash];
+
+    const HUNT: Grounds = Grounds {
+        dials: &[
+            Dial::words("--ids", &["sorted", "reverse", "random"]),
+            Dial::words("--initiators", &["1", "2", "3", "all"]),
+            Dial::words("--elect", &["max", "min"]),
+            Dial::words("--closing", &["first", "forward"]),
+        ],
+        ..Grounds::USUAL
+    };
 
     type Options = Options;
     type Process = Numbering;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use labs::faults::Assumption;
+use labs::hunt::{Dial, Grounds};
 use labs::lab::{
     Deployment, Findings, Lab, Launch, Place, Predictions, Runs, Verb, World, exactly,
 };
@@ -216,6 +217,18 @@ impl Lab for FailureDetectorLab {
 
     /// By `--sweep-delays` and `--sweep-losses`.
     const VARIED: &'static [&'static str] = &["--latency", "--loss"];
+
+    /// What is lost is told again in each of some rounds: if too much is lost, all of it may be.
+    const HUNT: Grounds = Grounds {
+        dials: &[
+            Dial::numbers("--threshold", 1, 3),
+            Dial::words("--interval", &["100ms", "250ms"]),
+            Dial::words("--duration", &["2s", "5s", "10s"]),
+        ],
+        processes_max: 10,
+        loss_max_percent: 10,
+        ..Grounds::USUAL
+    };
 
     type Options = Options;
     type Process = TwoLevels;

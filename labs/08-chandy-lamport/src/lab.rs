@@ -8,6 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use labs::hunt::{Dial, Grounds};
 use labs::lab::{
     BoxedApplication, Deployment, Findings, Lab, Place, Predictions, Remains, Tools, Verb, World,
     exactly,
@@ -22,7 +23,6 @@ use crate::bank::{Account, MONEY_MAX};
 use crate::checkpoint::{Checkpoint, read};
 use crate::claim::Claim;
 use crate::counter::Tally;
-use crate::needs::Needs;
 use crate::pace::Pace;
 use crate::properties::demanded;
 use crate::snapshot::{Indication, Mistake, Protocol, Schedule, Snapshot};
@@ -86,8 +86,6 @@ pub struct Options {
     /// only [default: a new one here, checkpoint-1 or the next number]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
-    #[command(flatten)]
-    _needs: Needs,
 }
 
 /// What is recorded.
@@ -309,6 +307,22 @@ impl Lab for ChandyLamportLab {
     const NAME: &'static str = "chandy-lamport";
     const ABOUT: &'static str =
         "Distributed checkpoints, recorded while processes work or stand still";
+    /// Waves of two initiators meet.
+    const USUAL: &'static [&'static str] = &["--initiators", "0,1"];
+    const HUNT: Grounds = Grounds {
+        dials: &[
+            Dial::words("--protocol", &["chandy-lamport", "blocking"]),
+            Dial::words("--application", &["bank", "counter"]),
+            Dial::numbers("--waves", 1, 3),
+            Dial::words("--every", &["1", "5", "20", "50"]),
+            Dial::words("--initiators", &["0", "1", "0,1", "0,1,2"]),
+            Dial::words("--tick", &["5", "1"]),
+            Dial::words("--messages", &["0", "1", "5", "50"]),
+        ],
+        processes_max: 6,
+        latency_max_ms: 60,
+        ..Grounds::USUAL
+    };
     const TOOLS: Tools = Tools::of::<tools::Tools>();
 
     type Options = Options;

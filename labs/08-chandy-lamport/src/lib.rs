@@ -4,8 +4,8 @@
 //! [`properties`] are demanded of it. [`work`] has the applications of this lab, [`bank`] and [`counter`],
 //! both at a [`pace`]. What is recorded goes to files, [`checkpoint`], written so that a kill at any moment
 //! leaves the earlier ones whole, [`labs::files`], by the [`writer`], into a folder that is one run's,
-//! [`claim`] and [`store`]. [`lab`] has the options, [`needs`] says which of them some mistakes take,
-//! [`lab::findings`] what was measured, [`lab::tools`] what there is beside the three verbs.
+//! [`claim`] and [`store`]. [`lab`] has the options,
+//! [`lab::findings`] what was measured, [`lab::tools`] what there is beside the verbs.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +14,6 @@ pub mod checkpoint;
 pub mod claim;
 pub mod counter;
 pub mod lab;
-pub mod needs;
 pub mod pace;
 pub mod properties;
 pub mod snapshot;

@@ -19,7 +19,7 @@ pub(crate) enum Mask {
 }
 
 /// What a command says if it does the same each time.
-const EXACT: [&str; 5] = [" simulate", " check", " verify", " export", " inspect"];
+const EXACT: [&str; 6] = [" simulate", " check", " hunt", " verify", " export", " inspect"];
 
 /// What differs in everything.
 const EVERYWHERE: &[(&str, &str)] = &[

@@ -20,7 +20,7 @@ use crate::run::UntilSignal;
 use crate::said::say;
 use crate::simulate::Chance;
 use crate::trace::{Header, Identity};
-use crate::verdict::{Property, Verdict};
+use crate::verdict::Verdict;
 
 /// More threads than this have little to do: states are handed over one by one.
 const THREADS_MAX: usize = 16;
@@ -81,6 +81,7 @@ impl Arguments {
 }
 
 pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8> {
+    let brought = lab.brought;
     let lab = &*arguments.plan(lab)?;
     let Arguments { common, search } = arguments;
     let options = options(common, search, lab)?;
@@ -106,7 +107,9 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     let trace = match (&common.trace, found) {
         (Some(path), Some(found)) => {
             let properties = lab.properties_but_for(&options);
-            let header = header(common.seed(), lab, properties);
+            let identity = identity_of(lab, common.seed());
+            let arguments = arguments_after_verb(brought);
+            let header = Header::new(identity, arguments, properties, lab.meaning());
             Some(save(path, &header, found)?)
         }
         (Some(_), None) => {
@@ -133,6 +136,7 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
         elapsed_s: elapsed.as_secs_f64(),
         states: Some(outcome.states as u64),
         assumptions_broken: broken.map(ToString::to_string).collect(),
+        brought: brought.to_vec(),
         problems,
         counterexample: way_in.to_vec(),
         cycle: cycle.to_vec(),
@@ -241,10 +245,6 @@ fn widen(options: &mut Options, search: &Search) {
 
 fn identity_of(lab: &dyn Planned, seed: u64) -> Identity {
     identity(lab, Verb::Check, format!("checked-{}", lab.processes()), seed)
-}
-
-fn header(seed: u64, lab: &dyn Planned, properties: Vec<Property>) -> Header {
-    Header::new(identity_of(lab, seed), arguments_after_verb(), properties, lab.meaning())
 }
 
 /// Writes the counterexample as a trace, and returns where.

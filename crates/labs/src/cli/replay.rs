@@ -5,6 +5,7 @@
 //! the states of the processes. `labs replay` finds the lab's program and calls this.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,10 +17,11 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{ArgMatches, Args, FromArgMatches};
 use serde::Serialize;
 
+use super::line::{self, Line};
 use super::output::{WhileRead, paint};
 use super::progress::Progress;
 use super::simulate::{TraceTo, simulated};
-use super::{COULD_NOT_RUN, Command, Typed, VERBS, command, print, trace_file};
+use super::{COULD_NOT_RUN, Command, Typed, VERBS, print, trace_file};
 use crate::check::panics::quietly;
 use crate::files;
 use crate::lab::{Place, Verb, World};
@@ -173,15 +175,16 @@ fn parsed<T>(
     header: &Header,
     act: impl FnOnce(Command, Typed<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let words = [lab.about().name, &header.verb].into_iter();
-    let words = words.chain(header.arguments.iter().map(String::as_str));
-    let matches = command(lab).try_get_matches_from(words).map_err(|error| {
+    let words = [header.verb.as_str()].into_iter();
+    let words = words.chain(header.arguments.iter().map(String::as_str)).map(OsString::from);
+    let read = line::Reader::new(lab).read(&words.collect::<Vec<_>>());
+    let Line { matches, brought } = read.map_err(|error| {
         let first = error.to_string().lines().next().unwrap_or_default().to_owned();
         anyhow::anyhow!("its arguments are not those of this program: {first}")
     })?;
     let options: &ArgMatches = matches.subcommand().context("no subcommand")?.1;
     let plan = |world: &World| lab.plan(options, world);
-    act(Command::from_arg_matches(&matches)?, Typed { plan: &plan })
+    act(Command::from_arg_matches(&matches)?, Typed { plan: &plan, brought: &brought })
 }
 
 /// Where each process was.

@@ -104,17 +104,17 @@ fn max_frame(text: &str) -> Result<usize, String> {
 /// If nothing could be started, or the result not be judged.
 pub fn run<L: Lab>(
     arguments: RunArguments<L>,
-    plan: impl Fn(L::Options, &World) -> anyhow::Result<L>,
+    plan: impl Fn(L::Options, &World) -> anyhow::Result<L> + Sync,
 ) -> anyhow::Result<u8>
 where
-    L::Options: Clone,
+    L::Options: Clone + Sync,
 {
     let RunArguments { arguments, broken, options } = arguments;
     let plan = |world: &World| {
         let (lab, mistake) = (plan(options.clone(), world)?, broken.clone());
         Ok(Box::new(PlannedLab { lab, mistake }) as Box<dyn Planned>)
     };
-    start(&arguments, Typed { plan: &plan })
+    start(&arguments, Typed { plan: &plan, brought: &[] })
 }
 
 /// Starts real processes, judges what they did, and prints the report.
@@ -123,6 +123,7 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     let run = crate::run::new_run_id();
     let Arguments { common, machines } = arguments;
     let seed = common.seed.unwrap_or_else(|| seed_from(run.as_str()));
+    let brought = lab.brought;
     let lab = &*(lab.plan)(&World { verb: Verb::Run, processes: common.processes, seed })?;
     let faults = common.faults(lab)?;
     check_mistake(lab, Verb::Run, &faults)?;
@@ -136,11 +137,14 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
         return Err(PlanError::keeps_nothing(process)).context("--faults");
     }
     let identity = identity(lab, Verb::Run, run.to_string(), seed);
-    let header = Header::new(identity, arguments_after_verb(), lab.properties(), lab.meaning());
+    let header =
+        Header::new(identity, arguments_after_verb(brought), lab.properties(), lab.meaning());
     let live = machines.view.map(|port| Live::start(header.clone(), port)).transpose()?;
     // One that ends the run ends the page too.
     let until_signal = live.as_ref().map(|_| UntilSignal::new()).transpose()?;
     let Deployed { overlay, launch, survives_crashes, screen, .. } = deployed;
+    // Who starts again goes on, and the others wait for it.
+    let survives_crashes = survives_crashes || faults.restarts_all();
     let mut show = Show::new(screen, live.clone(), common.json);
     let (options, broken) = lab.written()?;
     let plan = Plan {
@@ -181,6 +185,7 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     drop(show);
     let ran = Ran { lab, faults: &faults, hosts: &hosts, slowest: delays.slowest(), finished };
     let mut report = ran.report(header.identity, &*findings);
+    report.brought = brought.to_vec();
     report.trace = common.trace.as_ref().map(|path| path.display().to_string());
     let status = finish(&report, common.json)?;
     if let (Some(live), Some(until_signal)) = (live, until_signal) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Action, Fault, Plan, Rule, Toll, When};
+use super::{Action, Fault, Plan, Rule, Timed, Toll, When};
 use crate::process::ProcessId;
 
 /// What an algorithm may assume of its world, and a plan take away.
@@ -16,7 +16,7 @@ pub enum Assumption {
     Reliable,
     /// What is sent arrives at most once.
     NoDuplicates,
-    /// Processes do not die.
+    /// Processes do not die, but for those that start again from what their stable storage kept.
     NoCrash,
     /// At every moment more than half of the processes live.
     MajorityLives,
@@ -73,7 +73,14 @@ impl Plan {
         let dead = self.dead_at_once(toll);
         let breaking = |&assumption: &Assumption| {
             let takes_away = |rule: &Rule| match rule.fault {
-                Fault::Process(Action::Kill, _) => assumption.forbids(dead, processes),
+                Fault::Process(Action::Kill, process) => {
+                    match (assumption, self.returns(process, toll)) {
+                        // What is sent to a process while it is down is lost.
+                        (Assumption::Reliable, returns) => returns,
+                        (Assumption::NoCrash, returns) => !returns,
+                        _ => assumption.forbids(dead, processes),
+                    }
+                }
                 _ => rule.fault.breaks() == Some(assumption),
             };
             let rules: Vec<_> = self
@@ -105,6 +112,24 @@ impl Plan {
             most = most.max(dead.len());
         }
         most
+    }
+
+    /// The processes that the plan killed, and that did not start again.
+    pub(crate) fn dead_for_good(&self, toll: &Toll) -> BTreeSet<ProcessId> {
+        let killed = self.rules_that_struck(toll).filter_map(|rule| match rule.fault {
+            Fault::Process(Action::Kill, process) => Some(process),
+            _ => None,
+        });
+        killed.filter(|&process| !self.returns(process, toll)).collect()
+    }
+
+    /// Whether a process that died was started again, and lived from then on.
+    fn returns(&self, process: ProcessId, toll: &Toll) -> bool {
+        let is_of_it = |timed: &Timed| {
+            timed.process == process && matches!(timed.action, Action::Kill | Action::Restart)
+        };
+        let last = self.timed().into_iter().rev().find(is_of_it);
+        last.is_some_and(|timed| timed.action == Action::Restart && toll.of(timed.rule) > 0)
     }
 
     fn killed_by_messages(&self, toll: &Toll) -> impl Iterator<Item = ProcessId> {

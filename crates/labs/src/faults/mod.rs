@@ -15,8 +15,8 @@
 //! | `partition 0,1\|2,3` | nothing passes from one side to the other: it is lost | reliable channels |
 //! | `stop 3` | the process stands still, as after SIGSTOP | bounded delay |
 //! | `continue 3` | it goes on, as after SIGCONT | |
-//! | `kill 3` | it dies, as after SIGKILL | no crash |
-//! | `restart 3 at 5s` | it starts again, with what its stable storage kept | |
+//! | `kill 3` | it dies, as after SIGKILL | no crash, unless it starts again |
+//! | `restart 3 at 5s` | it starts again, with what its stable storage kept | reliable channels |
 //!
 //! Channels are `0->1`, `0,1->*` or `0<->1`; without them, all. A share is all unless it is said. Each rule may
 //! say when: `at 2s`, `from 2s`, `from 2s to 5s`, counted from the start of the algorithm, or `after 3 TOKEN`.
@@ -253,6 +253,16 @@ impl Plan {
             _ => None,
         };
         self.rules.iter().filter_map(restarted).collect()
+    }
+
+    /// Whether it kills processes at a time, and starts each of them again.
+    pub fn restarts_all(&self) -> bool {
+        let restarted = self.restarted();
+        let mut killed = self.rules.iter().filter_map(|rule| match rule.fault {
+            Fault::Process(Action::Kill, process) => Some(process),
+            _ => None,
+        });
+        !restarted.is_empty() && killed.all(|process| restarted.contains(&process))
     }
 
     /// Whether it stops the process for a while.

@@ -71,6 +71,18 @@ impl FromStr for Rule {
     }
 }
 
+impl FromStr for Channels {
+    type Err = String;
+
+    /// Reads `0->1`, `0,1->*` or `0<->1`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if !text.contains("->") {
+            return Err(format!("{text:?} is no channel: write 0->1, 0,1->* or 0<->1"));
+        }
+        channels(&mut Words { words: text.split_whitespace(), next: None })
+    }
+}
+
 /// The words of a rule, one of which may be looked at before it is taken.
 struct Words<'a> {
     words: SplitWhitespace<'a>,

@@ -253,3 +253,18 @@ fn a_slow_message_breaks_bounded_delay_where_that_is_assumed() {
     let by_plan = vec!["bounded delay (stop 1 at 1s)".to_owned()];
     assert_eq!(with_delay(by_plan.clone(), &assumed, Some(ms(10)), ms(20)), by_plan);
 }
+
+#[test]
+fn a_process_that_starts_again_is_no_crash_and_loses_messages() {
+    let plan: Plan = "kill 1 at 5ms; restart 1 at 9ms".parse().unwrap();
+    let (no_crash, reliable) = (&[Assumption::NoCrash], &[Assumption::Reliable]);
+    let mut toll = Toll::default();
+    toll.add(0, 1);
+    // It ended before the restart.
+    assert_eq!(plan.broken(no_crash, &toll, 3), ["no crash (kill 1 at 5ms)"]);
+    assert_eq!(plan.dead_for_good(&toll).len(), 1);
+    toll.add(1, 1);
+    assert_eq!(plan.broken(no_crash, &toll, 3), [""; 0]);
+    assert_eq!(plan.broken(reliable, &toll, 3), ["reliable channels (kill 1 at 5ms)"]);
+    assert!(plan.dead_for_good(&toll).is_empty());
+}

@@ -70,12 +70,7 @@ impl Plan {
 
 impl Rule {
     fn validate(&self, processes: u32) -> Result<(), String> {
-        for process in self.fault.named() {
-            if process.0 >= processes {
-                let last = processes.saturating_sub(1);
-                return Err(format!("there is no {process}: processes are numbered 0 to {last}"));
-            }
-        }
+        check_named(&self.fault.named(), processes)?;
         match (&self.fault, &self.when) {
             (Fault::Partition(sides), _) => validate_sides(sides),
             (Fault::Process(Action::Continue, _), When::After(..)) => {
@@ -111,8 +106,22 @@ impl Fault {
 }
 
 impl Channels {
+    /// Refuses processes that there are not, among so many.
+    pub(crate) fn validate(&self, processes: u32) -> Result<(), String> {
+        check_named(&self.named(), processes)
+    }
+
     fn named(&self) -> Vec<ProcessId> {
         [&self.from, &self.to].into_iter().flatten().flatten().copied().collect()
+    }
+}
+
+/// Refuses a process that there is not, among so many.
+fn check_named(named: &[ProcessId], processes: u32) -> Result<(), String> {
+    let last = processes.saturating_sub(1);
+    match named.iter().find(|process| process.0 >= processes) {
+        Some(process) => Err(format!("there is no {process}: processes are numbered 0 to {last}")),
+        None => Ok(()),
     }
 }
 

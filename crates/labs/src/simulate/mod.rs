@@ -17,7 +17,7 @@ mod simulation;
 mod tests;
 mod wheel;
 
-pub use self::network::{LATENCY_MAX, Mishaps, Network, NetworkError};
+pub use self::network::{LATENCY_MAX, Mishaps, Network, NetworkError, Slow};
 pub(crate) use self::simulation::choices;
 pub use self::simulation::{Ended, Limits, PROCESSES_MAX, Simulation, SimulationError};
 pub use crate::chance::{Chance, ChanceError};

@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::chance::Chance;
+use crate::faults::Channels;
+use crate::process::ProcessId;
 
 /// The longest latency that a network may have. An hour is beyond any experiment, and keeps virtual
 /// time far from its end.
@@ -25,6 +27,25 @@ pub struct Network {
     pub reordering: Chance,
     /// Whether the messages of one process to another arrive in the order of their sending.
     pub fifo: bool,
+    /// The channels that are slower than the others.
+    pub slow: Vec<Slow>,
+}
+
+/// Channels whose messages are under way for longer than others.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Slow {
+    /// Which channels.
+    pub channels: Channels,
+    /// How much longer: uniform, in whole microseconds.
+    pub by: RangeInclusive<Duration>,
+}
+
+impl Slow {
+    /// Whether messages from one process to another are concerned. What a process sends to itself meets
+    /// no network.
+    pub(super) fn concerns(&self, from: ProcessId, to: ProcessId) -> bool {
+        from != to && self.channels.contain(from, to)
+    }
 }
 
 impl Default for Network {
@@ -35,6 +56,7 @@ impl Default for Network {
             duplication: Chance::NEVER,
             reordering: Chance::NEVER,
             fifo: true,
+            slow: Vec::new(),
         }
     }
 }
@@ -51,11 +73,13 @@ impl Network {
     ///
     /// Says what contradicts what.
     pub fn validate(&self) -> Result<(), NetworkError> {
-        if self.latency.is_empty() {
-            return Err(NetworkError::Latency(*self.latency.start(), *self.latency.end()));
-        }
-        if *self.latency.end() > LATENCY_MAX {
-            return Err(NetworkError::TooSlow(*self.latency.end()));
+        for times in self.slow.iter().map(|slow| &slow.by).chain([&self.latency]) {
+            if times.is_empty() {
+                return Err(NetworkError::Latency(*times.start(), *times.end()));
+            }
+            if *times.end() > LATENCY_MAX {
+                return Err(NetworkError::TooSlow(*times.end()));
+            }
         }
         if self.fifo && self.reordering != Chance::NEVER {
             return Err(NetworkError::OrderedAndNot);

@@ -607,13 +607,14 @@ impl<P: Process, O: Observer> Simulation<P, O> {
             None => Fate::default(),
         };
         // A lost message has its latency too, so that losing it does not change that of the next.
-        let latency = self.random.latency(&self.network) + microseconds(fate.delay);
+        let slowness = self.random.slowness(&self.network, from, to);
+        let latency = self.random.latency(&self.network) + slowness + microseconds(fate.delay);
         let is_lost = self.random.loses(&self.network);
         self.mishaps.lost += u64::from(is_lost);
         if is_lost || fate.is_lost {
             return self.observer.on_drop(passing, &carried);
         }
-        let second_latency = self.random.second_latency(&self.network);
+        let second_latency = self.random.second_latency(&self.network).map(|l| l + slowness);
         if fate.overtaken_by.is_none() {
             let first = second_latency.unwrap_or(latency).min(latency);
             self.note_overtaking(from, to, first);

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::wheel::Wheel;
-use super::{Chance, Ended, Limits, Mishaps, Network, NetworkError, Simulation, SimulationError};
+use super::{
+    Chance, Ended, Limits, Mishaps, Network, NetworkError, Simulation, SimulationError, Slow,
+};
 use crate::process::{Context, Kind, Never, Process, ProcessId};
 use crate::record::Recorder;
 use crate::testing::FileInMemory;
@@ -146,6 +148,7 @@ const FAULTY: Network = Network {
     duplication: Chance::NEVER,
     reordering: Chance::NEVER,
     fifo: false,
+    slow: Vec::new(),
 };
 
 #[test]
@@ -153,6 +156,21 @@ fn a_reliable_network_delivers_in_order() {
     let simulation = volley(Network::default(), 1_000);
     assert_eq!(verdicts(&simulation), [Some(true), Some(true)]);
     assert_eq!(simulation.process(P1).arrived.len(), 1_000);
+}
+
+#[test]
+fn a_slow_channel_is_slow_in_its_direction_alone() {
+    let time = |slow: &str, from| {
+        let channels = slow.parse().unwrap();
+        let slow = vec![Slow { channels, by: ms(70)..=ms(70) }];
+        let network = Network { slow, latency: ms(2)..=ms(2), ..Network::default() };
+        let mut simulation = Simulation::new(7, network, vec![Volley::default(); 2], ()).unwrap();
+        simulation.request(from, Shot(1));
+        simulation.run(Limits::default());
+        simulation.now()
+    };
+    assert_eq!([time("0->1", P0), time("0->1", P1)], [ms(72), ms(2)]);
+    assert_eq!([time("1<->*", P0), time("1->*", P0)], [ms(72), ms(2)]);
 }
 
 #[test]
@@ -517,6 +535,24 @@ fn the_timers_of_the_stopped_ring_when_it_is_continued() {
     simulation.request(P0, Set::In(30));
     simulation.run_with(Limits::default(), |s, _, _| rings.push(s.now().as_millis()));
     assert_eq!(rings, [70]);
+}
+
+/// A hunt found it: the two arrive at the moment at which the process is continued.
+#[test]
+fn what_waited_comes_before_what_arrives_when_it_goes_on() {
+    let plan = "stop 1 from 5ms to 10ms".parse().unwrap();
+    let latency = ms(4)..=ms(4);
+    let network = Network { latency, ..Network::default() };
+    let recorder = Recorder::new(2, Judge::new(&[Property::fifo(), Property::exactly_once()], 2));
+    let mut simulation = Simulation::new(7, network, vec![Volley::default(); 2], recorder)
+        .and_then(|simulation| simulation.with_faults(&plan, 7))
+        .unwrap();
+    for at in 1..=6 {
+        simulation.request_at(ms(at), P0, Shot(1));
+    }
+    assert_eq!(simulation.run(Limits::default()), Ended::Quiet);
+    assert_eq!(simulation.process(P1).arrived.len(), 6);
+    assert_eq!(verdicts(&simulation), [Some(true), Some(true)]);
 }
 
 /// What is asked for in time that has passed happens now.

@@ -114,6 +114,27 @@ impl<T> Wheel<T> {
         Key(index)
     }
 
+    /// Puts an event in that comes out at once, before all others.
+    ///
+    /// # Panics
+    ///
+    /// If there are 2^32 - 1 events.
+    pub(super) fn insert_first(&mut self, value: T) -> Key {
+        let key = self.insert(self.present, value);
+        let (number, slot) = place(self.present, self.present);
+        let List { first, last } = self.levels[number].slots[slot];
+        if first != key.0 {
+            // It is the last of its slot: from there it moves to the front.
+            let before = self.slab[last as usize].before;
+            self.slab[before as usize].next = NONE;
+            self.slab[last as usize].before = NONE;
+            self.slab[last as usize].next = first;
+            self.slab[first as usize].before = last;
+            self.levels[number].slots[slot] = List { first: last, last: before };
+        }
+        key
+    }
+
     /// Takes an event back. `key` must be of an event that has not come out.
     ///
     /// # Panics

@@ -3,12 +3,14 @@
 //! Behind the feature `testing`, which only tests turn on. A test has no caller to whom it could return an
 //! error: everything here panics where something is not as it must be, and says what.
 
+mod hunting;
 mod memory;
 mod processes;
 mod program;
 mod story;
 mod system;
 
+pub use self::hunting::{every_mistake_shows, nothing_is_found};
 pub(crate) use self::memory::FileInMemory;
 pub use self::processes::{
     assert_nothing_left, command_line, connections, left_of, sockets, wait_until, with_hosts,

@@ -289,7 +289,8 @@ impl Judge {
     /// A message is sent. Returns what it carries.
     pub fn on_send(&mut self, from: Witness, to: ProcessId, message: &dyn Noted) -> Tags {
         self.count(Some(message));
-        self.monitors.on_send(from, to, message)
+        let tags = self.monitors.on_send(from, to, message);
+        tags
     }
 
     /// Counts an event, and the message that is sent with it, without judging it.
@@ -351,6 +352,16 @@ impl Judge {
     /// How many messages of each kind were sent.
     pub fn messages(&self) -> &BTreeMap<String, u64> {
         &self.messages
+    }
+
+    /// Whether some event broke a property for good.
+    pub fn is_violated(&self) -> bool {
+        self.monitors.violation().is_some()
+    }
+
+    /// Of each property, whether anything happened that could have broken it.
+    pub fn put_to_the_test(&self) -> Vec<bool> {
+        self.monitors.put_to_the_test().collect()
     }
 
     /// The verdicts on a run that ended so, in the order of the properties.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const MAIN_LINES_MAX: usize = 40;
 
 /// The kinds of tests of a lab that has an algorithm.
-const KINDS: [&str; 5] = ["broken", "check", "script", "simulation", "smoke"];
+const KINDS: [&str; 6] = ["broken", "check", "hunt", "script", "simulation", "smoke"];
 
 /// The kinds of tests of a lab that is a client and a server and has no algorithm.
 const KINDS_WITHOUT_ALGORITHM: [&str; 1] = ["smoke"];

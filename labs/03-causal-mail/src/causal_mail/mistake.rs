@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use labs::mutant;
+use labs::mutant::{self, Needs};
 use labs::process::{Context, Event, EventOf, Process, ProcessId};
 
 use super::{Mail, Mailer, Message, Timer};
@@ -56,6 +56,34 @@ impl mutant::Mistake<Mailer> for Mistake {
             _ => {}
         }
         event.happen_to(mailer, ctx);
+    }
+
+    fn needs_restart(&self) -> bool {
+        matches!(self, Self::AcksTooEarly)
+    }
+
+    fn needs(&self) -> Needs {
+        match self {
+            // A way round must be faster than the straight one; `simulate` has one that is, as a rule.
+            Self::IgnoresClock | Self::LearnsNothing => {
+                Needs { run: &["--faults", "delay 0->2 300ms"], ..Needs::NOTHING }
+            }
+            Self::WaitsForOthers => Needs::NOTHING,
+            Self::TakesTwice => Needs {
+                simulate: &["--duplication", "20%"],
+                check: &["--duplicates", "1"],
+                run: &["--faults", "duplicate 50%"],
+            },
+            // What a server has acknowledged is not handed on, and then the server loses its power.
+            Self::AcksTooEarly => Needs {
+                simulate: &[
+                    "--faults",
+                    "drop 0->1,2 from 0ms to 30ms; kill 0 at 30ms; restart 0 at 35ms",
+                ],
+                check: &["--restarts", "1", "--losses", "1"],
+                run: &[],
+            },
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Both detectors make the mistake. Watched processes only answer, and there is little to do wrong
 //! in that.
 
-use labs::mutant;
+use labs::mutant::{self, Needs};
 use labs::process::{Context, Effect, Event, EventOf, ProcessId};
 
 use super::{Detector, Indication, Message, TwoLevels};
@@ -58,6 +58,12 @@ impl mutant::Mistake<TwoLevels> for Mistake {
                 Effect::Indicate(indication) => ctx.indicate(self.listed(process, indication)),
             }
         }
+    }
+
+    /// Somebody must be suspected, rightly and wrongly.
+    fn needs(&self) -> Needs {
+        const FAULTS: &[&str] = &["--faults", "stop 3 from 1s to 4s; kill 2 at 2s"];
+        Needs { simulate: FAULTS, check: &["--crashes", "1"], run: FAULTS }
     }
 }
 

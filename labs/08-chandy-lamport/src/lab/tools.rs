@@ -1,4 +1,4 @@
-//! What the program does beside the three verbs: go on from checkpoints, and show them.
+//! What the program does beside the verbs: go on from checkpoints, and show them.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::store::absolute;
 use crate::wave::Wave;
 use crate::work::State;
 
-/// Subcommands beside the three verbs.
+/// Subcommands beside the verbs.
 #[derive(Debug, clap::Subcommand)]
 pub enum Tools {
     /// A run that goes on from the last complete wave of an earlier one; what is not complete is discarded

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use labs::mutant;
+use labs::mutant::{self, Needs};
 use labs::process::{Context, Effect, Event, EventOf, Process, ProcessId};
 
 use super::{Indication, Message, Part, Snapshot, Worth};
@@ -22,9 +22,9 @@ pub enum Slip {
     StateRecordedLate,
     /// Records nothing of one channel on which something is in transit.
     ChannelForgotten,
-    /// Takes a marker for one of every wave that it is recording: needs --initiators, two or more
+    /// Takes a marker for one of every wave that it is recording.
     WavesMixed,
-    /// Sends messages again after any marker, instead of after all: needs --protocol blocking
+    /// Sends messages again after any marker, instead of after all.
     ResumesEarly,
     /// Sends two markers of its second wave on each channel, and none of its first.
     MarkerTwice,
@@ -76,6 +76,23 @@ impl<A: Worth> mutant::Mistake<Snapshot<A>> for Mistake {
                 self.properly(ctx, |ctx| event.happen_to(snapshot, ctx));
                 self.catch_up(snapshot, ctx);
             }
+        }
+    }
+
+    fn needs(&self) -> Needs {
+        const TWO: &[&str] = &["--initiators", "0,1"];
+        // On one machine messages are so fast that waves do not meet.
+        const TWO_SLOW: &[&str] = &["--initiators", "0,1", "--faults", "delay 1ms..20ms"];
+        const BLOCKING: &[&str] = &["--protocol", "blocking"];
+        const SLOW_BLOCKING: &[&str] = &["--protocol", "blocking", "--faults", "delay 1ms..20ms"];
+        const SLOW: &[&str] = &["--faults", "delay 1ms..20ms"];
+        const WAVES: &[&str] = &["--waves", "3"];
+        match self.slip {
+            Slip::WavesMixed => Needs { simulate: TWO, check: TWO, run: TWO_SLOW },
+            Slip::ResumesEarly => Needs { simulate: BLOCKING, check: BLOCKING, run: SLOW_BLOCKING },
+            Slip::MarkerTwice => Needs { simulate: WAVES, check: WAVES, run: WAVES },
+            Slip::ChannelForgotten => Needs { run: SLOW, ..Needs::NOTHING },
+            Slip::MarkerAfterMessage | Slip::StateRecordedLate => Needs::NOTHING,
         }
     }
 }

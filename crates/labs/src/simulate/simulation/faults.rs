@@ -148,16 +148,17 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         }
     }
 
-    /// What waited happens now, in its order. Returns whether it stood still until then.
+    /// What waited happens now, in its order, and before what arrives at the same moment: that was sent later.
+    /// Returns whether it stood still until then.
     fn happen_continue(&mut self, process: ProcessId) -> bool {
         let waited = self.faults.as_mut().and_then(|faults| faults.go_on(process));
         let stood_still = waited.is_some();
-        for scheduled in waited.into_iter().flatten() {
+        for scheduled in waited.into_iter().flatten().rev() {
             let timer = match &scheduled {
                 Scheduled::Timeout { timer, .. } => Some(timer.clone()),
                 _ => None,
             };
-            let key = self.queue.insert(self.now, scheduled);
+            let key = self.queue.insert_first(scheduled);
             if let Some(timer) = timer {
                 self.timers[process.index()].push((timer, key));
             }
@@ -214,7 +215,8 @@ impl<P: Process, O: Observer> Simulation<P, O> {
 
     fn send_alone(&mut self, from: ProcessId, to: ProcessId, held: Option<Held<P, O::Carried>>) {
         for message in held.into_iter().flat_map(|held| held.messages) {
-            let latency = self.random.latency(&self.network);
+            let slowness = self.random.slowness(&self.network, from, to);
+            let latency = self.random.latency(&self.network) + slowness;
             self.note_overtaking(from, to, latency);
             self.schedule_message(from, to, latency, message);
         }

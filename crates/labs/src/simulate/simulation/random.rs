@@ -3,9 +3,12 @@
 //! The seed gives several streams, one for each kind of draw, so that what is drawn of one kind does not shift what
 //! is drawn of another: a network that loses messages draws the same latencies as one that does not.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use super::microseconds;
 use crate::chance::below;
-use crate::process::{Choices, split_mix};
+use crate::process::{Choices, ProcessId, split_mix};
 use crate::simulate::Network;
 
 /// The streams of the network.
@@ -17,6 +20,7 @@ pub(super) struct Random {
     loss: u64,
     duplication: u64,
     reordering: u64,
+    slowness: u64,
 }
 
 /// What the processes of a simulation with this seed choose, all from one stream.
@@ -30,14 +34,13 @@ impl Random {
         let mut stream = || split_mix(&mut seeds);
         // The first is that of `choices`.
         stream();
-        let (least, greatest) = (network.latency.start(), network.latency.end());
-        let (least, greatest) = (microseconds(*least), microseconds(*greatest));
         Self {
-            latencies: (least, greatest - least + 1),
+            latencies: ends(&network.latency),
             latency: stream(),
             loss: stream(),
             duplication: stream(),
             reordering: stream(),
+            slowness: stream(),
         }
     }
 
@@ -51,6 +54,12 @@ impl Random {
         latency
     }
 
+    /// How much longer than others a message takes on its channel, in microseconds.
+    pub(super) fn slowness(&mut self, network: &Network, from: ProcessId, to: ProcessId) -> u64 {
+        let slow = network.slow.iter().filter(|slow| slow.concerns(from, to));
+        slow.map(|slow| draw(&mut self.slowness, ends(&slow.by))).sum()
+    }
+
     pub(super) fn loses(&mut self, network: &Network) -> bool {
         network.loss.happens(&mut self.loss)
     }
@@ -60,6 +69,12 @@ impl Random {
         let doubled = network.duplication.happens(&mut self.duplication);
         doubled.then(|| draw(&mut self.duplication, self.latencies))
     }
+}
+
+/// The least of these times and how many there are, in microseconds.
+fn ends(times: &RangeInclusive<Duration>) -> (u64, u64) {
+    let (least, greatest) = (microseconds(*times.start()), microseconds(*times.end()));
+    (least, greatest - least + 1)
 }
 
 /// A latency in microseconds.
