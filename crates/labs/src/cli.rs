@@ -20,6 +20,7 @@ mod run;
 mod show;
 mod simulate;
 pub mod trace_file;
+mod unreturned;
 pub mod usage;
 pub mod verify;
 

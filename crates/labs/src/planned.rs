@@ -127,7 +127,7 @@ pub(crate) trait Planned {
     fn survives(&self, process: ProcessId) -> bool;
 
     /// Tries every order.
-    fn check(&self, options: &check::Options, go_on: &mut dyn FnMut(usize) -> bool) -> Checked;
+    fn check(&self, options: &check::Options, watch: check::Watch<'_>) -> Checked;
 
     /// Serves the states to a browser: see [`check::explore`].
     fn explore(
@@ -352,9 +352,9 @@ impl<L: Lab> Planned for PlannedLab<L> {
         self.lab.survives(process)
     }
 
-    fn check(&self, options: &check::Options, go_on: &mut dyn FnMut(usize) -> bool) -> Checked {
+    fn check(&self, options: &check::Options, watch: check::Watch<'_>) -> Checked {
         let properties = self.properties_but_for(options);
-        let outcome = check::check_while(self.all(), self.requests(), &properties, options, go_on);
+        let outcome = check::check_while(self.all(), self.requests(), &properties, options, watch);
         Checked {
             states: outcome.states,
             is_whole: outcome.is_whole,

@@ -164,11 +164,11 @@ fn a_plan_may_stand_in_a_file() {
 
 #[test]
 fn the_checker_tries_each_fault_at_every_moment() {
-    for (plan, name) in
-        [("drop 2->1", "exactly-once delivery"), ("duplicate 1->0", "exactly-once delivery")]
-    {
+    for plan in ["drop 2->1", "duplicate 1->0"] {
         let ran = PROGRAM.ran(&["check", "-n", "3", "--faults", plan]);
-        assert_eq!(ran.verdict(name), false, "{plan}: {}", ran.report);
+        assert_eq!(ran.verdict("exactly one token at any time"), false, "{plan}: {}", ran.report);
+        // That the plan itself breaks it is no discovery.
+        assert!(!ran.report["properties"].to_string().contains("exactly-once delivery"));
         assert!(ran.report["assumptions_broken"].is_array());
     }
     let (status, stderr) = refused(&["check", "--faults", "drop 1->0 10%"]);

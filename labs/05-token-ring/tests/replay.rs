@@ -121,7 +121,9 @@ fn what_was_changed_is_found() {
     assert!(said.contains("does `p4 ↗ p3 Roll("), "{said}");
     let said = trace(&["simulate"], &|text| text.replacen("\"at_us\":0,", "\"at_us\":1,", 1));
     assert!(said.contains("run again by its seed: line 2 was `p0 starts`"), "{said}");
-    let said = trace(&["simulate"], &|text| text.replace("\"seed\":1,", "\"seed\":2,"));
+    let said = trace(&["simulate"], &|text| {
+        text.replace("\"seed\":1,", "\"seed\":2,").replace("simulated-1", "simulated-2")
+    });
     assert!(said.contains("run again by its seed: line 1 was"), "{said}");
     let last = |text: String| text.lines().take(40).map(|line| format!("{line}\n")).collect();
     let said = trace(&["simulate"], &last);

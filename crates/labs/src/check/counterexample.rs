@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::model::Model;
-use super::outcome::Endless;
 use super::overtaking::Overtaking;
 use super::space::Wrong;
 use super::state::State;
@@ -37,6 +36,15 @@ pub struct Counterexample<P: Process> {
     end: End,
 }
 
+/// A run without end, to be told.
+pub(super) struct Endless<P: Process> {
+    pub(super) what: String,
+    pub(super) starts: Vec<Step<P>>,
+    pub(super) steps: Vec<Step<P>>,
+    /// How many steps lead to where it goes round.
+    pub(super) cycle_from: usize,
+}
+
 impl<P: Process> Counterexample<P> {
     pub(super) fn new(
         model: Arc<Model<P>>,
@@ -53,7 +61,9 @@ impl<P: Process> Counterexample<P> {
         found.end = found.model.end_of(&last);
         (found.property, found.what) =
             match (wrong, found.verdicts().into_iter().find(Verdict::is_violated)) {
-                (Some(wrong), _) => (wrong.property().to_owned(), wrong.what()),
+                (Some((process, misstep)), _) => {
+                    (misstep.wrong.property().to_owned(), misstep.sentence(*process))
+                }
                 (None, Some(broken)) => (broken.name.clone(), broken.detail().to_owned()),
                 (None, None) => {
                     unreachable!("the path leads to a state in which something is wrong")

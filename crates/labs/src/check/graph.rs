@@ -1,6 +1,6 @@
 //! The states as a graph: which follows from which. What is asked of all of them together is answered here.
 
-use super::space::Kept;
+use super::owed::Kept;
 use super::visited::{Dense, StateNumber};
 
 /// The edges that one thread has seen, state after state: its number, how many follow, and their numbers.

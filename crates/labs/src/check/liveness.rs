@@ -19,7 +19,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::graph::{Class, Graph};
-use super::space::Kept;
+use super::owed::Kept;
 
 /// A way round that is fair, and the way to it.
 #[derive(Debug)]

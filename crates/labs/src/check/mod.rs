@@ -27,7 +27,7 @@ pub(crate) mod model;
 mod options;
 mod outcome;
 mod overtaking;
-pub(crate) mod panics;
+mod owed;
 mod parts;
 mod reduction;
 mod search;
@@ -51,6 +51,7 @@ use self::search::{Deadline, Searched, Terms, search};
 use self::space::Space;
 use self::state::State;
 use self::steps::Step;
+use crate::misstep::watchdog::Whereabouts;
 use crate::process::Process;
 use crate::verdict::{Monitors, Pattern, Property};
 
@@ -80,19 +81,28 @@ pub fn check<P: Process>(
     options: &Options,
     mut progress: impl FnMut(usize),
 ) -> Outcome<P> {
-    check_while(processes, requests, properties, options, |states| {
+    let go_on = &mut |states| {
         progress(states);
         true
-    })
+    };
+    check_while(processes, requests, properties, options, Watch { whereabouts: &[], go_on })
 }
 
-/// The same, as long as `go_on` says so, which hears from time to time how many states were found.
+/// Who looks after a search.
+pub(crate) struct Watch<'a> {
+    /// Where the handlers of each thread say what they do; nobody wants to know it of the threads that are left.
+    pub(crate) whereabouts: &'a [Whereabouts],
+    /// Whether to go on. It hears from time to time how many states were found.
+    pub(crate) go_on: &'a mut dyn FnMut(usize) -> bool,
+}
+
+/// The same, as long as somebody says so.
 pub(crate) fn check_while<P: Process>(
     processes: Vec<P>,
     requests: Vec<Vec<P::Request>>,
     properties: &[Property],
     options: &Options,
-    mut go_on: impl FnMut(usize) -> bool,
+    watch: Watch<'_>,
 ) -> Outcome<P> {
     let options = Arc::new(options.clone());
     let watched: Vec<_> =
@@ -100,8 +110,8 @@ pub(crate) fn check_while<P: Process>(
     let model = |properties: &[Property]| {
         Model::new(processes.clone(), requests.clone(), properties, Arc::clone(&options))
     };
-    let task = Task::new(model(&watched), &watched);
-    let search = task.search(&mut go_on);
+    let task = Task::new(model(&watched), &watched, watch.whereabouts);
+    let search = task.search(watch.go_on);
     outcome::of(&task, search, model(properties), properties)
 }
 
@@ -119,18 +129,23 @@ struct Task<P: Process> {
     /// All ways in which the processes can start, each with the steps of it.
     starts: Vec<(Vec<Step<P>>, State<P>)>,
     deadline: Deadline,
+    whereabouts: Vec<Whereabouts>,
 }
 
 impl<P: Process> Task<P> {
-    fn new(model: Model<P>, watched: &[Property]) -> Self {
+    fn new(mut model: Model<P>, watched: &[Property], whereabouts: &[Whereabouts]) -> Self {
         let deadline = Deadline::new();
+        let whereabouts = whereabouts.to_vec();
+        model.whereabouts = whereabouts.first().cloned().unwrap_or_default();
         let monitors = Monitors::new(watched, model.processes() as u32);
         let starts = model.starts();
-        Self { model: Arc::new(model), monitors, starts, deadline }
+        Self { model: Arc::new(model), monitors, starts, deadline, whereabouts }
     }
 
-    fn space(&self) -> Space<P> {
-        Space::new(Arc::clone(&self.model), &self.monitors)
+    /// The space of one thread.
+    fn space(&self, thread: usize) -> Space<P> {
+        let whereabouts = self.whereabouts.get(thread).cloned().unwrap_or_default();
+        Space::new(Arc::clone(&self.model), &self.monitors).watched(whereabouts)
     }
 
     fn states(&self) -> Vec<State<P>> {
@@ -173,27 +188,30 @@ impl<P: Process> Task<P> {
         terms: Terms,
         go_on: &mut dyn FnMut(usize) -> bool,
     ) -> Searched<P> {
-        let space = || if terms.labels { self.space().labelled() } else { self.space() };
-        let spaces = (0..threads.max(1)).map(|_| space()).collect();
+        let space = |thread| match terms.labels {
+            true => self.space(thread).labelled(),
+            false => self.space(thread),
+        };
+        let spaces = (0..threads.max(1)).map(space).collect();
         search(spaces, &self.states(), terms, &self.deadline, go_on)
     }
 
     fn search_reduced(&self, go_on: &mut dyn FnMut(usize) -> bool) -> Reduced<P> {
         let starts = self.states();
         let threads = self.model.options.threads.max(1);
-        let mut spaces = (0..threads).map(|_| self.space()).collect();
+        let mut spaces = (0..threads).map(|thread| self.space(thread)).collect();
         let (mut knowledge, mut enough) = (Knowledge::default(), FIRST_ROUND);
         for _ in 0..ROUNDS_MAX {
             let terms = Terms { knowledge: Some(knowledge), enough, labels: false };
             let mut searched = search(spaces, &starts, terms, &self.deadline, go_on);
             if searched.finding.is_some() || searched.cut.is_some() {
-                return Reduced::Done(searched);
+                return Reduced::Done(Box::new(searched));
             }
             let (learned, is_right) = searched.learn();
             if is_right && !searched.is_partial {
                 return match searched.graph().has_cycle() {
                     true => Reduced::HasCycle,
-                    false => Reduced::Done(searched),
+                    false => Reduced::Done(Box::new(searched)),
                 };
             }
             knowledge = learned;
@@ -216,7 +234,7 @@ struct Search<P: Process> {
 
 /// What came of leaving out orders.
 enum Reduced<P: Process> {
-    Done(Searched<P>),
+    Done(Box<Searched<P>>),
     /// A run can come back to a state.
     HasCycle,
     /// It assumed too much each time.

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use super::options::{Channels, Options};
 use super::state::{Envelope, Shared, Site, State};
 use super::steps::Step;
+use crate::misstep::Misstep;
+use crate::misstep::watchdog::Whereabouts;
 use crate::process::{Choices, Effect, EffectOf, Env, Event, EventOf, Process, ProcessId};
 use crate::trace::note::TimerName;
 use crate::trace::{Happening, Mishap, Noted, Observer, Passing};
@@ -23,6 +25,8 @@ pub(crate) struct Model<P: Process> {
     /// The monitors before any process has started.
     monitors: Monitors,
     pub(super) options: Arc<Options>,
+    /// Where its handlers say what they do.
+    pub(super) whereabouts: Whereabouts,
 }
 
 impl<P: Process> Model<P> {
@@ -33,7 +37,8 @@ impl<P: Process> Model<P> {
         options: Arc<Options>,
     ) -> Self {
         let monitors = Monitors::new(properties, processes.len() as u32);
-        Self { processes, requests, monitors, options }
+        let whereabouts = Whereabouts::default();
+        Self { processes, requests, monitors, options, whereabouts }
     }
 
     /// The state before any process has started.
@@ -307,10 +312,10 @@ impl<P: Process, O: Observer> World<'_, P, O> {
         let mut site = Site::clone(&self.state.sites[me.index()]);
         let processes = self.state.sites.len() as u32;
         let env = Env { me, processes, now: None };
-        let effects = match site.hear(env, choices, event) {
+        let effects = match site.hear(env, choices, event, &self.model.whereabouts) {
             Ok(effects) => effects,
-            Err(panic) => {
-                self.state.panic = Some(panic);
+            Err(misstep) => {
+                self.state.panic = Some(misstep.sentence(me).into());
                 return false;
             }
         };
@@ -335,7 +340,8 @@ impl<P: Process, O: Observer> World<'_, P, O> {
         let carried = self.observer.on_send(passing(self.at_us, from, to, &message));
         let envelope = Envelope { from, to, message, tags, carried };
         let Some(receiver) = self.state.sites.get(to.index()) else {
-            self.state.panic = Some(sends_to_nobody(from, to, self.state.sites.len()));
+            let misstep = sends_to_nobody(to, self.state.sites.len());
+            self.state.panic = Some(misstep.sentence(from).into());
             return;
         };
         if receiver.crashed {
@@ -373,8 +379,9 @@ impl<P: Process, O: Observer> World<'_, P, O> {
 }
 
 /// What is wrong where a process sends to one that does not exist.
-pub(super) fn sends_to_nobody(from: ProcessId, to: ProcessId, processes: usize) -> Arc<str> {
-    format!("{from} sends to {to}, which is not one of the {processes} processes").into()
+pub(super) fn sends_to_nobody(to: ProcessId, processes: usize) -> Misstep {
+    let what = format!("it sends to {to}, which is not one of the {processes} processes");
+    Misstep::panics("in a step", what)
 }
 
 /// An event of a process: nobody counts them here.

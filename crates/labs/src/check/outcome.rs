@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use super::counterexample::Counterexample;
+use super::counterexample::{Counterexample, Endless};
 use super::liveness::{Lasso, Put, lasso};
 use super::model::Model;
+use super::owed::{KEPT_SLOTS, TO_NOBODY, kept_at};
 use super::parts::Map;
 use super::search::Searched;
 use super::shortest::{Run, run_to, shortest, step_to, told};
-use super::space::{KEPT_SLOTS, TO_NOBODY, Wrong, kept_at};
-use super::steps::Step;
+use super::space::Wrong;
 use super::visited::StateNumber;
 use super::{Search, Task, is_granted};
 use crate::process::Process;
 use crate::verdict::{
-    End, Judgement, NOBODY_IN_PARTICULAR, Pattern, Property, PropertyKind, Verdict, counted,
+    End, Judgement, NOBODY_IN_PARTICULAR, Pattern, Property, PropertyKind, Verdict, Witness,
+    counted,
 };
 
 /// What a search found.
@@ -72,11 +73,14 @@ pub(super) fn of<P: Process>(
     let space = &mut searched.workers[0].space;
     let starts = task.states();
     let found = run_to(space, &starts, &searched.shared.visited, finding);
-    let Run { start, steps, wrong } = shortest(space, &starts, found, &task.deadline);
+    let Run { start, steps, wrong, looked_at } = shortest(space, &starts, found, &task.deadline);
+    // How far several threads came until one of them found something is of no interest.
+    let (states, is_whole) = looked_at.map_or((states, is_whole), |looked_at| (looked_at, true));
+    let max_depth = steps.len();
     let starts = task.starts[start].0.clone();
     let counterexample = Counterexample::new(Arc::new(model), starts, steps, wrong.as_ref());
     let verdicts = at_counterexample(counterexample.verdicts(), wrong.as_ref());
-    outcome(verdicts, Some(counterexample))
+    Outcome { states, is_whole, max_depth, verdicts, counterexample: Some(counterexample) }
 }
 
 /// Judges runs without end: changes the verdicts on liveness properties that such a run breaks, and returns one
@@ -119,15 +123,6 @@ fn endless<P: Process>(
 
 /// The name of the property that is violated.
 type Violated = String;
-
-/// A run without end, to be told.
-pub(super) struct Endless<P: Process> {
-    pub(super) what: String,
-    pub(super) starts: Vec<Step<P>>,
-    pub(super) steps: Vec<Step<P>>,
-    /// How many steps lead to where it goes round.
-    pub(super) cycle_from: usize,
-}
 
 /// Whether what a property waits for can be put off for ever.
 enum Found {
@@ -210,28 +205,10 @@ fn at_counterexample(mut verdicts: Vec<Verdict>, wrong: Option<&Wrong>) -> Vec<V
         let why = "not judged: the search ended at the counterexample";
         verdict.judgement = Judgement::Unknown(why.to_owned());
     }
-    if let Some(wrong) = wrong {
-        let judgement = Judgement::violated(wrong.what());
-        verdicts.push(Verdict::tested(wrong.property(), PropertyKind::Safety, judgement));
-    }
+    verdicts.extend(
+        wrong.map(|(process, misstep)| misstep.verdict(Witness { process: *process, n: 0 })),
+    );
     verdicts
-}
-
-impl Wrong {
-    /// The name of the property that is violated.
-    pub(super) fn property(&self) -> &'static str {
-        match self {
-            Self::Panic(_) => "no panic",
-            Self::Undetermined(_) => "deterministic",
-        }
-    }
-
-    pub(super) fn what(&self) -> String {
-        match self {
-            Self::Panic(panic) => format!("a handler panicked: {panic}"),
-            Self::Undetermined(what) => what.to_string(),
-        }
-    }
 }
 
 /// The verdicts on properties that nothing broke.

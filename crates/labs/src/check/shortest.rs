@@ -21,6 +21,8 @@ pub(super) struct Run<P: Process> {
     pub(super) start: usize,
     pub(super) steps: Vec<Step<P>>,
     pub(super) wrong: Option<Wrong>,
+    /// How many states were looked at until it was known that there is no shorter one.
+    pub(super) looked_at: Option<usize>,
 }
 
 /// The steps that lead through the states with these fingerprints, from one of the starts.
@@ -69,7 +71,7 @@ pub(super) fn run_to<P: Process>(
 ) -> Run<P> {
     let (start, mut steps, _) = told(space, starts, &visited.way_to(finding.at));
     steps.extend(finding.step);
-    Run { start, steps, wrong: finding.wrong }
+    Run { start, steps, wrong: finding.wrong, looked_at: None }
 }
 
 /// A shortest run, if this one is not.
@@ -83,7 +85,8 @@ pub(super) fn shortest<P: Process>(
     match search.no_longer_than(starts, found.steps.len()) {
         Ok(Some(finding)) => {
             let Breadth { visited, space, .. } = search;
-            run_to(space, starts, &visited, finding)
+            let looked_at = Some(visited.count());
+            Run { looked_at, ..run_to(space, starts, &visited, finding) }
         }
         Ok(None) | Err(GaveUp) => found,
     }

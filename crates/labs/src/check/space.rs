@@ -19,13 +19,17 @@ use std::sync::Arc;
 use super::graph::Class;
 use super::model::{Model, chosen, sends_to_nobody, uncounted};
 use super::options::Channels;
+use super::owed::{Kept, kept_at};
 use super::parts::{Hashed, Map, Parts, mix};
 use super::state::{Envelope, Shared, Site, State};
 use super::steps::Step;
+use crate::misstep::rehearsal::{compare, rehearse};
+use crate::misstep::watchdog::Whereabouts;
+use crate::misstep::{Misstep, Occasion};
 use crate::process::{Choices, Effect, EffectOf, Env, Event, EventOf, Process, ProcessId};
 use crate::trace::note::TimerName;
 use crate::trace::{Happening, Mishap};
-use crate::verdict::{End, Monitors, NOBODY_IN_PARTICULAR, Tags};
+use crate::verdict::{End, Monitors, Tags};
 
 /// The states of one model, as one thread knows them.
 pub(super) struct Space<P: Process> {
@@ -49,6 +53,8 @@ pub(super) struct Space<P: Process> {
     forgotten: Map<Box<[u32]>, Box<[u32]>>,
     uses_tags: bool,
     scratch: Vec<u32>,
+    /// Where the handlers say what they do.
+    whereabouts: Whereabouts,
     /// Whether it is asked what is owed throughout a step.
     labels: bool,
 }
@@ -71,9 +77,6 @@ pub(super) struct About {
     /// Timers run that may not run out any more.
     is_bounded: bool,
 }
-
-/// What a handler asks for, or what it said when it panicked.
-type Effects<P> = Result<Vec<EffectOf<P>>, Arc<str>>;
 
 /// A message that was sent.
 type Letter<M> = (ProcessId, ProcessId, M);
@@ -107,14 +110,8 @@ pub(super) struct Local<P: Process> {
     wrong: Option<Wrong>,
 }
 
-/// What is wrong with a handler.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Wrong {
-    /// It panicked.
-    Panic(Arc<str>),
-    /// It did two different things.
-    Undetermined(Arc<str>),
-}
+/// What a handler did that none may do, and whose it is.
+pub(super) type Wrong = (ProcessId, Misstep);
 
 /// What monitors are told.
 #[derive(Clone)]
@@ -157,19 +154,6 @@ struct Judged {
     tags: Box<[u32]>,
     kept: Kept,
 }
-
-/// What is owed throughout a step: [`Monitors::owe`] of the first properties, some bits each. A process may be
-/// served and ask again within one step.
-pub(super) type Kept = u64;
-
-/// Of how many properties it is known what is owed.
-pub(super) const KEPT_SLOTS: usize = 3;
-
-/// One bit for each process that `check` may have, and one for nobody in particular.
-const KEPT_BITS: usize = 17;
-
-/// To nobody in particular.
-pub(super) const TO_NOBODY: u32 = 16;
 
 /// An event of a process, as a number: a request, the timer of this place, or the letter of this number.
 const REQUEST: u32 = 0;
@@ -253,6 +237,7 @@ impl<P: Process> Space<P> {
             forgotten: Map::default(),
             uses_tags: watched.uses_tags(),
             scratch: Vec::new(),
+            whereabouts: model.whereabouts.clone(),
             labels: false,
             watched: watched.clone(),
             model,
@@ -285,6 +270,11 @@ impl<P: Process> Space<P> {
         (channel / n, channel % n)
     }
 
+    /// The same space, whose handlers say what they do to somebody else.
+    pub(super) fn watched(self, whereabouts: Whereabouts) -> Self {
+        Self { whereabouts, ..self }
+    }
+
     /// The same space, which says what is owed throughout each step.
     pub(super) fn labelled(self) -> Self {
         Self { labels: true, ..self }
@@ -301,6 +291,7 @@ impl<P: Process> Space<P> {
     /// The same space, without any part.
     pub(super) fn fresh(&self) -> Self {
         let mut fresh = Self::new(Arc::clone(&self.model), &self.watched);
+        fresh.whereabouts = self.whereabouts.clone();
         for (slot, before) in fresh.slots.iter_mut().zip(&self.slots) {
             slot.tested = before.tested;
         }
@@ -650,6 +641,7 @@ impl<P: Process> Space<P> {
         let me = ProcessId(rank as u32);
         let env = Env { me, processes: self.processes() as u32, now: None };
         let (happens, first_told) = self.event(me, &before, event);
+        let when = Occasion::<P::Timer>::of::<P>(&happens).named();
         let from = match &happens {
             Event::Message { from, .. } => Some(*from),
             _ => None,
@@ -659,8 +651,8 @@ impl<P: Process> Space<P> {
         loop {
             let taken = chosen(&choices);
             let mut after = Site::clone(&before);
-            let (again, mut and_again) = (choices.clone(), Site::clone(&before));
-            let effects = after.hear(env, &mut choices, happens.clone());
+            let first = rehearse(&before.process, env, &choices, happens.clone());
+            let effects = after.hear(env, &mut choices, happens.clone(), &self.whereabouts);
             let local = Local {
                 rank: rank as u32,
                 before: site,
@@ -674,13 +666,12 @@ impl<P: Process> Space<P> {
             };
             let local = match effects {
                 Ok(effects) => {
-                    let mut again = again;
-                    let other = and_again.hear(env, &mut again, happens.clone());
-                    let wrong = differs(me, &happens, (&after, &effects), (&and_again, &other));
+                    let differs = |first| compare(&when, &first, &after.process, &effects);
+                    let wrong = first.and_then(differs).map(|misstep| (me, misstep));
                     let local = Local { choices: chosen(&choices), wrong, ..local };
                     self.carry_out(me, local, after, effects)
                 }
-                Err(panic) => Local { wrong: Some(Wrong::Panic(panic)), ..local },
+                Err(misstep) => Local { wrong: Some((me, misstep)), ..local },
             };
             self.locals.push(local);
             if !choices.advance() {
@@ -729,8 +720,8 @@ impl<P: Process> Space<P> {
                     local.told.push(Told::Send(letter));
                 }
                 Effect::Send { to, .. } => {
-                    let what = sends_to_nobody(me, to, self.processes());
-                    local.wrong.get_or_insert(Wrong::Panic(what));
+                    let misstep = sends_to_nobody(to, self.processes());
+                    local.wrong.get_or_insert((me, misstep));
                 }
                 Effect::StartTimer { timer, .. } => after.start(timer),
                 Effect::StopTimer { timer } => after.stop(&timer),
@@ -1024,40 +1015,10 @@ impl<P: Process> Space<P> {
     }
 }
 
-/// What one property is owed, among all.
-pub(super) fn kept_at(slot: usize, owed: u64) -> Kept {
-    let named = owed & ((1 << TO_NOBODY) - 1);
-    let unnamed = u64::from(owed & NOBODY_IN_PARTICULAR != 0) << TO_NOBODY;
-    if slot < KEPT_SLOTS { (named | unnamed) << (KEPT_BITS * slot) } else { 0 }
-}
-
 fn add_tags(sent: &mut [Tags], tags: &[Tags]) {
     for (sent, tags) in sent.iter_mut().zip(tags) {
         for (sum, tag) in sent.iter_mut().zip(tags) {
             *sum += tag;
         }
-    }
-}
-
-/// What two calls of one handler made, and how they differ.
-fn differs<P: Process>(
-    me: ProcessId,
-    event: &EventOf<P>,
-    (one, effects): (&Site<P>, &[EffectOf<P>]),
-    (other, others): (&Site<P>, &Effects<P>),
-) -> Option<Wrong> {
-    let say = |what: String| Some(Wrong::Undetermined(what.into()));
-    match others {
-        Err(panic) => {
-            say(format!("{me} at {event:?}: it returns, and called again it panics: {panic}"))
-        }
-        Ok(others) if effects != &others[..] => say(format!(
-            "{me} at {event:?}: it asks for {effects:?}, and called again for {others:?}"
-        )),
-        Ok(_) if one != other => say(format!(
-            "{me} at {event:?}: it becomes {:?}, and called again {:?}",
-            one.process, other.process
-        )),
-        Ok(_) => None,
     }
 }

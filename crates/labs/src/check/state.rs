@@ -6,10 +6,10 @@
 use std::fmt::{self, Debug};
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::panics;
+use crate::misstep::watchdog::Whereabouts;
+use crate::misstep::{Misstep, Occasion, panics};
 use crate::process::{Choices, EffectOf, Env, Event, EventOf, Process, ProcessId, step_into};
 use crate::verdict::{Monitors, Tags};
 
@@ -51,14 +51,18 @@ pub(crate) struct Site<P: Process> {
 }
 
 impl<P: Process> Site<P> {
-    /// Lets an event happen to the process, and returns what it wants done; or what its handler said when
-    /// it panicked.
+    /// Lets an event happen to the process, and returns what it wants done.
+    ///
+    /// # Errors
+    ///
+    /// If its handler panics.
     pub(super) fn hear(
         &mut self,
         env: Env,
         choices: &mut Choices,
         event: EventOf<P>,
-    ) -> Result<Vec<EffectOf<P>>, Arc<str>> {
+        whereabouts: &Whereabouts,
+    ) -> Result<Vec<EffectOf<P>>, Misstep> {
         match &event {
             Event::Request(_) => self.requests += 1,
             Event::Timeout(timer) => {
@@ -67,9 +71,12 @@ impl<P: Process> Site<P> {
             }
             Event::Init | Event::Message { .. } => {}
         }
-        let run = || step_into(&mut self.process, env, choices, event, Vec::new());
-        panics::quietly(|| catch_unwind(AssertUnwindSafe(run)))
-            .map_err(|panic| format!("{}: {}", env.me, panics::text(&*panic)).into())
+        let occasion = Occasion::<P::Timer>::of::<P>(&event).named();
+        whereabouts.enter(env.me, occasion.clone());
+        let stepped =
+            panics::catch(|| step_into(&mut self.process, env, choices, event, Vec::new()));
+        whereabouts.leave();
+        stepped.map_err(|panicked| panicked.misstep(&occasion))
     }
 
     pub(super) fn start(&mut self, timer: P::Timer) {

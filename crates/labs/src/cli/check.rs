@@ -10,10 +10,12 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::progress::Progress;
+use super::unreturned::Unreturned;
 use super::{Common, Typed, arguments_after_verb, check_mistake, check_trace, finish, identity};
-use crate::check::{Channels, Options, STATES_MAX};
+use crate::check::{Channels, Options, STATES_MAX, Watch};
 use crate::faults::{Action, Fault, Rule, When};
 use crate::lab::Verb;
+use crate::misstep::watchdog::{Watchdog, Whereabouts};
 use crate::planned::{Checked, Planned, Shortest};
 use crate::report::Report;
 use crate::run::UntilSignal;
@@ -97,10 +99,14 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     }
     let mut progress = Progress::new();
     let mut until_signal = UntilSignal::new()?;
-    let outcome = lab.check(&options, &mut |states| {
+    let whereabouts = vec![Whereabouts::default(); options.threads];
+    let watchdogs = look_after(common, lab, &whereabouts)?;
+    let go_on = &mut |states| {
         progress.say(&format!("{states} states"));
         !until_signal.has_come()
-    });
+    };
+    let outcome = lab.check(&options, Watch { whereabouts: &whereabouts, go_on });
+    drop(watchdogs);
     let elapsed = progress.elapsed();
     drop(progress);
     let found = outcome.counterexample.as_deref();
@@ -149,6 +155,16 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     finish(&report, common.json)
 }
 
+/// Starts what reports a handler that does not return.
+fn look_after(
+    common: &Common,
+    lab: &dyn Planned,
+    whereabouts: &[Whereabouts],
+) -> anyhow::Result<Vec<Watchdog>> {
+    let report = || Unreturned::new(common, lab, identity_of(lab, common.seed()), None);
+    whereabouts.iter().map(|whereabouts| report().watch(whereabouts)).collect()
+}
+
 /// The properties that are not looked at.
 fn left_out(lab: &dyn Planned, options: &Options) -> Option<String> {
     let properties = lab.properties();
@@ -161,6 +177,9 @@ fn left_out(lab: &dyn Planned, options: &Options) -> Option<String> {
 fn reached(outcome: &Checked) -> String {
     let depth = outcome.max_depth;
     match outcome.is_whole {
+        _ if outcome.counterexample.is_some() => {
+            "the search ended at the first run that breaks a property".to_owned()
+        }
         true => format!("every state is reached within {depth} steps"),
         false => format!(
             "every state is reached within {depth} steps; orders that lead to the same are left out \

@@ -8,7 +8,6 @@ use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -22,9 +21,9 @@ use super::output::{WhileRead, paint};
 use super::progress::Progress;
 use super::simulate::{TraceTo, simulated};
 use super::{COULD_NOT_RUN, Command, Typed, VERBS, print, trace_file};
-use crate::check::panics::quietly;
 use crate::files;
 use crate::lab::{Place, Verb, World};
+use crate::misstep::panics;
 use crate::planned::{Course, Planned};
 use crate::replay::{Luck, Replayed, Step};
 use crate::said::say;
@@ -236,8 +235,7 @@ fn replayed(
     let luck = if is_whole { luck } else { luck.of_part() };
     let has_clock = header.verb != Verb::Check.name();
     // Options that somebody made up may be too odd to make processes of.
-    let built = AssertUnwindSafe(|| planned.replay(&places, luck, has_clock));
-    quietly(|| catch_unwind(built))
+    panics::catch(|| planned.replay(&places, luck, has_clock))
         .map_err(|_| anyhow::anyhow!("no processes can be made from its options"))
 }
 

@@ -133,9 +133,7 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     // Better to know now than after the run.
     let needed = machines.hosts.iter().chain(&deployed.files).cloned();
     check_trace(common, needed)?;
-    if let Some(process) = faults.restarted().into_iter().find(|&process| !lab.recovers(process)) {
-        return Err(PlanError::keeps_nothing(process)).context("--faults");
-    }
+    check_restarts(lab, &faults)?;
     let identity = identity(lab, Verb::Run, run.to_string(), seed);
     let header =
         Header::new(identity, arguments_after_verb(brought), lab.properties(), lab.meaning());
@@ -194,6 +192,14 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
         until_signal.wait()?;
     }
     Ok(status)
+}
+
+/// Refuses to start a process again that keeps nothing.
+fn check_restarts(lab: &dyn Planned, faults: &crate::faults::Plan) -> anyhow::Result<()> {
+    match faults.restarted().into_iter().find(|&process| !lab.recovers(process)) {
+        Some(process) => Err(PlanError::keeps_nothing(process)).context("--faults"),
+        None => Ok(()),
+    }
 }
 
 impl Machines {

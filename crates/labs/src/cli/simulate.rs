@@ -16,21 +16,21 @@ use clap::Args;
 
 use self::network::NetworkArguments;
 use self::trial::{Cut, ROUND, Trial, Tried};
-use super::progress::{Progress, now};
+use super::progress::Progress;
+use super::unreturned::Unreturned;
 use super::{
     Common, Typed, arguments_after_verb, check_mistake, check_trace, finish, identity, many,
     without_options,
 };
 use crate::faults::Plan;
 use crate::lab::{Runs, Series, Study, Summary, Verb};
-use crate::misstep::Misstep;
-use crate::misstep::watchdog::{STEP_MAX, Watchdog, Whereabouts};
+use crate::misstep::watchdog::{Watchdog, Whereabouts};
 use crate::planned::{Planned, Simulated};
 use crate::record::Recorder;
 use crate::report::{Brought, PlaceOf, Report, Struck};
 use crate::run::UntilSignal;
 use crate::trace::{Header, Identity};
-use crate::verdict::{End, Judge, Witness};
+use crate::verdict::{End, Judge};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -189,30 +189,13 @@ fn one_run(
     })
 }
 
-/// Starts what reports a handler that does not return, and ends the program then: there is no way to end the
-/// handler.
+/// Starts what reports a handler that does not return.
 fn look_after(common: &Common, lab: &dyn Planned) -> anyhow::Result<(Whereabouts, Watchdog)> {
     let whereabouts = Whereabouts::default();
-    let (properties, json) = (lab.properties(), common.json);
     let trace = common.trace.as_ref().map(|path| path.display().to_string());
-    let (processes, identity) = (lab.processes(), identity_of(lab, common.seed()));
-    let begun = now();
-    let tell = move |process, misstep: Misstep| {
-        let mut judge = Judge::new(&properties, processes);
-        judge.note_misstep(Witness { process, n: 0 }, &misstep);
-        let why = format!("\"{}\" is violated", misstep.wrong.property());
-        let report = Report {
-            elapsed_s: begun.elapsed().as_secs_f64(),
-            properties: judge.verdicts_on_part(&why),
-            problems: vec![format!("{}; the program ended itself", misstep.sentence(process))],
-            trace,
-            ..Report::of(identity)
-        };
-        let status = finish(&report, json).unwrap_or(super::COULD_NOT_RUN);
-        std::process::exit(status.into());
-    };
-    let watchdog = Watchdog::start(whereabouts.clone(), STEP_MAX, tell);
-    Ok((whereabouts, watchdog.context("no thread looks after the handlers")?))
+    let report = Unreturned::new(common, lab, identity_of(lab, common.seed()), trace);
+    let watchdog = report.watch(&whereabouts)?;
+    Ok((whereabouts, watchdog))
 }
 
 /// When a simulation is ended that does not end by itself.

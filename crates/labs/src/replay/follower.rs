@@ -1,10 +1,9 @@
 //! One process of a replayed run, and what it owes: what it did here and the trace has yet to tell.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Luck, Parting};
-use crate::check::panics::{quietly, text};
+use crate::misstep::panics;
 use crate::process::{
     Choices, Effect, EffectOf, Env, EventOf, Kind, Process, ProcessId, step_into,
 };
@@ -204,7 +203,7 @@ fn attempt<P: Process>(
     event: EventOf<P>,
 ) -> Result<Vec<EffectOf<P>>, String> {
     let step = || step_into(process, env, choices, event, Vec::new());
-    quietly(|| catch_unwind(AssertUnwindSafe(step))).map_err(|panic| text(&*panic).to_owned())
+    panics::catch(step).map_err(|panicked| panicked.text)
 }
 
 /// Whether a value is the one that a trace tells of.

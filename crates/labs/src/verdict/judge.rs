@@ -289,8 +289,7 @@ impl Judge {
     /// A message is sent. Returns what it carries.
     pub fn on_send(&mut self, from: Witness, to: ProcessId, message: &dyn Noted) -> Tags {
         self.count(Some(message));
-        let tags = self.monitors.on_send(from, to, message);
-        tags
+        self.monitors.on_send(from, to, message)
     }
 
     /// Counts an event, and the message that is sent with it, without judging it.

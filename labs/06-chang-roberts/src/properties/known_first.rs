@@ -12,20 +12,26 @@ use crate::numbering::Indication;
 pub struct KnownFirst {
     /// Of each process whether it knows who leads.
     knows: Vec<bool>,
+    /// How many do not know it: nobody counts a million processes at each event.
+    ignorant: u32,
 }
 
 impl KnownFirst {
     /// Watches so many processes.
     pub fn new(processes: u32) -> Self {
-        Self { knows: vec![false; processes as usize] }
+        Self { knows: vec![false; processes as usize], ignorant: processes }
     }
 }
 
 impl Watch<Indication> for KnownFirst {
     fn on_indication(&mut self, at: Witness, indication: &Indication) -> Check {
         match indication {
-            Indication::Elected(_) => self.knows[at.process.index()] = true,
-            Indication::Numbered(rank) => {
+            Indication::Elected(_) => {
+                let knows = &mut self.knows[at.process.index()];
+                self.ignorant -= u32::from(!*knows);
+                *knows = true;
+            }
+            Indication::Numbered(rank) if self.ignorant > 0 => {
                 if let Some(ignorant) = self.knows.iter().position(|knows| !knows) {
                     let process = at.process;
                     let what = format!(
@@ -44,13 +50,13 @@ impl Watch<Indication> for KnownFirst {
     }
 
     fn at_end(&self, end: &End) -> Judgement {
-        match self.knows.iter().filter(|knows| !*knows).count() {
+        match self.ignorant {
             0 => Judgement::Holds(format!("{} knew it", self.knows.len())),
             _ => Judgement::not_yet(end, "not all know the leader".to_owned()),
         }
     }
 
     fn is_put_to_the_test(&self) -> bool {
-        self.knows.iter().any(|knows| *knows)
+        (self.ignorant as usize) < self.knows.len()
     }
 }
