@@ -157,7 +157,7 @@ impl<P: Process> Task<P> {
         if self.model.options.reduction {
             match self.search_reduced(go_on) {
                 Reduced::Done(searched) => {
-                    return Search { searched, is_whole: false, cycles: None };
+                    return Search { searched: *searched, is_whole: false, cycles: None };
                 }
                 // A labelled search tries every order, too.
                 Reduced::HasCycle => {

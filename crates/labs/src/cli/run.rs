@@ -195,7 +195,7 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
 }
 
 /// Refuses to start a process again that keeps nothing.
-fn check_restarts(lab: &dyn Planned, faults: &crate::faults::Plan) -> anyhow::Result<()> {
+fn check_restarts(lab: &dyn Planned, faults: &faults::Plan) -> anyhow::Result<()> {
     match faults.restarted().into_iter().find(|&process| !lab.recovers(process)) {
         Some(process) => Err(PlanError::keeps_nothing(process)).context("--faults"),
         None => Ok(()),
