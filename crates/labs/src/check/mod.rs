@@ -2,12 +2,12 @@
 //! processes.
 //!
 //! A run of a simulation is one order among many. The checker visits every state that any order leads to
-//! ([`search`](mod@self::search)), each once, on all cores; where orders lead to the same, it need not try them
-//! all ([`reduction`]). A run that breaks a property is told by a shortest one ([`shortest`]).
+//! (`search`), each once, on all cores; where orders lead to the same, it need not try them
+//! all (`reduction`). A run that breaks a property is told by a shortest one (`shortest`).
 //!
 //! **Safety** is judged in every state, by the same monitors as elsewhere; they are part of the state.
 //! **Liveness** is judged wherever a run ends, that is where nothing is left to happen, and where a run can go
-//! on for ever ([`liveness`]). Where timers still run and only their bound keeps them from
+//! on for ever (`liveness`). Where timers still run and only their bound keeps them from
 //! running out, the run is cut short, not complete.
 //!
 //! States that differ only in history are one: the monitors forget what no longer matters, and nothing
