@@ -315,6 +315,8 @@ impl<P: Process, O: Observer> World<'_, P, O> {
         let effects = match site.hear(env, choices, event, &self.model.whereabouts) {
             Ok(effects) => effects,
             Err(misstep) => {
+                // Who walks by hand, or reads a script, is not to be told lines of the source.
+                let misstep = Misstep { place: None, ..misstep };
                 self.state.panic = Some(misstep.sentence(me).into());
                 return false;
             }

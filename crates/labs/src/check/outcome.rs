@@ -240,9 +240,13 @@ fn granted<P: Process>(searched: &Searched<P>, property: &Property) -> (bool, Ju
         Some(Pattern::Fifo) => searched.workers.iter().any(|worker| worker.queues),
         _ => searched.workers.iter().any(|worker| worker.arrivals),
     };
-    let judgement = match &searched.cut {
-        Some(cut) => Judgement::Unknown(cut_short(&states, cut)),
-        None => Judgement::Holds(format!("in each of {states}")),
+    let ends = counted(searched.workers.iter().map(|worker| worker.ends).sum(), "end");
+    let judgement = match (&searched.cut, property.kind) {
+        (Some(cut), _) => Judgement::Unknown(cut_short(&states, cut)),
+        (None, PropertyKind::Safety) => Judgement::Holds(format!("in each of {states}")),
+        (None, PropertyKind::Liveness) => {
+            Judgement::Holds(format!("at each of {ends}, in {states}"))
+        }
     };
     (tested, judgement)
 }

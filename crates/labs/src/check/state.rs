@@ -193,7 +193,7 @@ impl<P: Process, C> Debug for State<P, C> {
             writeln!(f, "{name} is violated: {}", violation.what)?;
         }
         if let Some(panic) = &self.panic {
-            writeln!(f, "the handler panicked: {panic}")?;
+            writeln!(f, "{panic}")?;
         }
         Ok(())
     }

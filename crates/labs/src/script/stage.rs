@@ -172,7 +172,7 @@ impl<P: Process> Stage<P> {
     pub(super) fn seen(&mut self) -> String {
         let mut lines = std::mem::take(&mut self.log.lines);
         if let Some(panic) = self.state.panic.take() {
-            lines.push(format!("the handler panicked: {panic}"));
+            lines.push(format!("{panic}"));
         }
         lines.join("\n")
     }
