@@ -858,7 +858,7 @@ fn a_trace_in_progress_is_drawn_live() {
     file.write_all(rest[2..].concat().as_bytes()).expect("it can be written to");
     browser.wait(&format!("labs.trace.count === {}", lines.len() - 1));
     browser.wait(&format!("labs.scene.to > {width} && labs.diagram.frame === undefined"));
-    browser.wait("document.querySelectorAll('#verdicts .holds').length === 7");
+    browser.wait("document.querySelectorAll('#verdicts .holds').length === 12");
     browser.wait("!document.querySelector('#about').textContent.includes('live')");
     assert!(browser.text("labs.diagram.toSvg()").contains(">TOKEN 5<"));
 
@@ -952,7 +952,7 @@ fn a_run_is_shown_while_it_goes_on() {
     assert_eq!(browser.value("labs.page.status.running"), true, "while it goes on");
 
     assert_eq!(run.address_after("the page stays at "), address);
-    browser.wait("document.querySelectorAll('#verdicts .holds').length === 7");
+    browser.wait("document.querySelectorAll('#verdicts .holds').length === 12");
     browser.wait("!document.querySelector('#about').textContent.includes('live')");
     assert_eq!(browser.value("labs.trace.entries.find((e) => e.name === 'Entered').count"), 90);
     let late = Browser::open(1280, 900);
