@@ -212,6 +212,11 @@ impl Browser {
     ///
     /// If there is none.
     pub fn click_on(&self, selector: &str) {
+        // A panel with many verdicts is longer than the window.
+        self.run(&format!(
+            "document.querySelector({}).scrollIntoView({{block: 'nearest'}})",
+            json!(selector)
+        ));
         let found = self.run(&format!(
             "const box = document.querySelector({}).getBoundingClientRect();\
              return [box.x + box.width / 2, box.y + box.height / 2];",

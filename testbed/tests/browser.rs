@@ -152,7 +152,7 @@ fn the_diagram_of_the_token_ring() {
         about,
         format!("simulation · 5 processes · {} events · seed 1", shown.trace.events.len())
     );
-    assert_eq!(browser.value("document.querySelectorAll('#verdicts .holds').length"), 7);
+    assert_eq!(browser.value("document.querySelectorAll('#verdicts .holds').length"), 12);
     assert_eq!(browser.value("document.querySelectorAll('#verdicts .violated').length"), 0);
 
     let svg = shown.svg();
@@ -309,7 +309,7 @@ fn what_is_missing_is_said_and_the_rest_is_drawn() {
         let browser = &shown.browser;
         let notes = browser.text("document.querySelector('#notes').textContent");
         assert!(notes.starts_with(&format!("The trace lacks the events of {said}. ")), "{notes}");
-        assert_eq!(browser.value("document.querySelectorAll('#verdicts .unknown').length"), 7);
+        assert_eq!(browser.value("document.querySelectorAll('#verdicts .unknown').length"), 12);
         let unsent = browser.value("labs.trace.unsent.size").as_u64().expect("a number");
         assert!(unsent >= 5, "{unsent}");
         let svg = shown.svg();
