@@ -64,9 +64,11 @@ fn a_count_is_true_or_not() {
 fn all_know_the_leader_before_the_first_rank() {
     let story =
         || Story::of(2, Property::safety("known", KnownFirst::new(2))).tells(1, &Elected(7));
-    let known = story().tells(0, &Elected(7)).tells(1, &Numbered(0));
-    assert_eq!(known.holds(), Some(true));
-    let early = story().tells(1, &Numbered(0));
-    assert_eq!(early.detail(), "p1 takes rank 0, and p0 does not know the leader");
+    let round = || story().passes(1, 0, "ELECTED").tells(0, &Elected(7)).passes(0, 1, "ELECTED");
+    assert_eq!(round().tells(1, &Numbered(0)).holds(), Some(true));
+    let early = story().passes(1, 0, "ELECTED").tells(0, &Elected(7)).tells(1, &Numbered(0));
+    let said = "p1 takes rank 0, and has heard of 0 of 2 that know the leader";
+    assert_eq!(early.detail(), said, "that p0 was observed first makes no difference");
+    assert_eq!(round().tells(0, &Numbered(1)).holds(), Some(false), "p0 has not heard of itself");
     assert_eq!(story().holds(), Some(false));
 }
