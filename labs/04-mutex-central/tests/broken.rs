@@ -15,7 +15,7 @@ const MISTAKES: [(Mistake, &str, &str, usize); 6] = [
     (Mistake::ForgetsWaiter, "every request is served", "first come, first served", 6),
     (Mistake::Lifo, "first come, first served", "first come, first served", 6),
     (Mistake::IgnoresRelease, "one grant at a time", "every request is served", 7),
-    (Mistake::AsksTwice, "3 messages an entry", "each step does its part", 1),
+    (Mistake::AsksTwice, "3 messages an entry", "each step does its part", 2),
     (Mistake::NoFencing, "fencing tokens grow", "fencing tokens grow", 6),
 ];
 
