@@ -783,7 +783,8 @@ fn states_are_found_though_the_application_asked() {
     let files = ["--file", "shared.txt", "--trace", "t.jsonl"];
     let plan = "delay 2->0 50ms from 0s to 50ms; stop 1 from 100ms to 2s";
     let all = [&arguments[..], &files, &["--faults", plan]].concat();
-    program::run("mutex-central", &all, folder.path(), 0);
+    // The section behind the stop and the next one are not apart.
+    program::run("mutex-central", &all, folder.path(), 1);
     let shown = Shown::in_folder(folder);
     let refused = shown.find(|event| event["value"]["text"] == "Refused(1)");
     assert_eq!(shown.trace.events[refused]["event"], "request");
