@@ -1,28 +1,29 @@
 //! Partial-order reduction: of steps that do not depend on each other, not every order is tried.
 //!
-//! **Which steps.** In a state, the search may follow the steps of one process p alone, and leave those of the
+//! **Which steps.** In a state, the search may follow the steps of some processes T alone, and leave those of the
 //! others for later, if these steps are a *persistent set* (Godefroid, *Partial-order methods for the
-//! verification of concurrent systems*, 1996, chapter 4): whatever the others do before p acts, no step becomes
-//! possible at p that is not possible now. Steps of different processes commute: each changes one process,
+//! verification of concurrent systems*, 1996, chapter 4): whatever the others do before T acts, no step becomes
+//! possible in T that is not possible now. Steps of different processes commute: each changes one process,
 //! takes from channels that end at it, and adds behind others to channels that begin at it. So the one thing
-//! to exclude is a message that another process q sends to p in the meantime, unless one of q waits in the
-//! channel already, for channels are FIFO.
+//! to exclude is a message that a process q outside sends into T in the meantime, unless one of q waits in that
+//! channel already, for channels are FIFO. Where q can, it belongs to T too: so T grows from one process until it
+//! is closed. Of all that begin with a process that can act, the one with the fewest steps is taken.
 //!
 //! **Who can send to whom** is learned. From the local steps that were seen, a graph of the sites of each
 //! process is made; q *may send to p* from a site if a path of local steps leads from there to one that sends
-//! to p, and on it nothing is received from p, unless it is in the channel already. A site that was not seen is
-//! taken for one that sends to nobody. So a search may assume too much. It keeps what it assumed; when it is
-//! done, all local steps are known that it took, and if one contradicts an assumption, the search is done
+//! to p, and on it nothing is received from T, but from those of T of whom something is under way to q. A site that
+//! was not seen is taken for one that sends to nobody. So a search may assume too much. It keeps what it assumed;
+//! when it is done, all local steps are known that it took, and if one contradicts an assumption, the search is done
 //! again and knows better.
 //!
 //! **Why a search whose assumptions all hold leaves out nothing.** Suppose an execution w from a visited state s is not
 //! covered: no path that the search took from s contains w, up to the order of steps that commute; and let w
-//! be a shortest one. If w has no step of the chosen process p, any step of p commutes with all of w; the search took
-//! it, and the same is asked of the state after it. As the search found no cycle, that comes to an end. If w has a
-//! step of p, take its first. If that is possible in s, it commutes to the front, the search took it, and the rest
-//! of w is shorter. If not, it receives a message that some q sent in w before, as the last step of a part of w
-//! that is shorter than w, and so covered: the search has seen all of q's local steps in it. Among them is none that receives
-//! from p but what was in the channel. That path of q contradicts the assumption.
+//! be a shortest one. If w has no step of T, any step of T commutes with all of w; the search took
+//! it, and the same is asked of the state after it. As the search found no cycle, that comes to an end. If w has
+//! steps of T, take the first. If that is possible in s, it commutes to the front, the search took it, and the rest
+//! of w is shorter. If not, it receives a message that some q outside sent in w before, as the last step of a part of w
+//! that is shorter than w, and so covered: the search has seen all of q's local steps in it. Among them is none that
+//! receives from T but what was in the channels. That path of q contradicts the assumption.
 //!
 //! **What is kept.** All ends, for a state is an end if and only if nothing is possible in it. All events,
 //! with all that happened before each. Monitors judge by happened-before, and so their verdicts do not see in which of
@@ -34,38 +35,49 @@
 //! crash: all that shares one budget. Sleep sets and source sets (Abdulla and others, POPL 2014), which
 //! need the whole path.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use super::options::Channels;
 use super::parts::{Map, Set, mix};
 use super::space::Space;
 use crate::process::Process;
 
-/// The processes that a process may send to from a site, one bit each.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct MaySend {
-    /// Those to which it may send before it receives anything from them.
-    unasked: u32,
-    /// Those to which it may send at all.
-    ever: u32,
+/// A set of processes, one bit each.
+pub(super) type Ranks = u32;
+
+/// How many tables are made; beyond that, it is left out that a process waits for others.
+const TABLES_MAX: usize = 512;
+
+/// What is known of who can send to whom.
+#[derive(Default)]
+pub(super) struct Knowledge {
+    /// The sites of all processes, by rank and site, each with its place in the tables.
+    places: Map<u64, u32>,
+    /// Local steps between places: from where to where, from whom a message is received, to whom some are sent.
+    steps: Vec<(u32, u32, Ranks, Ranks)>,
+    /// By a set of processes: to whom one may send from each place, before it receives anything from these.
+    tables: Mutex<Map<Ranks, Arc<[Ranks]>>>,
 }
 
-/// What is known of who can send to whom: by rank and site.
-#[derive(Default)]
-pub(super) struct Knowledge(Map<u64, MaySend>);
-
 /// A local step, as far as it matters here: from which site to which, from whom a message is received, and to
-/// whom some are sent, one bit each.
-type LocalStep = (u64, u64, u32, u32);
+/// whom some are sent.
+type LocalStep = (u64, u64, Ranks, Ranks);
 
 /// What one thread knows and assumes.
 pub(super) struct Assumed {
-    /// By rank and by the number of the site.
-    known: Vec<Vec<Option<MaySend>>>,
-    /// The processes to which it was assumed not to send, the same.
-    never: Vec<Vec<MaySend>>,
-    /// What was assumed of sites that have no numbers any more.
-    kept: Map<u64, MaySend>,
+    /// By rank: what is known and assumed of a site, by its number, and of those from whom nothing is received.
+    known: Vec<Map<(u32, Ranks), Known>>,
+    /// Those to whom it was assumed not to send, of sites that have no numbers any more.
+    kept: Map<(u64, Ranks), Ranks>,
     /// The local steps that were seen.
     steps: Set<LocalStep>,
+}
+
+#[derive(Clone, Copy)]
+struct Known {
+    may_send: Ranks,
+    /// Those to whom it was assumed not to send.
+    never: Ranks,
 }
 
 impl Knowledge {
@@ -83,33 +95,40 @@ impl Knowledge {
             })
             .collect();
         steps.sort_unstable();
-        let mut may_send = vec![MaySend::default(); places.len()];
+        steps.dedup();
+        Self { places, steps, tables: Mutex::default() }
+    }
+
+    /// To whom a process may send from a site before it receives anything from these.
+    fn may_send(&self, site: u64, before: Ranks) -> Ranks {
+        self.places.get(&site).map_or(0, |&place| self.table(before)[place as usize])
+    }
+
+    fn table(&self, before: Ranks) -> Arc<[Ranks]> {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = if tables.len() < TABLES_MAX { before } else { 0 };
+        Arc::clone(tables.entry(before).or_insert_with(|| self.new_table(before).into()))
+    }
+
+    fn new_table(&self, before: Ranks) -> Vec<Ranks> {
+        let mut may_send = vec![0; self.places.len()];
         let mut is_stable = false;
         while !is_stable {
             is_stable = true;
-            for &(before, after, answers, targets) in steps.iter().rev() {
-                let (now, later) = (may_send[before as usize], may_send[after as usize]);
-                let grown = MaySend {
-                    unasked: now.unasked | (targets | later.unasked) & !answers,
-                    ever: now.ever | targets | later.ever,
-                };
-                is_stable &= grown == now;
-                may_send[before as usize] = grown;
+            let steps = self.steps.iter().filter(|(_, _, from, _)| from & before == 0);
+            for &(site, after, _, targets) in steps.rev() {
+                let grown = may_send[site as usize] | targets | may_send[after as usize];
+                is_stable &= grown == may_send[site as usize];
+                may_send[site as usize] = grown;
             }
         }
-        Self(places.into_iter().map(|(site, place)| (site, may_send[place as usize])).collect())
-    }
-
-    fn of(&self, key: u64) -> MaySend {
-        self.0.get(&key).copied().unwrap_or_default()
+        may_send
     }
 
     /// Whether nothing contradicts what a thread assumed.
     pub(super) fn allows(&self, assumed: &Assumed) -> bool {
-        assumed.kept.iter().all(|(&site, never)| {
-            let known = self.of(site);
-            known.unasked & never.unasked == 0 && known.ever & never.ever == 0
-        })
+        let mut kept = assumed.kept.iter();
+        kept.all(|(&(site, before), never)| self.may_send(site, before) & never == 0)
     }
 }
 
@@ -117,14 +136,55 @@ fn key(rank: usize, site: u64) -> u64 {
     mix(site, rank as u64)
 }
 
+/// What a state says of who can act, and who can send to whom.
+struct Situation {
+    /// Of each process, how many steps it can take.
+    steps: Vec<u32>,
+    /// Of each process, from whom something is under way to it.
+    under_way: Vec<Ranks>,
+    /// The processes that can act, and those that are alive.
+    able: Ranks,
+    alive: Ranks,
+}
+
+impl Situation {
+    fn of<P: Process>(space: &Space<P>, state: &[u32]) -> Self {
+        let n = space.processes();
+        let mut under_way: Vec<Ranks> = vec![0; n];
+        for pair in state[space.messages_at()..].chunks_exact(2) {
+            let (from, to) = space.channel(pair[0]);
+            under_way[to] |= 1 << from;
+        }
+        let (mut steps, mut able, mut alive) = (Vec::with_capacity(n), 0, 0);
+        for (rank, senders) in under_way.iter().enumerate() {
+            let about = space.about(state, rank);
+            let can = senders.count_ones() + about.timers + u32::from(about.has_request);
+            let can = if about.crashed { 0 } else { can };
+            steps.push(can);
+            able |= Ranks::from(can > 0) << rank;
+            alive |= Ranks::from(!about.crashed) << rank;
+        }
+        Self { steps, under_way, able, alive }
+    }
+
+    /// Those of a set to whom nothing is under way from a process.
+    fn waits_for(&self, set: Ranks, from: usize) -> Ranks {
+        bits(set).filter(|&to| self.under_way[to] >> from & 1 == 0).map(|to| 1 << to).sum()
+    }
+
+    fn steps_of(&self, set: Ranks) -> u32 {
+        bits(set).map(|rank| self.steps[rank]).sum()
+    }
+}
+
+/// The ranks of a set.
+fn bits(set: Ranks) -> impl Iterator<Item = usize> {
+    (0..Ranks::BITS as usize).filter(move |rank| set >> rank & 1 == 1)
+}
+
 impl Assumed {
     pub(super) fn nothing(processes: usize) -> Self {
-        Self {
-            known: vec![Vec::new(); processes],
-            never: vec![Vec::new(); processes],
-            kept: Map::default(),
-            steps: Set::default(),
-        }
+        Self { known: vec![Map::default(); processes], kept: Map::default(), steps: Set::default() }
     }
 
     /// Keeps what it saw and assumed of a space, whose numbers then mean nothing to it any more.
@@ -132,105 +192,92 @@ impl Assumed {
         for local in &space.locals {
             let rank = local.rank as usize;
             let key = |site| key(rank, space.seats[rank].sites.hash(site));
-            let answers = local.from.map_or(0, |from| 1 << from.0);
-            self.steps.insert((key(local.before), key(local.after), answers, local.targets));
+            let from = local.from.map_or(0, |from| 1 << from.0);
+            self.steps.insert((key(local.before), key(local.after), from, local.targets));
         }
-        for (rank, sites) in self.never.iter_mut().enumerate() {
-            for (site, never) in sites.drain(..).enumerate() {
-                let site = key(rank, space.seats[rank].sites.hash(site as u32));
-                let kept = self.kept.entry(site).or_default();
-                kept.unasked |= never.unasked;
-                kept.ever |= never.ever;
+        for (rank, known) in self.known.iter_mut().enumerate() {
+            for ((site, before), Known { never, .. }) in known.drain() {
+                let site = key(rank, space.seats[rank].sites.hash(site));
+                *self.kept.entry((site, before)).or_default() |= never;
             }
         }
-        self.known.iter_mut().for_each(Vec::clear);
     }
 
-    /// A process whose steps are enough in this state, if there is one and it is not the only one that can
-    /// do something.
+    /// Some processes whose steps are enough in this state, if there are such that leave out others who can do
+    /// something; those with the fewest steps.
     pub(super) fn enough<P: Process>(
         &mut self,
         space: &Space<P>,
         state: &[u32],
         knowledge: &Knowledge,
-    ) -> Option<usize> {
+    ) -> Option<Ranks> {
         if !is_reducible(space, state) {
             return None;
         }
-        let n = space.processes();
-        // Of each process, from whom something is under way to it.
-        let mut under_way = [0_u32; u32::BITS as usize];
-        for pair in state[space.messages_at()..].chunks_exact(2) {
-            let (from, to) = space.channel(pair[0]);
-            under_way[to] |= 1 << from;
+        let situation = Situation::of(space, state);
+        let mut seeds: Vec<usize> = bits(situation.able).collect();
+        seeds.sort_by_key(|&rank| situation.steps[rank]);
+        let mut best: Option<(u32, Ranks)> = None;
+        for seed in seeds {
+            let set = self.closed(space, state, &situation, seed, knowledge);
+            if situation.able & !set == 0 {
+                continue;
+            }
+            let steps = situation.steps_of(set);
+            if best.is_none_or(|(fewest, _)| steps < fewest) {
+                best = Some((steps, set));
+            }
+            if set.is_power_of_two() {
+                break;
+            }
         }
-        let steps = |rank: usize| {
-            let about = space.about(state, rank);
-            let steps = under_way[rank].count_ones() + about.timers + u32::from(about.has_request);
-            if about.crashed { 0 } else { steps }
-        };
-        let mut able: Vec<(u32, usize)> =
-            (0..n).map(|rank| (steps(rank), rank)).filter(|(steps, _)| *steps > 0).collect();
-        if able.len() < 2 {
-            return None;
-        }
-        able.sort_unstable();
-        let ranks = able.into_iter().map(|(_, rank)| rank);
-        ranks
-            .into_iter()
-            .find(|&rank| self.is_persistent(space, state, rank, &under_way, knowledge))
+        let (_, set) = best?;
+        self.assume(space, state, &situation, set);
+        Some(set)
     }
 
-    /// Whether nobody can send to `p` before it acts, but behind what is under way; and remembers what that
-    /// assumes.
-    fn is_persistent<P: Process>(
+    /// The smallest set with this process into which nobody else can send before one of the set acts, but behind
+    /// what is under way.
+    fn closed<P: Process>(
         &mut self,
         space: &Space<P>,
         state: &[u32],
-        p: usize,
-        under_way: &[u32],
+        situation: &Situation,
+        seed: usize,
         knowledge: &Knowledge,
-    ) -> bool {
-        let others = || {
-            (0..space.processes())
-                .filter(|&q| q != p && under_way[p] >> q & 1 == 0 && !space.about(state, q).crashed)
-        };
-        let is_asked = |q: usize| under_way[q] >> p & 1 == 1;
-        for q in others() {
-            let may_send = self.may_send(space, q, space.site(state, q), knowledge);
-            let to = if is_asked(q) { may_send.ever } else { may_send.unasked };
-            if to >> p & 1 == 1 {
-                return false;
+    ) -> Ranks {
+        let mut set = 1 << seed;
+        loop {
+            let before = set;
+            for q in bits(situation.alive & !set) {
+                let receives_not = set & !situation.under_way[q];
+                let site = space.site(state, q);
+                let known = self.known[q].entry((site, receives_not)).or_insert_with(|| {
+                    let site = key(q, space.seats[q].sites.hash(site));
+                    Known { may_send: knowledge.may_send(site, receives_not), never: 0 }
+                });
+                let reaches = known.may_send & situation.waits_for(set, q);
+                set |= Ranks::from(reaches != 0) << q;
+            }
+            if set == before || situation.able & !set == 0 {
+                return set;
             }
         }
-        for q in others() {
-            let never = &mut self.never[q];
-            let site = space.site(state, q) as usize;
-            if never.len() <= site {
-                never.resize(site + 1, MaySend::default());
-            }
-            match is_asked(q) {
-                true => never[site].ever |= 1 << p,
-                false => never[site].unasked |= 1 << p,
-            }
-        }
-        true
     }
 
-    fn may_send<P: Process>(
+    /// Remembers what it assumes who takes this set alone.
+    fn assume<P: Process>(
         &mut self,
         space: &Space<P>,
-        rank: usize,
-        site: u32,
-        knowledge: &Knowledge,
-    ) -> MaySend {
-        let known = &mut self.known[rank];
-        let place = site as usize;
-        if known.len() <= place {
-            known.resize(place + 1, None);
+        state: &[u32],
+        situation: &Situation,
+        set: Ranks,
+    ) {
+        for q in bits(situation.alive & !set) {
+            let place = (space.site(state, q), set & !situation.under_way[q]);
+            let known = self.known[q].get_mut(&place).expect("it was asked for the closed set");
+            known.never |= situation.waits_for(set, q);
         }
-        *known[place]
-            .get_or_insert_with(|| knowledge.of(key(rank, space.seats[rank].sites.hash(site))))
     }
 }
 

@@ -21,6 +21,7 @@ use super::model::{Model, chosen, sends_to_nobody, uncounted};
 use super::options::Channels;
 use super::owed::{Kept, kept_at};
 use super::parts::{Hashed, Map, Parts, mix};
+use super::reduction::Ranks;
 use super::state::{Envelope, Shared, Site, State};
 use super::steps::Step;
 use crate::misstep::rehearsal::{compare, rehearse};
@@ -394,11 +395,11 @@ impl<P: Process> Space<P> {
         }
     }
 
-    /// All steps from a state; those of one process, if one is named.
+    /// All steps from a state; those of some processes, if they are named.
     pub(super) fn successors(
         &mut self,
         state: &[u32],
-        only: Option<usize>,
+        only: Option<Ranks>,
         found: &mut Successors,
     ) {
         let messages_at = self.messages_at();
@@ -415,13 +416,14 @@ impl<P: Process> Space<P> {
                 }
             };
             let (_, to) = self.channel(letter);
-            if possible && only.is_none_or(|rank| rank == to) {
+            if possible && only.is_none_or(|ranks| ranks >> to & 1 == 1) {
                 self.arrivals(state, place, found);
             }
         }
-        match only {
-            Some(rank) => self.of_process(state, rank, found),
-            None => (0..self.processes()).for_each(|rank| self.of_process(state, rank, found)),
+        for rank in 0..self.processes() {
+            if only.is_none_or(|ranks| ranks >> rank & 1 == 1) {
+                self.of_process(state, rank, found);
+            }
         }
     }
 
