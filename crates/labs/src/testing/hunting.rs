@@ -48,13 +48,17 @@ fn hunted(program: Program, name: &str) -> Result<(), String> {
     }
 }
 
-/// Makes sure that a hunt finds nothing in a lab without a mistake, and that it puts all its properties to the
-/// test.
+/// Makes sure that in a lab without a mistake neither the simulator, nor the checker, nor a hunt finds anything, all
+/// without options; and that the hunt puts all properties to the test.
 ///
 /// # Panics
 ///
-/// If it finds something, or leaves a property out.
+/// If one finds something, or the hunt leaves a property out.
 pub fn nothing_is_found(program: Program) {
+    for words in [&["simulate", "--seeds", SEEDS, "--json"][..], &["check", "--json"]] {
+        let ran = Ran::of(&program.output(words));
+        assert_eq!(ran.status, 0, "{words:?}: {}", ran.report);
+    }
     let runs = std::env::var("HUNT_RUNS").unwrap_or(RUNS.to_owned());
     let ran = Ran::of(&program.output(&["hunt", "--runs", &runs, "--json"]));
     assert_eq!(ran.status, 0, "{}", ran.report["violation"]);
