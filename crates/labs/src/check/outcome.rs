@@ -141,10 +141,11 @@ fn lasso_of<P: Process>(searched: &Searched<P>, slot: usize) -> Found {
     let (roots, ends) = (dense(&searched.roots), dense(&worker.end_states));
     let mut owed = vec![(0, 0); graph.len()];
     let mut debts: Map<u32, u64> = Map::default();
-    for &(state, panel) in &worker.panels {
-        let (number, monitors) = worker.space.monitor_of(panel, slot);
-        let debt = *debts.entry(number).or_insert_with(|| monitors.owe());
-        owed[graph.dense.of(state)] = (number, debt);
+    for (state, monitors) in &worker.monitors {
+        let number = monitors[slot];
+        let debt = debts.entry(number);
+        let debt = *debt.or_insert_with(|| worker.space.monitor_of(slot, number).owe());
+        owed[graph.dense.of(*state)] = (number, debt);
     }
     let all = owed.iter().fold(0, |all, (_, debt)| all | debt);
     let find = |bit: u64, key: &dyn Fn(usize) -> Option<u32>| {
@@ -179,8 +180,8 @@ fn tell<P: Process>(
     let way: Vec<_> = lasso.way_in.iter().map(|&state| fingerprint(state)).collect();
     let space = &mut searched.workers[0].space;
     let (start, mut steps, mut state) = told(space, &task.states(), &way);
-    let (_, monitors) = space.monitor_of(space.panel_of(&state), slot);
-    let owed = monitors.verdicts(&End::Complete).remove(0).detail().to_owned();
+    let owed = space.monitor_of(slot, space.monitors_of(&state)[slot]);
+    let owed = owed.verdicts(&End::Complete).remove(0).detail().to_owned();
     let cycle_from = steps.len();
     for &(next, class) in &lasso.round {
         let (step, words) = step_to(space, &state, fingerprint(next), Some(class));

@@ -5,7 +5,7 @@
 //! compression in SPIN*, 1997). Copying a state copies no part, and what a step does to a part is worked
 //! out once ([`super::space`]).
 
-use std::hash::{Hash, Hasher};
+use std::hash::Hash;
 
 use super::state::Shared;
 
@@ -61,24 +61,4 @@ pub(super) fn mix(hash: u64, with: u64) -> u64 {
     let product =
         u128::from(hash ^ 0x9e37_79b9_7f4a_7c15) * u128::from(with ^ 0xa076_1d64_78bd_642f);
     (product ^ (product >> 64)) as u64
-}
-
-/// What holds numbers and is told apart by a hash that was worked out from the parts they name.
-pub(super) struct Hashed {
-    pub(super) hash: u64,
-    pub(super) numbers: Box<[u32]>,
-}
-
-impl Eq for Hashed {}
-
-impl PartialEq for Hashed {
-    fn eq(&self, other: &Self) -> bool {
-        self.numbers == other.numbers
-    }
-}
-
-impl Hash for Hashed {
-    fn hash<H: Hasher>(&self, hasher: &mut H) {
-        hasher.write_u64(self.hash);
-    }
 }

@@ -92,8 +92,8 @@ pub(super) struct Worker<P: Process> {
     /// States in which nothing is left to happen, and of each property, at how many of them it was not decided.
     pub(super) ends: u64,
     pub(super) undecided: Vec<u64>,
-    /// The panel of each state, if edges are labelled; and the ends among them.
-    pub(super) panels: Vec<(StateNumber, u32)>,
+    /// The monitors of each state, if edges are labelled; and the ends among them.
+    pub(super) monitors: Vec<(StateNumber, Box<[u32]>)>,
     pub(super) end_states: Vec<StateNumber>,
     /// Whether two messages were under way in one channel.
     pub(super) queues: bool,
@@ -216,7 +216,7 @@ fn work<P: Process>(shared: &Shared<P>, space: Space<P>, done: &Sender<()>) -> W
         edges: Edges::new(shared.terms.labels),
         ends: 0,
         undecided,
-        panels: Vec::new(),
+        monitors: Vec::new(),
         end_states: Vec::new(),
         queues: false,
         arrivals: false,
@@ -271,7 +271,7 @@ impl<P: Process> Worker<P> {
         shared.looked_at.fetch_add(1, Ordering::Relaxed);
         self.look_at_channels(state);
         if shared.terms.labels {
-            self.panels.push((number, self.space.panel_of(state)));
+            self.monitors.push((number, self.space.monitors_of(state).into()));
             self.end_states.extend(self.space.is_end(state).then_some(number));
         }
         if self.space.is_end(state) && !self.ends_well(state) {

@@ -6,9 +6,9 @@
 //! looks up both. (Local steps are called transition groups in LTSmin: Blom, van de Pol, Weber, *LTSmin:
 //! distributed and symbolic reachability*, CAV 2010.)
 //!
-//! A state is `[faults, site of p0, ..., panel, message, tags, message, tags, ...]`. *Faults* counts the
-//! messages lost and doubled, a *site* is a process with its timers, the *panel* is all monitors. Each is the
-//! number of a part; the parts belong to one thread. The fingerprint of a state is made from the hashes of
+//! A state is `[faults, site of p0, ..., monitor, monitor, ..., message, tags, message, tags, ...]`. *Faults* counts
+//! the messages lost and doubled, a *site* is a process with its timers, and there is a *monitor* for each property. Each
+//! is the number of a part; the parts belong to one thread. The fingerprint of a state is made from the hashes of
 //! its parts, and is the same in all threads.
 //!
 //! Where a handler is worked out it runs twice, and both results must be equal: one that looks at a clock or at
@@ -20,7 +20,7 @@ use super::graph::Class;
 use super::model::{Model, chosen, sends_to_nobody, uncounted};
 use super::options::Channels;
 use super::owed::{Kept, kept_at};
-use super::parts::{Hashed, Map, Parts, mix};
+use super::parts::{Map, Parts, mix};
 use super::reduction::Ranks;
 use super::state::{Envelope, Shared, Site, State};
 use super::steps::Step;
@@ -45,13 +45,9 @@ pub(super) struct Space<P: Process> {
     tags: Parts<Tags>,
     /// Of each property.
     slots: Vec<Slot>,
-    panels: Parts<Hashed>,
-    /// Of each panel, whether some property is violated.
-    violated: Vec<bool>,
     pub(super) locals: Vec<Local<P>>,
-    /// What becomes of a panel at a local step: its number, and the tags of the messages that are sent.
-    judged: Map<(u32, u32, u32), Judged>,
-    forgotten: Map<Box<[u32]>, Box<[u32]>>,
+    /// What the messages carry that a local step sends.
+    sent: Vec<Tags>,
     uses_tags: bool,
     scratch: Vec<u32>,
     /// Where the handlers say what they do.
@@ -85,14 +81,18 @@ type Letter<M> = (ProcessId, ProcessId, M);
 /// One property.
 struct Slot {
     monitors: Parts<Monitors>,
+    /// Of each of them, whether the property is violated.
+    violated: Vec<bool>,
     uses_tags: bool,
     /// What becomes of its monitor at a local step, with the tags of the message that arrives.
-    judged: Map<(u32, u32, u32), JudgedOne>,
+    judged: Map<(u32, u32, u32), Judged>,
+    /// What is left of it, and of the tags under way, without what no longer matters.
+    forgotten: Map<Box<[u32]>, Box<[u32]>>,
     tested: bool,
 }
 
 /// The number of a monitor after a local step, the tags of what is sent, and what was owed throughout.
-type JudgedOne = (u32, Box<[Tags]>, u64);
+type Judged = (u32, Box<[Tags]>, u64);
 
 /// One event at one process, as far as that process goes.
 pub(super) struct Local<P: Process> {
@@ -149,13 +149,6 @@ impl Heard {
     }
 }
 
-#[derive(Clone)]
-struct Judged {
-    panel: u32,
-    tags: Box<[u32]>,
-    kept: Kept,
-}
-
 /// An event of a process, as a number: a request, the timer of this place, or the letter of this number.
 const REQUEST: u32 = 0;
 const TIMERS: u32 = 1;
@@ -209,8 +202,11 @@ impl Successors {
     }
 }
 
-/// The places of a state: faults, then the sites, then the panel, then messages with their tags.
+/// The places of a state: faults, then the sites, then the monitors, then messages with their tags.
 const SITES: usize = 1;
+
+/// The number of the tags of a message for which no monitor wants any.
+const NO_TAGS: u32 = 0;
 
 impl<P: Process> Space<P> {
     /// The states of a model, of which these monitors are a part.
@@ -220,7 +216,9 @@ impl<P: Process> Space<P> {
         let slot = |monitors: Monitors| Slot {
             uses_tags: monitors.uses_tags(),
             monitors: Parts::new(),
+            violated: Vec::new(),
             judged: Map::default(),
+            forgotten: Map::default(),
             tested: false,
         };
         let mut tags = Parts::new();
@@ -231,11 +229,8 @@ impl<P: Process> Space<P> {
             channels: Vec::new(),
             tags,
             slots: watched.split().into_iter().map(slot).collect(),
-            panels: Parts::new(),
-            violated: Vec::new(),
             locals: Vec::new(),
-            judged: Map::default(),
-            forgotten: Map::default(),
+            sent: Vec::new(),
             uses_tags: watched.uses_tags(),
             scratch: Vec::new(),
             whereabouts: model.whereabouts.clone(),
@@ -249,12 +244,12 @@ impl<P: Process> Space<P> {
         self.seats.len()
     }
 
-    fn panel_at(&self) -> usize {
+    fn monitors_at(&self) -> usize {
         SITES + self.seats.len()
     }
 
     pub(super) fn messages_at(&self) -> usize {
-        self.panel_at() + 1
+        self.monitors_at() + self.slots.len()
     }
 
     pub(super) fn site(&self, state: &[u32], rank: usize) -> u32 {
@@ -283,10 +278,10 @@ impl<P: Process> Space<P> {
 
     /// How many parts and worked out steps there are.
     pub(super) fn parts(&self) -> usize {
-        let slots = self.slots.iter().map(|slot| slot.monitors.len() + slot.judged.len());
+        let of_slot = |slot: &Slot| slot.monitors.len() + slot.judged.len() + slot.forgotten.len();
+        let slots = self.slots.iter().map(of_slot);
         let seats = self.seats.iter().map(|seat| seat.sites.len());
-        let steps = self.locals.len() + self.judged.len() + self.forgotten.len();
-        slots.sum::<usize>() + seats.sum::<usize>() + self.panels.len() + steps
+        slots.sum::<usize>() + seats.sum::<usize>() + self.locals.len()
     }
 
     /// The same space, without any part.
@@ -315,9 +310,9 @@ impl<P: Process> Space<P> {
         for (rank, site) in state.sites.iter().enumerate() {
             words.push(self.seat(rank, site.clone()));
         }
-        let numbers = state.monitors.split().into_iter().enumerate();
-        let numbers = numbers.map(|(slot, monitors)| self.monitor(slot, monitors)).collect();
-        words.push(self.panel(numbers));
+        for (slot, monitors) in state.monitors.split().into_iter().enumerate() {
+            words.push(self.monitor(slot, monitors));
+        }
         for Envelope { from, to, message, tags, .. } in &state.messages {
             words.push(self.letter((*from, *to, message.clone())));
             words.push(self.tags.number(Shared::new(*tags)).0);
@@ -349,20 +344,18 @@ impl<P: Process> Space<P> {
 
     /// All monitors of a state that are watched.
     pub(super) fn monitors(&self, words: &[u32]) -> Monitors {
-        let numbers = &self.panels.get(words[self.panel_at()]).numbers;
-        let parts = self.slots.iter().zip(numbers);
+        let parts = self.slots.iter().zip(self.monitors_of(words));
         Monitors::join(parts.map(|(slot, &number)| &**slot.monitors.get(number)))
     }
 
-    /// The panel of a state.
-    pub(super) fn panel_of(&self, words: &[u32]) -> u32 {
-        words[self.panel_at()]
+    /// The numbers of the monitors of a state, one for each property.
+    pub(super) fn monitors_of<'a>(&self, words: &'a [u32]) -> &'a [u32] {
+        &words[self.monitors_at()..self.messages_at()]
     }
 
-    /// The monitor of one property on a panel, and its number.
-    pub(super) fn monitor_of(&self, panel: u32, slot: usize) -> (u32, &Monitors) {
-        let number = self.panels.get(panel).numbers[slot];
-        (number, self.slots[slot].monitors.get(number))
+    /// The monitor of one property with this number.
+    pub(super) fn monitor_of(&self, slot: usize, number: u32) -> &Monitors {
+        self.slots[slot].monitors.get(number)
     }
 
     pub(super) fn fingerprint(&self, words: &[u32]) -> u64 {
@@ -370,7 +363,9 @@ impl<P: Process> Space<P> {
         for (seat, &site) in self.seats.iter().zip(&words[SITES..]) {
             hash = mix(hash, seat.sites.hash(site));
         }
-        hash = mix(hash, self.panels.hash(words[self.panel_at()]));
+        for (slot, &number) in self.slots.iter().zip(self.monitors_of(words)) {
+            hash = mix(hash, slot.monitors.hash(number));
+        }
         for pair in words[self.messages_at()..].chunks_exact(2) {
             hash = mix(hash, self.letters.hash(pair[0]));
             hash = mix(hash, self.tags.hash(pair[1]));
@@ -519,14 +514,13 @@ impl<P: Process> Space<P> {
             return;
         }
         found.words[begins + SITES + rank as usize] = after;
-        let panel_at = begins + self.panel_at();
         let dead = targets & self.dead(state);
         let heard = Heard { local, in_tags, dead, mishap: self.mishap(state, message) };
-        let Judged { panel, tags, kept } = self.judge(found.words[panel_at], heard);
-        found.words[panel_at] = panel;
-        for (sent, &tags) in tags.iter().enumerate() {
+        let kept = self.judge(heard, &mut found.words[begins..]);
+        for sent in 0..self.sent.len() {
             let letter = self.locals[local as usize].letters[sent];
             if dead == 0 || dead >> self.channel(letter).1 & 1 == 0 {
+                let tags = self.number_of_tags(self.sent[sent]);
                 self.send(letter, tags, begins, &mut found.words);
             }
         }
@@ -573,10 +567,15 @@ impl<P: Process> Space<P> {
     fn close(&mut self, begins: usize, how: How, kept: Kept, found: &mut Successors) {
         self.sort(begins, &mut found.words);
         if self.uses_tags {
-            self.forget(begins, &mut found.words);
+            for slot in 0..self.slots.len() {
+                if self.slots[slot].uses_tags {
+                    self.forget(slot, &mut found.words[begins..]);
+                }
+            }
             self.sort(begins, &mut found.words);
         }
-        let wrong = self.violated[found.words[begins + self.panel_at()] as usize];
+        let mut monitors = self.slots.iter().zip(self.monitors_of(&found.words[begins..]));
+        let wrong = monitors.any(|(slot, &number)| slot.violated[number as usize]);
         found.found.push(Successor { begins, ends: found.words.len(), how, kept, wrong });
     }
 
@@ -607,11 +606,9 @@ impl<P: Process> Space<P> {
         found.words.extend_from_slice(&state[place + 2..]);
         found.words[begins] += 1 << 16;
         let (letter, tags) = (state[place], state[place + 1]);
-        let panel_at = begins + self.panel_at();
         let told = [(Told::Drop(letter), **self.tags.get(tags))];
         let (sender, _) = self.channel(letter);
-        let (panel, kept) = self.judge_each(found.words[panel_at], sender, &told);
-        found.words[panel_at] = panel;
+        let kept = self.judge_each(sender, &told, &mut found.words[begins..]);
         self.close(begins, How::Lose { message: place as u32 }, kept, found);
     }
 
@@ -631,9 +628,7 @@ impl<P: Process> Space<P> {
         let before = self.seats[rank].sites.get(self.site(state, rank)).clone();
         let dead = self.model.dead_site(rank, &before);
         found.words[begins + SITES + rank] = self.seat(rank, Shared::new(dead));
-        let panel_at = begins + self.panel_at();
-        let (panel, kept) = self.judge_each(found.words[panel_at], rank, &told);
-        found.words[panel_at] = panel;
+        let kept = self.judge_each(rank, &told, &mut found.words[begins..]);
         self.close(begins, How::Crash { rank: rank as u32 }, kept, found);
     }
 
@@ -764,47 +759,37 @@ impl<P: Process> Space<P> {
     fn monitor(&mut self, slot: usize, monitors: Monitors) -> u32 {
         let slot = &mut self.slots[slot];
         slot.tested |= monitors.put_to_the_test().any(|tested| tested);
-        slot.monitors.number(Shared::new(monitors)).0
-    }
-
-    fn panel(&mut self, numbers: Box<[u32]>) -> u32 {
-        let parts = || self.slots.iter().zip(&numbers);
-        let hash = parts().fold(0, |hash, (slot, &number)| mix(hash, slot.monitors.hash(number)));
-        let violated =
-            parts().any(|(slot, &number)| slot.monitors.get(number).violation().is_some());
-        let (number, is_new) = self.panels.number(Shared::new(Hashed { hash, numbers }));
+        let violated = monitors.violation().is_some();
+        let (number, is_new) = slot.monitors.number(Shared::new(monitors));
         if is_new {
-            self.violated.push(violated);
+            slot.violated.push(violated);
         }
         number
     }
 
-    /// What the monitors make of a local step. Where messages go to the dead, they are lost at once.
-    fn judge(&mut self, panel: u32, heard: Heard) -> Judged {
-        let Heard { local, dead, .. } = heard;
-        let key = (panel, heard.number(), heard.in_tags);
-        if dead == 0
-            && let Some(judged) = self.judged.get(&key)
-        {
-            return judged.clone();
-        }
-        let before = self.panels.get(panel).clone();
-        let letters = self.locals[local as usize].letters.len();
-        let mut sent = vec![Tags::default(); letters];
-        let mut numbers = Vec::with_capacity(self.slots.len());
+    /// What the monitors of a state make of a local step. What its messages carry is left in `sent`. Where messages go
+    /// to the dead, they are lost at once.
+    fn judge(&mut self, heard: Heard, state: &mut [u32]) -> Kept {
+        let mut sent = std::mem::take(&mut self.sent);
+        sent.clear();
+        sent.resize(self.locals[heard.local as usize].letters.len(), Tags::default());
+        let monitors_at = self.monitors_at();
         let mut kept = 0;
-        for (slot, &number) in before.numbers.iter().enumerate() {
-            let (after, owed) = self.judge_one(slot, number, heard, &mut sent);
-            numbers.push(after);
+        for slot in 0..self.slots.len() {
+            let number = &mut state[monitors_at + slot];
+            let (after, owed) = self.judge_one(slot, *number, heard, &mut sent);
+            *number = after;
             kept |= kept_at(slot, owed);
         }
-        let panel = self.panel(numbers.into());
-        let tags = sent.into_iter().map(|tags| self.tags.number(Shared::new(tags)).0).collect();
-        let judged = Judged { panel, tags, kept };
-        if dead == 0 {
-            self.judged.insert(key, judged.clone());
+        self.sent = sent;
+        kept
+    }
+
+    fn number_of_tags(&mut self, tags: Tags) -> u32 {
+        match tags == Tags::default() {
+            true => NO_TAGS,
+            false => self.tags.number(Shared::new(tags)).0,
         }
-        judged
     }
 
     /// What one monitor makes of a local step.
@@ -861,13 +846,13 @@ impl<P: Process> Space<P> {
         if self.labels { monitors.owe() } else { 0 }
     }
 
-    /// Tells the monitors something that is seldom told.
-    fn judge_each(&mut self, panel: u32, me: usize, told: &[(Told<P>, Tags)]) -> (u32, Kept) {
-        let before = self.panels.get(panel).clone();
+    /// Tells the monitors of a state something that is seldom told.
+    fn judge_each(&mut self, me: usize, told: &[(Told<P>, Tags)], state: &mut [u32]) -> Kept {
+        let monitors_at = self.monitors_at();
         let mut kept = 0;
-        let mut numbers = Vec::with_capacity(self.slots.len());
-        for (slot, &number) in before.numbers.iter().enumerate() {
-            let mut monitors = Monitors::clone(self.slots[slot].monitors.get(number));
+        for slot in 0..self.slots.len() {
+            let number = &mut state[monitors_at + slot];
+            let mut monitors = Monitors::clone(self.slots[slot].monitors.get(*number));
             let mut owed = self.owed(&monitors);
             for (told, tags) in told {
                 self.tell(&mut monitors, me, told, *tags);
@@ -877,9 +862,9 @@ impl<P: Process> Space<P> {
             if !self.slots[slot].uses_tags {
                 monitors.forget_history(&mut |_| ());
             }
-            numbers.push(self.monitor(slot, monitors));
+            *number = self.monitor(slot, monitors);
         }
-        (self.panel(numbers.into()), kept)
+        kept
     }
 
     /// Tells monitors one thing. Returns what a message that is sent carries.
@@ -907,53 +892,44 @@ impl<P: Process> Space<P> {
         None
     }
 
-    /// Makes states equal that differ only in what no longer matters: for monitors with tags, who look at
+    /// Makes states equal that differ only in what no longer matters: for a monitor with tags, who looks at
     /// all messages under way.
-    fn forget(&mut self, begins: usize, words: &mut [u32]) {
-        let (panel_at, messages_at) = (begins + self.panel_at(), begins + self.messages_at());
+    fn forget(&mut self, slot: usize, state: &mut [u32]) {
+        let (monitor_at, messages_at) = (self.monitors_at() + slot, self.messages_at());
         let mut key = std::mem::take(&mut self.scratch);
         key.clear();
-        key.push(words[panel_at]);
-        for pair in words[messages_at..].chunks_exact(2) {
+        key.push(state[monitor_at]);
+        for pair in state[messages_at..].chunks_exact(2) {
             key.extend_from_slice(&[self.channels[pair[0] as usize], pair[1]]);
         }
-        if !self.forgotten.contains_key(&key[..]) {
-            let forgotten = self.forget_anew(&key);
-            self.forgotten.insert(key.clone().into(), forgotten);
+        if !self.slots[slot].forgotten.contains_key(&key[..]) {
+            let forgotten = self.forget_anew(slot, &key);
+            self.slots[slot].forgotten.insert(key.clone().into(), forgotten);
         }
-        let forgotten = &self.forgotten[&key[..]];
-        words[panel_at] = forgotten[0];
-        for (pair, &tags) in words[messages_at..].chunks_exact_mut(2).zip(&forgotten[1..]) {
+        let forgotten = &self.slots[slot].forgotten[&key[..]];
+        state[monitor_at] = forgotten[0];
+        for (pair, &tags) in state[messages_at..].chunks_exact_mut(2).zip(&forgotten[1..]) {
             pair[1] = tags;
         }
         self.scratch = key;
     }
 
-    fn forget_anew(&mut self, key: &[u32]) -> Box<[u32]> {
+    fn forget_anew(&mut self, slot: usize, key: &[u32]) -> Box<[u32]> {
         let n = self.seats.len() as u32;
         let ends = |channel: u32| (ProcessId(channel / n), ProcessId(channel % n));
         let mut under_way: Vec<(ProcessId, ProcessId, Tags)> = key[1..]
             .chunks_exact(2)
             .map(|pair| (ends(pair[0]).0, ends(pair[0]).1, **self.tags.get(pair[1])))
             .collect();
-        let before = self.panels.get(key[0]).clone();
-        let mut numbers = Vec::with_capacity(self.slots.len());
-        for (slot, &number) in before.numbers.iter().enumerate() {
-            if !self.slots[slot].uses_tags {
-                numbers.push(number);
-                continue;
+        let mut monitors = Monitors::clone(self.slots[slot].monitors.get(key[0]));
+        monitors.forget_history(&mut |visit| {
+            for (from, to, tags) in &mut under_way {
+                visit(*from, *to, tags);
             }
-            let mut monitors = Monitors::clone(self.slots[slot].monitors.get(number));
-            monitors.forget_history(&mut |visit| {
-                for (from, to, tags) in &mut under_way {
-                    visit(*from, *to, tags);
-                }
-            });
-            numbers.push(self.monitor(slot, monitors));
-        }
-        let mut after = vec![self.panel(numbers.into())];
+        });
+        let mut after = vec![self.monitor(slot, monitors)];
         for (_, _, tags) in under_way {
-            after.push(self.tags.number(Shared::new(tags)).0);
+            after.push(self.number_of_tags(tags));
         }
         after.into()
     }
