@@ -39,11 +39,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::options::Channels;
 use super::parts::{Map, Set, mix};
-use super::space::Space;
+use super::space::{Ranks, Space};
 use crate::process::Process;
-
-/// A set of processes, one bit each.
-pub(super) type Ranks = u32;
 
 /// How many tables are made; beyond that, it is left out that a process waits for others.
 const TABLES_MAX: usize = 512;

@@ -14,22 +14,23 @@
 //! Where a handler is worked out it runs twice, and both results must be equal: one that looks at a clock or at
 //! the order of a hash map is noticed.
 
+mod judging;
+mod working_out;
+
 use std::sync::Arc;
 
+use self::judging::{Heard, Slot, Told};
 use super::graph::Class;
-use super::model::{Model, chosen, sends_to_nobody, uncounted};
+use super::model::Model;
 use super::options::Channels;
-use super::owed::{Kept, kept_at};
+use super::owed::Kept;
 use super::parts::{Map, Parts, mix};
-use super::reduction::Ranks;
 use super::state::{Envelope, Shared, Site, State};
 use super::steps::Step;
-use crate::misstep::rehearsal::{compare, rehearse};
+use crate::misstep::Misstep;
 use crate::misstep::watchdog::Whereabouts;
-use crate::misstep::{Misstep, Occasion};
-use crate::process::{Choices, Effect, EffectOf, Env, Event, EventOf, Process, ProcessId};
-use crate::trace::note::TimerName;
-use crate::trace::{Happening, Mishap};
+use crate::process::{Event, Process, ProcessId};
+use crate::trace::Mishap;
 use crate::verdict::{End, Monitors, Tags};
 
 /// The states of one model, as one thread knows them.
@@ -75,24 +76,11 @@ pub(super) struct About {
     is_bounded: bool,
 }
 
+/// A set of processes, one bit each.
+pub(super) type Ranks = u32;
+
 /// A message that was sent.
 type Letter<M> = (ProcessId, ProcessId, M);
-
-/// One property.
-struct Slot {
-    monitors: Parts<Monitors>,
-    /// Of each of them, whether the property is violated.
-    violated: Vec<bool>,
-    uses_tags: bool,
-    /// What becomes of its monitor at a local step, with the tags of the message that arrives.
-    judged: Map<(u32, u32, u32), Judged>,
-    /// What is left of it, and of the tags under way, without what no longer matters.
-    forgotten: Map<Box<[u32]>, Box<[u32]>>,
-    tested: bool,
-}
-
-/// The number of a monitor after a local step, the tags of what is sent, and what was owed throughout.
-type Judged = (u32, Box<[Tags]>, u64);
 
 /// One event at one process, as far as that process goes.
 pub(super) struct Local<P: Process> {
@@ -103,7 +91,7 @@ pub(super) struct Local<P: Process> {
     /// The sender, if the event is a message.
     pub(super) from: Option<ProcessId>,
     /// The processes that are sent something, one bit each.
-    pub(super) targets: u32,
+    pub(super) targets: Ranks,
     choices: Vec<usize>,
     /// What monitors are told of it, in order.
     told: Vec<Told<P>>,
@@ -113,41 +101,6 @@ pub(super) struct Local<P: Process> {
 
 /// What a handler did that none may do, and whose it is.
 pub(super) type Wrong = (ProcessId, Misstep);
-
-/// What monitors are told.
-#[derive(Clone)]
-enum Told<P: Process> {
-    Request(P::Request),
-    Timeout(P::Timer),
-    Indication(P::Indication),
-    Receive(u32),
-    Send(u32),
-    Drop(u32),
-    Crash,
-}
-
-/// A local step, as monitors hear of it.
-#[derive(Clone, Copy)]
-struct Heard {
-    local: u32,
-    /// The tags of the message that arrives.
-    in_tags: u32,
-    /// The dead processes to which it sends, one bit each.
-    dead: u32,
-    mishap: Option<Mishap>,
-}
-
-impl Heard {
-    /// The local step with the mishap: there is no memory for so many steps that the two could be mixed up.
-    fn number(self) -> u32 {
-        let mishap = match self.mishap {
-            None => 0,
-            Some(Mishap::Doubled) => 1,
-            Some(Mishap::Overtaken) => 2,
-        };
-        self.local | mishap << 30
-    }
-}
 
 /// An event of a process, as a number: a request, the timer of this place, or the letter of this number.
 const REQUEST: u32 = 0;
@@ -205,22 +158,11 @@ impl Successors {
 /// The places of a state: faults, then the sites, then the monitors, then messages with their tags.
 const SITES: usize = 1;
 
-/// The number of the tags of a message for which no monitor wants any.
-const NO_TAGS: u32 = 0;
-
 impl<P: Process> Space<P> {
     /// The states of a model, of which these monitors are a part.
     pub(super) fn new(model: Arc<Model<P>>, watched: &Monitors) -> Self {
         let processes = model.processes();
         let seat = |_| Seat { sites: Parts::new(), about: Vec::new(), locals: Map::default() };
-        let slot = |monitors: Monitors| Slot {
-            uses_tags: monitors.uses_tags(),
-            monitors: Parts::new(),
-            violated: Vec::new(),
-            judged: Map::default(),
-            forgotten: Map::default(),
-            tested: false,
-        };
         let mut tags = Parts::new();
         tags.number(Shared::new(Tags::default()));
         Self {
@@ -228,7 +170,7 @@ impl<P: Process> Space<P> {
             letters: Parts::new(),
             channels: Vec::new(),
             tags,
-            slots: watched.split().into_iter().map(slot).collect(),
+            slots: watched.split().iter().map(Slot::new).collect(),
             locals: Vec::new(),
             sent: Vec::new(),
             uses_tags: watched.uses_tags(),
@@ -632,308 +574,6 @@ impl<P: Process> Space<P> {
         self.close(begins, How::Crash { rank: rank as u32 }, kept, found);
     }
 
-    /// Works out what happens to a process at an event, in each way in which its handler can choose.
-    fn work_out(&mut self, rank: usize, site: u32, event: u32) -> (u32, u32) {
-        let before = self.seats[rank].sites.get(site).clone();
-        let me = ProcessId(rank as u32);
-        let env = Env { me, processes: self.processes() as u32, now: None };
-        let (happens, first_told) = self.event(me, &before, event);
-        let when = Occasion::<P::Timer>::of::<P>(&happens).named();
-        let from = match &happens {
-            Event::Message { from, .. } => Some(*from),
-            _ => None,
-        };
-        let first = self.locals.len() as u32;
-        let mut choices = Choices::default();
-        loop {
-            let taken = chosen(&choices);
-            let mut after = Site::clone(&before);
-            let first = rehearse(&before.process, env, &choices, happens.clone());
-            let effects = after.hear(env, &mut choices, happens.clone(), &self.whereabouts);
-            let local = Local {
-                rank: rank as u32,
-                before: site,
-                after: site,
-                from,
-                targets: 0,
-                choices: taken,
-                told: first_told.clone(),
-                letters: Vec::new(),
-                wrong: None,
-            };
-            let local = match effects {
-                Ok(effects) => {
-                    let differs = |first| compare(&when, &first, &after.process, &effects);
-                    let wrong = first.and_then(differs).map(|misstep| (me, misstep));
-                    let local = Local { choices: chosen(&choices), wrong, ..local };
-                    self.carry_out(me, local, after, effects)
-                }
-                Err(misstep) => Local { wrong: Some((me, misstep)), ..local },
-            };
-            self.locals.push(local);
-            if !choices.advance() {
-                break;
-            }
-        }
-        let known = (first, self.locals.len() as u32);
-        self.seats[rank].locals.insert((site, event), known);
-        known
-    }
-
-    /// The event of a number, and what monitors are told of it.
-    fn event(&self, me: ProcessId, site: &Site<P>, event: u32) -> (EventOf<P>, Vec<Told<P>>) {
-        match event {
-            REQUEST => {
-                let request = self.model.next_request(me, site);
-                let request = request.expect("it is one of the possible steps").clone();
-                (Event::Request(request.clone()), vec![Told::Request(request)])
-            }
-            letter if letter & LETTERS != 0 => {
-                let letter = letter & !LETTERS;
-                let (from, _, message) = &**self.letters.get(letter);
-                let event = Event::Message { from: *from, message: message.clone() };
-                (event, vec![Told::Receive(letter)])
-            }
-            timer => {
-                let timer = site.timers[(timer - TIMERS) as usize].clone();
-                (Event::Timeout(timer.clone()), vec![Told::Timeout(timer)])
-            }
-        }
-    }
-
-    fn carry_out(
-        &mut self,
-        me: ProcessId,
-        mut local: Local<P>,
-        mut after: Site<P>,
-        effects: Vec<EffectOf<P>>,
-    ) -> Local<P> {
-        for effect in effects {
-            match effect {
-                Effect::Send { to, message } if to.index() < self.processes() => {
-                    let letter = self.letter((me, to, message));
-                    local.targets |= 1 << to.0;
-                    local.letters.push(letter);
-                    local.told.push(Told::Send(letter));
-                }
-                Effect::Send { to, .. } => {
-                    let misstep = sends_to_nobody(to, self.processes());
-                    local.wrong.get_or_insert((me, misstep));
-                }
-                Effect::StartTimer { timer, .. } => after.start(timer),
-                Effect::StopTimer { timer } => after.stop(&timer),
-                Effect::Indicate(indication) => local.told.push(Told::Indication(indication)),
-            }
-        }
-        local.after = self.seat(me.index(), Shared::new(after));
-        local
-    }
-
-    fn seat(&mut self, rank: usize, site: Shared<Site<P>>) -> u32 {
-        let (number, is_new) = self.seats[rank].sites.number(site);
-        if is_new {
-            let about = self.about_site(rank, number);
-            self.seats[rank].about.push(about);
-        }
-        number
-    }
-
-    fn about_site(&self, rank: usize, number: u32) -> About {
-        let site = self.seats[rank].sites.get(number);
-        let has_request = self.model.next_request(ProcessId(rank as u32), site).is_some();
-        let may_run_out = site.timeouts < self.model.options.timeouts;
-        let timers = if may_run_out { site.timers.len() as u32 } else { 0 };
-        let is_bounded = !may_run_out && !site.timers.is_empty();
-        About { crashed: site.crashed, has_request, timers, is_bounded }
-    }
-
-    fn letter(&mut self, letter: Letter<P::Message>) -> u32 {
-        let channel = letter.0.0 * self.seats.len() as u32 + letter.1.0;
-        let (number, is_new) = self.letters.number(Shared::new(letter));
-        if is_new {
-            self.channels.push(channel);
-        }
-        number
-    }
-
-    fn monitor(&mut self, slot: usize, monitors: Monitors) -> u32 {
-        let slot = &mut self.slots[slot];
-        slot.tested |= monitors.put_to_the_test().any(|tested| tested);
-        let violated = monitors.violation().is_some();
-        let (number, is_new) = slot.monitors.number(Shared::new(monitors));
-        if is_new {
-            slot.violated.push(violated);
-        }
-        number
-    }
-
-    /// What the monitors of a state make of a local step. What its messages carry is left in `sent`. Where messages go
-    /// to the dead, they are lost at once.
-    fn judge(&mut self, heard: Heard, state: &mut [u32]) -> Kept {
-        let mut sent = std::mem::take(&mut self.sent);
-        sent.clear();
-        sent.resize(self.locals[heard.local as usize].letters.len(), Tags::default());
-        let monitors_at = self.monitors_at();
-        let mut kept = 0;
-        for slot in 0..self.slots.len() {
-            let number = &mut state[monitors_at + slot];
-            let (after, owed) = self.judge_one(slot, *number, heard, &mut sent);
-            *number = after;
-            kept |= kept_at(slot, owed);
-        }
-        self.sent = sent;
-        kept
-    }
-
-    fn number_of_tags(&mut self, tags: Tags) -> u32 {
-        match tags == Tags::default() {
-            true => NO_TAGS,
-            false => self.tags.number(Shared::new(tags)).0,
-        }
-    }
-
-    /// What one monitor makes of a local step.
-    fn judge_one(
-        &mut self,
-        slot: usize,
-        number: u32,
-        heard: Heard,
-        sent: &mut [Tags],
-    ) -> (u32, u64) {
-        let Heard { local, in_tags, dead, mishap } = heard;
-        let in_slot = if self.slots[slot].uses_tags { in_tags } else { 0 };
-        let key = (number, heard.number(), in_slot);
-        if dead == 0
-            && let Some((after, tags, owed)) = self.slots[slot].judged.get(&key)
-        {
-            add_tags(sent, tags);
-            return (*after, *owed);
-        }
-        let mut monitors = Monitors::clone(self.slots[slot].monitors.get(number));
-        let local_step = &self.locals[local as usize];
-        let me = local_step.rank as usize;
-        let mut tags = Vec::new();
-        let mut owed = self.owed(&monitors);
-        if let Some(mishap) = mishap {
-            monitors.on_mishap(mishap);
-        }
-        for told in &local_step.told {
-            let in_tags = **self.tags.get(in_tags);
-            let carried = self.tell(&mut monitors, me, told, in_tags);
-            owed &= self.owed(&monitors);
-            let Some(carried) = carried else { continue };
-            tags.push(carried);
-            if let Told::Send(letter) = told
-                && dead >> self.channel(*letter).1 & 1 == 1
-            {
-                self.tell(&mut monitors, me, &Told::Drop(*letter), carried);
-            }
-        }
-        if !self.slots[slot].uses_tags {
-            monitors.forget_history(&mut |_| ());
-        }
-        let after = self.monitor(slot, monitors);
-        add_tags(sent, &tags);
-        if dead == 0 {
-            let tags = if self.slots[slot].uses_tags { tags } else { Vec::new() };
-            self.slots[slot].judged.insert(key, (after, tags.into(), owed));
-        }
-        (after, owed)
-    }
-
-    /// What monitors are owed, if that is asked.
-    fn owed(&self, monitors: &Monitors) -> u64 {
-        if self.labels { monitors.owe() } else { 0 }
-    }
-
-    /// Tells the monitors of a state something that is seldom told.
-    fn judge_each(&mut self, me: usize, told: &[(Told<P>, Tags)], state: &mut [u32]) -> Kept {
-        let monitors_at = self.monitors_at();
-        let mut kept = 0;
-        for slot in 0..self.slots.len() {
-            let number = &mut state[monitors_at + slot];
-            let mut monitors = Monitors::clone(self.slots[slot].monitors.get(*number));
-            let mut owed = self.owed(&monitors);
-            for (told, tags) in told {
-                self.tell(&mut monitors, me, told, *tags);
-                owed &= self.owed(&monitors);
-            }
-            kept |= kept_at(slot, owed);
-            if !self.slots[slot].uses_tags {
-                monitors.forget_history(&mut |_| ());
-            }
-            *number = self.monitor(slot, monitors);
-        }
-        kept
-    }
-
-    /// Tells monitors one thing. Returns what a message that is sent carries.
-    fn tell(&self, monitors: &mut Monitors, me: usize, told: &Told<P>, tags: Tags) -> Option<Tags> {
-        let at = uncounted(ProcessId(me as u32));
-        let letter = |letter: &u32| &**self.letters.get(*letter);
-        match told {
-            Told::Request(request) => monitors.on_event(at, Happening::Request(request)),
-            Told::Timeout(timer) => monitors.on_event(at, Happening::Timeout(&TimerName(timer))),
-            Told::Indication(said) => monitors.on_event(at, Happening::Indication(said)),
-            Told::Crash => monitors.on_event(at, Happening::Crash),
-            Told::Receive(number) => {
-                let (from, to, message) = letter(number);
-                monitors.on_receive(*from, uncounted(*to), message, tags);
-            }
-            Told::Send(number) => {
-                let (from, to, message) = letter(number);
-                return Some(monitors.on_send(uncounted(*from), *to, message));
-            }
-            Told::Drop(number) => {
-                let (from, to, message) = letter(number);
-                monitors.on_drop(uncounted(*from), *to, message, tags);
-            }
-        }
-        None
-    }
-
-    /// Makes states equal that differ only in what no longer matters: for a monitor with tags, who looks at
-    /// all messages under way.
-    fn forget(&mut self, slot: usize, state: &mut [u32]) {
-        let (monitor_at, messages_at) = (self.monitors_at() + slot, self.messages_at());
-        let mut key = std::mem::take(&mut self.scratch);
-        key.clear();
-        key.push(state[monitor_at]);
-        for pair in state[messages_at..].chunks_exact(2) {
-            key.extend_from_slice(&[self.channels[pair[0] as usize], pair[1]]);
-        }
-        if !self.slots[slot].forgotten.contains_key(&key[..]) {
-            let forgotten = self.forget_anew(slot, &key);
-            self.slots[slot].forgotten.insert(key.clone().into(), forgotten);
-        }
-        let forgotten = &self.slots[slot].forgotten[&key[..]];
-        state[monitor_at] = forgotten[0];
-        for (pair, &tags) in state[messages_at..].chunks_exact_mut(2).zip(&forgotten[1..]) {
-            pair[1] = tags;
-        }
-        self.scratch = key;
-    }
-
-    fn forget_anew(&mut self, slot: usize, key: &[u32]) -> Box<[u32]> {
-        let n = self.seats.len() as u32;
-        let ends = |channel: u32| (ProcessId(channel / n), ProcessId(channel % n));
-        let mut under_way: Vec<(ProcessId, ProcessId, Tags)> = key[1..]
-            .chunks_exact(2)
-            .map(|pair| (ends(pair[0]).0, ends(pair[0]).1, **self.tags.get(pair[1])))
-            .collect();
-        let mut monitors = Monitors::clone(self.slots[slot].monitors.get(key[0]));
-        monitors.forget_history(&mut |visit| {
-            for (from, to, tags) in &mut under_way {
-                visit(*from, *to, tags);
-            }
-        });
-        let mut after = vec![self.monitor(slot, monitors)];
-        for (_, _, tags) in under_way {
-            after.push(self.number_of_tags(tags));
-        }
-        after.into()
-    }
-
     /// To whom a step belongs: see [`Class`].
     pub(super) fn class(&self, state: &[u32], how: How) -> Class {
         let n = self.processes();
@@ -989,14 +629,6 @@ impl<P: Process> Space<P> {
                     Event::Init | Event::Message { .. } => Step::Start { process, choices },
                 }
             }
-        }
-    }
-}
-
-fn add_tags(sent: &mut [Tags], tags: &[Tags]) {
-    for (sent, tags) in sent.iter_mut().zip(tags) {
-        for (sum, tag) in sent.iter_mut().zip(tags) {
-            *sum += tag;
         }
     }
 }
