@@ -149,6 +149,8 @@ pub(super) struct Hello {
 pub(super) struct Part {
     /// The place of its first byte.
     pub(super) offset: u64,
+    /// As one piece: serde would otherwise write and read a vector byte by byte.
+    #[serde(with = "serde_bytes")]
     pub(super) bytes: Vec<u8>,
     pub(super) is_last: bool,
     /// Events at the end are missing.

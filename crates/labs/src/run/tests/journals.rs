@@ -224,3 +224,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_part_travels_as_one_piece_and_not_byte_by_byte() {
+    // JSON tells the two apart: only what is read as one piece may be a string there.
+    let json = r#"{"offset":7,"bytes":"ab","is_last":true,"truncated":false}"#;
+    let part: Part = serde_json::from_str(json).unwrap();
+    assert_eq!((part.offset, part.bytes), (7, b"ab".to_vec()));
+}
