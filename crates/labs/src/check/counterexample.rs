@@ -12,7 +12,7 @@ use super::steps::Step;
 use crate::faults::Assumption;
 use crate::process::{Choices, Process, ProcessId};
 use crate::record::Recorder;
-use crate::trace::{Happening, Header, Observer};
+use crate::trace::{CycleFrom, Happening, Header, Observer};
 use crate::verdict::{End, Judge, Verdict};
 
 /// How far the steps of a counterexample lie apart in its trace, in microseconds. The checker has
@@ -124,9 +124,14 @@ impl<P: Process> Counterexample<P> {
 
     /// The last state of the run, which is played again for an observer.
     fn last<O: Observer>(&self, observer: &mut O) -> State<P, O::Carried> {
+        self.after(&self.path, observer)
+    }
+
+    /// The state after these first steps of the run.
+    fn after<O: Observer>(&self, path: &[Step<P>], observer: &mut O) -> State<P, O::Carried> {
         let mut state = self.model.before::<O::Carried>();
         let mut at_us = 0;
-        for step in &self.path {
+        for step in path {
             if !matches!(step, Step::Start { .. }) {
                 at_us += STEP_US;
             }
@@ -148,9 +153,21 @@ impl<P: Process> Counterexample<P> {
     /// Those of the file.
     pub fn save(&self, header: &Header, to: Box<dyn Write>) -> io::Result<Judge> {
         let judge = Judge::new(&header.properties, header.processes);
-        let mut recorder = Recorder::writing(header, judge, to)?;
+        let header = Header { cycle_from: self.first_repeated(header.processes), ..header.clone() };
+        let mut recorder = Recorder::writing(&header, judge, to)?;
         self.replay(&mut recorder);
         recorder.finish()
+    }
+
+    /// Where the first event that repeats for ever stands in the trace.
+    fn first_repeated(&self, processes: u32) -> Option<CycleFrom> {
+        let starts = self.path.len() - self.steps.len();
+        let way_in = &self.path[..starts + self.cycle_from?];
+        let mut recorder = Recorder::new(processes, Judge::default());
+        self.after(way_in, &mut recorder);
+        // The header is line 1, and the event after those of the way in is looked for.
+        let line = recorder.judge().events() + 2;
+        Some(CycleFrom { line, property: self.property.clone() })
     }
 }
 

@@ -25,7 +25,7 @@ use crate::files;
 use crate::lab::{Place, Verb, World};
 use crate::misstep::panics;
 use crate::planned::{Course, Planned};
-use crate::replay::{Luck, Replayed, Step};
+use crate::replay::{Luck, Replayed, Round, Step};
 use crate::said::say;
 use crate::text::Paint;
 use crate::trace::event::Setup;
@@ -257,6 +257,7 @@ fn follow(
             events
         }
     };
+    let mut round = reader.header().cycle_from.as_ref().map(|cycle| Round::new(cycle.line));
     let mut held = (0..whole.len()).map(|at| Ok((whole[at].clone(), &whole[at + 1..])));
     let mut read = || reader.next().map(|event| event.map(|event| (event, &[] as &[TraceEvent])));
     let mut line = 1;
@@ -264,6 +265,9 @@ fn follow(
         let (event, ahead) = next.with_context(|| place.clone())?;
         line += 1;
         outcome.events += 1;
+        if let Some(round) = &mut round {
+            round.look(line, &event, outcome.identity.processes, &*replay);
+        }
         let step = replay.follow(&event, ahead);
         if let Step::Parted(parting) = step.with_context(|| format!("{place}, line {line}"))? {
             outcome.differences.push(format!("line {line}: {parting}"));
@@ -275,6 +279,9 @@ fn follow(
         if line % (1 << 16) == 0 {
             progress.say(&format!("{line} lines"));
         }
+    }
+    if outcome.differences.is_empty() {
+        outcome.differences.extend(round.and_then(|round| round.difference()));
     }
     outcome.followed = replay.followed();
     outcome.unfollowed = replay

@@ -13,7 +13,7 @@ use super::{finish, replay, trace_file};
 use crate::planned::Course;
 use crate::report::Report;
 use crate::trace::{Header, Identity, gaps};
-use crate::verdict::{End, Property, StreamJudge};
+use crate::verdict::{CycleJudge, End, Property, StreamJudge};
 
 /// What `labs verify` hands on to the lab's program.
 #[derive(Args, Clone, Debug)]
@@ -74,12 +74,17 @@ pub fn judged(
     if survives_crashes {
         judge = judge.surviving_crashes();
     }
+    let mut cycle = header.cycle_from.clone().map(CycleJudge::new);
     let mut progress = Progress::new();
     let mut last_us = 0;
     while let Some(event) = reader.next() {
         let event = event.with_context(|| format!("{place}"))?;
         last_us = event.at_us.max(last_us);
         let line = reader.line();
+        if let Some(cycle) = &mut cycle {
+            let looked_at = cycle.observe(line, &event, judge.judge());
+            looked_at.with_context(|| format!("{place}, line {line}"))?;
+        }
         judge.observe(&event).with_context(|| format!("{place}, line {line}"))?;
         rules.observe(&event).with_context(|| format!("{place}, line {line}"))?;
         if line % (1 << 16) == 0 {
@@ -88,7 +93,12 @@ pub fn judged(
     }
     let elapsed = progress.elapsed();
     drop(progress);
-    let (end, properties) = (judge.end(), judge.verdicts());
+    let (end, mut properties) = (judge.end(), judge.verdicts());
+    let goes_round = cycle.is_some();
+    if let Some(cycle) = cycle {
+        let concluded = cycle.conclude(judge.judge(), &mut properties);
+        concluded.with_context(|| format!("{place}, line 1"))?;
+    }
     let missing = gaps::sentence(&judge.gaps());
     // What a dead process did last is no problem where the others go on.
     let (noted, missing) = if survives_crashes { (missing, None) } else { (None, missing) };
@@ -103,6 +113,8 @@ pub fn judged(
         trace: Some(place.to_string()),
         problems: match &end {
             End::Complete => missing.into_iter().collect(),
+            // A run without end is cut somewhere, and is judged as one without end.
+            End::CutShort(_) if goes_round => missing.into_iter().collect(),
             End::CutShort(why) => {
                 let cut_short = format!("the run was cut short: {why}");
                 [Some(cut_short), missing].into_iter().flatten().collect()

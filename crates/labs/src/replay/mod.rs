@@ -35,6 +35,7 @@
 mod follower;
 mod luck;
 pub(crate) mod recall;
+mod round;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,7 @@ use std::time::Duration;
 
 use self::follower::Follower;
 pub use self::luck::Luck;
+pub use self::round::Round;
 use crate::process::{Env, Event, Process, ProcessId};
 use crate::trace::note::debug_text;
 use crate::trace::{Attendance, MessageId, MessageNote, TraceEvent, What};

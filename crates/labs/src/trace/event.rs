@@ -39,6 +39,18 @@ pub struct Header {
     /// How its indications are drawn.
     #[serde(default, skip_serializing_if = "Meaning::is_empty")]
     pub meaning: Meaning,
+    /// Where the run goes round for ever, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycle_from: Option<CycleFrom>,
+}
+
+/// From where on the events of a run repeat for ever, and what they put off.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct CycleFrom {
+    /// The line of the first event that repeats; the header is line 1.
+    pub line: u64,
+    /// The name of the property that waits for ever.
+    pub property: String,
 }
 
 /// Which run of which lab this is: what a report and a trace both say.
@@ -65,7 +77,7 @@ impl Header {
         meaning: Meaning,
     ) -> Self {
         let clocks = identity.processes <= CLOCKS_MAX_PROCESSES;
-        Self { trace: FORMAT, identity, arguments, clocks, properties, meaning }
+        Self { trace: FORMAT, identity, arguments, clocks, properties, meaning, cycle_from: None }
     }
 }
 

@@ -17,7 +17,7 @@ pub mod stamp;
 mod tests;
 
 pub use self::event::{
-    Header, Identity, MessageId, MessageNote, Setup, TraceEvent, What, Whereabouts,
+    CycleFrom, Header, Identity, MessageId, MessageNote, Setup, TraceEvent, What, Whereabouts,
 };
 pub use self::gaps::{Attendance, Gap};
 pub use self::meaning::Meaning;

@@ -242,6 +242,16 @@ impl Monitors {
         self.watched.iter().fold(0, |all, watched| all | watched.monitor.owes())
     }
 
+    /// The monitor of one property alone, as it is now.
+    pub(crate) fn alone(&self, property: &str) -> Option<Self> {
+        let index = self.properties.iter().position(|own| own.name == property)?;
+        Some(Self {
+            properties: [self.properties[index].clone()].into(),
+            processes: self.processes,
+            watched: vec![self.watched[index].clone()],
+        })
+    }
+
     /// Whether messages carry a tag for one of them.
     pub(crate) fn uses_tags(&self) -> bool {
         self.watched.iter().any(|watched| watched.tag.is_some())
@@ -351,6 +361,11 @@ impl Judge {
     /// How many messages of each kind were sent.
     pub fn messages(&self) -> &BTreeMap<String, u64> {
         &self.messages
+    }
+
+    /// The monitor of one property alone, as it is now.
+    pub(crate) fn alone(&self, property: &str) -> Option<Monitors> {
+        self.monitors.alone(property)
     }
 
     /// Whether some event broke a property for good.

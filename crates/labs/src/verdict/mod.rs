@@ -16,6 +16,7 @@
 //! **liveness** property says that something good happens in the end: a run that was cut short cannot
 //! break it, and the verdict says "not yet".
 
+mod cycle;
 mod judge;
 mod lost;
 mod misstep;
@@ -32,6 +33,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::cycle::{CycleError, CycleJudge};
 pub use self::judge::{AllTagsUnderWay, Judge, Monitors, PROPERTIES_MAX, TAGS, Tags};
 pub use self::misstep::{Misstep, Wrong};
 pub use self::pattern::{Cost, Pattern, Times};

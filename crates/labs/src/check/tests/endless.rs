@@ -4,7 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{Options, Outcome, check};
 use crate::process::{Context, Kind, Process, ProcessId};
-use crate::verdict::{Property, Verdict};
+use crate::replay::{Luck, Replay, Replayed as _, Round, Step};
+use crate::testing::FileInMemory;
+use crate::trace::format::Reader;
+use crate::trace::{CycleFrom, Header, Identity, Meaning, TraceEvent, What};
+use crate::verdict::{CycleError, CycleJudge, Property, StreamJudge, Verdict};
 
 /// p0 serves the others, who ask once and ask again when they are told to wait.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -95,9 +99,16 @@ impl Process for Office {
     }
 }
 
+fn offices(fault: Fault) -> Vec<Office> {
+    vec![Office { fault, first: None }; 3]
+}
+
+fn served() -> Property {
+    Property::responds("everyone is served", "Asked", "Served")
+}
+
 fn checked(fault: Fault, reduction: bool) -> Outcome<Office> {
-    let offices = vec![Office { fault, first: None }; 3];
-    let served = Property::responds("everyone is served", "Asked", "Served");
+    let (offices, served) = (offices(fault), served());
     let options = Options { reduction, ..Options::default() };
     check(offices, Vec::new(), &[served], &options, |_| ())
 }
@@ -157,4 +168,127 @@ fn one_who_is_never_served_among_others_who_are_is_found() {
 fn where_runs_end_all_is_as_ever() {
     let outcome = checked(Fault::None, false);
     assert_eq!(only(&outcome).detail(), format!("at each of 2 ends, in {} states", outcome.states));
+}
+
+// Traces of runs without end.
+
+/// The counterexample as it stands in a file.
+fn file(fault: Fault) -> Vec<u8> {
+    let identity = Identity {
+        lab: "office".to_owned(),
+        verb: "check".to_owned(),
+        run: "checked-3".to_owned(),
+        processes: 3,
+        seed: 0,
+    };
+    let header = Header::new(identity, Vec::new(), vec![served()], Meaning::default());
+    let file = FileInMemory::default();
+    let found = checked(fault, true).counterexample.unwrap();
+    found.save(&header, Box::new(file.clone())).unwrap();
+    file.take()
+}
+
+/// The header and the events of the counterexample.
+fn written(fault: Fault) -> (Header, Vec<TraceEvent>) {
+    let file = file(fault);
+    let mut reader = Reader::new(&file[..]).unwrap();
+    let header = reader.header().clone();
+    (header, reader.by_ref().collect::<Result<_, _>>().unwrap())
+}
+
+/// What the file alone says of the property.
+fn judged(cycle: CycleFrom, events: &[TraceEvent]) -> Result<Verdict, CycleError> {
+    let mut judge = StreamJudge::new(&[served()], 3);
+    let mut cycle = CycleJudge::new(cycle);
+    for (line, event) in (2..).zip(events) {
+        cycle.observe(line, event, judge.judge())?;
+        judge.observe(event).unwrap();
+    }
+    let mut verdicts = judge.verdicts();
+    cycle.conclude(judge.judge(), &mut verdicts)?;
+    Ok(verdicts.remove(0))
+}
+
+#[test]
+fn a_trace_says_from_where_it_repeats_and_is_judged_again() {
+    for fault in [Fault::PutsOff, Fault::InsatiableAndPutsOff] {
+        let (header, events) = written(fault);
+        let cycle = header.cycle_from.unwrap();
+        assert_eq!(cycle.property, "everyone is served");
+        let told = only(&checked(fault, true)).detail().to_owned();
+        let verdict = judged(cycle, &events).unwrap();
+        assert!(verdict.is_violated() && verdict.tested, "{verdict:?}");
+        assert!(told.starts_with(verdict.detail()), "{told} is not {}", verdict.detail());
+    }
+}
+
+#[test]
+fn a_cycle_that_does_not_close_is_refused() {
+    let (header, events) = written(Fault::PutsOff);
+    let cycle = header.cycle_from.unwrap();
+    let from = |line| CycleFrom { line, ..cycle.clone() };
+    let later = judged(from(cycle.line + 1), &events);
+    assert_eq!(later.unwrap_err(), CycleError::Open);
+    let last = events.len() as u64 + 1;
+    assert_eq!(judged(from(last), &events).unwrap_err(), CycleError::NoSuchLine(last));
+    assert!(matches!(judged(from(2), &events).unwrap_err(), CycleError::Once(_)));
+    let other = CycleFrom { property: "another".to_owned(), ..cycle };
+    assert!(matches!(judged(other, &events).unwrap_err(), CycleError::NoSuchProperty(_)));
+}
+
+#[test]
+fn a_cycle_in_which_what_is_owed_is_done_is_refused() {
+    let (header, mut events) = written(Fault::InsatiableAndPutsOff);
+    let cycle = header.cycle_from.unwrap();
+    let is_served = |event: &&TraceEvent| matches!(&event.what, What::Indication(said) if said.kind == "Served");
+    let what = events.iter().find(is_served).unwrap().what.clone();
+    // p2 alone is put off.
+    let is_end = |event: &TraceEvent| event.process.0 == 2 && matches!(event.what, What::Stop(_));
+    let end = events.iter().position(is_end).unwrap();
+    let served = TraceEvent { what, ..events[end].clone() };
+    events[end].n += 1;
+    let first_end = events.iter().position(|event| matches!(event.what, What::Stop(_))).unwrap();
+    events.insert(first_end, served);
+    assert!(matches!(judged(cycle, &events).unwrap_err(), CycleError::Served(_)));
+}
+
+#[test]
+fn a_replay_comes_back_to_the_states_at_the_beginning_of_the_cycle() {
+    let (header, events) = written(Fault::PutsOff);
+    let cycle = header.cycle_from.unwrap();
+    let mut replay = Replay::new(offices(Fault::PutsOff), Luck::Unknown, false);
+    let mut round = Round::new(cycle.line);
+    for (at, event) in events.iter().enumerate() {
+        round.look(at as u64 + 2, event, 3, &replay);
+        assert_eq!(replay.follow(event, &events[at + 1..]).unwrap(), Step::Same);
+    }
+    assert_eq!(round.difference(), None);
+    // Before the first request was taken the states were others.
+    let mut replay = Replay::new(offices(Fault::PutsOff), Luck::Unknown, false);
+    let mut round = Round::new(5);
+    for (at, event) in events.iter().enumerate() {
+        round.look(at as u64 + 2, event, 3, &replay);
+        replay.follow(event, &events[at + 1..]).unwrap();
+    }
+    assert!(round.difference().unwrap().contains("p0 is `"));
+}
+
+#[test]
+fn a_file_with_a_cycle_is_judged_and_one_that_is_wrong_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lasso.jsonl");
+    let report = |text: &[u8]| {
+        std::fs::write(&path, text).unwrap();
+        crate::cli::verify::judged(&path, |header| Ok(header.properties.clone()))
+    };
+    let text = file(Fault::PutsOff);
+    let judged = report(&text).unwrap();
+    assert!(judged.properties[0].is_violated(), "{:?}", judged.properties);
+    assert_eq!(judged.problems, Vec::<String>::new());
+    let text = String::from_utf8(text).unwrap();
+    let line = written(Fault::PutsOff).0.cycle_from.unwrap().line;
+    let [right, wrong] = [line, line + 1].map(|line| format!("\"cycle_from\":{{\"line\":{line}"));
+    assert!(text.contains(&right), "{text}");
+    let why = report(text.replace(&right, &wrong).as_bytes()).unwrap_err();
+    assert!(format!("{why:#}").contains("line 1: the cycle does not close"), "{why:#}");
 }
