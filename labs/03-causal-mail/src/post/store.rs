@@ -319,18 +319,19 @@ impl Store {
     pub fn unread(&mut self, name: &str, after: u64) -> Result<(Vec<Mail>, u64, bool), StoreError> {
         let mail_box = self.mail_box_mut(name)?;
         let (mut mails, mut last, mut bytes) = (Vec::new(), after, 0);
-        let mut places = mail_box.unread_after(after).into_iter().peekable();
-        while let Some(place) = places.next() {
-            last = mail_box.arrival(place);
-            let Some(mail) = mail_box.load(place) else { continue };
+        let mut next = mail_box.next_after(after);
+        while let Some(arrival) = next {
+            last = arrival;
+            next = mail_box.next_after(arrival);
+            let Some(mail) = mail_box.load(arrival) else { continue };
             mails.push(mail);
-            bytes += mail_box.size(place);
-            let next = places.peek().map_or(0, |&next| mail_box.size(next));
-            if bytes + next > PAGE {
+            bytes += mail_box.size(arrival);
+            let beyond = next.map_or(0, |next| mail_box.size(next));
+            if bytes + beyond > PAGE {
                 break;
             }
         }
-        Ok((mails, last, places.peek().is_some()))
+        Ok((mails, last, next.is_some()))
     }
 
     /// A user has read a mail. On disk when this returns. To say so again changes nothing.

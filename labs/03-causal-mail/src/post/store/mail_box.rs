@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -39,8 +40,10 @@ pub(super) struct MailBox {
     me: Address,
     maildir: Maildir,
     state: BoxState,
-    /// What has come and is not read, in this order.
-    unread: Vec<Unread>,
+    /// What has come and is not read, by the number of its arrival.
+    unread: BTreeMap<u64, Unread>,
+    /// The same by what the mails are called.
+    by_id: BTreeMap<String, u64>,
     /// How many have come since the start.
     arrivals: u64,
     /// When the folder was last changed before somebody looked where all mails are, if it may not
@@ -50,8 +53,7 @@ pub(super) struct MailBox {
 
 /// A mail that is not read.
 #[derive(Debug)]
-pub(super) struct Unread {
-    pub(super) arrival: u64,
+struct Unread {
     id: String,
     /// Where it was last.
     path: PathBuf,
@@ -84,8 +86,15 @@ impl MailBox {
         let me = me.map_err(|error| StoreError::Refused(error.to_string()))?;
         let maildir = Maildir::open(folder.to_owned()).map_err(at(folder))?;
         let state = BoxState::load(&folder.join(CLOCK), &me)?;
-        let mut mail_box =
-            Self { me, maildir, state, unread: Vec::new(), arrivals: 0, looked: None };
+        let mut mail_box = Self {
+            me,
+            maildir,
+            state,
+            unread: BTreeMap::new(),
+            by_id: BTreeMap::new(),
+            arrivals: 0,
+            looked: None,
+        };
         mail_box.find_unread()?;
         Ok(mail_box)
     }
@@ -135,17 +144,17 @@ impl MailBox {
     fn count(&mut self, mail: &Mail, path: PathBuf) {
         let id = mail.id();
         // Other programs make copies.
-        if self.unread.iter().all(|unread| unread.id != id) {
+        if !self.by_id.contains_key(&id) {
             self.arrivals += 1;
-            self.unread.push(Unread { arrival: self.arrivals, id, path, is_missed: false });
+            self.by_id.insert(id.clone(), self.arrivals);
+            self.unread.insert(self.arrivals, Unread { id, path, is_missed: false });
         }
     }
 
     /// A mail comes, for the first time or again.
     pub(super) fn deliver(&mut self, mail: &Mail) -> Result<(), StoreError> {
         let id = mail.id();
-        let is_here = self.unread.iter().any(|unread| unread.id == id);
-        if is_here || self.state.knowledge.has_read(&mail.envelope) {
+        if self.by_id.contains_key(&id) || self.state.knowledge.has_read(&mail.envelope) {
             info!("{id} came again: dropped");
             return Ok(());
         }
@@ -156,24 +165,19 @@ impl MailBox {
         Ok(())
     }
 
-    /// What came after the mail of this number, as places for [`load`](Self::load).
-    pub(super) fn unread_after(&self, arrival: u64) -> Vec<usize> {
-        let places = self.unread.iter().enumerate();
-        places.filter(|(_, unread)| unread.arrival > arrival).map(|(place, _)| place).collect()
-    }
-
-    /// The number of an unread mail.
-    pub(super) fn arrival(&self, place: usize) -> u64 {
-        self.unread[place].arrival
+    /// The number of the first unread mail that came after the one of this number.
+    pub(super) fn next_after(&self, arrival: u64) -> Option<u64> {
+        let later = (Bound::Excluded(arrival), Bound::Unbounded);
+        self.unread.range(later).next().map(|(arrival, _)| *arrival)
     }
 
     /// An unread mail; none if it is not to be found, or cannot be read any more.
-    pub(super) fn load(&mut self, place: usize) -> Option<Mail> {
-        let mail = self.load_from(place).or_else(|| {
+    pub(super) fn load(&mut self, arrival: u64) -> Option<Mail> {
+        let mail = self.load_from(arrival).or_else(|| {
             self.look_again();
-            self.load_from(place)
+            self.load_from(arrival)
         });
-        let unread = &mut self.unread[place];
+        let unread = self.unread.get_mut(&arrival)?;
         if mail.is_none() && !std::mem::replace(&mut unread.is_missed, true) {
             let (id, path) = (&unread.id, unread.path.display());
             error!("{id} was at {path}, and is gone or damaged: mail that follows it waits");
@@ -181,8 +185,8 @@ impl MailBox {
         mail
     }
 
-    fn load_from(&self, place: usize) -> Option<Mail> {
-        let Unread { id, path, .. } = &self.unread[place];
+    fn load_from(&self, arrival: u64) -> Option<Mail> {
+        let Unread { id, path, .. } = self.unread.get(&arrival)?;
         self.read(path).ok().filter(|mail| mail.id() == *id)
     }
 
@@ -196,7 +200,7 @@ impl MailBox {
         let files = self.maildir.files().unwrap_or_default();
         let found = files.into_iter().filter_map(|path| Some((self.read(&path).ok()?.id(), path)));
         let found: BTreeMap<_, _> = found.collect();
-        for unread in &mut self.unread {
+        for unread in self.unread.values_mut() {
             if let Some(path) = found.get(&unread.id) {
                 path.clone_into(&mut unread.path);
             }
@@ -209,21 +213,23 @@ impl MailBox {
     }
 
     /// The size of an unread mail's file.
-    pub(super) fn size(&self, place: usize) -> usize {
-        let about = fs::metadata(&self.unread[place].path);
+    pub(super) fn size(&self, arrival: u64) -> usize {
+        let unread = self.unread.get(&arrival);
+        let about = unread.and_then(|unread| fs::metadata(&unread.path).ok());
         about.map_or(0, |about| usize::try_from(about.len()).unwrap_or(usize::MAX))
     }
 
     /// The user has read a mail.
     pub(super) fn confirm(&mut self, id: &str) -> Result<(), StoreError> {
-        let Some(place) = self.unread.iter().position(|unread| unread.id == id) else {
+        let Some(&arrival) = self.by_id.get(id) else {
             return Ok(()); // It was read already.
         };
-        if let Some(mail) = self.load(place) {
+        if let Some(mail) = self.load(arrival) {
             self.state.knowledge.read(&mail.envelope);
             self.save()?;
         }
-        let Unread { path, .. } = self.unread.remove(place);
+        self.by_id.remove(id);
+        let Some(Unread { path, .. }) = self.unread.remove(&arrival) else { return Ok(()) };
         self.maildir.mark_seen(&path).map_err(at(&path))
     }
 
