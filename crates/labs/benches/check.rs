@@ -1,7 +1,8 @@
 //! States a second of the checker against Stateright's own model of actors, of the same algorithms.
 //!
-//! Both search with one thread, ours depth first and theirs breadth first, and find the same states; their model looks at
-//! one property of the state, ours has the monitor of mutual exclusion or none. Run with
+//! Both search with one thread, ours depth first and theirs breadth first. Their model always looks at one property of
+//! the state. Where ours has no property, both find the same states; the monitor of mutual exclusion tells some of them
+//! apart. To reach: twice as many states a second as theirs, also with four properties. Run with
 //! `cargo bench -p labs --bench check`.
 
 #[path = "../tests/algorithms/mod.rs"]

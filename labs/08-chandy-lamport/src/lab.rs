@@ -225,9 +225,9 @@ impl ChandyLamportLab {
             if let Some(p) = ranks.iter().find(|&&p| p >= processes) {
                 return Err(format!("{option} {p}: processes are numbered 0 to {}", processes - 1));
             }
-        }
-        if initiators.iter().collect::<BTreeSet<_>>().len() != initiators.len() {
-            return Err("--initiators: one is named twice".to_owned());
+            if ranks.iter().collect::<BTreeSet<_>>().len() != ranks.len() {
+                return Err(format!("{option}: one is named twice"));
+            }
         }
         if initiators.is_empty() {
             return Err("--initiators: somebody must start the waves".to_owned());

@@ -8,12 +8,15 @@ use crate::bank::Transfer;
 use crate::claim::Owner;
 use crate::work::Message;
 
-/// A run in a folder of its own.
-fn planned(place: &std::path::Path, words: &str, processes: u32) -> ChandyLamportLab {
+fn typed(words: &str) -> Options {
     let command = Options::augment_args(clap::Command::new("lab").no_binary_name(true));
     let matches = command.get_matches_from(words.split_whitespace());
-    let options = Options::from_arg_matches(&matches).unwrap();
-    let options = Options { dir: Some(place.join("checkpoints")), ..options };
+    Options::from_arg_matches(&matches).unwrap()
+}
+
+/// A run in a folder of its own.
+fn planned(place: &std::path::Path, words: &str, processes: u32) -> ChandyLamportLab {
+    let options = Options { dir: Some(place.join("checkpoints")), ..typed(words) };
     let world = World { verb: Verb::Run, processes: Some(processes), seed: 1 };
     ChandyLamportLab::plan(options, &world).unwrap()
 }
@@ -125,4 +128,19 @@ fn numbers_are_taken_before_they_are_used() {
     let Store { dir, owner, .. } = store(&lab);
     assert_eq!(Owner::of(dir).unwrap().as_ref(), Some(owner));
     assert_eq!(owner.last_number, 30);
+}
+
+#[test]
+fn in_check_of_more_than_three_processes_two_send() {
+    let planned = |verb, processes, words| {
+        ChandyLamportLab::plan(typed(words), &World { verb, processes: Some(processes), seed: 1 })
+    };
+    let senders = |verb, processes, words| planned(verb, processes, words).unwrap().senders;
+    assert_eq!(senders(Verb::Check, 3, ""), [0, 1, 2]);
+    assert_eq!(senders(Verb::Check, 4, ""), [0, 1]);
+    assert_eq!(senders(Verb::Check, 4, "--senders 3"), [3]);
+    assert_eq!(senders(Verb::Simulate, 4, ""), [0, 1, 2, 3]);
+    let refused = |words| planned(Verb::Check, 4, words).unwrap_err();
+    assert!(refused("--senders 4").contains("--senders 4: processes are numbered 0 to 3"));
+    assert!(refused("--senders 0,0").contains("--senders: one is named twice"));
 }
