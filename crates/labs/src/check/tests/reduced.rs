@@ -109,6 +109,23 @@ fn with_reduction_the_verdicts_are_the_same() {
     assert!(fewer > 10 && seen.len() > 1, "{fewer} {seen:?}");
 }
 
+/// No end is left out: a search that assumed too much, and did not notice, would miss some.
+#[test]
+fn with_reduction_the_ends_are_the_same() {
+    let ends = |processes, orders: &[Vec<Order>], reduction| {
+        let options = Options { reduction, ..Options::default() };
+        let all = vec![Servant::default(); processes];
+        let outcome = check(all, orders.to_vec(), &[Property::exactly_once()], &options, |_| ());
+        let detail = outcome.verdicts[0].detail().to_owned();
+        detail.split(", in ").next().map(str::to_owned)
+    };
+    for (processes, orders) in systems() {
+        let all = ends(processes, &orders, false);
+        assert!(all.as_ref().is_some_and(|ends| ends.starts_with("at each of ")), "{all:?}");
+        assert_eq!(ends(processes, &orders, true), all, "{orders:?}");
+    }
+}
+
 #[test]
 fn letters_that_nobody_waits_for_are_taken_one_by_one() {
     let orders = vec![vec![Order::Send(3)], vec![Order::Send(3)], vec![Order::Send(3)]];
