@@ -1,6 +1,7 @@
 //! Stamps the events of a run with clocks, has them judged, and writes them down.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clocks::Vector;
@@ -25,6 +26,8 @@ pub struct Carried {
     pub tags: Tags,
     /// When it was sent, in microseconds since the start.
     pub at_us: u64,
+    /// What stands of it in the trace, if one is written: the same at its sending, its receipts and its loss.
+    note: Option<Arc<MessageNote>>,
 }
 
 /// Stamps, judges and writes the events of a whole run that happens in one program.
@@ -93,7 +96,7 @@ impl Recorder {
         Duration::from_micros(self.slowest_us)
     }
 
-    fn write(&mut self, at_us: u64, process: ProcessId, what: impl FnOnce() -> What) {
+    fn write(&mut self, at_us: u64, process: ProcessId, what: What) {
         let Some(writer) = &mut self.writer else { return };
         let stamper = &self.stampers[process.index()];
         let event = TraceEvent {
@@ -102,7 +105,7 @@ impl Recorder {
             clock: stamper.clock().cloned(),
             lamport: stamper.lamport(),
             at_us,
-            what: what(),
+            what,
         };
         if let Err(error) = writer.write(&event) {
             // The run goes on: its verdicts do not need the file. `finish` reports it.
@@ -116,14 +119,21 @@ impl Observer for Recorder {
     type Carried = Carried;
 
     fn on_send(&mut self, message: Passing<'_>) -> Carried {
-        let Passing { at_us, from, to, .. } = message;
+        let Passing { at_us, from, to, message, bytes } = message;
         let stamper = &mut self.stampers[from.index()];
         stamper.tick();
         let (n, lamport) = (stamper.n(), stamper.lamport());
         let clock = stamper.clock().cloned().map(Box::new);
-        let tags = self.judge.on_send(Witness { process: from, n }, to, message.message);
-        self.write(at_us, from, || What::Send { peer: to, message: note(n, message) });
-        Carried { n, lamport, clock, tags, at_us }
+        let tags = self.judge.on_send(Witness { process: from, n }, to, message);
+        let note = self.writer.is_some().then(|| {
+            let id = MessageId { process: from, n };
+            Arc::new(MessageNote::cut(id, message, bytes))
+        });
+        if let Some(note) = &note {
+            let message = MessageNote::clone(note);
+            self.write(at_us, from, What::Send { peer: to, message });
+        }
+        Carried { n, lamport, clock, tags, at_us, note }
     }
 
     fn on_receive(&mut self, message: Passing<'_>, carried: &Carried) {
@@ -133,7 +143,10 @@ impl Observer for Recorder {
         let at = Witness { process: to, n: stamper.n() };
         self.slowest_us = self.slowest_us.max(at_us.saturating_sub(carried.at_us));
         self.judge.on_receive(from, at, message.message, carried.tags);
-        self.write(at_us, to, || What::Receive { peer: from, message: note(carried.n, message) });
+        if let Some(note) = &carried.note {
+            let message = MessageNote::clone(note);
+            self.write(at_us, to, What::Receive { peer: from, message });
+        }
     }
 
     fn on_drop(&mut self, message: Passing<'_>, carried: &Carried) {
@@ -142,7 +155,10 @@ impl Observer for Recorder {
         stamper.tick();
         let at = Witness { process: from, n: stamper.n() };
         self.judge.on_drop(at, to, message.message, carried.tags);
-        self.write(at_us, from, || What::Drop { peer: to, message: note(carried.n, message) });
+        if let Some(note) = &carried.note {
+            let message = MessageNote::clone(note);
+            self.write(at_us, from, What::Drop { peer: to, message });
+        }
     }
 
     fn on_mishap(&mut self, mishap: Mishap) {
@@ -156,14 +172,10 @@ impl Observer for Recorder {
         if matches!(happening, Happening::Crash | Happening::Misstep(_)) {
             self.crashes.push((process, at_us));
         }
-        self.write(at_us, process, || What::of(happening));
+        if self.writer.is_some() {
+            self.write(at_us, process, What::of(happening));
+        }
     }
-}
-
-/// A message as a trace has it: the `n`-th event of its sender.
-fn note(n: u64, message: Passing<'_>) -> MessageNote {
-    let id = MessageId { process: message.from, n };
-    MessageNote::new(id, message.message, message.bytes)
 }
 
 #[cfg(test)]

@@ -86,6 +86,14 @@ pub fn encode<T: Serialize + ?Sized>(value: &T, into: &mut Vec<u8>) -> Result<()
     })
 }
 
+/// How many bytes the encoded value takes, if they are no more than `at_most`. Takes no longer than a value of that size
+/// does. Nothing if the type refuses to be serialised, too.
+pub fn size<T: Serialize + ?Sized>(value: &T, at_most: usize) -> Option<usize> {
+    let mut left = at_most;
+    bincode::serde::encode_into_writer(value, Measure(&mut left), FORMAT).ok()?;
+    Some(at_most - left)
+}
+
 /// Decodes a value that takes up exactly these bytes.
 ///
 /// # Errors
@@ -111,6 +119,17 @@ impl bincode::enc::write::Writer for Appender<'_> {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Lets bincode count down what is left of a measure, and stops it there.
+struct Measure<'a>(&'a mut usize);
+
+impl bincode::enc::write::Writer for Measure<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        *self.0 = self.0.checked_sub(bytes.len()).ok_or(EncodeError::UnexpectedEnd)?;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! another thread looks from time to time: a step that takes too long is told, and the program then ends without it.
 
 use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -18,40 +19,46 @@ pub const STEP_MAX: Duration = Duration::from_secs(5);
 /// How often the other thread looks.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Where the steps of one thread are. A step costs two locks that nobody else holds.
+/// Where the steps of one thread are. A step costs one lock that nobody else holds.
 #[derive(Clone, Debug, Default)]
-pub struct Whereabouts(Arc<Mutex<Now>>);
+pub struct Whereabouts(Arc<Now>);
 
 /// The step that happens now.
 #[derive(Debug, Default)]
 struct Now {
-    /// How many steps have begun.
-    steps: u64,
-    at: Option<(ProcessId, Occasion)>,
+    /// How many steps have begun and how many have ended, together: odd while one happens.
+    borders: AtomicU64,
+    /// Of whom it is, or was the last time, and why it happens.
+    at: Mutex<Option<(ProcessId, Occasion)>>,
 }
 
 impl Whereabouts {
     /// A step begins.
     pub fn enter(&self, process: ProcessId, occasion: Occasion) {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        now.steps += 1;
-        now.at = Some((process, occasion));
+        *self.0.at.lock().unwrap_or_else(PoisonError::into_inner) = Some((process, occasion));
+        self.cross();
     }
 
     /// It has ended.
     pub fn leave(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).at = None;
+        self.cross();
+    }
+
+    fn cross(&self) {
+        // Only the thread of the steps writes, so that nothing can come between.
+        let borders = self.0.borders.load(Ordering::Relaxed);
+        self.0.borders.store(borders + 1, Ordering::Release);
     }
 
     /// The number of the step that happens now, if one does.
     fn step(&self) -> Option<u64> {
-        let now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        now.at.as_ref().map(|_| now.steps)
+        let borders = self.0.borders.load(Ordering::Acquire);
+        (borders % 2 == 1).then_some(borders)
     }
 
     fn misstep(&self, limit: Duration) -> Option<(ProcessId, Misstep)> {
-        let now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (process, occasion) = now.at.clone()?;
+        let (process, occasion) =
+            self.0.at.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         let what = format!("the handler still ran after {} s", limit.as_secs_f64());
         let (wrong, when) = (Wrong::Hangs, occasion.to_string());
         Some((process, Misstep { wrong, when, what, place: None }))

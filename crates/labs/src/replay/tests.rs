@@ -203,7 +203,7 @@ fn a_process_asked_for_what_was_cut_is_not_followed() {
     let (replay, parted) = replay(&events, fresh(), Luck::of_simulation(7));
     assert_eq!(parted, None);
     let lost: Vec<_> = replay.unfollowed();
-    assert!(lost[0].why.contains("5000 bytes are too many for a trace"));
+    assert!(lost[0].why.contains("5000 bytes and more are too many for a trace"));
     assert!(lost.len() > 1, "others hear from p0, or draw from the same stream: {lost:?}");
     assert!(replay.followed() < events.len() as u64);
     assert_eq!(replay.state(ProcessId(0)), None);
@@ -362,5 +362,5 @@ fn without_one_of_them_the_others_are_followed() {
     cut.unwrap().data = serde_json::from_str(r#"{"cut":5000,"sha256":"00"}"#).unwrap();
     let lost = follow(&left).unfollowed();
     assert_eq!(lost.len(), 1);
-    assert!(lost[0].why.contains("5000 bytes are too many for a trace"), "{lost:?}");
+    assert!(lost[0].why.contains("5000 bytes and more are too many for a trace"), "{lost:?}");
 }

@@ -70,13 +70,13 @@ impl<'a> PeerFrame<'a> {
     }
 }
 
-/// The size of an algorithm's message as it is sent, in bytes.
+/// The largest message that a simulation measures, in bytes. One that carries a list of all processes passes by as many
+/// times as there are processes: to measure it whole each time would make a large run quadratic.
+const MEASURED_MAX: usize = 65_536;
+
+/// The size of an algorithm's message as it is sent, in bytes; 0 for one that is too large to be measured.
 pub(crate) fn message_size<M: Serialize>(message: &M) -> u32 {
-    let mut bytes = Vec::new();
-    match codec::encode(message, &mut bytes) {
-        Ok(()) => u32::try_from(bytes.len()).unwrap_or(u32::MAX),
-        Err(_) => u32::MAX,
-    }
+    codec::size(message, MEASURED_MAX).map_or(0, |bytes| bytes as u32)
 }
 
 /// Room for most messages of algorithms, in bytes, with their headers.

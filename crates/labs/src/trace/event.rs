@@ -181,6 +181,18 @@ pub enum What {
 }
 
 impl What {
+    /// The value that stands in it, if one does.
+    pub fn data(&self) -> Option<&Data> {
+        match self {
+            Self::Send { message, .. }
+            | Self::Receive { message, .. }
+            | Self::Drop { message, .. } => Some(&message.data),
+            Self::Request(note) | Self::Indication(note) | Self::Timeout(note) => Some(&note.data),
+            Self::Crash(note) | Self::Stop(note) => note.as_ref().map(|note| &note.data),
+            Self::Init | Self::Recover => None,
+        }
+    }
+
     /// What happened to a process, written down.
     pub fn of(happening: Happening<'_>) -> Self {
         match happening {
@@ -216,6 +228,12 @@ impl MessageNote {
     /// A message that is at hand.
     pub fn new(id: MessageId, message: &dyn Noted, bytes: u32) -> Self {
         let Note { kind, text, data } = Note::of(message);
+        Self { id, kind: kind.into_owned(), text, bytes, data }
+    }
+
+    /// The same, of a large one only its [beginning](Noted::beginning).
+    pub fn cut(id: MessageId, message: &dyn Noted, bytes: u32) -> Self {
+        let (kind, text, data) = (message.kind(), message.text(), message.beginning());
         Self { id, kind: kind.into_owned(), text, bytes, data }
     }
 

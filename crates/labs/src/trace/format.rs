@@ -11,9 +11,10 @@
 //! `"value":{"kind":..,"text":..,"data":..}`; `stop` may carry one that says how the run ended. Fields that
 //! a reader does not know are passed over.
 //!
-//! A file for people keeps of a large value its length and its hash ([`Data::bound`]). What a participant
+//! A file for people keeps of a large value its length and its hash ([`Data::cut`]). What a participant
 //! of a run writes down for its launcher is whole: see [`line()`].
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, Read, Write};
 
 use serde::{Deserialize, Serialize};
@@ -73,26 +74,26 @@ struct FirstLineRef<'a> {
 #[derive(Serialize)]
 struct LineWithState<'a> {
     #[serde(flatten)]
-    line: Line,
+    line: Line<'a>,
     state: &'a str,
 }
 
 /// One event as it stands in a line.
 #[derive(Deserialize, Serialize)]
-struct Line {
+struct Line<'a> {
     process: ProcessId,
     n: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    clock: Option<Vector>,
+    clock: Option<Cow<'a, Vector>>,
     lamport: u64,
     at_us: u64,
     event: Name,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     peer: Option<ProcessId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    message: Option<MessageNote>,
+    message: Option<Cow<'a, MessageNote>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    value: Option<Note>,
+    value: Option<Cow<'a, Note>>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -159,7 +160,8 @@ impl<W: Write> Writer<W> {
     /// Those of the file.
     pub fn write_with_state(&mut self, event: &TraceEvent, state: &str) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(512);
-        let line = Line::from(bounded(event));
+        let event = bounded(event);
+        let line = Line::from(&*event);
         serde_json::to_writer(&mut bytes, &LineWithState { line, state })?;
         bytes.push(b'\n');
         self.to.write_all(&bytes)
@@ -177,26 +179,29 @@ impl<W: Write> Writer<W> {
 }
 
 /// The event as a file for people has it: large values are cut.
-fn bounded(event: &TraceEvent) -> TraceEvent {
-    let mut event = event.clone();
-    let data: Option<&mut Data> = match &mut event.what {
-        What::Send { message, .. } | What::Receive { message, .. } | What::Drop { message, .. } => {
-            Some(&mut message.data)
-        }
-        What::Request(note) | What::Indication(note) | What::Timeout(note) => Some(&mut note.data),
-        What::Crash(Some(note)) => Some(&mut note.data),
-        What::Stop(_) | What::Init | What::Crash(None) | What::Recover => None,
-    };
-    if let Some(data) = data {
-        data.bound();
+fn bounded(event: &TraceEvent) -> Cow<'_, TraceEvent> {
+    if !event.what.data().is_some_and(Data::is_too_large) {
+        return Cow::Borrowed(event);
     }
-    event
+    let mut event = event.clone();
+    match &mut event.what {
+        What::Send { message, .. } | What::Receive { message, .. } | What::Drop { message, .. } => {
+            message.data.cut_behind_beginning();
+        }
+        What::Request(note)
+        | What::Indication(note)
+        | What::Timeout(note)
+        | What::Crash(Some(note))
+        | What::Stop(Some(note)) => note.data.cut(),
+        What::Init | What::Crash(None) | What::Recover | What::Stop(None) => {}
+    }
+    Cow::Owned(event)
 }
 
 /// One event as its line, the line's end included, with its values whole.
 pub fn line(event: &TraceEvent) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(256);
-    serde_json::to_writer(&mut bytes, &Line::from(event.clone()))
+    serde_json::to_writer(&mut bytes, &Line::from(event))
         .expect("integers and strings always have a JSON form");
     bytes.push(b'\n');
     bytes
@@ -340,39 +345,39 @@ impl<R: BufRead> Iterator for Reader<R> {
 ///
 /// Says what is wrong with it.
 pub fn parse(line: &[u8]) -> Result<TraceEvent, String> {
-    let line: Line = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let line: Line<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     line.try_into()
 }
 
-impl From<TraceEvent> for Line {
-    fn from(event: TraceEvent) -> Self {
-        let (name, peer, message, value) = match event.what {
+impl<'a> From<&'a TraceEvent> for Line<'a> {
+    fn from(event: &'a TraceEvent) -> Self {
+        let (name, peer, message, value) = match &event.what {
             What::Init => (Name::Init, None, None, None),
             What::Request(value) => (Name::Request, None, None, Some(value)),
             What::Indication(value) => (Name::Indication, None, None, Some(value)),
-            What::Send { peer, message } => (Name::Send, Some(peer), Some(message), None),
-            What::Receive { peer, message } => (Name::Receive, Some(peer), Some(message), None),
-            What::Drop { peer, message } => (Name::Drop, Some(peer), Some(message), None),
+            What::Send { peer, message } => (Name::Send, Some(*peer), Some(message), None),
+            What::Receive { peer, message } => (Name::Receive, Some(*peer), Some(message), None),
+            What::Drop { peer, message } => (Name::Drop, Some(*peer), Some(message), None),
             What::Timeout(value) => (Name::Timeout, None, None, Some(value)),
-            What::Crash(why) => (Name::Crash, None, None, why),
+            What::Crash(why) => (Name::Crash, None, None, why.as_ref()),
             What::Recover => (Name::Recover, None, None, None),
-            What::Stop(end) => (Name::Stop, None, None, end),
+            What::Stop(end) => (Name::Stop, None, None, end.as_ref()),
         };
         Self {
             process: event.process,
             n: event.n,
-            clock: event.clock,
+            clock: event.clock.as_ref().map(Cow::Borrowed),
             lamport: event.lamport,
             at_us: event.at_us,
             event: name,
             peer,
-            message,
-            value,
+            message: message.map(Cow::Borrowed),
+            value: value.map(Cow::Borrowed),
         }
     }
 }
 
-impl Line {
+impl Line<'_> {
     /// Refuses fields that events of this name do not have.
     fn check_fields(&self) -> Result<(), String> {
         let is_message = matches!(self.event, Name::Send | Name::Receive | Name::Drop);
@@ -392,16 +397,16 @@ impl Line {
     }
 }
 
-impl TryFrom<Line> for TraceEvent {
+impl TryFrom<Line<'_>> for TraceEvent {
     type Error = String;
 
-    fn try_from(line: Line) -> Result<Self, String> {
+    fn try_from(line: Line<'_>) -> Result<Self, String> {
         let name = line.event;
         line.check_fields()?;
         let missing = |field: &str| format!("a {name:?} event without its {field}").to_lowercase();
         let peer = line.peer.ok_or_else(|| missing("peer"));
-        let message = line.message.ok_or_else(|| missing("message"));
-        let value = line.value.ok_or_else(|| missing("value"));
+        let message = line.message.map(Cow::into_owned).ok_or_else(|| missing("message"));
+        let value = line.value.map(Cow::into_owned).ok_or_else(|| missing("value"));
         let what = match name {
             Name::Init => What::Init,
             Name::Request => What::Request(value?),
@@ -417,7 +422,7 @@ impl TryFrom<Line> for TraceEvent {
         Ok(Self {
             process: line.process,
             n: line.n,
-            clock: line.clock,
+            clock: line.clock.map(Cow::into_owned),
             lamport: line.lamport,
             at_us: line.at_us,
             what,

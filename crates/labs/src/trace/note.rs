@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::{self, Debug, Write};
 use std::hash::{Hash, Hasher};
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -37,6 +39,14 @@ pub trait Noted {
 
     /// What it says, for programs.
     fn data(&self) -> Data;
+
+    /// The same, but of a value that is [too large](DATA_MAX) only what its beginning says. The rest is not even
+    /// made: a message that carries a list of all processes passes by as many times as there are processes.
+    fn beginning(&self) -> Data {
+        let mut data = self.data();
+        data.cut_behind_beginning();
+        data
+    }
 
     /// The value itself, while it is at hand; a value that was read from a file has only its data.
     fn value(&self) -> Option<&dyn Any> {
@@ -74,6 +84,10 @@ impl<T: Kind> Noted for T {
         Data::of(self)
     }
 
+    fn beginning(&self) -> Data {
+        Data::beginning_of(self)
+    }
+
     fn value(&self) -> Option<&dyn Any> {
         Some(self)
     }
@@ -83,7 +97,7 @@ impl<T: Kind> Noted for T {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Unreadable {
     /// It is larger than what a trace keeps.
-    #[error("{0} bytes are too many for a trace, which keeps only their length")]
+    #[error("{0} bytes and more are too many for a trace, which keeps only their hash")]
     Cut(u64),
     /// Nobody kept it.
     #[error("what it says was not kept")]
@@ -110,10 +124,17 @@ pub enum Data {
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Digested {
-    /// The length of its JSON, in bytes.
+    /// How many bytes of its JSON the hash is of: all of them, or the first [`DATA_MAX`] of a message.
     pub cut: u64,
-    /// The SHA-256 of its JSON, in hexadecimal digits: equal values have equal ones.
+    /// Their SHA-256, in hexadecimal digits: equal values have equal ones.
     pub sha256: String,
+}
+
+impl Digested {
+    fn of(json: &[u8]) -> Self {
+        let sha256 = Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { cut: json.len() as u64, sha256 }
+    }
 }
 
 /// How the JSON of a cut value begins. No other value of a lab does: its fields have other names.
@@ -139,6 +160,19 @@ impl Data {
         serde_json::value::to_raw_value(value).map_or(Self::Nothing, Self::Whole)
     }
 
+    /// The data of a value, or what its beginning says if it is too large. Takes no longer than a value of that size.
+    pub fn beginning_of<T: Serialize>(value: &T) -> Self {
+        let mut beginning = Beginning(Vec::with_capacity(BEGUN));
+        match serde_json::to_writer(&mut beginning, value) {
+            Ok(()) => String::from_utf8(beginning.0)
+                .ok()
+                .and_then(|json| RawValue::from_string(json).ok())
+                .map_or(Self::Nothing, Self::Whole),
+            Err(error) if error.is_io() => Self::Cut(Digested::of(&beginning.0)),
+            Err(_) => Self::Nothing,
+        }
+    }
+
     /// The value.
     ///
     /// # Errors
@@ -153,13 +187,29 @@ impl Data {
     }
 
     /// Cuts it, if it is too large for a file that people keep.
-    pub fn bound(&mut self) {
-        if let Self::Whole(json) = self
-            && json.get().len() > DATA_MAX
-        {
-            let sha256 = Sha256::digest(json.get());
-            let sha256 = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-            *self = Self::Cut(Digested { cut: json.get().len() as u64, sha256 });
+    pub fn cut(&mut self) {
+        if let Some(json) = self.too_large() {
+            *self = Self::Cut(Digested::of(json));
+        }
+    }
+
+    /// Cuts it in the same case, and keeps only what its beginning says, as of a [message](Self::beginning_of).
+    pub fn cut_behind_beginning(&mut self) {
+        if let Some(json) = self.too_large() {
+            *self = Self::Cut(Digested::of(&json[..DATA_MAX]));
+        }
+    }
+
+    /// Whether it is too large for a file that people keep.
+    pub fn is_too_large(&self) -> bool {
+        self.too_large().is_some()
+    }
+
+    /// Its JSON, if that is too large.
+    fn too_large(&self) -> Option<&[u8]> {
+        match self {
+            Self::Whole(json) if json.get().len() > DATA_MAX => Some(json.get().as_bytes()),
+            _ => None,
         }
     }
 
@@ -212,6 +262,28 @@ impl Ord for Data {
 impl PartialOrd for Data {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
+    }
+}
+
+/// Room for most values.
+const BEGUN: usize = 64;
+
+/// Takes [`DATA_MAX`] bytes and no more.
+struct Beginning(Vec<u8>);
+
+impl io::Write for Beginning {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = DATA_MAX - self.0.len();
+        if room == 0 && !bytes.is_empty() {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let taken = bytes.len().min(room);
+        self.0.extend(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -278,14 +350,23 @@ pub(crate) fn kind_field(kind: &str) -> [u8; KIND_LENGTH] {
 }
 
 /// The `Debug` form up to [`TEXT_MAX`]: what is beyond is not even made.
+///
+/// An error does not end the writing of a list: it goes on through all its entries, and only writes nothing more. So the
+/// way out is that of a panic, which nobody sees.
 pub(crate) fn debug_text(value: &dyn Debug) -> String {
     let mut text = Shortened(String::new());
-    // The only error is the one with which `Shortened` says that it has enough.
-    let _ = write!(text, "{value:?}");
-    text.0
+    let written = panic::catch_unwind(AssertUnwindSafe(|| write!(text, "{value:?}")));
+    match written {
+        Err(other) if !other.is::<Enough>() => panic::resume_unwind(other),
+        // A `Debug` that fails says no more than what it has written.
+        _ => text.0,
+    }
 }
 
 struct Shortened(String);
+
+/// There is enough of a text.
+struct Enough;
 
 impl Write for Shortened {
     fn write_str(&mut self, part: &str) -> fmt::Result {
@@ -297,13 +378,54 @@ impl Write for Shortened {
         let end = (0..=room).rev().find(|&i| part.is_char_boundary(i)).unwrap_or(0);
         self.0.push_str(&part[..end]);
         self.0.push('…');
-        Err(fmt::Error)
+        panic::resume_unwind(Box::new(Enough))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    /// Knows how often it was looked at.
+    struct Looked<'a>(&'a Cell<usize>);
+
+    impl Debug for Looked<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.set(self.0.get() + 1);
+            f.write_str("here")
+        }
+    }
+
+    impl Serialize for Looked<'_> {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            self.0.set(self.0.get() + 1);
+            serializer.serialize_str("here")
+        }
+    }
+
+    #[test]
+    fn of_a_long_list_only_the_beginning_is_made() {
+        let looks = Cell::new(0);
+        let list: Vec<_> = (0..100_000).map(|_| Looked(&looks)).collect();
+        let text = debug_text(&list);
+        assert!(text.starts_with("[here, here, ") && text.ends_with('…'), "{text}");
+        assert_eq!(text.len(), TEXT_MAX + '…'.len_utf8());
+        assert!(looks.replace(0) <= TEXT_MAX, "the rest is made, too");
+        let Data::Cut(digested) = Data::beginning_of(&list) else { panic!("it is too large") };
+        assert_eq!(digested.cut, DATA_MAX as u64);
+        assert!(looks.replace(0) <= DATA_MAX, "the rest is made, too");
+        let mut whole = Data::of(&list);
+        whole.cut_behind_beginning();
+        assert_eq!(whole, Data::Cut(digested));
+    }
+
+    #[test]
+    fn a_small_value_is_its_own_beginning() {
+        let small = vec!["a"; 1_000];
+        assert_eq!(Data::beginning_of(&small), Data::of(&small));
+    }
 
     #[test]
     fn a_kind_is_filled_up_or_cut_off() {

@@ -460,9 +460,11 @@ fn check_values(what: &What) -> Checked {
         Data::Cut(digested) => {
             let is_hash = digested.sha256.len() == 64
                 && digested.sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-            match is_hash && digested.cut > DATA_MAX as u64 {
+            match is_hash && digested.cut >= DATA_MAX as u64 {
                 true => Ok(()),
-                false => broken("what is left of a value is no length and hash".to_owned()),
+                false => broken(
+                    "what is left of a value is no number of bytes and their hash".to_owned(),
+                ),
             }
         }
         Data::Whole(json) if json.get().len() > DATA_MAX => {

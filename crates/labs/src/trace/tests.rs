@@ -101,7 +101,7 @@ fn a_large_value_stands_in_a_file_as_its_length_and_its_hash() {
     // A journal has it whole.
     assert_eq!(parse(&line(&large)).unwrap(), large);
     let mut cut = Data::of(&(0..1_100_u64).collect::<Vec<_>>());
-    cut.bound();
+    cut.cut();
     assert_eq!(cut.get::<Vec<u64>>(), Err(Unreadable::Cut(4391)));
     let read: Data = serde_json::from_str(&serde_json::to_string(&cut).unwrap()).unwrap();
     assert_eq!(read, cut);

@@ -195,7 +195,7 @@ fn those_that_agree_tell_the_same_value() {
 fn processes_may_agree_on_a_value_that_was_cut() {
     let large = |last| {
         let mut note = Note::of(&Said::Listed((0..2_000).chain([last]).collect()));
-        note.data.bound();
+        note.data.cut();
         note
     };
     let story = || Story::of(2, Property::agree("one list", "Listed")).tells(0, &large(1));
@@ -406,7 +406,7 @@ fn an_own_property_is_unknown_where_a_value_was_cut() {
     assert_eq!(judge.verdicts(&End::Complete)[0].detail(), "p0 lists 2000");
 
     let mut note = Note::of(&list);
-    note.data.bound();
+    note.data.cut();
     let verdict = Story::of(1, no_list_longer_than(1_999)).tells(0, &note).verdict(&End::Complete);
     assert_eq!(verdict.holds(), None);
     let why = "not judged: 1 time what a process said cannot be read in the trace";
@@ -475,7 +475,7 @@ impl Watch<Said> for AllAsk {
 fn an_own_property_is_unknown_where_it_cannot_read_a_request() {
     let at = Witness { process: ProcessId(0), n: 1 };
     let mut cut = Note::of(&Said::Listed((0..2_000).collect()));
-    cut.data.bound();
+    cut.data.cut();
     for (request, holds) in [
         (&Said::Elected(1) as &dyn Noted, Some(true)),
         (&Said::Listed(vec![]), Some(false)),

@@ -69,6 +69,15 @@ fn encoding_appends() {
 }
 
 #[test]
+fn a_size_is_that_of_the_encoding_up_to_a_limit() {
+    let text = "a text of some length";
+    let bytes = encoded(&text).len();
+    assert_eq!(size(&text, bytes), Some(bytes));
+    assert_eq!(size(&text, usize::MAX), Some(bytes));
+    assert_eq!(size(&text, bytes - 1), None);
+}
+
+#[test]
 fn a_value_that_cannot_be_encoded_leaves_nothing_behind() {
     struct Refuses;
     impl Serialize for Refuses {

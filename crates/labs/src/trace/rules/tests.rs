@@ -189,7 +189,7 @@ fn long_values_are_cut() {
     let long = "x".repeat(DATA_MAX + 1);
     changed(7, r#""data":"Heard""#, &format!(r#""data":"{long}""#), "and not cut");
     let cut = r#""data":{"cut":4097,"sha256":"00"}"#;
-    changed(7, r#""data":"Heard""#, cut, "no length and hash");
+    changed(7, r#""data":"Heard""#, cut, "no number of bytes");
 }
 
 #[test]
