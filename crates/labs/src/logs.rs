@@ -21,6 +21,15 @@ pub enum Level {
     Trace,
 }
 
+impl Level {
+    /// The level of this name. Asked of every line of every log, so that it must not cost anything.
+    fn of(name: &str) -> Option<Self> {
+        let all = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+        let names = ["error", "warn", "info", "debug", "trace"];
+        names.iter().position(|known| known.eq_ignore_ascii_case(name)).map(|place| all[place])
+    }
+}
+
 /// What a line says beside its text. Any of it may be missing: logs are files, and files may hold anything.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct LogLine<'a> {
@@ -42,7 +51,7 @@ impl<'a> LogLine<'a> {
         let mut rest = text;
         let time =
             take(&mut rest, |word| (word.ends_with('Z') && word.contains('T')).then_some(word));
-        let level = take(&mut rest, |word| Level::from_str(word, true).ok());
+        let level = take(&mut rest, Level::of);
         let rank = take(&mut rest, |word| word.strip_prefix('p')?.parse().ok());
         let lamport = take(&mut rest, |word| word.strip_prefix('@')?.parse().ok());
         Self { time, level, rank, lamport, said: rest }

@@ -11,6 +11,10 @@
 /// escaped. An ellipsis stands for what was left out.
 #[must_use]
 pub fn one_line(text: &str, limit: usize) -> String {
+    // So are most lines, and there can be millions.
+    if text.len() <= limit && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut line = String::with_capacity(text.len().min(limit));
     escape_into(&mut line, text.chars().take(limit));
     if text.chars().nth(limit).is_some() {
