@@ -93,12 +93,7 @@ impl Here {
 /// The notes of the runs whose launchers are alive here, the newest first.
 pub(crate) fn launchers() -> Vec<RunNote> {
     let runs = logs::runs(FOLDER).into_iter().take(RUNS_MAX);
-    runs.filter_map(|run| note_of(&run)).filter(RunNote::is_alive).collect()
-}
-
-/// The note that a launcher left here. One that cannot be read is as good as none.
-pub(crate) fn note_of(run: &RunId) -> Option<RunNote> {
-    RunNote::read(&RunFolder::open(FOLDER, run).ok()?).ok()?
+    runs.filter_map(|run| RunNote::of_run(&run)).filter(RunNote::is_alive).collect()
 }
 
 /// The runs of this machine.
@@ -119,7 +114,7 @@ pub(crate) fn alive() -> Alive {
 /// Ends a run on this machine. Its launcher, if it is here, is asked, for it cleans up everywhere; what is left
 /// then is killed.
 pub(crate) fn end(run: &RunId) -> Ended {
-    let launcher = note_of(run).filter(RunNote::is_alive).and_then(|note| {
+    let launcher = RunNote::of_run(run).filter(RunNote::is_alive).and_then(|note| {
         let (pid, at) = (note.launcher, note.launcher_started);
         // One that is stopped does not hear.
         let asked = census::signal(pid, at, Signal::SIGTERM);

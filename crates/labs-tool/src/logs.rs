@@ -25,11 +25,11 @@ use netkit::run_id::RunId;
 
 use self::out::Out;
 use self::room::{LOG_MAX, Room};
-use crate::here;
 use crate::machines::{Machine, MachineArguments, status};
 use crate::ps::everywhere;
 use labs::logs::Level;
 use labs::run::FOLDER;
+use labs::run::note::RunNote;
 use labs::said::say;
 
 #[derive(Args, Debug)]
@@ -71,7 +71,7 @@ pub(crate) fn logs(arguments: &Arguments) -> anyhow::Result<u8> {
             anyhow!("no run was ever here: name one, and with --hosts the machines where it was")
         })?,
     };
-    let note = here::note_of(&run);
+    let note = RunNote::of_run(&run);
     let machines = arguments.machines.machines(note.as_slice())?;
     let mut room = Room::enter(&run, &machines);
     if room.len() == 0 && !arguments.follow && room.problems.is_empty() {
@@ -162,6 +162,6 @@ fn follow(
 
 fn is_alive(run: &RunId, machines: &[Machine]) -> bool {
     // A launcher that is alive says it all; without one, there may be participants for a moment.
-    here::note_of(run).is_some_and(|note| note.is_alive())
+    RunNote::of_run(run).is_some_and(|note| note.is_alive())
         || everywhere(machines).0.iter().any(|row| row.run == *run)
 }

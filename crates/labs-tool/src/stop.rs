@@ -11,6 +11,7 @@ use crate::machines::{MachineArguments, status, with_all};
 use crate::ps::everywhere;
 use labs::cli::print;
 use labs::run::FOLDER;
+use labs::run::note::RunNote;
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -77,7 +78,7 @@ pub(crate) fn stop(arguments: &Arguments) -> anyhow::Result<u8> {
 
 /// Ends the run here, and then what is left of it elsewhere.
 fn end(arguments: &Arguments, run: &RunId, stopped: &mut Stopped) -> anyhow::Result<()> {
-    let note = here::note_of(run);
+    let note = RunNote::of_run(run);
     let machines = arguments.machines.machines(note.as_slice())?;
     let here = here::end(run);
     stopped.add(&labs::run::host_name(), &here);

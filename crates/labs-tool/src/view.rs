@@ -11,13 +11,14 @@ use clap::Args;
 use netkit::run_id::RunId;
 
 use crate::machines::MachineArguments;
-use crate::{here, lab_program, logs, machines, states};
+use crate::{lab_program, logs, machines, states};
 use labs::cli::live::{Feed, Server, open};
 use labs::cli::{print, trace_file};
 use labs::files::{check_other, check_regular, read_part};
 use labs::lab::Verb;
 use labs::logs::{LogLine, Placing};
 use labs::process::ProcessId;
+use labs::run::note::RunNote;
 use labs::said::say;
 use labs::trace::Header;
 use labs::verdict::Verdict;
@@ -91,7 +92,7 @@ fn logs_of(
     else {
         return Ok(Vec::new());
     };
-    let note = here::note_of(&run);
+    let note = RunNote::of_run(&run);
     let machines = arguments.machines.machines(note.as_slice())?;
     let (logs, problems) = logs::all(&run, &machines, LOGS_MAX as u64);
     machines::status(&problems);

@@ -32,7 +32,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use env_logger::{Builder, Target};
 use nix::errno::Errno;
@@ -178,6 +178,26 @@ pub fn runs(prefix: &str) -> Vec<RunId> {
     let mut runs: Vec<RunId> = names.filter_map(|name| name.parse().ok()).collect();
     runs.sort_unstable_by(|one, other| other.cmp(one));
     runs
+}
+
+/// How long ago something was put into the folder of a run on this machine, or taken out of it; none if there is no
+/// such folder, or it is not ours.
+pub fn age(prefix: &str, run: &RunId) -> Option<Duration> {
+    let folder = RunFolder::open(prefix, run).ok()?;
+    let changed = File::from(folder.folder).metadata().and_then(|about| about.modified()).ok()?;
+    Some(now().duration_since(changed).unwrap_or_default())
+}
+
+/// Removes the folder of a run from this machine, with all that is in it.
+///
+/// # Errors
+///
+/// As [`RunFolder::open`].
+pub fn remove(prefix: &str, run: &RunId) -> Result<(), LogError> {
+    let folder = RunFolder::open(prefix, run)?;
+    // Nobody else can put another folder there: that above it is ours, and closed to others.
+    std::fs::remove_dir_all(&folder.path)
+        .map_err(|error| LogError::of_io("remove", &folder.path, &error))
 }
 
 /// The run that `last` points to: the newest that was started here, or came here.

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use labs::testing::{assert_nothing_left, wait_until};
 use netkit::{Signal, census};
@@ -193,4 +194,32 @@ fn logs_are_followed_until_the_run_has_ended() {
     );
     assert_eq!(lines.filter(|line| line.contains("the algorithm starts")).count(), 0);
     assert_eq!(follow.wait().unwrap().code(), Some(0), "it ends with the run");
+}
+
+/// The folder of a run that is said to be of long ago.
+fn old_run() -> PathBuf {
+    let uid = fs::metadata("/proc/self").unwrap().uid();
+    let user = nix::unistd::User::from_uid(uid.into()).unwrap().unwrap();
+    let folder = PathBuf::from(format!("/tmp/labs-{}/20000101-000000-01d0", user.name));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).unwrap();
+    fs::write(folder.join("greet-0-here-1.log"), "long ago").unwrap();
+    let long_ago = SystemTime::now() - Duration::from_secs(8 * 24 * 3600);
+    fs::File::open(&folder).unwrap().set_modified(long_ago).unwrap();
+    folder
+}
+
+#[test]
+fn old_runs_are_removed_unless_they_are_to_be_kept() {
+    let run = |options: &[&str]| {
+        let arguments = [&["run", "--processes", "2"], options].concat();
+        Said::of(&Command::new(greet()).args(arguments).output().unwrap())
+    };
+    let old = old_run();
+    let kept = run(&["--keep"]);
+    assert_eq!(kept.status, 0, "{kept:?}");
+    assert!(old.exists() && !kept.err.contains("removed"), "{kept:?}");
+    // Runs beside this one may see it first, and then say so.
+    let removed = run(&[]);
+    assert_eq!(removed.status, 0, "{removed:?}");
+    assert!(!old.exists(), "{removed:?}");
 }

@@ -10,6 +10,7 @@ use clap::Args;
 use netkit::files;
 use netkit::hosts::{Host, Hosts};
 use netkit::launch::LaunchOptions;
+use netkit::run_id::RunId;
 
 use super::delays::Delays;
 use super::live::Live;
@@ -22,6 +23,7 @@ use crate::lab::{Findings, Lab, Launch, Remains, Summary, Verb, World};
 use crate::planned::{Deployed, Planned, PlannedLab};
 use crate::process::ProcessId;
 use crate::report::{PlaceOf, Report, Struck};
+use crate::run::old_runs;
 use crate::run::{Audience as _, Finished, MadeOf, Plan, Room, UntilSignal, Watched, host_label};
 use crate::said::say;
 use crate::trace::{Header, Identity, Noted, What};
@@ -72,9 +74,8 @@ struct Machines {
     /// The address at which the machines reach this one [default: the one that SSH used]
     #[arg(long, value_name = "ADDRESS")]
     advertise: Option<IpAddr>,
-    /// Leave the processes there when they have finished, until Ctrl-C or `labs stop`
-    #[arg(long)]
-    stay: bool,
+    #[command(flatten)]
+    left: Left,
     /// Show the run in the browser as it goes on: its space-time diagram, on this port of 127.0.0.1 [default:
     /// any that is free]. The page stays when the run has ended, until Ctrl-C or `labs stop`
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
@@ -82,6 +83,18 @@ struct Machines {
     /// The largest frame that is accepted, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = netkit::frame::MAX_FRAME, value_parser = max_frame)]
     max_frame: usize,
+}
+
+/// What is left on the machines after a run.
+#[derive(Args, Debug)]
+struct Left {
+    /// Leave the processes there when they have finished, until Ctrl-C or `labs stop`
+    #[arg(long)]
+    stay: bool,
+    /// Leave the logs of old runs in /tmp [default: those of more than a week, and of more than a hundred runs, are
+    /// removed]
+    #[arg(long)]
+    keep: bool,
 }
 
 /// Smaller frames would not hold what the launcher says, nor a part of a journal.
@@ -160,7 +173,8 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
         },
         trace: common.trace.clone(),
         timeout,
-        stay: machines.stay,
+        stay: machines.left.stay,
+        keep: machines.left.keep,
     };
     let mut findings = lab.findings();
     let one_machine = hosts.iter().all(Host::is_local);
@@ -186,12 +200,28 @@ pub(super) fn start(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     report.brought = brought.to_vec();
     report.trace = common.trace.as_ref().map(|path| path.display().to_string());
     let status = finish(&report, common.json)?;
-    if let (Some(live), Some(until_signal)) = (live, until_signal) {
-        live.end();
-        say(&format!("the page stays at {} until Ctrl-C, or `labs stop {run}`", live.url()));
-        until_signal.wait()?;
+    machines.left.clean_up();
+    if let Some((live, until_signal)) = live.zip(until_signal) {
+        keep_page(&live, until_signal, &run)?;
     }
     Ok(status)
+}
+
+impl Left {
+    fn clean_up(&self) {
+        if !self.keep
+            && let Some(removed) = old_runs::remove()
+        {
+            say(&removed);
+        }
+    }
+}
+
+/// Serves the page of a run that has ended, until somebody ends that too.
+fn keep_page(live: &Live, until_signal: UntilSignal, run: &RunId) -> anyhow::Result<()> {
+    live.end();
+    say(&format!("the page stays at {} until Ctrl-C, or `labs stop {run}`", live.url()));
+    until_signal.wait()
 }
 
 /// Refuses to start a process again that keeps nothing.

@@ -40,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) relay: Option<Relay>,
     /// The participants that start a keeper: the first on each machine.
     pub(crate) keepers: BTreeSet<u32>,
+    /// Whether the folders of old runs stay.
+    pub(crate) keep: bool,
     /// What goes wrong, as the text of a plan.
     pub(crate) faults: String,
     /// If it starts again where one of this rank has died: what is left of that one.

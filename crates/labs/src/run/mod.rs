@@ -24,6 +24,7 @@ mod key;
 mod links;
 mod log_tail;
 pub mod note;
+pub(crate) mod old_runs;
 mod participant;
 mod plan;
 mod routes;

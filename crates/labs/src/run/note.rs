@@ -16,6 +16,7 @@ use netkit::logs::RunFolder;
 use netkit::run_id::RunId;
 use serde::{Deserialize, Serialize};
 
+use super::FOLDER;
 use super::plan::Plan;
 
 /// The name of the file.
@@ -46,6 +47,11 @@ pub struct RunNote {
 }
 
 impl RunNote {
+    /// The note that a launcher left on this machine. One that cannot be read is as good as none.
+    pub fn of_run(run: &RunId) -> Option<Self> {
+        Self::read(&RunFolder::open(FOLDER, run).ok()?).ok()?
+    }
+
     /// The note of a run whose launcher this process is.
     pub(super) fn of(plan: &Plan) -> Self {
         let launcher = std::process::id();

@@ -40,6 +40,8 @@ pub struct Plan {
     pub timeout: Duration,
     /// Whether to leave the participants there when they have finished, until a signal comes.
     pub stay: bool,
+    /// Whether the folders of old runs stay, too.
+    pub keep: bool,
 }
 
 /// The machines of a run, and the ways to them.

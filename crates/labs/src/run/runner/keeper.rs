@@ -8,6 +8,8 @@
 //! participants get a moment to end by themselves; then it kills what is left, for SIGKILL also ends what is
 //! stopped, and ends. At the end of a run the launcher tells it that all is over.
 //!
+//! Beside that, it removes the logs of [old runs](old_runs) from its machine.
+//!
 //! It costs no time while a run goes on: it sleeps, but for the launcher's questions. Only where the keeper
 //! itself is stopped or killed, too, something may stay.
 
@@ -23,6 +25,8 @@ use netkit::reap::{KEEPER, reap};
 use netkit::{CloseReason, ConnectionId, Net, Outgoing, Peer, Service, Signal, TimerId};
 
 use crate::run::config::Config;
+use crate::run::note::RunNote;
+use crate::run::old_runs;
 use crate::run::participant::{GRACE, QUESTIONS_MAX, WATCH_INTERVAL};
 use crate::run::wire::{self, LAUNCHER, ToParticipant};
 
@@ -58,7 +62,7 @@ pub(in crate::run) fn keep(config: &Config) -> anyhow::Result<()> {
         Ok(mut net) => {
             let timer = net.start_timer(WATCH_INTERVAL);
             let ready = Some(ready);
-            net.run(&mut Keeper { ready, unanswered: 0, timer, is_alone: false })?;
+            net.run(&mut Keeper { config, ready, unanswered: 0, timer, is_alone: false })?;
             reap(&config.run, Signal::SIGKILL);
             // The launcher waits until the connection ends, and then nothing may be left: the system closes it
             // as the last thing of this process, where dropping `net` would close it before.
@@ -77,7 +81,8 @@ fn call_launcher(config: &Config) -> anyhow::Result<Net> {
 }
 
 /// Waits for the end of the launcher.
-struct Keeper {
+struct Keeper<'a> {
+    config: &'a Config,
     /// Tells the participant that started it that it is there.
     ready: Option<Ready>,
     /// How many times in a row it looked for a word of the launcher in vain.
@@ -87,7 +92,14 @@ struct Keeper {
     is_alone: bool,
 }
 
-impl Keeper {
+impl Keeper<'_> {
+    /// Where the launcher is, it does so itself.
+    fn remove_old_runs(&self) {
+        if !self.config.keep && RunNote::of_run(&self.config.run).is_none() {
+            old_runs::remove();
+        }
+    }
+
     /// The launcher is gone.
     fn be_alone(&mut self, net: &mut Net) {
         if !std::mem::replace(&mut self.is_alone, true) {
@@ -97,11 +109,12 @@ impl Keeper {
     }
 }
 
-impl Service for Keeper {
+impl Service for Keeper<'_> {
     fn on_open(&mut self, _: &mut Net, _: ConnectionId, _: &Peer) {
         self.unanswered = 0;
         if let Some(ready) = self.ready.take() {
             ready.ok();
+            self.remove_old_runs();
         }
     }
 

@@ -45,6 +45,7 @@ pub(in crate::run) fn participant_config(
         made_of: plan.made_of.clone(),
         relay: None,
         keepers: first_on_each(placement),
+        keep: plan.keep,
         faults: plan.faults.to_string(),
         again: None,
     }
