@@ -76,21 +76,33 @@ impl<'a> TraceFile<'a> {
     }
 }
 
-/// Merges the journals, which were kept on disk or in memory, has them judged, shows every event to
-/// `watch`, and writes the trace if asked, with how the processes were made.
+/// What the journals are of.
+pub(super) struct Ended<'a> {
+    pub(super) header: &'a Header,
+    pub(super) end: &'a End,
+    /// How they were kept: on disk or in memory.
+    pub(super) form: Form,
+    /// Whether somebody made messages arrive twice. TCP does not.
+    pub(super) may_double: bool,
+}
+
+/// Merges the journals of a run, has them judged, shows every event to `watch`, and writes the trace if asked, with how
+/// the processes were made.
 pub(super) fn judge(
-    header: &Header,
+    run: &Ended<'_>,
     journals: &[Collected],
-    end: &End,
     trace: Option<(&Path, &Setup)>,
-    form: Form,
     watch: &mut dyn FnMut(&TraceEvent),
 ) -> anyhow::Result<Judged> {
+    let Ended { header, end, form, may_double } = *run;
     let mut writer = trace.map(|(path, setup)| TraceFile::create(path, header, setup));
     let (gaps, lost) = (gaps(journals), lost(journals));
     let mut stream = StreamJudge::new(&header.properties, header.processes);
     if !lost.is_empty() {
         stream = stream.surviving_crashes();
+    }
+    if !may_double {
+        stream = stream.delivering_once();
     }
     let lacks_events = !gaps.is_empty() || !lost.is_empty();
     let mut judging = true;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::collect::{self, Collected, Judged};
+use super::collect::{self, Collected, Ended, Judged};
 use super::conductor::{Cut, Handing, Loss, Member, Phase, Restart, Struck};
 use super::journal::Form;
 use super::plan::Finished;
@@ -49,7 +49,10 @@ impl Launcher<'_> {
             let setup = self.setup();
             let trace = plan.trace.as_deref().map(|path| (path, &setup));
             let form = if plan.journals_on_disk() { Form::Lines } else { Form::Records };
-            collect::judge(&header, &journals, &end, trace, form, watch)?
+            // A process that starts again may hear again what it had heard.
+            let may_double = !plan.faults.is_empty();
+            let run = Ended { header: &header, end: &end, form, may_double };
+            collect::judge(&run, &journals, trace, watch)?
         } else {
             not_started(&header, &end)
         };

@@ -29,7 +29,10 @@ pub struct StreamJudge {
     misled: Vec<bool>,
     /// Of each process whether it died, and whether it is still dead.
     died: Vec<Option<Death>>,
+    /// The messages that were sent, and may arrive, for the first time or again.
     under_way: BTreeMap<MessageId, Sent>,
+    /// Whether messages arrive once, so that one that has arrived need not be known any more.
+    delivers_once: bool,
     /// Of each channel, from and to, the latest sending that arrived.
     latest: BTreeMap<(ProcessId, ProcessId), u64>,
     end: Option<End>,
@@ -156,6 +159,14 @@ impl StreamJudge {
         self
     }
 
+    /// The same, of a run over channels on which nothing arrives twice: a message that has arrived is forgotten, and
+    /// memory does not grow with the run. If it arrives again all the same, it is one that nobody sent.
+    #[must_use]
+    pub fn delivering_once(mut self) -> Self {
+        self.delivers_once = true;
+        self
+    }
+
     /// The next event. Events come in any order that respects causality.
     ///
     /// # Errors
@@ -231,6 +242,9 @@ impl StreamJudge {
             self.judge.on_mishap(Mishap::Doubled);
         } else if is_overtaken {
             self.judge.on_mishap(Mishap::Overtaken);
+        }
+        if self.delivers_once {
+            self.under_way.remove(&id);
         }
     }
 

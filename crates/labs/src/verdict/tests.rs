@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Cost, End, Judgement, PROPERTIES_MAX, Property, PropertyKind, StreamJudge, TAGS, Times,
+    Cost, End, Judgement, PROPERTIES_MAX, Property, PropertyKind, StreamError, StreamJudge, TAGS,
+    Times,
 };
 use super::{Judge, Verdict, Violation, Watch, Witness};
 use crate::process::{Kind, ProcessId};
@@ -279,6 +280,25 @@ fn what_no_run_can_do_is_refused() {
     judge.observe(&event(0, 2, What::Init)).unwrap();
     let unsent = error(&mut judge, event(1, 1, receive()));
     assert_eq!(unsent, "p1 receives message 0-2, which was not sent to it before this line");
+}
+
+#[test]
+fn where_nothing_arrives_twice_a_message_that_does_is_one_that_nobody_sent() {
+    let properties = [Property::exactly_once()];
+    let second = |mut judge: StreamJudge| {
+        judge.observe(&event(0, 1, What::Init)).unwrap();
+        let send = What::Send { peer: ProcessId(1), message: message("A") };
+        judge.observe(&event(0, 2, send)).unwrap();
+        let receive = || What::Receive { peer: ProcessId(0), message: message("A") };
+        judge.observe(&event(1, 1, receive())).unwrap();
+        let second = judge.observe(&event(1, 2, receive()));
+        (second, judge.verdicts_at(&End::Complete)[0].holds())
+    };
+    let judge = || StreamJudge::new(&properties, 2);
+    assert_eq!(second(judge()), (Ok(()), Some(false)));
+    let (refused, holds) = second(judge().delivering_once());
+    assert!(matches!(refused, Err(StreamError::NotSent { .. })), "{refused:?}");
+    assert_eq!(holds, Some(true), "of what came before");
 }
 
 /// Nobody writes down what a real process took along when it died.

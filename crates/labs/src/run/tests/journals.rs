@@ -5,7 +5,7 @@ use std::io::{BufReader, Write};
 use proptest::prelude::*;
 
 use crate::process::ProcessId;
-use crate::run::collect::{Collected, judge};
+use crate::run::collect::{Collected, Ended, judge};
 use crate::run::conductor::{Member, Phase};
 use crate::run::config::Config;
 use crate::run::journal::{Entry, Events, Form, Happened, JOURNAL_MAX, Journal, Passage};
@@ -125,6 +125,11 @@ fn header() -> Header {
     Header { clocks: false, ..header }
 }
 
+/// A run without faults that ended so.
+fn ended<'a>(header: &'a Header, end: &'a End) -> Ended<'a> {
+    Ended { header, end, form: Form::Records, may_double: false }
+}
+
 fn two_journals(n: u64) -> [Vec<u8>; 2] {
     let (mut one, mut other) = (Journal::in_memory(), Journal::in_memory());
     write_p0(&mut one, &mut Stamper::new(P0, 2, false));
@@ -137,11 +142,10 @@ fn journals_are_merged_in_an_order_that_respects_causality() {
     let [one, other] = two_journals(4);
     let ((_one, one), (_other, other)) = (collected(&one), collected(&other));
     let mut order = Vec::new();
-    let judged =
-        judge(&header(), &[one, other], &End::Complete, None, Form::Records, &mut |event| {
-            order.push(event.to_string());
-        })
-        .unwrap();
+    let judged = judge(&ended(&header(), &End::Complete), &[one, other], None, &mut |event| {
+        order.push(event.to_string());
+    })
+    .unwrap();
     assert!(judged.verdicts.iter().all(|verdict| verdict.holds() == Some(true)));
     let place = |what: &str| order.iter().position(|event| event == what).unwrap();
     assert!(place("p0 ! Left") < place("p1 ! Entered"), "{order:?}");
@@ -154,7 +158,7 @@ fn what_a_lost_journal_leaves_open_is_open() {
     let lost =
         Collected { journal: None, truncated: false, lost: false, died: Some(0), misstep: None };
     let end = End::CutShort("p0 died".to_owned());
-    let judged = judge(&header(), &[lost, other], &end, None, Form::Records, &mut |_| ()).unwrap();
+    let judged = judge(&ended(&header(), &end), &[lost, other], None, &mut |_| ()).unwrap();
     assert!(
         judged.verdicts.iter().all(|verdict| verdict.holds().is_none()),
         "{:?}",
@@ -168,9 +172,8 @@ fn journals_that_contradict_each_other_are_refused() {
     // p1 says that it received what p0 sent as its second event, which was no sending.
     let [one, other] = two_journals(2);
     let ((_one, one), (_other, other)) = (collected(&one), collected(&other));
-    let error = judge(&header(), &[one, other], &End::Complete, None, Form::Records, &mut |_| ())
-        .err()
-        .unwrap();
+    let error =
+        judge(&ended(&header(), &End::Complete), &[one, other], None, &mut |_| ()).err().unwrap();
     assert!(error.to_string().contains("contradict"), "{error}");
 }
 
@@ -181,7 +184,7 @@ fn a_process_that_died_crashes_at_the_end_of_its_journal() {
     other.died = Some(0);
     let mut last = None;
     let end = End::CutShort("p1 died".to_owned());
-    judge(&header(), &[one, other], &end, None, Form::Records, &mut |event| {
+    judge(&ended(&header(), &end), &[one, other], None, &mut |event| {
         if event.process == P1 {
             last = Some(event.clone());
         }
