@@ -497,4 +497,48 @@ mod tests {
             assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         }
     }
+
+    #[test]
+    fn a_run_without_end_is_told_behind_the_first() {
+        let identity = Identity {
+            lab: "any".to_owned(),
+            verb: "check".to_owned(),
+            run: "r".to_owned(),
+            processes: 1,
+            seed: 1,
+        };
+        let steps = |all: &[&str]| all.iter().map(|&step| step.to_owned()).collect();
+        let also = Also {
+            property: "served".to_owned(),
+            counterexample: steps(&["in"]),
+            cycle: steps(&["ask", "wait", "again"]),
+            trace: Some("t.2.jsonl".to_owned()),
+            ..Also::default()
+        };
+        let also = vec![also.clone(), Also { cycle: steps(&["turn"]), trace: None, ..also }];
+        let counterexample = steps(&["wrong"]);
+        let report = Report { counterexample, also, states: Some(1), ..Report::of(identity) };
+        let text = report.to_text(Paint::Plain);
+        let (first, told) = text.split_once("a shortest run").unwrap();
+        assert!(first.contains("1 process, seed 1, 1 state, "), "{first}");
+        assert_eq!(
+            told,
+            " that shows it, in 1 step:
+  wrong
+
+a run without end that breaks \"served\", in 4 steps:
+  in
+and then for ever, again and again:
+╭ ask
+│ wait
+╰ again
+its trace: t.2.jsonl
+
+a run without end that breaks \"served\", in 2 steps:
+  in
+and then for ever, again and again:
+⟲ turn
+"
+        );
+    }
 }
