@@ -13,9 +13,9 @@ use super::outcome::Outcome;
 use crate::process::Process;
 use crate::verdict::{Property, PropertyKind, Verdict};
 
-/// How many states such a search may visit at least; else as many as were visited before it. So it takes no longer
-/// than what came before, or some hundredths of a second.
-const STATES_MIN: usize = 4_000;
+/// How many states such searches may visit together at least; else half as many as were visited before, for they
+/// have one thread. So they take no longer than what came before, or some hundredths of a second.
+const STATES_MIN: usize = 1_000;
 
 /// Judges the liveness properties that the outcome leaves unknown, as far as `search` can: it tries every order for
 /// some properties alone.
@@ -32,16 +32,16 @@ pub(super) fn judge<P: Process>(
     if !outcome.counterexample.as_ref().is_some_and(|found| !found.is_endless() && is_of(found)) {
         return;
     }
-    let states = outcome.states.max(STATES_MIN).min(options.states);
-    // One thread: what several visit in so short a time is different each time.
-    let options = Options { states, threads: 1, ..options.clone() };
+    let mut states = (outcome.states / 2).max(STATES_MIN).min(options.states);
     // Each round breaks one property more, or is the last.
     for _ in properties {
         let left = left(&outcome.verdicts, properties);
-        if left.is_empty() {
+        if left.is_empty() || states == 0 {
             return;
         }
-        let found = search(&left, options.clone());
+        // One thread: what several visit in so short a time is different each time.
+        let found = search(&left, Options { states, threads: 1, ..options.clone() });
+        states = states.saturating_sub(found.states);
         for verdict in found.verdicts {
             take(&mut outcome.verdicts, verdict);
         }
