@@ -40,6 +40,7 @@ fn main() {
         kinds_and_processes_are_filtered,
         what_is_searched_is_found,
         keys_step_from_event_to_event,
+        a_run_without_end_goes_round_and_round,
         mouse_and_wheel_move_the_view,
         a_trace_in_progress_is_drawn_live,
         a_run_is_shown_while_it_goes_on,
@@ -700,6 +701,59 @@ fn keys_step_from_event_to_event() {
     assert_eq!(shown.svg().matches(">TOKEN 1<").count(), 2, "a text and its halo");
     shown.press(Key('u'));
     assert!(shown.svg().matches(">TOKEN").count() > 5);
+    shown.assert_content();
+}
+
+/// A livelock that `check` finds beside another violation.
+fn livelock() -> Shown {
+    let folder = TempDir::with_prefix("view-").expect("there is a folder for them");
+    let check = ["check", "--broken", "puts-off", "--trace", "t.jsonl"];
+    program::run("mutex-central", &check, folder.path(), 1);
+    let [first, second] = ["t.jsonl", "t.2.jsonl"].map(|name| folder.path().join(name));
+    fs::rename(second, first).expect("a second run was written");
+    Shown::in_folder(folder)
+}
+
+fn a_run_without_end_goes_round_and_round() {
+    let shown = livelock();
+    let browser = &shown.browser;
+    let cycle = browser.value("labs.trace.cycle");
+    let [from, to] = ["from", "to"].map(|end| cycle[end].as_i64().expect("a number"));
+    let last = shown.find(|event| event["event"] == "stop") as i64 - 1;
+    assert_eq!((to, to - from), (last, 3), "WAIT and RETRY, each sent and received");
+
+    // It is drawn as a cycle, from the beginning.
+    assert_eq!(browser.value("labs.scene.axis"), "order");
+    assert!(browser.text("document.querySelector('#about').textContent").contains("without end"));
+    assert!(browser.text("document.querySelector('#legend').textContent").contains("for ever"));
+    let svg = shown.svg();
+    assert!(svg.contains(">for ever<"), "the way back says so");
+    let bands = svg.matches("fill=\"#d55e00\" opacity=\"0.16\"").count();
+    assert_eq!(bands, 2, "p0 and p1 go round");
+    let violated = browser.text("document.querySelector('#verdicts').textContent");
+    assert!(violated.contains("every request is served (violated)"), "{violated}");
+    assert!(violated.contains("p1 waits, for ever: after 11 steps the last 2 steps repeat"));
+
+    // Steps go round, there and back.
+    browser.run("document.querySelector('#diagram').focus()");
+    browser.run(&format!("labs.diagram.select({from})"));
+    shown.press(Key::LEFT);
+    assert_eq!(shown.selected(), from - 1, "the first time there is a way in");
+    for time in 1..=3 {
+        for event in from..=to {
+            shown.press(Key::RIGHT);
+            let announced = browser.text("document.querySelector('#announce').textContent");
+            assert_eq!(shown.selected(), event, "time {time}");
+            assert!(announced.ends_with(&format!("for ever, time {time}")), "{announced}");
+        }
+    }
+    assert!(shown.svg().contains(">for ever (time 3)<"));
+    let told = browser.text("document.querySelector('#event-body').textContent");
+    assert!(told.contains("4 of 4 events that repeat, time 3"), "{told}");
+    (from..=to).for_each(|_| shown.press(Key::LEFT));
+    assert_eq!(shown.selected(), to, "back at the end of the second time");
+    shown.press(Key::ESCAPE);
+    assert!(shown.svg().contains(">for ever<"));
     shown.assert_content();
 }
 

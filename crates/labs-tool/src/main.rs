@@ -17,17 +17,15 @@ mod replay;
 mod states;
 mod stop;
 mod table;
+mod verify;
 mod view;
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use labs::cli::verify::{VerifyArguments, judged};
-use labs::cli::{COULD_NOT_RUN, finish, one_line, trace_file, usage};
+use labs::cli::{COULD_NOT_RUN, one_line, usage};
 use labs::said::say;
-use labs::verdict::Property;
 
 /// Look at what runs of the labs left
 #[derive(Debug, Parser)]
@@ -40,7 +38,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Judge a trace again, from the file alone
-    Verify(VerifyArguments),
+    Verify(verify::Arguments),
     /// Draw a trace as a space-time diagram, a page for the browser
     View(view::Arguments),
     /// Write a trace in the format of another tool, to standard output or a file
@@ -71,7 +69,7 @@ enum Verb {
 fn main() -> ExitCode {
     netkit::signals::let_long_writes_fail();
     let done = match CommandLine::try_parse().unwrap_or_else(|error| usage::exit(&error)).verb {
-        Verb::Verify(arguments) => verify(&arguments),
+        Verb::Verify(arguments) => verify::verify(&arguments),
         Verb::View(arguments) => view::view(&arguments),
         Verb::Export(arguments) => export::export(&arguments),
         Verb::Ps(arguments) => ps::ps(&arguments),
@@ -88,23 +86,4 @@ fn main() -> ExitCode {
             ExitCode::from(COULD_NOT_RUN)
         }
     }
-}
-
-/// Judges a trace: here, if all its properties are general; else the program of its lab does.
-fn verify(arguments: &VerifyArguments) -> anyhow::Result<u8> {
-    let path = &arguments.trace;
-    let foreign = |property: &Property| property.is_foreign();
-    let asks = trace_file::read(path)?.header().properties.iter().any(foreign);
-    let program = asks.then(|| lab_program::of(path));
-    if let Some(Ok(program)) = &program {
-        let mut command = std::process::Command::new(program);
-        command.arg("verify").args(arguments.json.then_some("--json")).arg("--").arg(path);
-        let error = std::os::unix::process::CommandExt::exec(&mut command);
-        return Err(error).with_context(|| format!("cannot run {}", program.display()));
-    }
-    let mut report = judged(path, |header| Ok(header.properties.clone()))?;
-    if let Some(Err(why)) = program {
-        report.problems.push(format!("some properties were not judged: {why}"));
-    }
-    finish(&report, arguments.json)
 }

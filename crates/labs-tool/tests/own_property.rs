@@ -72,6 +72,11 @@ fn the_program_of_the_lab_judges_what_is_its_own() {
         why.contains("some properties were not judged: the trace is of the lab relay"),
         "{why}"
     );
+    assert!(why.contains("name it with --program"), "{why}");
+    let program = example("relay");
+    let named = ["verify", "--program", program.to_str().unwrap(), "t.jsonl"];
+    let labs = folder.path().join("labs");
+    assert_eq!(holds(&report(&labs, &folder, &named, 0)), [true, true]);
 
     link(&example("relay"), &folder.path().join("relay"));
     assert_eq!(holds(&verify(&folder, 0)), [true, true]);

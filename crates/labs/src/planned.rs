@@ -361,6 +361,8 @@ impl<L: Lab> Planned for PlannedLab<L> {
             max_depth: outcome.max_depth,
             verdicts: outcome.verdicts,
             counterexample: outcome.counterexample.map(|found| Box::new(found) as _),
+            sees_order: outcome.sees_order,
+            also: outcome.also.into_iter().map(|found| Box::new(found) as _).collect(),
         }
     }
 
@@ -530,10 +532,24 @@ pub(crate) struct Checked {
     pub(crate) max_depth: usize,
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) counterexample: Option<Box<dyn Shortest>>,
+    /// Runs that break liveness properties which that one does not break.
+    pub(crate) also: Vec<Box<dyn Shortest>>,
+    /// The properties whose verdicts depend on the order of independent steps.
+    pub(crate) sees_order: BTreeSet<String>,
+}
+
+impl Checked {
+    /// All runs that break a property.
+    pub(crate) fn found(&self) -> impl Iterator<Item = &dyn Shortest> {
+        self.counterexample.iter().chain(&self.also).map(|found| &**found)
+    }
 }
 
 /// A shortest run that breaks a property, of a process of any type.
 pub(crate) trait Shortest {
+    /// The name of the property that it breaks.
+    fn property(&self) -> &str;
+
     fn steps(&self) -> &[String];
 
     /// How many of the steps lead to where the run goes round for ever, if it does.
@@ -547,6 +563,10 @@ pub(crate) trait Shortest {
 }
 
 impl<P: Process> Shortest for Counterexample<P> {
+    fn property(&self) -> &str {
+        &self.property
+    }
+
     fn steps(&self) -> &[String] {
         &self.steps
     }

@@ -66,6 +66,9 @@ pub struct Report {
     /// The steps after it that repeat for ever, if it is a run without end.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cycle: Vec<String>,
+    /// Runs that break liveness properties which that one does not break; only in `check`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Also>,
     /// The processes of a real run: rank, machine, process id, and what the result knows of each. Of a
     /// simulated one, if the result knows something; of many, the first and the last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -93,6 +96,24 @@ impl Brought {
         let words: Vec<_> = self.words.iter().map(|word| quoted(word)).collect();
         format!("{} brings {}", self.by, words.join(" "))
     }
+}
+
+/// A run that breaks one more property.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Also {
+    /// The name of the property.
+    pub property: String,
+    /// The run in the notation: of one without end, the steps before those that repeat.
+    pub counterexample: Vec<String>,
+    /// The steps that repeat for ever, if it is a run without end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cycle: Vec<String>,
+    /// What the algorithm assumes and this run does not grant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assumptions_broken: Vec<String>,
+    /// Where its trace is, if one was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 /// A rule of the plan of faults, and how many messages it struck; of a process, how many times.
@@ -216,6 +237,7 @@ impl Report {
             killed: Vec::new(),
             counterexample: Vec::new(),
             cycle: Vec::new(),
+            also: Vec::new(),
             places: Vec::new(),
             began: true,
             lines: Vec::new(),
@@ -256,13 +278,13 @@ impl Report {
     fn write_text(&self, out: &mut String, paint: Paint) -> fmt::Result {
         let Identity { lab, verb, run, processes, seed } = &self.identity;
         let title = paint.bold(&format!("{lab} {verb}"));
-        write!(out, "{title}, {processes} processes, ")?;
+        write!(out, "{title}, {}, ", counted((*processes).into(), "process"))?;
         match self.seeds {
             None => write!(out, "seed {seed}")?,
             Some([first, last]) => write!(out, "seeds {first}..{last}")?,
         }
         if let Some(states) = self.states {
-            write!(out, ", {states} states")?;
+            write!(out, ", {}", counted(states, "state"))?;
         }
         if let Some(virtual_s) = self.virtual_s {
             write!(out, ", {virtual_s:.3} s of virtual time")?;
@@ -385,17 +407,22 @@ impl Report {
     }
 
     fn write_counterexample(&self, out: &mut String) -> fmt::Result {
-        let Self { counterexample, cycle, .. } = self;
-        if counterexample.len() + cycle.len() > 0 {
-            let steps = counted((counterexample.len() + cycle.len()) as u64, "step");
-            let run = if cycle.is_empty() { "a shortest run" } else { "a run" };
-            writeln!(out, "\n{run} that shows it, in {steps}:")?;
+        if self.counterexample.len() + self.cycle.len() > 0 {
+            let run = if self.cycle.is_empty() { "a shortest run" } else { "a run without end" };
+            write_steps(out, &format!("{run} that shows it"), &self.counterexample, &self.cycle)?;
         }
-        counterexample.iter().try_for_each(|step| writeln!(out, "  {step}"))?;
-        if !cycle.is_empty() {
-            writeln!(out, "and then again and again:")?;
+        for also in &self.also {
+            let Also { property, counterexample, cycle, .. } = also;
+            let run = if cycle.is_empty() { "a run" } else { "a run without end" };
+            write_steps(out, &format!("{run} that breaks {property:?}"), counterexample, cycle)?;
+            for broken in &also.assumptions_broken {
+                writeln!(out, "in it this assumption is broken: {broken}")?;
+            }
+            if let Some(trace) = &also.trace {
+                writeln!(out, "its trace: {trace}")?;
+            }
         }
-        cycle.iter().try_for_each(|step| writeln!(out, "  {step}"))
+        Ok(())
     }
 
     fn write_logs(&self, out: &mut String) -> fmt::Result {
@@ -408,6 +435,23 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// The steps of a run of `check`, and those of them that repeat for ever.
+fn write_steps(out: &mut String, what: &str, way_in: &[String], cycle: &[String]) -> fmt::Result {
+    let steps = counted((way_in.len() + cycle.len()) as u64, "step");
+    writeln!(out, "\n{what}, in {steps}:")?;
+    way_in.iter().try_for_each(|step| writeln!(out, "  {step}"))?;
+    if let Some((first, others)) = cycle.split_first() {
+        let bend = if others.is_empty() { "⟲" } else { "╭" };
+        writeln!(out, "and then for ever, again and again:")?;
+        writeln!(out, "{bend} {first}")?;
+        for (after, step) in (1..).zip(others) {
+            let bend = if after == others.len() { "╰" } else { "│" };
+            writeln!(out, "{bend} {step}")?;
+        }
+    }
+    Ok(())
 }
 
 /// A value as it stands in a table.
@@ -452,5 +496,49 @@ mod tests {
             assert!(text.contains("p0       localhost           4194304"), "{text}");
             assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         }
+    }
+
+    #[test]
+    fn a_run_without_end_is_told_behind_the_first() {
+        let identity = Identity {
+            lab: "any".to_owned(),
+            verb: "check".to_owned(),
+            run: "r".to_owned(),
+            processes: 1,
+            seed: 1,
+        };
+        let steps = |all: &[&str]| all.iter().map(|&step| step.to_owned()).collect();
+        let also = Also {
+            property: "served".to_owned(),
+            counterexample: steps(&["in"]),
+            cycle: steps(&["ask", "wait", "again"]),
+            trace: Some("t.2.jsonl".to_owned()),
+            ..Also::default()
+        };
+        let also = vec![also.clone(), Also { cycle: steps(&["turn"]), trace: None, ..also }];
+        let counterexample = steps(&["wrong"]);
+        let report = Report { counterexample, also, states: Some(1), ..Report::of(identity) };
+        let text = report.to_text(Paint::Plain);
+        let (first, told) = text.split_once("a shortest run").unwrap();
+        assert!(first.contains("1 process, seed 1, 1 state, "), "{first}");
+        assert_eq!(
+            told,
+            " that shows it, in 1 step:
+  wrong
+
+a run without end that breaks \"served\", in 4 steps:
+  in
+and then for ever, again and again:
+╭ ask
+│ wait
+╰ again
+its trace: t.2.jsonl
+
+a run without end that breaks \"served\", in 2 steps:
+  in
+and then for ever, again and again:
+⟲ turn
+"
+        );
     }
 }

@@ -42,14 +42,17 @@ pub fn table<S: AsRef<str>, R: AsRef<[S]>>(columns: &[Column], rows: &[R]) -> Ve
     rows.iter().map(line).collect()
 }
 
-/// "1 token", "2 tokens".
+/// "1 token", "2 tokens", "2 entries", "2 processes". Each number of things in a message goes through here.
 pub fn counted(n: u64, noun: &str) -> String {
-    let plural = match noun.strip_suffix('y') {
-        _ if n == 1 => noun.to_owned(),
-        Some(stem) => format!("{stem}ies"),
-        None => format!("{noun}s"),
-    };
-    format!("{n} {plural}")
+    let hisses = ["s", "x", "z", "ch", "sh"].iter().any(|end| noun.ends_with(end));
+    // A day has no "daies".
+    let stem = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    match stem {
+        _ if n == 1 => format!("{n} {noun}"),
+        Some(stem) => format!("{n} {stem}ies"),
+        None if hisses => format!("{n} {noun}es"),
+        None => format!("{n} {noun}s"),
+    }
 }
 
 /// A word as a shell reads it.
@@ -117,8 +120,12 @@ mod tests {
 
     #[test]
     fn nouns_have_plurals() {
-        let said = [(1, "entry"), (2, "entry"), (0, "token")].map(|(n, noun)| counted(n, noun));
-        assert_eq!(said, ["1 entry", "2 entries", "0 tokens"]);
+        let said = [(1, "entry"), (2, "entry"), (0, "token"), (1, "process"), (3, "process")]
+            .map(|(n, noun)| counted(n, noun));
+        assert_eq!(said, ["1 entry", "2 entries", "0 tokens", "1 process", "3 processes"]);
+        let said = [(2, "crash"), (2, "branch"), (2, "box"), (2, "delay"), (2, "more process")]
+            .map(|(n, noun)| counted(n, noun));
+        assert_eq!(said, ["2 crashes", "2 branches", "2 boxes", "2 delays", "2 more processes"]);
     }
 
     #[test]

@@ -47,6 +47,63 @@ fn breaks(verb: &str, wrong: &str, property: &str, said: &[&str]) {
     if !is_cut {
         its_trace_says_the_same(trace, &report);
     }
+    a_replay_says_the_same(trace, property, said);
+    a_mended_program_is_told_apart(trace, wrong, is_cut);
+}
+
+/// What happens again breaks the same property, with the same words.
+#[track_caller]
+fn a_replay_says_the_same(trace: &str, property: &str, said: &[&str]) {
+    let (status, replayed) = report(&["replay", "--json", trace]);
+    assert_eq!((status, &replayed["same"]), (Some(0), &Value::Bool(true)), "{replayed}");
+    assert_eq!(replayed["misstep"]["property"], property);
+    let detail = replayed["misstep"]["detail"].as_str().unwrap();
+    said.iter().for_each(|said| assert!(detail.contains(said), "{detail:?} lacks {said:?}"));
+}
+
+/// The same trace, as if of a program whose p1 does nothing wrong any more.
+#[track_caller]
+fn a_mended_program_is_told_apart(trace: &str, wrong: &str, is_cut: bool) {
+    let text = std::fs::read_to_string(trace).unwrap();
+    // In the arguments, and in the options of a real run.
+    let header = text.lines().next().unwrap();
+    let options = ["Panics", "Strays", "Spins", "ReadsClock", "Counts"];
+    let mended = header.replace(&format!("{wrong:?}"), "\"nothing\"");
+    let mended = options.iter().fold(mended, |mended, option| {
+        mended.replace(&format!("\"wrong\":\"{option}\""), "\"wrong\":\"Nothing\"")
+    });
+    std::fs::write(trace, text.replacen(header, &mended, 1)).unwrap();
+    let (status, replayed) = report(&["replay", "--json", trace]);
+    assert_eq!(status, Some(1), "{replayed}");
+    let differences = replayed["differences"].as_array().unwrap();
+    let [difference] = &differences[..] else { panic!("{differences:?}") };
+    let said = ["in the trace p1 ", "here it does not: the program was mended, or is another"];
+    let is_said = |said: &&str| difference.as_str().unwrap().contains(*said);
+    assert!(is_cut || said.iter().all(is_said), "{difference}");
+}
+
+/// The same where all orders are tried.
+#[test]
+fn the_trace_of_a_counterexample_names_the_misstep() {
+    let cases = [
+        ("panics", "no panic", "was one greeting too many"),
+        ("strays", "no panic", "it sends to p99"),
+        ("reads-clock", "deterministic", "p1 is not deterministic when HELLO came from p"),
+    ];
+    for (wrong, property, said) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let trace = folder.path().join("t.jsonl");
+        let trace = trace.to_str().unwrap();
+        let (status, found) =
+            report(&["check", "-n", "3", "--json", "--wrong", wrong, "--trace", trace]);
+        assert_eq!(status, Some(1), "{found}");
+        assert!(verdict(&found, property).unwrap().1.contains(said), "{found}");
+        let (status, judged) = report(&["verify", "--json", trace]);
+        assert_eq!(status, Some(1), "{judged}");
+        assert!(verdict(&judged, property).unwrap().1.contains(said), "{judged}");
+        a_replay_says_the_same(trace, property, &[said]);
+        a_mended_program_is_told_apart(trace, wrong, false);
+    }
 }
 
 fn its_trace_says_the_same(trace: &str, report: &Value) {

@@ -16,6 +16,7 @@ use labs::mutant::Mutant;
 use labs::process::{Process, ProcessId, split_mix};
 use labs::record::Recorder;
 use labs::simulate::{Limits, Network, Simulation};
+use labs::text::counted;
 use labs::verdict::{Judge, Judgement, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -125,7 +126,10 @@ pub fn study<L: Lab<Process = Mailer>>(
     Study {
         processes: lab(traffic, seed).processes(),
         lines: vec![format!(
-            "{runs} runs, {crashes} crashes of servers in each, {messages} messages in all"
+            "{}, {} of servers in each, {} in all",
+            counted(runs.into(), "run"),
+            counted(crashes.into(), "crash"),
+            counted(messages, "message")
         )],
         result: json!({ "runs": runs, "crashes": crashes, "messages": messages }),
         verdicts: tallies.into_iter().map(|tally| tally.verdict(runs)).collect(),
@@ -177,15 +181,13 @@ impl Tally {
     /// One violation is enough; short of that, all runs must have been judged.
     fn verdict(self, runs: u32) -> Verdict {
         let Self { property, violated, not_judged } = self;
+        let all = counted(runs.into(), "run");
         let judgement = match (violated.runs, not_judged.runs) {
-            (0, 0) => Judgement::Holds(format!("in each of {runs} runs")),
-            (0, some) => Judgement::Unknown(format!(
-                "not judged in {some} of {runs} runs; {}",
-                not_judged.first
-            )),
-            (some, _) => {
-                Judgement::violated(format!("in {some} of {runs} runs; {}", violated.first))
+            (0, 0) => Judgement::Holds(format!("in each of {all}")),
+            (0, some) => {
+                Judgement::Unknown(format!("not judged in {some} of {all}; {}", not_judged.first))
             }
+            (some, _) => Judgement::violated(format!("in {some} of {all}; {}", violated.first)),
         };
         Verdict { judgement, ..property }
     }

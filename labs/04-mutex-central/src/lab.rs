@@ -11,6 +11,7 @@ use labs::lab::{
 };
 use labs::overlay::Overlay;
 use labs::process::ProcessId;
+use labs::text::counted;
 use labs::trace::Meaning;
 use labs::verdict::{Property, Verdict};
 use serde::{Deserialize, Serialize};
@@ -385,11 +386,11 @@ impl Findings<Indication> for MutexFindings {
     }
 
     fn lines(&self, summary: &Summary) -> Vec<String> {
-        let (total, seconds) = (self.total(), summary.elapsed.as_secs_f64());
+        let (entries, seconds) = (counted(self.total(), "entry"), summary.elapsed.as_secs_f64());
         let mut lines = vec![match summary.is_virtual {
-            true => format!("{total} entries in {seconds:.3} s of virtual time"),
+            true => format!("{entries} in {seconds:.3} s of virtual time"),
             false => {
-                format!("{total} entries in {seconds:.3} s: {:.0} a second", self.a_second(summary))
+                format!("{entries} in {seconds:.3} s: {:.0} a second", self.a_second(summary))
             }
         }];
         if self.revoked > 0 {

@@ -12,6 +12,7 @@ use labs::lab::{Application, Place, Tool};
 use labs::process::ProcessId;
 use labs::run::Key;
 use labs::run::solo::{self, Role as Solo};
+use labs::text::counted;
 
 use crate::client::Client;
 use crate::coordinator::Coordinator;
@@ -203,8 +204,10 @@ impl Application<Indication, Request> for Count {
             Indication::Expired(token) => {
                 say(&format!("the section with token {token} was over before its work was done"));
             }
-            Indication::Finished => say(&format!("entered {} times", self.entries)),
-            Indication::Stopped => say(&format!("stopped after {} entries", self.entries)),
+            Indication::Finished => say(&format!("entered {}", counted(self.entries, "time"))),
+            Indication::Stopped => {
+                say(&format!("stopped after {}", counted(self.entries, "entry")))
+            }
             _ => {}
         }
         Ok(requests)

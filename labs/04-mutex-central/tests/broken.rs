@@ -66,3 +66,17 @@ fn checked() {
         assert_eq!(found.steps.len(), length, "{mistake:?}: {found}");
     }
 }
+
+/// A livelock, beside the step that the coordinator must not take.
+#[test]
+fn a_client_that_is_put_off_for_ever_goes_round_in_check() {
+    let system = unclocked(4, 1, [0; 3]).broken(Mistake::PutsOff);
+    let outcome = system.check(&Search::default());
+    let found = outcome.counterexample.expect("the coordinator must not tell p1 to wait");
+    assert_eq!((&*found.property, found.steps.len()), ("each step does its part", 1));
+    let [also] = &outcome.also[..] else { panic!("{:?}", outcome.also) };
+    let round = &also.steps[also.cycle_from.expect("it never ends")..];
+    assert_eq!(also.property, "every request is served");
+    assert_eq!(round, ["p0 → p1 Wait", "p1 → p0 Retry { ask: 1 }"]);
+    assert_eq!(outcome.verdicts.iter().filter(|verdict| verdict.holds() == Some(false)).count(), 3);
+}

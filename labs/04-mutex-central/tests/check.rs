@@ -4,7 +4,7 @@ mod common;
 
 use common::unclocked;
 use labs::check::{Channels, Options as Search};
-use labs::testing::System;
+use labs::testing::{Program, Ran, System};
 use mutex_central::lab::MutexCentralLab;
 
 /// How many states there are, all of which are right.
@@ -62,4 +62,23 @@ fn one_crash_one_loss_or_one_copy_is_safe() {
     let loss = timed(3, 1, Search { losses: 1, ..search.clone() });
     let copy = timed(3, 1, Search { duplicates: 1, ..search });
     assert_eq!([crash, loss, copy], [4_540, 3_390, 11_806]);
+}
+
+const PROGRAM: Program = Program(env!("CARGO_BIN_EXE_mutex-central"));
+
+/// Leases assume that messages are quicker than they are long; `check` knows no time.
+#[test]
+fn with_leases_bounded_delay_is_an_assumption_that_is_taken_away() {
+    let broken = |words: &[&str]| {
+        let words = [&["check", "--json", "-n", "3"], words].concat();
+        Ran::of(&PROGRAM.output(&words)).report["assumptions_broken"].to_string()
+    };
+    let lease = ["--lease", "1000", "--timeouts"];
+    assert_eq!(
+        broken(&[&lease[..], &["1"]].concat()),
+        r#"["bounded delay (timers run out at any time)"]"#
+    );
+    for none in [&[][..], &[&lease[..], &["0"]].concat()] {
+        assert_eq!(broken(none), "null", "{none:?}");
+    }
 }

@@ -10,6 +10,7 @@ use labs::lab::{
 use labs::overlay::Overlay;
 use labs::overlay::ring::Closing;
 use labs::process::ProcessId;
+use labs::text::counted;
 use labs::trace::Meaning;
 use labs::verdict::{Property, Times, Verdict};
 use serde::{Deserialize, Serialize};
@@ -132,7 +133,7 @@ impl Lab for TokenRingLab {
             Property::pairwise_ordered("mutual exclusion", "Entered", "Left"),
             Property::safety("exactly one token at any time", OneToken::new(self.processes)),
             Property::each("every process enters K times", "Entered", entries),
-            Property::safety("one message a hop", OneMessageAHop::default()),
+            Property::safety("one message a hop", OneMessageAHop::new(self.processes)),
             Property::safety(
                 "once in the section a visit of the token",
                 Visits::new(self.processes),
@@ -210,13 +211,13 @@ impl Findings<Indication> for TokenRingFindings {
             Some(names) => format!("{}, ...", names[..NAMES_SHOWN].join(", ")),
         };
         let (hops, a_second) = hops(summary);
-        let seconds = summary.elapsed.as_secs_f64();
+        let (made, seconds) = (counted(hops, "hop"), summary.elapsed.as_secs_f64());
         vec![
             format!("roll call: {roll_call}"),
             match summary.is_virtual {
-                true => format!("the token made {hops} hops in {seconds:.3} s of virtual time"),
+                true => format!("the token made {made} in {seconds:.3} s of virtual time"),
                 false => {
-                    format!("the token made {hops} hops in {seconds:.3} s: {a_second:.0} a second")
+                    format!("the token made {made} in {seconds:.3} s: {a_second:.0} a second")
                 }
             },
         ]

@@ -114,14 +114,26 @@ impl Watch<Indication> for OneToken {
 
 /// One message a hop: nothing is sent but the token itself.
 ///
-/// A hop is the token's arrival at its next holder. At any time at most one message more was sent
-/// than hops were made (the one under way), and in the end none.
-#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+/// A hop is the token's arrival at its next holder. Whoever sends the token on knows that it has made all hops before:
+/// so messages carry the number of the last hop that their sender knows of. In the end there are as many messages as
+/// hops.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct OneMessageAHop {
+    /// The last message that was sent, by number.
+    last: u64,
+    /// For each process, the number of the last hop that it knows of.
+    known: Vec<u64>,
     /// Messages sent.
     sent: u64,
     /// Arrivals of the token.
     hops: u64,
+}
+
+impl OneMessageAHop {
+    /// A monitor for so many processes.
+    pub fn new(processes: u32) -> Self {
+        Self { last: 0, known: vec![0; processes as usize], sent: 0, hops: 0 }
+    }
 }
 
 impl Watch<Indication> for OneMessageAHop {
@@ -131,22 +143,25 @@ impl Watch<Indication> for OneMessageAHop {
         to: ProcessId,
         message: &dyn Noted,
     ) -> Result<u64, Violation> {
-        let kind = message.kind();
+        let (kind, process) = (message.kind(), from.process);
+        let known = self.known[process.index()];
         if BESIDES.contains(&&*kind) {
-            return Ok(0);
+            return Ok(known);
         }
+        if known < self.last {
+            let what =
+                format!("{process} sends {to} a second {kind} before the first has made its hop");
+            return Violation::check(what, [from]);
+        }
+        self.last += 1;
         self.sent += 1;
-        if self.sent <= self.hops + 1 {
-            return Ok(0);
-        }
-        let process = from.process;
-        let what =
-            format!("{process} sends {to} a second {kind} before the first has made its hop");
-        Violation::check(what, [from])
+        Ok(self.last)
     }
 
-    fn on_receive(&mut self, _: ProcessId, _: Witness, message: &dyn Noted, _: u64) -> Check {
+    fn on_receive(&mut self, _: ProcessId, to: Witness, message: &dyn Noted, tag: u64) -> Check {
         self.hops += u64::from(message.kind() == TOKEN);
+        let known = &mut self.known[to.process.index()];
+        *known = tag.max(*known);
         Ok(())
     }
 
@@ -162,11 +177,20 @@ impl Watch<Indication> for OneMessageAHop {
         self.sent > 0
     }
 
-    /// Only the difference matters.
-    fn forget_history(&mut self, _: &mut TagsUnderWay<'_>) {
+    fn uses_tags(&self) -> bool {
+        true
+    }
+
+    /// Only the difference of the counts matters, and who knows of the last hop.
+    fn forget_history(&mut self, tags: &mut TagsUnderWay<'_>) {
         let common = self.sent.min(self.hops);
         self.sent -= common;
         self.hops -= common;
+        let last = self.last;
+        let forget = |known: &mut u64| *known = u64::from(last > 0 && *known == last);
+        self.known.iter_mut().for_each(forget);
+        tags(&mut |_, _, tag| forget(tag));
+        self.last = last.min(1);
     }
 }
 

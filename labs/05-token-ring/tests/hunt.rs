@@ -1,6 +1,6 @@
 //! Hunts: nothing is found in the algorithm, and each mistake is, without any other option.
 
-use labs::testing::{Program, Ran, every_mistake_shows, nothing_is_found, violated};
+use labs::testing::{Program, Ran, every_mistake_shows, hunted, nothing_is_found, violated};
 use token_ring::token_ring::Mistake;
 
 const PROGRAM: Program = Program(env!("CARGO_BIN_EXE_token-ring"));
@@ -15,17 +15,10 @@ fn every_mistake_shows_without_options() {
     every_mistake_shows::<Mistake>(PROGRAM);
 }
 
-/// What a hunt reports, but for the time that it took.
-fn hunted(words: &[&str]) -> serde_json::Value {
-    let words = [&["hunt", "--json"], words].concat();
-    let mut report = Ran::of(&PROGRAM.output(&words)).report;
-    report["elapsed_s"] = serde_json::Value::Null;
-    report
-}
-
 #[test]
 fn what_is_given_is_not_drawn_and_stays() {
-    let found = hunted(&["--broken", "second-token", "-n", "4", "--laps", "3", "--work", "2"]);
+    let found =
+        hunted(PROGRAM, &["--broken", "second-token", "-n", "4", "--laps", "3", "--work", "2"]);
     let command = found["violation"]["command"].as_str().unwrap();
     for words in ["-n 4", "--laps 3", "--work 2", "--broken second-token"] {
         assert!(command.contains(words), "{command}");
@@ -37,7 +30,7 @@ fn the_trace_of_what_was_found_is_judged_and_replayed_alike() {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("found.jsonl");
     let path = trace.to_str().unwrap();
-    let found = hunted(&["--broken", "second-token", "--trace", path]);
+    let found = hunted(PROGRAM, &["--broken", "second-token", "--trace", path]);
     assert_eq!(found["violation"]["trace"], path);
     let property = found["violation"]["property"].as_str().unwrap();
     assert!(violated(&PROGRAM.verified(&trace)).contains(&property));

@@ -4,15 +4,16 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use super::collected::Collected;
 use super::model::Model;
 use super::overtaking::Overtaking;
 use super::space::Wrong;
-use super::state::State;
+use super::state::{Shared, Site, State};
 use super::steps::Step;
 use crate::faults::Assumption;
 use crate::process::{Choices, Process, ProcessId};
 use crate::record::Recorder;
-use crate::trace::{CycleFrom, Happening, Header, Observer};
+use crate::trace::{CycleFrom, Happening, Header, Observer, TraceEvent};
 use crate::verdict::{End, Judge, Verdict};
 
 /// How far the steps of a counterexample lie apart in its trace, in microseconds. The checker has
@@ -34,6 +35,8 @@ pub struct Counterexample<P: Process> {
     model: Arc<Model<P>>,
     path: Vec<Step<P>>,
     end: End,
+    /// What a handler did at last, if it is that.
+    wrong: Option<Wrong>,
 }
 
 /// A run without end, to be told.
@@ -56,7 +59,9 @@ impl<P: Process> Counterexample<P> {
         let path = starts.into_iter().chain(steps).collect();
         let (property, what) = (String::new(), String::new());
         let (cycle_from, end) = (None, End::Complete);
-        let mut found = Self { property, what, steps: told, cycle_from, model, path, end };
+        let wrong_here = wrong.cloned();
+        let mut found =
+            Self { property, what, steps: told, cycle_from, model, path, end, wrong: wrong_here };
         let last = found.last::<()>(&mut ());
         found.end = found.model.end_of(&last);
         (found.property, found.what) =
@@ -77,9 +82,19 @@ impl<P: Process> Counterexample<P> {
         let Endless { what, starts, steps, cycle_from } = run;
         let told: Vec<_> = steps.iter().map(ToString::to_string).collect();
         let round = told.len() - cycle_from;
-        let end = End::CutShort(format!("the last {round} steps repeat for ever"));
+        let repeat = match round {
+            1 => "the last step repeats".to_owned(),
+            _ => format!("the last {round} steps repeat"),
+        };
+        let end = End::CutShort(format!("{repeat} for ever"));
         let path = starts.into_iter().chain(steps).collect();
-        Self { property, what, steps: told, cycle_from: Some(cycle_from), model, path, end }
+        let cycle_from = Some(cycle_from);
+        Self { property, what, steps: told, cycle_from, model, path, end, wrong: None }
+    }
+
+    /// Whether the run goes round for ever.
+    pub fn is_endless(&self) -> bool {
+        self.cycle_from.is_some()
     }
 
     /// What became of each property in this run.
@@ -100,6 +115,7 @@ impl<P: Process> Counterexample<P> {
             (Assumption::NoDuplicates, has(|step| matches!(step, Step::Double { .. }))),
             (Assumption::NoCrash, Assumption::NoCrash.forbids(dead, processes)),
             (Assumption::MajorityLives, Assumption::MajorityLives.forbids(dead, processes)),
+            (Assumption::BoundedDelay, has(|step| matches!(step, Step::Timeout { .. }))),
         ]
         .iter()
         .filter_map(|&(assumption, is_broken)| is_broken.then_some(assumption))
@@ -113,11 +129,42 @@ impl<P: Process> Counterexample<P> {
         overtaking.happened
     }
 
+    /// The events of the run, and of so many steps more that may follow: first what applications ask for, which depends
+    /// on nothing, then messages. No fault, no timer and no handler that goes wrong. And how it ends then.
+    pub(super) fn events_and_more(&self, more: usize) -> (Vec<TraceEvent>, End) {
+        let (mut path, mut state) = (self.path.clone(), self.last(&mut ()));
+        for _ in 0..more {
+            let mut next = None;
+            self.model.successors(&state, &mut |step, state| {
+                let is_asked = matches!(step, Step::Request { .. });
+                let is_better = next.is_none() || is_asked;
+                if (is_asked || matches!(step, Step::Deliver { .. }))
+                    && is_better
+                    && state.panic.is_none()
+                {
+                    next = Some((step, state));
+                }
+            });
+            let Some((step, after)) = next else { break };
+            path.push(step);
+            state = after;
+        }
+        let mut collected = Collected::new(self.model.processes());
+        self.after(&path, &mut collected);
+        (collected.events, self.model.end_of(&state))
+    }
+
     /// Plays the run again for an observer.
     pub fn replay<O: Observer>(&self, observer: &mut O) {
         let state = self.last(observer);
         let at_us = self.at_us();
-        for (rank, _) in (0..).zip(&state.sites).filter(|(_, site)| !site.crashed) {
+        let wrong = self.wrong.as_ref();
+        if let Some((process, misstep)) = wrong {
+            observer.on_happening(at_us, *process, Happening::Misstep(misstep));
+        }
+        let is_out = |rank| wrong.is_some_and(|(process, _)| process.0 == rank);
+        let alive = |(rank, site): &(u32, &Shared<Site<P>>)| !site.crashed && !is_out(*rank);
+        for (rank, _) in (0..).zip(&state.sites).filter(alive) {
             observer.on_happening(at_us, ProcessId(rank), Happening::Stop(Some(&self.end)));
         }
     }

@@ -7,7 +7,7 @@
 //!
 //! **Safety** is judged in every state, by the same monitors as elsewhere; they are part of the state.
 //! **Liveness** is judged wherever a run ends, that is where nothing is left to happen, and where a run can go
-//! on for ever (`liveness`). Where timers still run and only their bound keeps them from
+//! on for ever (`liveness`); after a violation once more, alone (`beyond`). Where timers still run and only their bound keeps them from
 //! running out, the run is cut short, not complete.
 //!
 //! States that differ only in history are one: the monitors forget what no longer matters, and nothing
@@ -19,12 +19,15 @@
 //!
 //! Left out: symmetry. Time: a timer may run out at any moment, however long it was set for.
 
+mod beyond;
+mod collected;
 mod counterexample;
 mod explore;
 mod graph;
 mod liveness;
 pub(crate) mod model;
 mod options;
+mod orders;
 mod outcome;
 mod overtaking;
 mod owed;
@@ -104,15 +107,24 @@ pub(crate) fn check_while<P: Process>(
     options: &Options,
     watch: Watch<'_>,
 ) -> Outcome<P> {
-    let options = Arc::new(options.clone());
-    let watched: Vec<_> =
-        properties.iter().filter(|property| !is_granted(property, &options)).cloned().collect();
-    let model = |properties: &[Property]| {
-        Model::new(processes.clone(), requests.clone(), properties, Arc::clone(&options))
+    let Watch { whereabouts, go_on } = watch;
+    let deadline = Deadline::new();
+    let mut search = |properties: &[Property], options: Options| {
+        let options = Arc::new(options);
+        let is_watched = |property: &&Property| !is_granted(property, &options);
+        let watched: Vec<_> = properties.iter().filter(is_watched).cloned().collect();
+        let model = |properties: &[Property]| {
+            Model::new(processes.clone(), requests.clone(), properties, Arc::clone(&options))
+        };
+        let task = Task::new(model(&watched), &watched, whereabouts, deadline);
+        let search = task.search(go_on);
+        outcome::of(&task, search, model(properties), properties)
     };
-    let task = Task::new(model(&watched), &watched, watch.whereabouts);
-    let search = task.search(watch.go_on);
-    outcome::of(&task, search, model(properties), properties)
+    let mut outcome = search(properties, options.clone());
+    beyond::judge(&mut outcome, properties, options, &mut search);
+    let found = outcome.counterexample.iter().chain(&outcome.also);
+    outcome.sees_order = found.flat_map(|found| orders::seen_by(properties, found)).collect();
+    outcome
 }
 
 /// Whether the channels of the model grant this property: then there is nothing to watch.
@@ -133,8 +145,12 @@ struct Task<P: Process> {
 }
 
 impl<P: Process> Task<P> {
-    fn new(mut model: Model<P>, watched: &[Property], whereabouts: &[Whereabouts]) -> Self {
-        let deadline = Deadline::new();
+    fn new(
+        mut model: Model<P>,
+        watched: &[Property],
+        whereabouts: &[Whereabouts],
+        deadline: Deadline,
+    ) -> Self {
         let whereabouts = whereabouts.to_vec();
         model.whereabouts = whereabouts.first().cloned().unwrap_or_default();
         let monitors = Monitors::new(watched, model.processes() as u32);

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use super::options::{Channels, Options};
 use super::state::{Envelope, Shared, Site, State};
 use super::steps::Step;
-use crate::misstep::Misstep;
 use crate::misstep::watchdog::Whereabouts;
+use crate::misstep::{Misstep, sends_to_nobody};
 use crate::process::{Choices, Effect, EffectOf, Env, Event, EventOf, Process, ProcessId};
+use crate::text::counted;
 use crate::trace::note::TimerName;
 use crate::trace::{Happening, Mishap, Noted, Observer, Passing};
 use crate::verdict::{End, Monitors, Property, Verdict, Witness};
@@ -187,8 +188,8 @@ impl<P: Process> Model<P> {
 
     /// How a run ends in which only their bound keeps timers from running out.
     pub(super) fn end_by_bound(&self) -> End {
-        let most = self.options.timeouts;
-        End::CutShort(format!("timers run out at most {most} times a process"))
+        let most = counted(self.options.timeouts.into(), "time");
+        End::CutShort(format!("timers run out at most {most} a process"))
     }
 
     pub(super) fn processes(&self) -> usize {
@@ -323,6 +324,10 @@ impl<P: Process, O: Observer> World<'_, P, O> {
         };
         for effect in effects {
             self.carry_out(me, &mut site, effect);
+            // Behind what none may do nothing more is done, in any world.
+            if self.state.panic.is_some() {
+                break;
+            }
         }
         self.state.sites[me.index()] = Shared::new(site);
         true
@@ -338,15 +343,16 @@ impl<P: Process, O: Observer> World<'_, P, O> {
     }
 
     fn send(&mut self, from: ProcessId, to: ProcessId, message: P::Message) {
-        let tags = self.state.monitors.on_send(uncounted(from), to, &message);
-        let carried = self.observer.on_send(passing(self.at_us, from, to, &message));
-        let envelope = Envelope { from, to, message, tags, carried };
         let Some(receiver) = self.state.sites.get(to.index()) else {
             let misstep = sends_to_nobody(to, self.state.sites.len());
             self.state.panic = Some(misstep.sentence(from).into());
             return;
         };
-        if receiver.crashed {
+        let is_dead = receiver.crashed;
+        let tags = self.state.monitors.on_send(uncounted(from), to, &message);
+        let carried = self.observer.on_send(passing(self.at_us, from, to, &message));
+        let envelope = Envelope { from, to, message, tags, carried };
+        if is_dead {
             self.lose(&envelope);
             return;
         }
@@ -378,12 +384,6 @@ impl<P: Process, O: Observer> World<'_, P, O> {
             }
         }
     }
-}
-
-/// What is wrong where a process sends to one that does not exist.
-pub(super) fn sends_to_nobody(to: ProcessId, processes: usize) -> Misstep {
-    let what = format!("it sends to {to}, which is not one of the {processes} processes");
-    Misstep::panics("in a step", what)
 }
 
 /// An event of a process: nobody counts them here.

@@ -82,6 +82,8 @@ impl Options {
             (Assumption::Reliable, self.losses > 0),
             (Assumption::NoDuplicates, self.duplicates > 0),
             (Assumption::NoCrash, self.crashes > 0),
+            // A timer may run out at any time, however quick the messages are that it waits for.
+            (Assumption::BoundedDelay, self.timeouts > 0),
         ]
         .iter()
         .filter_map(|&(assumption, is_taken)| is_taken.then_some(assumption))

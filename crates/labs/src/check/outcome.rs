@@ -1,5 +1,6 @@
 //! What a search came to, in words.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::counterexample::{Counterexample, Endless};
@@ -31,6 +32,10 @@ pub struct Outcome<P: Process> {
     pub verdicts: Vec<Verdict>,
     /// A shortest run that breaks a property.
     pub counterexample: Option<Counterexample<P>>,
+    /// Runs that break liveness properties which that one does not break.
+    pub also: Vec<Counterexample<P>>,
+    /// The properties whose verdicts depend on the order of independent steps: they are at fault themselves.
+    pub sees_order: BTreeSet<String>,
 }
 
 impl<P: Process> Outcome<P> {
@@ -60,6 +65,8 @@ pub(super) fn of<P: Process>(
         max_depth,
         verdicts,
         counterexample,
+        also: Vec::new(),
+        sees_order: BTreeSet::new(),
     };
     let Some(finding) = searched.finding.take() else {
         let mut verdicts = unbroken(task, &searched, properties, cycles.is_some());
@@ -80,7 +87,15 @@ pub(super) fn of<P: Process>(
     let starts = task.starts[start].0.clone();
     let counterexample = Counterexample::new(Arc::new(model), starts, steps, wrong.as_ref());
     let verdicts = at_counterexample(counterexample.verdicts(), wrong.as_ref());
-    Outcome { states, is_whole, max_depth, verdicts, counterexample: Some(counterexample) }
+    Outcome {
+        states,
+        is_whole,
+        max_depth,
+        verdicts,
+        counterexample: Some(counterexample),
+        also: Vec::new(),
+        sees_order: BTreeSet::new(),
+    }
 }
 
 /// Judges runs without end: changes the verdicts on liveness properties that such a run breaks, and returns one

@@ -19,6 +19,7 @@ use super::state::State;
 use super::steps::Step;
 use super::visited::{NO_STATE, StateNumber, Visited};
 use crate::process::Process;
+use crate::text::counted;
 use crate::verdict::Verdict;
 
 /// How often progress is told.
@@ -114,6 +115,7 @@ pub(super) struct Searched<P: Process> {
 }
 
 /// When a search ends that does not end by itself.
+#[derive(Clone, Copy)]
 pub(super) struct Deadline {
     pub(super) begun: Instant,
 }
@@ -203,7 +205,8 @@ fn wait<P: Process>(
     }
     let is_whole = shared.looked_at.load(Ordering::Relaxed) == shared.visited.count();
     if shared.visited.count() >= options.states && !is_whole {
-        cut.get_or_insert_with(|| format!("the search ended after {} states", options.states));
+        let most = || counted(options.states as u64, "state");
+        cut.get_or_insert_with(|| format!("the search ended after {}", most()));
     }
     cut
 }

@@ -123,13 +123,19 @@ impl<P: Process> Breadth<'_, P> {
                 if let Some(finding) = self.follow(number, &state, &successors, &mut front) {
                     return Ok(Some(finding));
                 }
-            }
-            let late = self.deadline.begun.elapsed() > self.space.model.options.time;
-            if late || self.visited.count() > STATES_MAX {
-                return Err(GaveUp);
+                self.check_patience()?;
             }
         }
         Ok(None)
+    }
+
+    fn check_patience(&self) -> Result<(), GaveUp> {
+        let options = &self.space.model.options;
+        let is_enough = self.visited.count() > STATES_MAX.min(options.states);
+        match is_enough || self.deadline.begun.elapsed() > options.time {
+            true => Err(GaveUp),
+            false => Ok(()),
+        }
     }
 
     fn follow(

@@ -120,6 +120,7 @@ fn steps(outcome: &Outcome<Servant>) -> Vec<&str> {
 }
 
 mod endless;
+mod orders;
 mod reduced;
 
 const UNORDERED: Channels = Channels::Unordered;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::Context as _;
@@ -11,16 +11,19 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::unreturned::Unreturned;
-use super::{Common, Typed, arguments_after_verb, check_mistake, check_trace, finish, identity};
+use super::{
+    Common, Typed, arguments_after_verb, check_mistake, check_trace, finish, identity, trace_file,
+};
 use crate::check::{Channels, Options, STATES_MAX, Watch};
-use crate::faults::{Action, Fault, Rule, When};
+use crate::faults::{Action, Assumption, Fault, Rule, When};
 use crate::lab::Verb;
 use crate::misstep::watchdog::{Watchdog, Whereabouts};
 use crate::planned::{Checked, Planned, Shortest};
-use crate::report::Report;
+use crate::report::{Also, Brought, Report};
 use crate::run::UntilSignal;
 use crate::said::say;
 use crate::simulate::Chance;
+use crate::text::counted;
 use crate::trace::{Header, Identity};
 use crate::verdict::Verdict;
 
@@ -102,57 +105,142 @@ pub(super) fn check(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8>
     let whereabouts = vec![Whereabouts::default(); options.threads];
     let watchdogs = look_after(common, lab, &whereabouts)?;
     let go_on = &mut |states| {
-        progress.say(&format!("{states} states"));
+        progress.say(&counted(states as u64, "state"));
         !until_signal.has_come()
     };
     let outcome = lab.check(&options, Watch { whereabouts: &whereabouts, go_on });
     drop(watchdogs);
     let elapsed = progress.elapsed();
     drop(progress);
-    let found = outcome.counterexample.as_deref();
-    let trace = match (&common.trace, found) {
-        (Some(path), Some(found)) => {
-            let properties = lab.properties_but_for(&options);
-            let identity = identity_of(lab, common.seed());
-            let arguments = arguments_after_verb(brought);
-            let header = Header::new(identity, arguments, properties, lab.meaning());
-            Some(save(path, &header, found)?)
-        }
-        (Some(_), None) => {
-            say("no property is violated, so there is no counterexample to write");
-            None
-        }
-        (None, _) => None,
-    };
-    // With a counterexample the search is over, and there is nothing more to ask of it.
-    let cut_short = outcome.verdicts.iter().find(|verdict| verdict.holds().is_none());
-    let problem = |verdict: &Verdict| format!("not judged to the end: {}", verdict.detail());
-    let problems = match found {
-        None => cut_short.map(problem).into_iter().collect(),
-        Some(_) => Vec::new(),
-    };
-    let assumed = lab.about().assumes;
-    // With a counterexample: what happened in it.
-    let broken = found.map_or_else(|| options.assumptions_taken(), Shortest::broken);
-    let broken = broken.iter().filter(|assumption| assumed.contains(assumption));
-    let steps = found.map(Shortest::steps).unwrap_or_default();
-    let cycle_from = found.and_then(Shortest::cycle_from).unwrap_or(steps.len());
-    let (way_in, cycle) = steps.split_at(cycle_from);
+    let written = write_traces(arguments, lab, &options, &outcome, brought)?;
     let report = Report {
         elapsed_s: elapsed.as_secs_f64(),
-        states: Some(outcome.states as u64),
-        assumptions_broken: broken.map(ToString::to_string).collect(),
         brought: brought.to_vec(),
-        problems,
-        counterexample: way_in.to_vec(),
-        cycle: cycle.to_vec(),
-        properties: outcome.verdicts.clone(),
-        result: serde_json::json!({ "max_depth": outcome.max_depth, "reduced": !outcome.is_whole }),
-        trace,
         lines: [reached(&outcome)].into_iter().chain(left_out(lab, &options)).collect(),
-        ..Report::of(identity_of(lab, common.seed()))
+        ..report(lab, &options, &outcome, written, common.seed())
     };
     finish(&report, common.json)
+}
+
+/// The traces that were written, of as many runs that break a property, in their order.
+type Written = Vec<Option<String>>;
+
+/// What the search came to.
+fn report(
+    lab: &dyn Planned,
+    options: &Options,
+    outcome: &Checked,
+    written: Written,
+    seed: u64,
+) -> Report {
+    let names = |assumptions| broken(lab, assumptions);
+    let told = |found: &dyn Shortest, trace: Option<String>| {
+        let steps = found.steps();
+        let (way_in, cycle) = steps.split_at(found.cycle_from().unwrap_or(steps.len()));
+        Also {
+            property: found.property().to_owned(),
+            counterexample: way_in.to_vec(),
+            cycle: cycle.to_vec(),
+            assumptions_broken: names(found.broken()),
+            trace,
+        }
+    };
+    let mut told = outcome.found().zip(written).map(|(found, trace)| told(found, trace));
+    let first = told.next();
+    let also = told.collect();
+    // With a counterexample the search is over, and there is nothing more to ask of it.
+    let cut_short = match first {
+        None => outcome.verdicts.iter().find(|verdict| verdict.holds().is_none()),
+        Some(_) => None,
+    };
+    let problem = |verdict: &Verdict| format!("not judged to the end: {}", verdict.detail());
+    let problems = cut_short.map(problem).into_iter();
+    let problems = problems.chain(outcome.sees_order.iter().map(|name| order_seen_by(name)));
+    let mut report = Report {
+        states: Some(outcome.states as u64),
+        assumptions_broken: names(options.assumptions_taken()),
+        problems: problems.collect(),
+        properties: outcome.verdicts.clone(),
+        result: serde_json::json!({ "max_depth": outcome.max_depth, "reduced": !outcome.is_whole }),
+        also,
+        ..Report::of(identity_of(lab, seed))
+    };
+    if let Some(first) = first {
+        let Also { counterexample, cycle, assumptions_broken, trace, .. } = first;
+        report = Report { counterexample, cycle, assumptions_broken, trace, ..report };
+    }
+    report
+}
+
+/// Those of the assumptions that the lab makes, in words.
+fn broken(lab: &dyn Planned, assumptions: Vec<Assumption>) -> Vec<String> {
+    let assumed = lab.about().assumes;
+    let has_bound = lab.delay_max().is_some();
+    let is_made = |assumption: &Assumption| {
+        assumed.contains(assumption) && (has_bound || *assumption != Assumption::BoundedDelay)
+    };
+    let told = |assumption| match assumption {
+        Assumption::BoundedDelay => format!("{assumption} (timers run out at any time)"),
+        assumption => assumption.to_string(),
+    };
+    assumptions.into_iter().filter(is_made).map(told).collect()
+}
+
+/// What is wrong with a property whose verdict depends on the order of independent steps.
+fn order_seen_by(name: &str) -> String {
+    format!(
+        "{name:?} depends on the order of independent steps, which no process can tell: a fault of the property, \
+         not of the algorithm (docs/writing-a-lab.md)"
+    )
+}
+
+/// Writes a trace of each run that breaks a property, if that is asked for.
+fn write_traces(
+    arguments: &Arguments,
+    lab: &dyn Planned,
+    options: &Options,
+    outcome: &Checked,
+    brought: &[Brought],
+) -> anyhow::Result<Written> {
+    let Some(path) = &arguments.common.trace else {
+        return Ok(outcome.found().map(|_| None).collect());
+    };
+    if outcome.counterexample.is_none() {
+        say("no property is violated, so there is no counterexample to write");
+    }
+    let identity = identity_of(lab, arguments.common.seed());
+    let properties = lab.properties_but_for(options);
+    let header = Header::new(identity, arguments_after_verb(brought), properties, lab.meaning());
+    let write = |(number, found): (usize, &dyn Shortest)| match number {
+        1 => save(path, &header, found).map(Some),
+        _ => save_beside(&numbered(path, number), &header, found),
+    };
+    (1..).zip(outcome.found()).map(write).collect()
+}
+
+/// The name of the trace of a second run, and of more: `t.2.jsonl` beside `t.jsonl`.
+fn numbered(path: &Path, number: usize) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!(".{number}"));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
+/// Writes a trace to a file that nobody named: only an older trace is written over.
+fn save_beside(
+    path: &Path,
+    header: &Header,
+    found: &dyn Shortest,
+) -> anyhow::Result<Option<String>> {
+    if std::fs::symlink_metadata(path).is_ok() && trace_file::read(path).is_err() {
+        let place = path.display();
+        say(&format!("{place} is there and no trace: the run that belongs there is not written"));
+        return Ok(None);
+    }
+    save(path, header, found).map(Some)
 }
 
 /// Starts what reports a handler that does not return.
@@ -175,14 +263,14 @@ fn left_out(lab: &dyn Planned, options: &Options) -> Option<String> {
 }
 
 fn reached(outcome: &Checked) -> String {
-    let depth = outcome.max_depth;
+    let depth = counted(outcome.max_depth as u64, "step");
     match outcome.is_whole {
         _ if outcome.counterexample.is_some() => {
             "the search ended at the first run that breaks a property".to_owned()
         }
-        true => format!("every state is reached within {depth} steps"),
+        true => format!("every state is reached within {depth}"),
         false => format!(
-            "every state is reached within {depth} steps; orders that lead to the same are left out \
+            "every state is reached within {depth}; orders that lead to the same are left out \
              (--no-reduction tries them)"
         ),
     }

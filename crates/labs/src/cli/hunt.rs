@@ -23,6 +23,7 @@ use super::{COULD_NOT_RUN, paint, print};
 use crate::files;
 use crate::hunt::{Fixed, Hunted, shrink};
 use crate::planned::Course;
+use crate::text::counted;
 
 /// The name of the verb.
 pub(super) const VERB: &str = "hunt";
@@ -157,7 +158,7 @@ fn search(
     };
     let mut is_over = |ended: u64| {
         let mut progress = progress.borrow_mut();
-        progress.say(&format!("{ended} runs, nothing found"));
+        progress.say(&format!("{}, nothing found", counted(ended, "run")));
         progress.elapsed() >= lasts
     };
     let worker = || -> Work<'_, Outcome> {

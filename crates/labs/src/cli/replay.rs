@@ -4,18 +4,23 @@
 //! byte. Traces of all three worlds are then followed event by event ([`crate::replay`]), which also tells
 //! the states of the processes. `labs replay` finds the lab's program and calls this.
 
+mod hung;
+
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anstyle::AnsiColor;
 use anyhow::{Context as _, bail, ensure};
 use clap::{ArgMatches, Args, FromArgMatches};
 use serde::Serialize;
 
+use self::hung::Hung;
 use super::line::{self, Line};
 use super::output::{WhileRead, paint};
 use super::progress::Progress;
@@ -23,11 +28,13 @@ use super::simulate::{TraceTo, simulated};
 use super::{COULD_NOT_RUN, Command, Typed, VERBS, print, trace_file};
 use crate::files;
 use crate::lab::{Place, Verb, World};
-use crate::misstep::panics;
+use crate::misstep::watchdog::Whereabouts;
+use crate::misstep::{Misstep, Wrong, panics};
 use crate::planned::{Course, Planned};
+use crate::process::ProcessId;
 use crate::replay::{Luck, Replayed, Round, Step};
 use crate::said::say;
-use crate::text::Paint;
+use crate::text::{Paint, counted};
 use crate::trace::event::Setup;
 use crate::trace::format::{LINE_MAX, Reader, Writer, parse};
 use crate::trace::{Gap, Header, Identity, TraceEvent, What};
@@ -63,7 +70,7 @@ pub struct ReplayArguments {
 }
 
 /// What came of a replay.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Outcome {
     #[serde(flatten)]
     identity: Identity,
@@ -74,10 +81,27 @@ struct Outcome {
     events: u64,
     followed: u64,
     differences: Vec<String>,
+    /// What a handler did that none may do, in the trace as here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    misstep: Option<Broken>,
     /// The processes that could not be followed to their end.
     unfollowed: Vec<String>,
     trace: String,
     states: Option<String>,
+}
+
+/// That a handler did what none may do.
+#[derive(Clone, Debug, Serialize)]
+struct Broken {
+    /// The property that this violates.
+    property: &'static str,
+    detail: String,
+}
+
+impl Broken {
+    fn of(process: ProcessId, misstep: &Misstep) -> Self {
+        Self { property: misstep.wrong.property(), detail: misstep.sentence(process) }
+    }
 }
 
 pub(super) fn replay(arguments: &ReplayArguments, lab: &dyn Course) -> anyhow::Result<u8> {
@@ -93,21 +117,37 @@ pub(super) fn replay(arguments: &ReplayArguments, lab: &dyn Course) -> anyhow::R
         events: 0,
         followed: 0,
         differences: Vec::new(),
+        misstep: None,
         unfollowed: Vec::new(),
         trace: place.to_string(),
         states: arguments.states.as_ref().map(|path| path.display().to_string()),
     };
     let states = arguments.states.as_deref().map(|to| StatesFile::create(to, path)).transpose()?;
-    let gaps = gaps(path)?;
-    let replay = replayed(&header, setup.as_ref(), &*planned, gaps.is_empty())?;
-    follow(replay, reader, states, &mut outcome)?;
+    let Scanned { events, gaps, misstep: told, is_over } = scan(path)?;
+    outcome.events = events;
+    let mut replay = replayed(&header, setup.as_ref(), &*planned, gaps.is_empty())?;
+    let wavers = told.as_ref().is_some_and(|(_, misstep)| misstep.wrong == Wrong::Wavers);
+    let followed = Arc::default();
+    let is_mended = told.is_some();
+    let hung = Hung {
+        outcome: outcome.clone(),
+        followed: Arc::clone(&followed),
+        told,
+        is_over,
+        json: arguments.json,
+    };
+    let (whereabouts, _watchdog) = hung.watch()?;
+    replay.look_after(&whereabouts, wavers);
+    follow(replay, reader, states, &followed, &mut outcome)?;
+    let is_mended = is_mended && !outcome.differences.is_empty();
     let is_missing = |Gap { process, from }: &Gap| {
         format!("{process} from its event {from} on: the trace lacks it")
     };
     outcome.unfollowed.extend(gaps.iter().map(is_missing));
-    // Of a trace in which events are missing that is no question.
-    if header.verb == Verb::Simulate.name() && gaps.is_empty() {
-        outcome.again = Some(simulate_again(lab, &header, path, &mut outcome.differences)?);
+    // Of a trace in which events are missing that is no question, nor of a handler that does another thing each time.
+    if header.verb == Verb::Simulate.name() && gaps.is_empty() && !wavers && !is_mended {
+        let differences = &mut outcome.differences;
+        outcome.again = Some(simulate_again(lab, &header, path, whereabouts, differences)?);
     }
     outcome.same = match (outcome.differences.is_empty(), outcome.unfollowed.is_empty()) {
         (false, _) => Some(false),
@@ -161,8 +201,8 @@ fn planned(
     };
     ensure!(
         planned.processes() == header.processes,
-        "it has {} processes, and its arguments mean {}",
-        header.processes,
+        "it has {}, and its arguments mean {}",
+        counted(header.processes.into(), "process"),
         planned.processes()
     );
     Ok(planned)
@@ -205,18 +245,34 @@ fn places(header: &Header, setup: Option<&Setup>) -> Vec<Place> {
 
 // Following.
 
-/// Which events are missing in a trace.
-fn gaps(path: &Path) -> anyhow::Result<Vec<Gap>> {
+/// What is known of a trace before it is followed.
+struct Scanned {
+    events: u64,
+    /// Which events are missing.
+    gaps: Vec<Gap>,
+    /// What a handler did that none may do.
+    misstep: Option<(ProcessId, Misstep)>,
+    /// Whether it has the end of the run.
+    is_over: bool,
+}
+
+fn scan(path: &Path) -> anyhow::Result<Scanned> {
     let mut reader = trace_file::read(path)?;
     let mut rules = reader.rules().with_context(|| format!("{}, line 1", path.display()))?;
     let mut judge = StreamJudge::new(&[], reader.header().processes);
+    let (mut is_over, mut events) = (false, 0);
     while let Some(event) = reader.next() {
         let event = event.with_context(|| path.display().to_string())?;
         let place = || format!("{}, line {}", path.display(), reader.line());
         judge.observe(&event).with_context(place)?;
         rules.observe(&event).with_context(place)?;
+        is_over |= matches!(event.what, What::Stop(_));
+        events += 1;
     }
-    Ok(judge.gaps())
+    let misstep = judge.judge().misstep();
+    let misstep = misstep.map(|(at, misstep)| (at.process, misstep.clone()));
+    let is_over = is_over || misstep.is_some();
+    Ok(Scanned { events, gaps: judge.gaps(), is_over, misstep })
 }
 
 /// The run of a trace, before its first event.
@@ -243,6 +299,7 @@ fn follow(
     mut replay: Box<dyn Replayed>,
     mut reader: Reader<BufReader<File>>,
     mut states: Option<StatesFile>,
+    followed: &AtomicU64,
     outcome: &mut Outcome,
 ) -> anyhow::Result<()> {
     let place = outcome.trace.clone();
@@ -264,11 +321,11 @@ fn follow(
     while let Some(next) = held.next().or_else(&mut read) {
         let (event, ahead) = next.with_context(|| place.clone())?;
         line += 1;
-        outcome.events += 1;
         if let Some(round) = &mut round {
             round.look(line, &event, outcome.identity.processes, &*replay);
         }
         let step = replay.follow(&event, ahead);
+        followed.store(replay.followed(), Ordering::Relaxed);
         if let Step::Parted(parting) = step.with_context(|| format!("{place}, line {line}"))? {
             outcome.differences.push(format!("line {line}: {parting}"));
             break;
@@ -277,13 +334,14 @@ fn follow(
             states.write(&event, replay.state(event.process))?;
         }
         if line % (1 << 16) == 0 {
-            progress.say(&format!("{line} lines"));
+            progress.say(&counted(line, "line"));
         }
     }
     if outcome.differences.is_empty() {
         outcome.differences.extend(round.and_then(|round| round.difference()));
     }
     outcome.followed = replay.followed();
+    outcome.misstep = replay.misstep().map(|(process, misstep)| Broken::of(process, &misstep));
     outcome.unfollowed = replay
         .unfollowed()
         .iter()
@@ -346,6 +404,7 @@ fn simulate_again(
     lab: &dyn Course,
     header: &Header,
     path: &Path,
+    whereabouts: Whereabouts,
     differences: &mut Vec<String>,
 ) -> anyhow::Result<bool> {
     let original = trace_file::open(path)?;
@@ -355,7 +414,9 @@ fn simulate_again(
     let arguments_then = header.arguments.clone();
     parsed(lab, header, |command, lab| match command {
         Command::Simulate(arguments) => {
-            simulated(&arguments, lab, Some(TraceTo { to, arguments: arguments_then, has_enough }))
+            let arguments_then = arguments_then.clone();
+            let to = TraceTo { to, arguments: arguments_then, has_enough, whereabouts };
+            simulated(&arguments, lab, Some(to))
         }
         _ => bail!("the verb is given"),
     })?;
@@ -487,17 +548,23 @@ fn tell(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
 fn text(outcome: &Outcome, paint: Paint) -> String {
     let Outcome { identity, events, followed, .. } = outcome;
     let Identity { lab, verb, run, processes, seed } = identity;
-    let mut lines =
-        vec![format!("{lab} replay of {verb} {run}, {processes} processes, seed {seed}")];
+    let processes = counted((*processes).into(), "process");
+    let mut lines = vec![format!("{lab} replay of {verb} {run}, {processes}, seed {seed}")];
     let verdict = match outcome.same {
         Some(true) => paint.bold("the same"),
         Some(false) => paint.colour(AnsiColor::Red, "not the same"),
         None => "the same as far as it could be followed".to_owned(),
     };
     lines.push(match outcome.differences.is_empty() {
-        true => format!("{verdict}: {followed} of {events} events followed, each step alike"),
-        false => format!("{verdict}: {followed} events were alike"),
+        true => format!(
+            "{verdict}: {followed} of {} followed, each step alike",
+            counted(*events, "event")
+        ),
+        false => format!("{verdict}: alike in {}", counted(*followed, "event")),
     });
+    if let Some(Broken { property, detail }) = &outcome.misstep {
+        lines.push(format!("\"{property}\" is violated, here as in the trace: {detail}"));
+    }
     if outcome.again == Some(true) {
         lines.push("run again by its seed: the same, byte for byte".to_owned());
     }

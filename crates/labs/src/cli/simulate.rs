@@ -29,6 +29,7 @@ use crate::planned::{Planned, Simulated};
 use crate::record::Recorder;
 use crate::report::{Brought, PlaceOf, Report, Struck};
 use crate::run::UntilSignal;
+use crate::text::counted;
 use crate::trace::{Header, Identity};
 use crate::verdict::{End, Judge};
 
@@ -79,6 +80,8 @@ pub(super) struct TraceTo {
     pub(super) arguments: Vec<String>,
     /// Whether nobody wants to know more.
     pub(super) has_enough: Rc<Cell<bool>>,
+    /// Where its handlers say what they do.
+    pub(super) whereabouts: Whereabouts,
 }
 
 pub(super) fn simulate(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result<u8> {
@@ -149,11 +152,13 @@ fn one_run(
     let (processes, seed) = (lab.processes(), common.seed());
     let is_traced = to.is_some() || common.trace.is_some();
     let has_enough = to.as_ref().map(|to| to.has_enough.clone());
+    // Of what is replayed somebody else looks after the handlers.
+    let looked_after = to.as_ref().map(|to| to.whereabouts.clone());
     let recorder = recorder(common, lab, to, brought)?;
     let mut findings = lab.findings();
-    // What is replayed has been simulated before.
-    let watchdog = (has_enough.is_none()).then(|| look_after(common, lab)).transpose()?;
+    let watchdog = looked_after.is_none().then(|| look_after(common, lab)).transpose()?;
     let whereabouts = watchdog.as_ref().map(|(whereabouts, _)| whereabouts);
+    let whereabouts = looked_after.as_ref().or(whereabouts);
     let mut progress = Progress::new();
     // What is replayed has an end of its own.
     let until_signal = has_enough.is_none().then(UntilSignal::new).transpose()?;
@@ -219,7 +224,7 @@ impl Timeout {
                 return Some((End::CutShort("nobody wants to know more".to_owned()), None));
             }
             None if progress.elapsed() > self.after => return Some(timed_out(self.after)),
-            _ => progress.say(&format!("{} events", simulation.events())),
+            _ => progress.say(&counted(simulation.events(), "event")),
         }
         None
     }

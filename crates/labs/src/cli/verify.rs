@@ -12,6 +12,7 @@ use super::progress::Progress;
 use super::{finish, replay, trace_file};
 use crate::planned::Course;
 use crate::report::Report;
+use crate::text::counted;
 use crate::trace::{Header, Identity, gaps};
 use crate::verdict::{CycleJudge, End, Property, StreamJudge};
 
@@ -88,7 +89,7 @@ pub fn judged(
         judge.observe(&event).with_context(|| format!("{place}, line {line}"))?;
         rules.observe(&event).with_context(|| format!("{place}, line {line}"))?;
         if line % (1 << 16) == 0 {
-            progress.say(&format!("{line} lines"));
+            progress.say(&counted(line, "line"));
         }
     }
     let elapsed = progress.elapsed();
@@ -120,10 +121,14 @@ pub fn judged(
                 [Some(cut_short), missing].into_iter().flatten().collect()
             }
         },
-        lines: [format!("{events} events in {:.6} s of the run", last_us as f64 / 1_000_000.0)]
-            .into_iter()
-            .chain(noted.map(|what| format!("{what}: they are taken for dead")))
-            .collect(),
+        lines: [format!(
+            "{} in {:.6} s of the run",
+            counted(events, "event"),
+            last_us as f64 / 1_000_000.0
+        )]
+        .into_iter()
+        .chain(noted.map(|what| format!("{what}: they are taken for dead")))
+        .collect(),
         ..Report::of(Identity { verb, ..header.identity })
     })
 }

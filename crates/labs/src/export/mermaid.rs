@@ -1,7 +1,8 @@
 //! A sequence diagram of Mermaid, which Markdown viewers draw where they find it in a document.
 //!
 //! An arrow stands where its message arrives, and a lost one where it was lost: a sequence diagram knows no
-//! time that messages take, and shows one order of several. Critical sections are activations.
+//! time that messages take, and shows one order of several. Critical sections are activations; what repeats for
+//! ever is a loop.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -25,6 +26,9 @@ pub(super) struct Mermaid {
     arrived: BTreeSet<MessageId>,
     /// Which processes are in a critical section: Mermaid refuses to end what has not begun.
     inside: Vec<bool>,
+    /// How many events come before those that repeat for ever, if any do.
+    before_loop: Option<u64>,
+    is_in_loop: bool,
 }
 
 impl Mermaid {
@@ -36,7 +40,28 @@ impl Mermaid {
         let meaning = crate::view::meaning::of(header);
         let inside = vec![false; header.processes as usize];
         let (under_way, arrived) = (BTreeMap::new(), BTreeSet::new());
-        Ok(Self { meaning, under_way, arrived, inside })
+        // The header is line 1.
+        let before_loop = header.cycle_from.as_ref().map(|cycle| cycle.line.saturating_sub(2));
+        Ok(Self { meaning, under_way, arrived, inside, before_loop, is_in_loop: false })
+    }
+
+    /// Begins the loop before the first event that repeats, and ends it behind the last.
+    fn go_round(&mut self, next: Option<&What>, to: &mut dyn Write) -> io::Result<()> {
+        let is_over = next.is_none_or(|what| matches!(what, What::Stop(_)));
+        if is_over && std::mem::replace(&mut self.is_in_loop, false) {
+            writeln!(to, "    end")?;
+        }
+        match self.before_loop {
+            Some(0) if !is_over => {
+                self.is_in_loop = true;
+                self.before_loop = None;
+                writeln!(to, "    loop for ever")
+            }
+            _ => {
+                self.before_loop = self.before_loop.map(|events| events.saturating_sub(1));
+                Ok(())
+            }
+        }
     }
 
     fn indication(&mut self, me: ProcessId, note: &Note, to: &mut dyn Write) -> io::Result<()> {
@@ -57,6 +82,7 @@ impl Mermaid {
 impl Exporter for Mermaid {
     fn event(&mut self, event: &TraceEvent, to: &mut dyn Write) -> io::Result<()> {
         let me = event.process;
+        self.go_round(Some(&event.what), to)?;
         match &event.what {
             What::Send { peer, message } => {
                 self.under_way.insert(message.id, (*peer, label(&message.text)));
@@ -85,6 +111,7 @@ impl Exporter for Mermaid {
     }
 
     fn end(&mut self, to: &mut dyn Write) -> io::Result<()> {
+        self.go_round(None, to)?;
         for (id, (peer, text)) in &self.under_way {
             writeln!(to, "    {}--){peer}: {text} (under way)", id.process)?;
         }

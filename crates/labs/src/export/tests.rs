@@ -34,7 +34,11 @@ impl Run {
     }
 
     fn export(&self, format: Format) -> Vec<u8> {
-        let text = format!("{HEADER}\n{}\n", self.lines.join("\n"));
+        self.export_with(HEADER, format)
+    }
+
+    fn export_with(&self, header: &str, format: Format) -> Vec<u8> {
+        let text = format!("{header}\n{}\n", self.lines.join("\n"));
         let mut result = Vec::new();
         export(text.as_bytes(), format, &mut result).unwrap();
         result
@@ -138,6 +142,33 @@ sequenceDiagram
     p1->>p2: a#59;b #35;c\u{fffd}d
     Note over p2: crashes
     p2--)p0: Late (under way)
+"
+    );
+}
+
+/// From the third event on, what p0 and p1 say repeats until the run is cut.
+#[test]
+fn what_repeats_for_ever_is_a_loop() {
+    let cycle = r#""cycle_from":{"line":4,"property":"any"},"properties""#;
+    let header = HEADER.replacen(r#""properties""#, cycle, 1);
+    let run = Run::default()
+        .message("send", 0, 1, "0-1", "Ask")
+        .says(2, "Before")
+        .message("receive", 1, 0, "0-1", "Ask")
+        .message("send", 1, 0, "1-2", "Wait")
+        .message("receive", 0, 1, "1-2", "Wait")
+        .message("send", 0, 1, "0-3", "Ask")
+        .event(0, r#""event":"stop""#);
+    let text = String::from_utf8(run.export_with(&header, Format::Mermaid)).unwrap();
+    let (_, diagram) = text.split_once("participant p2\n").unwrap();
+    assert_eq!(
+        diagram,
+        "    Note over p2: Before
+    loop for ever
+    p0->>p1: Ask
+    p1->>p0: Wait
+    end
+    p0--)p1: Ask (under way)
 "
     );
 }

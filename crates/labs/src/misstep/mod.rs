@@ -69,5 +69,11 @@ impl fmt::Display for Occasion {
     }
 }
 
+/// What is wrong where a process sends to one that does not exist.
+pub fn sends_to_nobody(to: ProcessId, processes: usize) -> Misstep {
+    let what = format!("it sends to {to}, which is not one of the {processes} processes");
+    Misstep::panics("in a step", what)
+}
+
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 
 use super::{Luck, Parting};
-use crate::misstep::panics;
+use crate::misstep::panics::Panicked;
+use crate::misstep::rehearsal::{Outcome, compare, rehearse};
+use crate::misstep::watchdog::Whereabouts;
+use crate::misstep::{Misstep, Occasion, Wrong, panics, sends_to_nobody};
 use crate::process::{
     Choices, Effect, EffectOf, Env, EventOf, Kind, Process, ProcessId, step_into,
 };
@@ -24,16 +27,28 @@ pub(super) struct Follower<P: Process> {
     owed: VecDeque<EffectOf<P>>,
     /// From which of its events on it is not followed, and why.
     pub(super) lost: Option<(u64, String)>,
-    /// Its handler panicked: what the panic said.
-    panic: Option<String>,
+    /// What its handler did that none may do.
+    pub(super) misstep: Option<Misstep>,
+    /// Whether each step happens to a copy first, to see whether it does the same twice.
+    pub(super) rehearses: bool,
+    /// Where it says which step it makes.
+    pub(super) whereabouts: Whereabouts,
     /// It died before it had done all that its last step asked for.
     pub(super) died_within_step: bool,
 }
 
 impl<P: Process> Follower<P> {
     pub(super) fn new(process: P) -> Self {
-        let (timers, owed) = (Vec::new(), VecDeque::new());
-        Self { process, timers, owed, lost: None, panic: None, died_within_step: false }
+        Self {
+            process,
+            timers: Vec::new(),
+            owed: VecDeque::new(),
+            lost: None,
+            misstep: None,
+            rehearses: false,
+            whereabouts: Whereabouts::default(),
+            died_within_step: false,
+        }
     }
 
     pub(super) fn lose(&mut self, n: u64, why: String) {
@@ -46,7 +61,23 @@ impl<P: Process> Follower<P> {
         self.died_within_step = !self.owed.is_empty();
         self.owed.clear();
         self.timers.clear();
-        self.panic = None;
+        self.misstep = None;
+    }
+
+    /// What its handler did that none may do, among so many processes.
+    pub(super) fn taken_misstep(&self, processes: usize) -> Option<Misstep> {
+        let to_nobody = |effect: &EffectOf<P>| match effect {
+            Effect::Send { to, .. } if to.index() >= processes => {
+                Some(sends_to_nobody(*to, processes))
+            }
+            _ => None,
+        };
+        self.misstep.clone().or_else(|| self.owed.front().and_then(to_nobody))
+    }
+
+    /// Whether what it does is another thing each time.
+    pub(super) fn wavers(&self) -> bool {
+        self.misstep.as_ref().is_some_and(|misstep| misstep.wrong == Wrong::Wavers)
     }
 
     /// A running timer that reads so; it runs no more.
@@ -64,7 +95,38 @@ impl<P: Process> Follower<P> {
         event: EventOf<P>,
         ahead: &[TraceEvent],
     ) -> Result<(), String> {
-        let stepped = match luck.stream(env.me) {
+        let when = Occasion::<P::Timer>::of::<P>(&event).named();
+        let rehearsed = self.rehearses.then(|| self.rehearse(env, luck, &event)).flatten();
+        self.whereabouts.enter(env.me, when.clone());
+        let stepped = self.make(env, luck, event, ahead);
+        self.whereabouts.leave();
+        match stepped? {
+            Ok(effects) => {
+                let first = rehearsed.as_ref();
+                let differs = |first| compare(&when, first, &self.process, &effects);
+                self.misstep = first.and_then(differs);
+                effects.into_iter().for_each(|effect| self.carry_out(effect));
+            }
+            Err(panicked) => self.misstep = Some(panicked.misstep(&when)),
+        }
+        Ok(())
+    }
+
+    /// Lets the step happen to a copy.
+    fn rehearse(&self, env: Env, luck: &mut Luck, event: &EventOf<P>) -> Option<Outcome<P>> {
+        let choices = luck.stream(env.me).map(|(stream, _)| stream.clone()).unwrap_or_default();
+        rehearse(&self.process, env, &choices, event.clone())
+    }
+
+    /// What the step comes to.
+    fn make(
+        &mut self,
+        env: Env,
+        luck: &mut Luck,
+        event: EventOf<P>,
+        ahead: &[TraceEvent],
+    ) -> Result<Stepped<P>, String> {
+        Ok(match luck.stream(env.me) {
             Some((stream, is_spoilt)) => {
                 let before = random_state(stream);
                 let stepped = attempt(&mut self.process, env, stream, event);
@@ -74,22 +136,12 @@ impl<P: Process> Follower<P> {
                 stepped
             }
             None => self.try_choices(env, &event, &told(env.me, ahead)),
-        };
-        match stepped {
-            Ok(effects) => effects.into_iter().for_each(|effect| self.carry_out(effect)),
-            Err(panic) => self.panic = Some(panic),
-        }
-        Ok(())
+        })
     }
 
     /// Makes a step with the first choices that lead to what the trace tells next; if there are none, with
     /// the first of all, and the trace will be found to differ.
-    fn try_choices(
-        &mut self,
-        env: Env,
-        event: &EventOf<P>,
-        told: &[&TraceEvent],
-    ) -> Result<Vec<EffectOf<P>>, String> {
+    fn try_choices(&mut self, env: Env, event: &EventOf<P>, told: &[&TraceEvent]) -> Stepped<P> {
         let mut choices = Choices::default();
         let mut first = None;
         for _ in 0..CHOICES_MAX {
@@ -153,7 +205,7 @@ impl<P: Process> Follower<P> {
 
     /// The trace tells the next step: nothing may be owed.
     pub(super) fn expect_rest(&mut self, event: &TraceEvent) -> Option<Parting> {
-        match (self.owed.pop_front(), &self.panic) {
+        match (self.owed.pop_front(), &self.misstep) {
             (None, None) => None,
             (owed, _) => Some(self.parting(event, owed.as_ref())),
         }
@@ -163,8 +215,7 @@ impl<P: Process> Follower<P> {
     /// step.
     pub(super) fn expect_end(&mut self, event: &TraceEvent, end: Option<&Note>) -> Option<Parting> {
         let is_cut_short = end.and_then(End::from_note).is_some_and(|end| end != End::Complete);
-        // A panic is how the checker's counterexample ends.
-        if is_cut_short || self.panic.is_some() {
+        if is_cut_short && self.misstep.is_none() {
             return None;
         }
         self.expect_rest(event)
@@ -172,8 +223,8 @@ impl<P: Process> Follower<P> {
 
     fn parting(&self, event: &TraceEvent, done: Option<&EffectOf<P>>) -> Parting {
         let (process, told) = (event.process, event.to_string());
-        match (done, &self.panic) {
-            (_, Some(panic)) => Parting::Panicked { process, told, panic: panic.clone() },
+        match (done, &self.misstep) {
+            (_, Some(misstep)) => Parting::Misstep { told, done: misstep.sentence(process) },
             (None, None) => Parting::Nothing { process, told },
             (Some(Effect::Send { to, message }), None) => {
                 let done = format!("{process} ↗ {to} {}", debug_text(message));
@@ -195,15 +246,17 @@ fn unlike(done: String, told: &str, kind: &str) -> String {
     if done == told { format!("{done} (of kind {kind})") } else { done }
 }
 
-/// One step; a handler that panics is an error that says so.
+/// What a step wants done, or that its handler panicked.
+type Stepped<P> = Result<Vec<EffectOf<P>>, Panicked>;
+
+/// One step.
 fn attempt<P: Process>(
     process: &mut P,
     env: Env,
     choices: &mut Choices,
     event: EventOf<P>,
-) -> Result<Vec<EffectOf<P>>, String> {
-    let step = || step_into(process, env, choices, event, Vec::new());
-    panics::catch(step).map_err(|panicked| panicked.text)
+) -> Stepped<P> {
+    panics::catch(|| step_into(process, env, choices, event, Vec::new()))
 }
 
 /// Whether a value is the one that a trace tells of.

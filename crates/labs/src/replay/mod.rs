@@ -45,9 +45,11 @@ use std::time::Duration;
 use self::follower::Follower;
 pub use self::luck::Luck;
 pub use self::round::Round;
+use crate::misstep::watchdog::Whereabouts;
+use crate::misstep::{Misstep, Wrong};
 use crate::process::{Env, Event, Process, ProcessId};
 use crate::trace::note::debug_text;
-use crate::trace::{Attendance, MessageId, MessageNote, TraceEvent, What};
+use crate::trace::{Attendance, MessageId, MessageNote, Note, TraceEvent, What};
 
 /// The most messages that a replay keeps, each for a receipt that may come: some hundred bytes each.
 pub const MESSAGES_MAX: usize = 10_000_000;
@@ -62,6 +64,8 @@ pub struct Replay<P: Process> {
     messages: Vec<P::Message>,
     attendance: Attendance,
     followed: u64,
+    /// What a handler did that none may do, in the trace as here.
+    misstep: Option<(ProcessId, Misstep)>,
 }
 
 /// What was sent here, to whom, and its place among all messages.
@@ -116,15 +120,19 @@ pub enum Parting {
         /// What the trace says.
         told: String,
     },
-    /// A handler panics, and the process goes on in the trace.
-    #[error("the trace says `{told}`, and {process} here is dead: its handler panicked: {panic}")]
-    Panicked {
-        /// Whose event it is.
-        process: ProcessId,
+    /// A handler does what none may do, and in the trace it goes on, or does something else of that kind.
+    #[error("the trace says `{told}`, and here {done}")]
+    Misstep {
         /// What the trace says.
         told: String,
-        /// What the panic says.
-        panic: String,
+        /// What was done here.
+        done: String,
+    },
+    /// A handler did what none may do, and does not do it here.
+    #[error("in the trace {told}; here it does not: the program was mended, or is another")]
+    Mended {
+        /// What the trace says.
+        told: String,
     },
 }
 
@@ -177,6 +185,13 @@ pub trait Replayed {
 
     /// The processes that could not be followed to their end.
     fn unfollowed(&self) -> Vec<Unfollowed>;
+
+    /// What a handler did that none may do, in the trace as here.
+    fn misstep(&self) -> Option<(ProcessId, Misstep)>;
+
+    /// Before the first event: handlers say there what they do. `rehearses` asks of each step whether it is the same
+    /// when it happens twice.
+    fn look_after(&mut self, whereabouts: &Whereabouts, rehearses: bool);
 }
 
 impl<P: Process> Replayed for Replay<P> {
@@ -199,17 +214,16 @@ impl<P: Process> Replayed for Replay<P> {
             What::Indication(note) => follower.expect_indication(event, note),
             // The network's doing, not the process's.
             What::Drop { .. } => None,
-            What::Crash(_) => {
-                follower.die();
-                None
-            }
+            What::Crash(note) => self.die(event, note.as_ref()),
             What::Stop(end) => follower.expect_end(event, end.as_ref()),
             What::Recover => self.recover(event, ahead),
             What::Init | What::Request(_) | What::Receive { .. } | What::Timeout(_) => {
                 self.happen(event, ahead)
             }
         };
-        if let Some(parting) = parted {
+        // What does something else each time does something else than the trace says.
+        let wavers = self.followers[me.index()].wavers();
+        if let Some(parting) = parted.filter(|_| !wavers) {
             return Ok(Step::Parted(parting));
         }
         self.followed += u64::from(self.followers[me.index()].lost.is_none());
@@ -232,6 +246,17 @@ impl<P: Process> Replayed for Replay<P> {
         };
         (0..).map(ProcessId).zip(&self.followers).filter_map(lost).collect()
     }
+
+    fn misstep(&self) -> Option<(ProcessId, Misstep)> {
+        self.misstep.clone()
+    }
+
+    fn look_after(&mut self, whereabouts: &Whereabouts, rehearses: bool) {
+        for follower in &mut self.followers {
+            follower.whereabouts = whereabouts.clone();
+            follower.rehearses = rehearses;
+        }
+    }
 }
 
 impl<P: Process> Replay<P> {
@@ -248,6 +273,30 @@ impl<P: Process> Replay<P> {
             sent: Sent::default(),
             messages: Vec::new(),
             followed: 0,
+            misstep: None,
+        }
+    }
+
+    /// A process dies; if its own handler is to blame, it must be so here too.
+    fn die(&mut self, event: &TraceEvent, note: Option<&Note>) -> Option<Parting> {
+        let (process, all) = (event.process, self.followers.len());
+        let follower = &mut self.followers[process.index()];
+        let done = follower.taken_misstep(all);
+        follower.die();
+        let told = Misstep::from_note(note?)?;
+        let is_same = |done: &Misstep| {
+            done.wrong == told.wrong && (told.wrong == Wrong::Wavers || done.what == told.what)
+        };
+        match done {
+            Some(done) if is_same(&done) => {
+                self.misstep = Some((process, done));
+                None
+            }
+            Some(done) => {
+                let (told, done) = (told.sentence(process), done.sentence(process));
+                Some(Parting::Misstep { told, done })
+            }
+            None => Some(Parting::Mended { told: told.sentence(process) }),
         }
     }
 

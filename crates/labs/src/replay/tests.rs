@@ -237,11 +237,17 @@ fn a_panic_of_the_checker_is_the_end_here_too_and_nowhere_else() {
     found.save(&header("check", 1), Box::new(file.clone())).unwrap();
     let bytes = file.take();
     let events: Vec<_> = Reader::new(bytes.as_slice()).unwrap().map(Result::unwrap).collect();
-    assert_eq!(replay(&events, all.clone(), Luck::Unknown).1, None);
+    let (replayed, parted) = replay(&events, all.clone(), Luck::Unknown);
+    assert_eq!(parted, None);
+    let (_, misstep) = replayed.misstep().expect("it panics here too");
+    assert!(misstep.place.is_some_and(|place| place.contains("replay/tests.rs:")));
+    let (_, parted) = replay(&events, fresh(), Luck::Unknown);
+    assert!(matches!(parted, Some(Parting::Mended { .. })), "{parted:?}");
 
     let (events, _) = simulated(7);
     let (_, parted) = replay(&events, all, Luck::of_simulation(7));
-    assert!(matches!(parted, Some(Parting::Panicked { .. })), "{parted:?}");
+    let Some(Parting::Misstep { done, .. }) = parted else { panic!("{parted:?}") };
+    assert!(done.contains("panicked when") && done.contains("enough"), "{done}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod program;
 mod story;
 mod system;
 
-pub use self::hunting::{every_mistake_shows, nothing_is_found};
+pub use self::hunting::{every_mistake_shows, hunted, nothing_is_found};
 pub(crate) use self::memory::FileInMemory;
 pub use self::processes::{
     assert_nothing_left, command_line, connections, left_of, sockets, wait_until, with_hosts,

@@ -167,10 +167,13 @@ impl<L: Lab> System<L> {
         let reduced = check(&Search { reduction: true, threads: 2, ..search.clone() });
         let shown = |outcome: &Outcome<ProcessOf<L>>| {
             let holds: Vec<_> = outcome.verdicts.iter().map(Verdict::holds).collect();
-            let found = outcome.counterexample.as_ref();
-            (holds, found.map(|found| (found.property.clone(), found.steps.len())))
+            let found = outcome.counterexample.iter().chain(&outcome.also);
+            let found = found.map(|found| (found.property.clone(), found.steps.len()));
+            (holds, found.collect::<Vec<_>>())
         };
         assert_eq!(shown(&outcome), shown(&reduced), "{:?}: with reduction", self.mistake);
+        let sees_order = &outcome.sees_order;
+        assert!(sees_order.is_empty(), "{:?}: {sees_order:?} see the order", self.mistake);
         outcome
     }
 

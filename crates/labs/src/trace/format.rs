@@ -125,6 +125,8 @@ impl<W: Write> Writer<W> {
     pub fn new(header: &Header, mut to: W) -> io::Result<Self> {
         serde_json::to_writer(&mut to, header)?;
         to.write_all(b"\n")?;
+        // A run that hangs leaves at least that: the file says of which run it is.
+        to.flush()?;
         Ok(Self { to })
     }
 

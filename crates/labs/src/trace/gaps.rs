@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MessageId, TraceEvent, What};
 use crate::process::ProcessId;
+use crate::text::counted;
 
 /// How many processes a sentence names; of more it says how many there are.
 const NAMED_MAX: usize = 3;
@@ -45,8 +46,7 @@ pub fn sentence(gaps: &[Gap]) -> Option<String> {
     let named: Vec<_> = gaps.iter().take(NAMED_MAX).map(Gap::to_string).collect();
     let more = match gaps.len().saturating_sub(NAMED_MAX) {
         0 => String::new(),
-        1 => " and of one more process".to_owned(),
-        more => format!(" and of {more} more processes"),
+        more => format!(" and of {}", counted(more as u64, "more process")),
     };
     let named = named.join(", of ");
     (!gaps.is_empty()).then(|| format!("the trace lacks the events of {named}{more}"))

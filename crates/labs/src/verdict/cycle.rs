@@ -22,6 +22,7 @@ const CYCLE_MAX: u64 = 10_000;
 const UNDER_WAY_MAX: usize = 100_000;
 
 /// Goes along with the judge of a trace that says where it goes round.
+#[derive(Clone, Debug)]
 pub struct CycleJudge {
     cycle: CycleFrom,
     /// What was sent and did not arrive yet.
@@ -35,6 +36,7 @@ pub struct CycleJudge {
 type Message = (ProcessId, String, String);
 
 /// The beginning of the cycle, and what was seen since.
+#[derive(Clone, Debug)]
 struct Begun {
     /// The messages under way, with their senders.
     messages: Vec<(ProcessId, Message)>,

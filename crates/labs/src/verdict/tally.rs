@@ -26,7 +26,10 @@ impl Tally {
             }
             all.tested |= tested;
             if let Judgement::Holds(detail) = &mut all.judgement {
-                *detail = format!("in all {} runs", self.runs);
+                *detail = match self.runs {
+                    1 => "in the one run".to_owned(),
+                    runs => format!("in all {runs} runs"),
+                };
             }
         }
     }

@@ -23,7 +23,7 @@ pub use self::columns::{Chunk, Encoder};
 pub use self::page::{Page, Status};
 pub use self::read::{Entry, Trace};
 use crate::trace::format::ReadError;
-use crate::verdict::{StreamError, StreamJudge};
+use crate::verdict::{CycleError, CycleJudge, StreamError, StreamJudge};
 
 /// The most events that a page shows: about a gigabyte of the browser's memory.
 pub const EVENTS_MAX: usize = 2_000_000;
@@ -54,6 +54,14 @@ pub enum ViewError {
         /// What is wrong.
         error: StreamError,
     },
+    /// The cycle that its header names is none.
+    #[error("line {line}: {error}")]
+    Cycle {
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong.
+        error: CycleError,
+    },
     /// It has too many events.
     #[error(
         "the trace has more than {EVENTS_MAX} events, too many for a browser: draw a shorter run"
@@ -78,10 +86,15 @@ pub fn draw(from: impl BufRead) -> Result<Page, ViewError> {
         return Err(ViewError::TooManyProcesses(header.processes));
     }
     let mut judge = StreamJudge::new(&header.properties, header.processes);
+    let mut cycle = header.cycle_from.clone().map(CycleJudge::new);
     let mut encoder = Encoder::new();
     let mut chunks = Vec::new();
     while let Some(Entry { event, state }) = trace.next_entry()? {
         let line = trace.line();
+        if let Some(cycle) = &mut cycle {
+            let looked_at = cycle.observe(line, &event, judge.judge());
+            looked_at.map_err(|error| ViewError::Cycle { line, error })?;
+        }
         judge.observe(&event).map_err(|error| ViewError::Stream { line, error })?;
         encoder.push(&event, state.as_deref());
         if encoder.total() > EVENTS_MAX {
@@ -92,6 +105,10 @@ pub fn draw(from: impl BufRead) -> Result<Page, ViewError> {
         }
     }
     chunks.extend(encoder.take());
-    let status = Status::of(&judge, &encoder, false);
+    let mut status = Status::of(&judge, &encoder, false);
+    if let Some(cycle) = cycle {
+        let concluded = cycle.conclude(judge.judge(), &mut status.verdicts);
+        concluded.map_err(|error| ViewError::Cycle { line: 1, error })?;
+    }
     Ok(Page { meaning: meaning::of(&header), header, status, chunks, live: false })
 }

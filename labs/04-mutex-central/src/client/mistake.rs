@@ -24,7 +24,12 @@ impl mutant::Mistake<Client> for Mistake {
             *token = SAME;
         }
         let before = client.ask;
+        let is_put_off = matches!(event, Event::Message { message: Message::Wait, .. });
         event.happen_to(client, ctx);
+        // Where there is no timer to ask again, it does so at once.
+        if *self == Self::PutsOff && is_put_off && client.times.retry.is_zero() {
+            ctx.send(COORDINATOR, Message::Retry { ask: client.ask });
+        }
         if *self == Self::AsksTwice && client.ask > before {
             ctx.send(COORDINATOR, Message::Request { ask: client.ask });
         }

@@ -44,10 +44,25 @@ fn no_token_at_all_is_not_yet_a_violation() {
     assert_eq!(token(2).verdict(&End::CutShort("time-out".to_owned())).holds(), None);
 }
 
+fn hops() -> Story {
+    Story::of(3, Property::safety::<Indication>("hops", OneMessageAHop::new(3)))
+}
+
+/// Whether two tokens go round must not depend on which of them is told first.
+#[test]
+fn a_hop_that_nobody_knows_of_does_not_count() {
+    let first = hops().passes(0, 1, TOKEN).sends(2, 0, TOKEN);
+    let second = hops().sends(2, 0, TOKEN).sends(0, 1, TOKEN);
+    assert_eq!((first.holds(), second.holds()), (Some(false), Some(false)));
+    let detail = "p2 sends p0 a second TOKEN before the first has made its hop";
+    assert_eq!(first.detail(), detail);
+    let round = hops().passes(0, 1, TOKEN).passes(1, 2, TOKEN).passes(2, 0, TOKEN);
+    assert_eq!(round.holds(), Some(true));
+}
+
 #[test]
 fn a_hop_costs_one_message() {
-    let property = || Property::safety::<Indication>("hops", OneMessageAHop::default());
-    let hops = || Story::of(3, property()).sends(0, 1, "ROLL");
+    let hops = || hops().sends(0, 1, "ROLL");
     assert_eq!(hops().passes(0, 1, TOKEN).holds(), Some(true));
     assert_eq!(hops().sends(0, 1, TOKEN).sends(0, 2, TOKEN).holds(), Some(false));
     assert_eq!(hops().sends(0, 1, "ACK").sends(0, 2, TOKEN).holds(), Some(false));

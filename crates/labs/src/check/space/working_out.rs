@@ -2,10 +2,10 @@
 
 use super::judging::Told;
 use super::{About, LETTERS, Letter, Local, REQUEST, Space, TIMERS};
-use crate::check::model::{chosen, sends_to_nobody};
+use crate::check::model::chosen;
 use crate::check::state::{Shared, Site};
-use crate::misstep::Occasion;
 use crate::misstep::rehearsal::{compare, rehearse};
+use crate::misstep::{Occasion, sends_to_nobody};
 use crate::process::{Choices, Effect, EffectOf, Env, Event, EventOf, Process, ProcessId};
 
 impl<P: Process> Space<P> {

@@ -29,6 +29,8 @@ enum Fault {
     Insatiable,
     /// The same, and p2 is never served.
     InsatiableAndPutsOff,
+    /// p0 panics when it is asked.
+    Panics,
 }
 
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize, Kind)]
@@ -54,6 +56,7 @@ impl Office {
             Fault::None | Fault::Insatiable => false,
             Fault::PutsOff | Fault::PutsOffAtFirst => who.0 == 2 && is_first,
             Fault::InsatiableAndPutsOff => who.0 == 2,
+            Fault::Panics => panic!("{who} is too many"),
         }
     }
 
@@ -168,6 +171,57 @@ fn one_who_is_never_served_among_others_who_are_is_found() {
 fn where_runs_end_all_is_as_ever() {
     let outcome = checked(Fault::None, false);
     assert_eq!(only(&outcome).detail(), format!("at each of 2 ends, in {} states", outcome.states));
+}
+
+// Beside another violation.
+
+/// A property that the first run breaks in which somebody is served.
+fn with_violation(fault: Fault, states: usize, reduction: bool) -> Outcome<Office> {
+    let properties = [Property::never("nobody is served", "Served"), served()];
+    let options = Options { reduction, states, ..Options::default() };
+    check(offices(fault), Vec::new(), &properties, &options, |_| ())
+}
+
+#[test]
+fn a_livelock_is_found_beside_a_violated_safety_property() {
+    for reduction in [false, true] {
+        let outcome = with_violation(Fault::PutsOff, usize::MAX, reduction);
+        let found = outcome.counterexample.as_ref().unwrap();
+        assert_eq!((&*found.property, found.cycle_from), ("nobody is served", None));
+        let [also] = &outcome.also[..] else { panic!("{:?}", outcome.also) };
+        assert_eq!(also.property, "everyone is served");
+        assert_eq!(also.steps.len() - also.cycle_from.unwrap(), 2);
+        let verdict = &outcome.verdicts[1];
+        assert!(verdict.is_violated() && verdict.detail().contains("for ever"), "{verdict:?}");
+    }
+}
+
+#[test]
+fn what_holds_beside_a_violated_property_is_said_to_hold() {
+    for (fault, holds) in [(Fault::None, "at each of"), (Fault::Insatiable, "for ever")] {
+        let outcome = with_violation(fault, usize::MAX, true);
+        let verdict = &outcome.verdicts[1];
+        assert_eq!(verdict.holds(), Some(true), "{verdict:?}");
+        assert!(verdict.detail().contains(holds) && outcome.also.is_empty(), "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_search_beside_a_violation_has_the_limits_of_the_first() {
+    let outcome = with_violation(Fault::PutsOff, 6, false);
+    assert!(outcome.verdicts[0].is_violated());
+    assert_eq!(outcome.verdicts[1].holds(), None);
+    let detail = outcome.verdicts[1].detail();
+    assert!(detail.ends_with("and there are more (the search ended after 6 states)"), "{detail}");
+}
+
+/// After a handler that went wrong nothing is judged.
+#[test]
+fn nothing_is_searched_after_a_handler_that_went_wrong() {
+    let options = Options::default();
+    let outcome = check(offices(Fault::Panics), Vec::new(), &[served()], &options, |_| ());
+    assert_eq!(outcome.counterexample.unwrap().property, "no panic");
+    assert_eq!((outcome.verdicts[0].holds(), outcome.also.len()), (None, 0));
 }
 
 // Traces of runs without end.

@@ -159,10 +159,10 @@ impl Violation {
         if found_as != command {
             writeln!(out, "it was shrunk from:\n  {found_as}")?;
         }
-        let shown = self.story.len();
+        let (shown, steps) = (self.story.len(), counted(self.steps as u64, "step"));
         match self.steps > shown {
-            false => writeln!(out, "what happens, in {}:", counted(self.steps as u64, "step"))?,
-            true => writeln!(out, "what happens, the last {shown} of {} steps:", self.steps)?,
+            false => writeln!(out, "what happens, in {steps}:")?,
+            true => writeln!(out, "what happens, the last {shown} of {steps}:")?,
         }
         for step in &self.story {
             writeln!(out, "  {step}")?;

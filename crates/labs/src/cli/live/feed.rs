@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::process::ProcessId;
 use crate::trace::{Header, MessageId, What};
-use crate::verdict::{StreamJudge, Verdict};
+use crate::verdict::{CycleJudge, StreamJudge, Verdict};
 use crate::view::{EVENTS_MAX, Encoder, Entry, PROCESSES_MAX, Page, Status, ViewError};
 
 /// The events of a run in progress. Copies share them.
@@ -35,6 +35,8 @@ struct Shared {
 struct State {
     encoder: Encoder,
     judge: StreamJudge,
+    /// Goes along if the run goes round for ever.
+    cycle: Option<CycleJudge>,
     /// What waits for a sending, by process.
     held: Vec<VecDeque<Entry>>,
     /// The processes at which something waits.
@@ -82,6 +84,7 @@ impl Feed {
         }
         let judge = StreamJudge::new(&header.properties, header.processes);
         let state = State {
+            cycle: header.cycle_from.clone().map(CycleJudge::new),
             encoder: Encoder::new(),
             judge,
             held: vec![VecDeque::new(); header.processes as usize],
@@ -177,6 +180,10 @@ impl Feed {
         }
         state.ended |= ends || state.is_over();
         let mut status = Status::of(&state.judge, &state.encoder, !state.ended);
+        if let Some(cycle) = state.cycle.clone().filter(|_| state.ended) {
+            // `labs verify` says what is wrong with one that is none: without it the property is not judged.
+            let _ = cycle.conclude(state.judge.judge(), &mut status.verdicts);
+        }
         status.verdicts = verdicts.unwrap_or(status.verdicts);
         let status = json(&status);
         if *status != *state.status.1 {
@@ -268,6 +275,10 @@ impl State {
     }
 
     fn take_in(&mut self, Entry { event, state }: &Entry, line: u64) -> Result<(), ViewError> {
+        if let Some(cycle) = &mut self.cycle {
+            let looked_at = cycle.observe(line, event, self.judge.judge());
+            looked_at.map_err(|error| ViewError::Cycle { line, error })?;
+        }
         self.judge.observe(event).map_err(|error| ViewError::Stream { line, error })?;
         match &event.what {
             What::Send { message, .. } => _ = self.sent.insert(message.id),

@@ -74,7 +74,7 @@ pub(super) fn simulated(arguments: &Arguments, lab: Typed<'_>) -> anyhow::Result
             runs,
             jobs: jobs_or_cores(arguments.jobs),
             is_over: &mut |ended| {
-                progress.say(&format!("{ended} of {runs} runs"));
+                progress.say(&format!("{ended} of {}", counted(runs, "run")));
                 false
             },
         },
@@ -297,7 +297,8 @@ impl Tally {
             line += &format!("; the first seed with which they do not is {seed}");
         }
         let problem = self.problem.iter().map(|(seed, problem)| format!("seed {seed}: {problem}"));
-        let cut = format!("interrupted after {runs} of {wanted} runs: this is of these");
+        let cut =
+            format!("interrupted after {runs} of {}: this is of these", counted(wanted, "run"));
         let cut = (over == Over::Interrupted).then_some(cut);
         Report {
             virtual_s: Some(self.virtual_time.as_secs_f64()),

@@ -10,6 +10,7 @@ use crate::planned::{Planned, Simulated};
 use crate::process::ProcessId;
 use crate::record::Recorder;
 use crate::simulate::{Ended, Limits, Mishaps};
+use crate::text::counted;
 use crate::trace::Noted;
 use crate::verdict::{End, Judge};
 
@@ -143,8 +144,10 @@ fn to_the_end(
         let under_way = simulation.scheduled();
         if under_way > UNDER_WAY_MAX {
             let why = "too many messages under way".to_owned();
-            let problem =
-                format!("{under_way} messages are under way: with --duplication they grow");
+            let problem = format!(
+                "{} are under way: with --duplication they grow",
+                counted(under_way as u64, "message")
+            );
             return (End::CutShort(why), Some(problem));
         }
         if let Some(cut) = look(simulation) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::process::ProcessId;
+use crate::text::counted;
 use crate::verdict::End;
 
 /// Where a run is to stop, if it does not come to rest by itself.
@@ -43,7 +44,7 @@ impl Ended {
             Self::Quiet => End::Complete,
             Self::TimeLimit(time) => End::CutShort(format!("the run ended after {time:?}")),
             Self::EventLimit(events) => {
-                End::CutShort(format!("the run ended after {events} events"))
+                End::CutShort(format!("the run ended after {}", counted(events, "event")))
             }
             Self::Misstep(process) => End::CutShort(broken_off(process)),
             Self::Stopped => {

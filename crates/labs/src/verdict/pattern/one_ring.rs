@@ -7,7 +7,7 @@ use super::Name;
 use crate::process::ProcessId;
 use crate::trace::Noted;
 use crate::verdict::watch::Watch;
-use crate::verdict::{End, Judgement, Violation, Witness};
+use crate::verdict::{End, Judgement, Violation, Witness, counted};
 
 /// The monitor of [`Pattern::OneRing`](super::Pattern::OneRing).
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -75,7 +75,7 @@ impl Watch<dyn Noted + '_> for OneRing {
         let processes = self.successor.len();
         match self.round_trip() {
             Ok(met) if met == processes => {
-                Judgement::Holds(format!("{processes} processes in one cycle"))
+                Judgement::Holds(format!("{} in one cycle", counted(processes as u64, "process")))
             }
             Ok(met) => Judgement::violated(format!("p0 is in a cycle of {met} among {processes}")),
             Err(last) => Judgement::not_yet(end, format!("{last} has no successor")),

@@ -3,7 +3,7 @@
 use super::Name;
 use crate::trace::Noted;
 use crate::verdict::watch::{Check, Watch};
-use crate::verdict::{End, Judgement, Violation, Witness};
+use crate::verdict::{End, Judgement, Violation, Witness, counted};
 
 /// The monitor of [`Pattern::One`](super::Pattern::One).
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -78,7 +78,9 @@ impl Watch<dyn Noted + '_> for Agree {
 
     fn at_end(&self, end: &End) -> Judgement {
         match &self.first {
-            Some((_, said)) => Judgement::Holds(format!("{said}, said {} times", self.times)),
+            Some((_, said)) => {
+                Judgement::Holds(format!("{said}, said {}", counted(self.times, "time")))
+            }
             None => Judgement::not_yet(end, format!("nobody says {}", &*self.says)),
         }
     }

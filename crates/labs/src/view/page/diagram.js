@@ -4,6 +4,9 @@
 /** How far one may zoom in: pixels for one unit of Lamport time, or for a microsecond. */
 const SCALE_MAX = 4000;
 
+/** How much room there is above the lines for the arrow of a run that goes round, in pixels. */
+const ROOF = 34;
+
 /** Which part of the window shows what led to the event that a long run is opened at. */
 const LED_TO = 0.4;
 
@@ -70,6 +73,8 @@ class Diagram {
     this.missing = new Set();
     this.shorts = new Map();
     this.hiddenProcesses = new Set();
+    /** How many times the steps went round, in a run without end; the first time counts. */
+    this.rounds = 1;
     this.width = 0;
     this.height = 0;
     this.listen();
@@ -109,23 +114,29 @@ class Diagram {
       rows.push(process);
     }
     this.rows = rows;
-    const room = this.height - AXIS - 10;
+    const { room } = this.box;
     this.rowHeight = this.stretch * Math.max(12, Math.min(120, room / Math.max(1, rows.length)));
     this.top = this.clampTop(this.top);
   }
 
+  /** Where the lines begin, and how much room they have. */
+  get box() {
+    const begins = AXIS + 4 + (this.trace.cycle === undefined ? 0 : ROOF);
+    return { begins, room: this.height - begins - 6 };
+  }
+
   clampTop(top) {
-    const room = this.height - AXIS - 10;
+    const { room } = this.box;
     return Math.max(0, Math.min(top, this.rows.length * this.rowHeight - room));
   }
 
   /** Few lines on a high screen stand in its middle. */
   get above() {
-    const room = this.height - AXIS - 10;
+    const { room } = this.box;
     return Math.max(0, (room - this.rows.length * this.rowHeight) / 2);
   }
 
-  yOfRow(row) { return AXIS + 4 + this.above + (row + 0.5) * this.rowHeight - this.top; }
+  yOfRow(row) { return this.box.begins + this.above + (row + 0.5) * this.rowHeight - this.top; }
   /** Where an event is painted: events at one time lie below each other. */
   yOf(event) {
     return this.yOfRow(this.rowOf[this.trace.process.data[event]]) + this.scene.below(event, this.rowHeight);
@@ -135,7 +146,7 @@ class Diagram {
   placeAt(x) { return this.left + (x - GUTTER - 14) / this.scale; }
 
   visibleRows() {
-    const row = (y) => (y - AXIS - 4 - this.above + this.top) / this.rowHeight;
+    const row = (y) => (y - this.box.begins - this.above + this.top) / this.rowHeight;
     return [Math.max(0, Math.floor(row(AXIS)) - 1), Math.min(this.rows.length, Math.ceil(row(this.height)) + 1)];
   }
 
@@ -175,10 +186,11 @@ class Diagram {
     this.repaint();
   }
 
-  /** The first witness of a violation, or else the first crash or suspicion. */
+  /** The first witness of a violation, or else where the run begins to go round, or the first crash or suspicion. */
   firstOfInterest() {
     if (this.witnesses.length > 0) return this.witnesses.reduce((a, b) => (this.scene.x[b] < this.scene.x[a] ? b : a));
     const { trace, scene } = this;
+    if (trace.cycle !== undefined) return trace.cycle.from;
     for (let event = 0; event < trace.count; event++) {
       const what = trace.what.data[event];
       if (what === CRASH || (what === INDICATION && scene.sets.suspected.has(trace.kindOf(event)))) return event;
@@ -303,6 +315,8 @@ class Diagram {
     this.falls.clear();
     for (let process = 0; process < this.trace.processes; process++) this.findFalls(process);
     if (this.width === 0) return;
+    // What has begun to go round takes room.
+    this.layRows();
     if (this.follows) {
       const room = this.room / this.scale;
       this.left = Math.max(this.scene.from, this.scene.to - room);
@@ -331,6 +345,7 @@ class Diagram {
 
   select(event, reveal = true) {
     this.selected = event;
+    if (!this.trace.repeats(event)) this.rounds = 1;
     this.refocus();
     if (event !== NONE && reveal) this.reveal([event]);
     this.tell.chosen(event);
@@ -359,20 +374,37 @@ class Diagram {
       this.rowOf[this.trace.process.data[event]] !== NONE;
   }
 
-  /** The next event that is shown, in the order of the file, or of one process. */
+  /** The next event that is shown, in the order of the file, or of one process; in a run without end, round and round. */
   step(direction, sameProcess) {
     const { trace, selected } = this;
-    if (sameProcess && selected !== NONE) {
-      const process = trace.process.data[selected];
-      for (let n = trace.n.data[selected] + direction; ; n += direction) {
-        const event = trace.at(process, n);
-        if (event === NONE || this.isShown(event)) return event === NONE ? undefined : this.select(event);
+    const next = sameProcess && selected !== NONE
+      ? (event) => trace.at(trace.process.data[event], trace.n.data[event] + direction)
+      : (event) => (event === NONE && direction < 0 ? trace.count : event) + direction;
+    let event = selected, { rounds } = this;
+    for (let looked = 0; looked <= trace.count; looked++) {
+      const after = next(event);
+      const bend = this.bend(event, after, direction, sameProcess, rounds);
+      if (bend !== NONE) rounds += direction;
+      event = bend === NONE ? after : bend;
+      if (event < 0 || event >= trace.count) return;
+      if (this.isShown(event)) {
+        this.rounds = rounds;
+        this.select(event);
+        return;
       }
     }
-    let event = selected === NONE ? (direction > 0 ? -1 : trace.count) : selected;
-    do event += direction; while (event >= 0 && event < trace.count && !this.isShown(event));
-    if (event >= 0 && event < trace.count) this.select(event);
-    return undefined;
+  }
+
+  /** Where a run without end goes on behind the last event that repeats, or before the first; else NONE. */
+  bend(event, after, direction, sameProcess, rounds) {
+    const { trace } = this;
+    if (!trace.repeats(event) || trace.repeats(after) || (direction < 0 && rounds === 1)) return NONE;
+    const { from, to } = trace.cycle;
+    if (!sameProcess) return direction > 0 ? from : to;
+    const mine = trace.of[trace.process.data[event]];
+    const first = firstWhere(mine.length, (i) => mine.data[i] >= from);
+    const end = firstWhere(mine.length, (i) => mine.data[i] > to);
+    return mine.data[direction > 0 ? first : end - 1];
   }
 
   /** The event of the next line that is closest to the chosen one. */
@@ -570,6 +602,13 @@ class Diagram {
     ticks(this.witnesses, colours.bad);
     for (const list of this.falls.values()) ticks(list.map((fall) => fall.from), colours.bad);
     if (this.selected !== NONE) ticks([this.selected], colours.ink);
+    if (this.trace.cycle !== undefined) {
+      const [first, last] = this.cycleSpan();
+      s.fillStyle = colours.bad;
+      s.globalAlpha = 0.25;
+      s.fillRect(x(first) - 2, 0, x(last) - x(first) + 4, height);
+      s.globalAlpha = 1;
+    }
     const [a, b] = [x(this.left), x(this.placeAt(this.width))];
     s.fillStyle = colours.past;
     s.globalAlpha = 0.12;
@@ -579,6 +618,17 @@ class Diagram {
     s.lineWidth = 1.5;
     s.strokeRect(Math.max(GUTTER, a), 1, Math.max(3, Math.min(width - 1, b) - Math.max(GUTTER, a)), height - 2);
     s.globalAlpha = 1;
+  }
+
+  /** Between which places the events lie that repeat for ever. */
+  cycleSpan() {
+    const { from, to } = this.trace.cycle;
+    let first = Infinity, last = -Infinity;
+    for (let event = from; event <= to; event++) {
+      first = Math.min(first, this.scene.x[event]);
+      last = Math.max(last, this.scene.x[event]);
+    }
+    return [first, last];
   }
 
   histogram(size) {

@@ -9,7 +9,8 @@ let scene = new Scene(trace, page.meaning);
 const diagram = new Diagram(scene, byId('diagram'), byId('overview'), {
   chosen(event) {
     panel.event(event);
-    announce(event === NONE ? '' : trace.notation(event));
+    const again = trace.repeats(event) ? `, repeats for ever, time ${diagram.rounds}` : '';
+    announce(event === NONE ? '' : trace.notation(event) + again);
   },
   hovered(event) {
     panel.event(event !== NONE ? event : diagram.selected);
@@ -259,6 +260,8 @@ function follow() {
 
 // The checker has no clock.
 if (page.header.verb === 'check') byId('axis').querySelector('[value="time"]').remove();
+// What repeats for ever stands together there.
+if (page.header.cycle_from !== undefined) byId('axis').value = scene.axis = 'order';
 // Before the first event is taken: the head line says that the run goes on.
 if (page.live) page.status.running = true;
 take(page.chunks);

@@ -54,6 +54,7 @@ class Painter {
     this.within(GUTTER, AXIS, view.width - GUTTER, view.height - AXIS, () => {
       this.grid();
       this.cones();
+      this.repeated();
       this.lines();
       this.holdings();
       this.bars(this.scene.sections, 0.42, 34, colours.section, 0.66);
@@ -62,6 +63,7 @@ class Painter {
       this.cuts();
       this.events();
       this.rings();
+      this.wayBack();
       this.roles();
       this.eventLabels();
       this.writeWanted();
@@ -241,6 +243,61 @@ class Painter {
   /** When a process was down. */
   falls(process) {
     return this.view.falls.get(process) ?? [];
+  }
+
+  // ------------------------------------------------------------------------------- what repeats for ever
+
+  /** Of each process, the events that repeat for ever lie on one band. */
+  repeated() {
+    const { s, view, trace, colours } = this;
+    const { cycle } = trace;
+    if (cycle === undefined || cycle.from > view.limit) return;
+    const last = Math.min(cycle.to, view.limit);
+    const h = Math.max(8, Math.min(44, view.rowHeight * 0.62));
+    s.fillStyle = colours.bad;
+    s.globalAlpha = 0.16;
+    for (let row = this.firstRow; row < this.lastRow; row++) {
+      const { data, length } = trace.of[view.rows[row]];
+      const first = firstWhere(length, (i) => data[i] >= cycle.from);
+      const end = firstWhere(length, (i) => data[i] > last);
+      if (first >= end) continue;
+      const [from, to] = [this.x(data[first]) - 11, this.x(data[end - 1]) + 11];
+      if (to < GUTTER || from > view.width) continue;
+      const [left, right] = [Math.max(from, -50), Math.min(to, view.width + 50)];
+      s.beginPath();
+      s.roundRect(left, view.yOfRow(row) - h / 2, right - left, h, 6);
+      s.fill();
+    }
+    s.globalAlpha = 1;
+  }
+
+  /** An arrow from the last of the events that repeat back to the first, above all lines. */
+  wayBack() {
+    const { s, view, trace, colours } = this;
+    if (trace.cycle === undefined || trace.cycle.to > view.limit) return;
+    const [first, last] = view.cycleSpan().map((place) => view.xOf(place));
+    const [begin, end] = [Math.max(first - 6, -50), Math.min(last + 6, view.width + 50)];
+    if (end < GUTTER || begin > view.width) return;
+    const [words, top, bottom] = [AXIS + 11, AXIS + 21, AXIS + 36];
+    s.strokeStyle = colours.bad;
+    s.fillStyle = colours.bad;
+    s.lineWidth = 2;
+    s.lineJoin = 'round';
+    s.setLineDash([]);
+    s.beginPath();
+    s.moveTo(end, bottom);
+    s.lineTo(end, top);
+    s.lineTo(begin, top);
+    s.lineTo(begin, bottom);
+    s.stroke();
+    s.beginPath();
+    this.head(begin, top, begin, bottom + 4, 9);
+    s.fill();
+    const times = view.rounds > 1 ? `for ever (time ${view.rounds})` : 'for ever';
+    const middle = (Math.max(begin, GUTTER) + Math.min(end, view.width)) / 2;
+    void (this.label(times, middle, words, colours.bad, Infinity, 'center', 'bold ') ||
+      this.label(times, end + 8, words, colours.bad, Infinity, 'left', 'bold ') ||
+      this.label(times, end, words, colours.bad, Infinity, 'right', 'bold '));
   }
 
   // ----------------------------------------------------------------------------------- bars and bands

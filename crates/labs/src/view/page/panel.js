@@ -48,11 +48,14 @@ class Panel {
     byId('lab').textContent = header.lab;
     document.title = `${header.lab} ${header.verb} – space-time diagram`;
     const parts = [
-      { run: 'real run', simulate: 'simulation', check: 'counterexample' }[header.verb] ?? header.verb,
+      header.cycle_from !== undefined ? 'run without end'
+        : { run: 'real run', simulate: 'simulation', check: 'counterexample' }[header.verb] ?? header.verb,
       count(header.processes, 'process', 'processes'), count(this.trace.count, 'event'),
     ];
     if (header.verb !== 'check') parts.push(`seed ${header.seed}`);
-    if (status.cut_short) parts.push(`cut short: ${status.cut_short}`);
+    const { cycle } = this.trace;
+    if (cycle !== undefined) parts.push(`the last ${count(cycle.to - cycle.from + 1, 'event')} repeat for ever`);
+    else if (status.cut_short) parts.push(`cut short: ${status.cut_short}`);
     const about = byId('about');
     about.replaceChildren(parts.join(' · '));
     if (status.running) about.append(' · ', element('span', { className: 'live' }, '● live'));
@@ -163,6 +166,7 @@ class Panel {
     const row = (name, ...value) => rows.push(element('dt', {}, name), element('dd', {}, ...value));
     row('process', `${this.nameOf(trace.process.data[event])}, its event ${trace.n.data[event]}`);
     row('Lamport', String(trace.lamport.data[event]));
+    if (trace.repeats(event)) row('for ever', this.placeInCycle(event));
     if (this.page.header.verb !== 'check') row('clock', this.clockOf(event));
     if (what === SEND || what === RECEIVE || what === DROP) this.message(event, row);
     else if (trace.text.data[event] !== 0) row(LIFE[what], trace.textOf(event));
@@ -178,6 +182,12 @@ class Panel {
       ...this.log(event),
     );
     this.states(event);
+  }
+
+  /** Which of the events that repeat it is, and how many times the steps went round. */
+  placeInCycle(event) {
+    const { from, to } = this.trace.cycle;
+    return `${event - from + 1} of ${count(to - from + 1, 'event')} that repeat, time ${this.diagram.rounds}`;
   }
 
   /** A process, and what it is in this run. */
@@ -310,6 +320,7 @@ class Panel {
     const marks = [];
     if (some(scene.sections)) marks.push(bar(colours.section, 0.75, 'critical section'));
     if (some(scene.holdings)) marks.push(bar(colours.token, 0.45, 'the token’s path'));
+    if (this.trace.cycle !== undefined) marks.push(bar(colours.bad, 0.3, 'repeats for ever'));
     if (some(scene.waits)) marks.push(bar(colours.doubt, 0.8, 'held message'));
     if (scene.cuts.size > 0) {
       marks.push(element('span', { className: 'mark' },

@@ -97,6 +97,8 @@ class Trace {
     this.unsent = new Map();
     this.hasStates = false;
     this.lastTime = 0;
+    /** The first event with which a process stops. */
+    this.firstStop = NONE;
     /** What each process logged, in the order of the Lamport times of the events at which it did. */
     this.logs = Array.from({ length: this.processes }, () => []);
   }
@@ -144,6 +146,7 @@ class Trace {
     this.message.push(NONE);
     this.lastTime = Math.max(this.lastTime, time);
     const event = this.count++;
+    if (what === STOP && this.firstStop === NONE) this.firstStop = event;
     mine.push(event);
     this.n.push(mine.length);
     if (what === SEND) this.send(event, process, mine.length);
@@ -207,6 +210,21 @@ class Trace {
     }
     if (what !== RECEIVE && what !== DROP) this.entries[number].count++;
     return number;
+  }
+
+  /** Of a run without end, the first and the last of the events that repeat for ever; else nothing. */
+  get cycle() {
+    const begin = this.header.cycle_from;
+    if (begin === undefined) return undefined;
+    // The header is line 1.
+    const [from, to] = [begin.line - 2, (this.firstStop === NONE ? this.count : this.firstStop) - 1];
+    return from >= 0 && from <= to ? { from, to } : undefined;
+  }
+
+  /** Whether an event is one of those that repeat for ever. */
+  repeats(event) {
+    const { cycle } = this;
+    return cycle !== undefined && event >= cycle.from && event <= cycle.to;
   }
 
   kindOf(event) {
