@@ -23,7 +23,8 @@ fn two_turns(path: &Path) -> DurableLog {
 }
 
 fn why(path: &Path) -> String {
-    let error = DurableLog::open(LocalDisk, path, MAX).err().expect("it is refused").to_string();
+    let Err(error) = DurableLog::open(LocalDisk, path, MAX) else { panic!("it is opened") };
+    let error = error.to_string();
     assert_eq!(read(path, MAX).unwrap_err().to_string(), error);
     error
 }
