@@ -50,7 +50,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use self::format::{Block, Salt};
-pub use self::format::{Contents, LogError, is_log};
+pub use self::format::{Contents, LogError, is_log, parse};
 use super::replace::{Disk, LocalDisk, replace};
 
 /// What is behind the name of a log, in the name of the file that keeps what was cut off.
@@ -72,15 +72,6 @@ pub struct DurableLog<D = LocalDisk> {
     turns: u64,
     /// The disk has failed: nobody knows what is on it.
     is_broken: bool,
-}
-
-/// Reads a log and changes nothing; none if there is no such file.
-///
-/// # Errors
-///
-/// If it is longer than `max` bytes, cannot be read, or is no whole log.
-pub fn read(path: &Path, max: u64) -> Result<Option<Contents>, LogError> {
-    super::read_if_there(path, max)?.map(|bytes| format::parse(&bytes)).transpose()
 }
 
 impl<D: Disk> DurableLog<D> {
@@ -122,7 +113,7 @@ impl<D: Disk> DurableLog<D> {
     /// If it is longer than `max` bytes, cannot be read or mended, or is damaged. Then it is as it was.
     pub fn open(mut disk: D, path: &Path, max: u64) -> Result<Option<(Self, Contents)>, LogError> {
         let Some(bytes) = super::read_if_there(path, max)? else { return Ok(None) };
-        let contents = format::parse(&bytes)?;
+        let contents = parse(&bytes)?;
         let file = open_to_append(path)?;
         if let Some(torn) = bytes.get(contents.whole..).filter(|torn| !torn.is_empty()) {
             let mut kept = path.as_os_str().to_owned();

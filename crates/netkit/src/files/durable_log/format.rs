@@ -134,7 +134,11 @@ pub fn is_log(bytes: &[u8]) -> bool {
 const FIRST_LINE: usize = MAGIC.len() + SALT + 1;
 
 /// Reads a log: all blocks that are whole, if nothing but a crash has spoilt what is behind them.
-pub(super) fn parse(bytes: &[u8]) -> Result<Contents, LogError> {
+///
+/// # Errors
+///
+/// [`LogError::NoLog`] and [`LogError::Damaged`].
+pub fn parse(bytes: &[u8]) -> Result<Contents, LogError> {
     let salt = bytes.get(..FIRST_LINE).and_then(Salt::of_first_line).ok_or(LogError::NoLog)?;
     // A log comes to its place with its snapshot: no crash leaves it without.
     let (snapshot, snapshot_end) =
