@@ -129,6 +129,16 @@ pub fn way_out(error: &io::Error) -> Option<&'static str> {
     }
 }
 
+/// Waits until all that was written to the file system of this folder, by whomever, is on the disk: of
+/// many files, that is quicker than of each.
+///
+/// # Errors
+///
+/// If the disk says that something is not.
+pub fn sync_disk_of(folder: &Path) -> io::Result<()> {
+    Ok(nix::unistd::syncfs(File::open(folder)?)?)
+}
+
 /// The same path from whatever folder it is looked at, as a daemon needs it. Links are not
 /// followed, and nothing has to be there.
 ///

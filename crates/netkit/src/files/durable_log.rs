@@ -86,20 +86,15 @@ impl<D: Disk> DurableLog<D> {
         snapshot: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> io::Result<Self> {
         let salt = Salt::random()?;
-        let mut block = Block::default();
-        snapshot.into_iter().for_each(|entry| block.push(entry.as_ref()));
-        let mut bytes = salt.first_line().into_bytes();
-        bytes.extend_from_slice(block.finish(0, &salt)?);
-        replace(&mut disk, path, &bytes)?;
-        block.clear();
+        let snapshot = put_snapshot(&mut disk, path, &salt, snapshot)?;
         Ok(Self {
             file: open_to_append(path)?,
             path: path.to_owned(),
             disk,
             salt,
             next: 1,
-            block,
-            snapshot: bytes.len() as u64,
+            block: Block::default(),
+            snapshot,
             turns: 0,
             is_broken: false,
         })
@@ -193,9 +188,35 @@ impl<D: Disk> DurableLog<D> {
     /// # Errors
     ///
     /// If the disk fails: as [`commit`](Self::commit).
-    pub fn compact(self, snapshot: impl IntoIterator<Item = impl AsRef<str>>) -> io::Result<Self> {
-        Self::create(self.disk, &self.path, snapshot)
+    pub fn compact(
+        &mut self,
+        snapshot: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> io::Result<()> {
+        // Should a step fail, nobody knows which of the two files has the name.
+        self.is_broken = true;
+        let salt = Salt::random()?;
+        self.snapshot = put_snapshot(&mut self.disk, &self.path, &salt, snapshot)?;
+        self.file = open_to_append(&self.path)?;
+        (self.salt, self.next, self.turns) = (salt, 1, 0);
+        self.block.clear();
+        self.is_broken = false;
+        Ok(())
     }
+}
+
+/// Brings a log to its place that holds a snapshot alone. Returns its length.
+fn put_snapshot(
+    disk: &mut impl Disk,
+    path: &Path,
+    salt: &Salt,
+    snapshot: impl IntoIterator<Item = impl AsRef<str>>,
+) -> io::Result<u64> {
+    let mut block = Block::default();
+    snapshot.into_iter().for_each(|entry| block.push(entry.as_ref()));
+    let mut bytes = salt.first_line().into_bytes();
+    bytes.extend_from_slice(block.finish(0, salt)?);
+    replace(disk, path, &bytes)?;
+    Ok(bytes.len() as u64)
 }
 
 fn open_to_append(path: &Path) -> io::Result<File> {

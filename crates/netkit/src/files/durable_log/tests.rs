@@ -63,7 +63,7 @@ fn a_compacted_log_holds_the_snapshot_alone() {
     let mut log = two_turns(&path);
     assert!(log.is_long(50) && !log.is_long(1_000));
     log.append("e");
-    let mut log = log.compact(["a b c d e"]).unwrap();
+    log.compact(["a b c d e"]).unwrap();
     assert!(!log.is_long(0) && !log.is_dirty());
     log.append("f");
     log.commit().unwrap();
