@@ -15,7 +15,7 @@
 //!
 //! What the coordinator is told in one turn of its event loop is one block and one wait for the disk, however many
 //! clients have asked; GRANT leaves when the block is on the disk ([`Application::commit`]). When the
-//! turns are longer than [`COMPACT_AT`] and than the snapshot, a new snapshot takes their place.
+//! turns are longer than 1 MiB, and than the snapshot, a new snapshot takes their place.
 //!
 //! A file of an earlier version holds the book alone, as JSON. It is read, and a log takes its place when the book
 //! changes.

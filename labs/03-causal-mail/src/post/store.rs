@@ -42,7 +42,7 @@
 //! again.
 //!
 //! **Earlier versions** had no log, but a file `clock.json` in each box, and `spool` for what was accepted. They
-//! are taken over when the store is opened ([`recovery`]).
+//! are taken over when the store is opened (`recovery`).
 //!
 //! **Left out.** A disk that breaks; a person who deletes unread mail with another program, after
 //! which what followed it waits for ever. A mail that was read, and that another program has deleted since
