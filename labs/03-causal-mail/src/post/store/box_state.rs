@@ -70,6 +70,10 @@ impl BoxState {
         let Spooled { submission: Submission { session, request }, mail } = spooled;
         self.knowledge.know(&mail.envelope);
         self.sent = self.sent.max(mail.n);
+        let is_known = |sent: &Sent| sent.session == *session && sent.request >= *request;
+        if self.sessions.iter().any(is_known) {
+            return;
+        }
         self.sessions.retain(|sent| sent.session != *session);
         self.sessions.push_back(Sent { session: *session, request: *request, n: mail.n });
         while self.sessions.len() > SESSIONS_MAX {

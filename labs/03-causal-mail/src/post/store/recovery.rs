@@ -39,6 +39,9 @@ const LOG_MAX: u64 = 1 << 30;
 const CLOCK: &str = "clock.json";
 const TAKEN_OVER: &str = "clock.json.old";
 
+/// Where an earlier version had what was accepted and not distributed.
+const SPOOL: &str = "spool";
+
 impl Store {
     /// Opens the store in this folder, which is made if it is not there, with a box for each of
     /// these users and a queue for each other domain. What a crash left is put right.
@@ -80,7 +83,7 @@ impl Store {
         mut entries: Vec<Entry>,
         users: &BTreeSet<&str>,
     ) -> Result<(), StoreError> {
-        let spool = self.root.join("spool");
+        let spool = self.root.join(SPOOL);
         let (accepted, spooled) = accepted_before(&spool)?;
         entries.extend(accepted);
         // Greater than all that are there, so that what comes later stands later.
@@ -113,11 +116,26 @@ impl Store {
     /// What is known of a user in a box of an earlier version. What the log says about the same user
     /// is newer.
     fn take_over(&mut self, name: &str) {
-        let path = self.box_folder(name).join(CLOCK);
         // If it cannot be read, opening the box says so.
-        if let Ok(Some(state)) = BoxState::of_file(&path) {
+        if let Ok(Some(state)) = self.earlier_state(name) {
             self.states.insert(name.to_owned(), state);
         }
+    }
+
+    /// What an earlier version knew of a user; none if it knew nothing. What it had accepted and not
+    /// distributed was sent, too.
+    fn earlier_state(&self, name: &str) -> Result<Option<BoxState>, StoreError> {
+        let Some(mut state) = BoxState::of_file(&self.box_folder(name).join(CLOCK))? else {
+            return Ok(None);
+        };
+        for path in json_files(&self.root.join(SPOOL)).unwrap_or_default() {
+            if let Ok(spooled) = Spooled::load(&path)
+                && spooled.mail.envelope.from.name() == name
+            {
+                state.has_sent(&spooled);
+            }
+        }
+        Ok(Some(state))
     }
 
     /// What users have learnt.
@@ -143,7 +161,13 @@ impl Store {
         }
     }
 
+    /// None if there is no such name, or an earlier version knew something that cannot be read.
     fn state_or_new(&mut self, name: &str) -> Option<&mut BoxState> {
+        let is_unread = !self.states.contains_key(name)
+            && fs::symlink_metadata(self.box_folder(name).join(CLOCK)).is_ok();
+        if is_unread {
+            return None;
+        }
         let me = checked_name(name).and_then(|name| Address::new(&name, &self.domain)).ok()?;
         Some(self.states.entry(name.to_owned()).or_insert_with(|| BoxState::new(me)))
     }
@@ -165,9 +189,7 @@ impl Store {
         let folder = self.box_folder(name);
         let state = match self.states.remove(name) {
             Some(state) => state,
-            None => {
-                BoxState::of_file(&folder.join(CLOCK))?.unwrap_or_else(|| BoxState::new(me.clone()))
-            }
+            None => self.earlier_state(name)?.unwrap_or_else(|| BoxState::new(me.clone())),
         };
         let opened = MailBox::open(&folder, me, &state.knowledge);
         if opened.is_ok() && folder.join(CLOCK).exists() {
@@ -254,7 +276,11 @@ impl Store {
             }
         }
         for path in json_files(spool).unwrap_or_default() {
-            if Spooled::load(&path).is_ok() {
+            // If the box of its sender cannot be used, the file stays until it can.
+            if let Ok(spooled) = Spooled::load(&path)
+                && let from = spooled.mail.envelope.from.name()
+                && (self.states.contains_key(from) || !self.boxes.contains_key(from))
+            {
                 queue::remove(&path);
             }
         }

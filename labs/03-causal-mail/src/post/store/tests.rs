@@ -421,6 +421,31 @@ fn a_box_of_an_earlier_version_that_is_damaged_stops_no_other() {
     assert_eq!(bodies(&mut open(root), "amy"), ["text 2", "text 3", "text 4"]);
 }
 
+/// What she has sent is known when her box is mended, at the next start or while the server runs.
+#[test]
+fn what_an_earlier_version_had_accepted_is_not_sent_under_a_number_again() {
+    for starts_again in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        make_earlier_version(root);
+        let clock = root.join("boxes/alice/clock.json");
+        let kept = fs::read(&clock).unwrap();
+        fs::write(&clock, "{").unwrap();
+        let mut store = open(root);
+        assert!(submit(&mut store, 4, &["amy@a.org"]).unwrap_err().to_string().contains("damaged"));
+        assert_eq!(bodies(&mut store, "amy"), ["text 2", "text 3"]);
+        fs::write(&clock, kept).unwrap();
+        if starts_again {
+            drop(store);
+            store = open(root);
+        }
+        store.enter("alice").unwrap();
+        assert_eq!(submit(&mut store, 3, &["amy@a.org"]).unwrap(), "3.alice@a.org");
+        assert_eq!(submit(&mut store, 4, &["amy@a.org"]).unwrap(), "4.alice@a.org");
+        assert_eq!(bodies(&mut store, "amy"), ["text 2", "text 3", "text 4"]);
+    }
+}
+
 /// However much happens in a turn, and to whomever.
 #[test]
 fn a_turn_is_one_block_of_the_log() {
