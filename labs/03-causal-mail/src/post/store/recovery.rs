@@ -4,9 +4,10 @@
 //! 1. The log is read: it says what each user knows and has read.
 //! 2. The boxes and the queues are opened, with the mails that are in them.
 //! 3. Each mail of the log that is not where it belongs, or is there in part, is put there.
-//! 4. All files are brought to the disk, and a snapshot takes the place of the log.
+//! 4. If there was an earlier version, all files are brought to the disk, and a snapshot takes the place of
+//!    the log.
 //!
-//! Interrupted at any moment, all of this is done again.
+//! Interrupted at any moment, all of this is done again. The log goes on where it was.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -108,9 +109,17 @@ impl Store {
             self.release(user)?;
         }
         self.commit()?;
-        self.compact()?;
-        self.forget_earlier_version(&spool);
+        if self.has_earlier_version(&spool) {
+            self.compact()?;
+            self.forget_earlier_version(&spool);
+        }
         Ok(())
+    }
+
+    /// Whether something is to be taken over into the log.
+    fn has_earlier_version(&self, spool: &Path) -> bool {
+        let has_clock = |name: &String| self.box_folder(name).join(CLOCK).exists();
+        self.boxes.keys().any(has_clock) || json_files(spool).is_ok_and(|files| !files.is_empty())
     }
 
     /// What is known of a user in a box of an earlier version. What the log says about the same user
