@@ -390,6 +390,16 @@ pub trait Application<I, R> {
     ///
     /// If it cannot be done, and the run must end.
     fn on_indication(&mut self, indication: &I) -> io::Result<Vec<R>>;
+
+    /// Brings to the disk what it was told since the last time. The messages that the process has sent
+    /// since then leave when this has returned: many indications share one wait for the disk.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be done. Then the run must end, and none of these messages may leave.
+    fn commit(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The application of a lab's process.

@@ -6,20 +6,23 @@
 //! is for [`read_part`], which says so in its name.
 //!
 //! **Writing.** [`check_regular`] and [`check_other`] look at a path before anything is written
-//! there. [`replace`] and [`create`] bring a file to its place whole or not at all. [`lock`] is for
-//! what one process at a time may write.
+//! there. [`replace`] and [`create`] bring a file to its place whole or not at all. [`DurableLog`] is
+//! for what changes all the time and must survive. [`lock`] is for what one process at a time may
+//! write.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+pub mod durable_log;
 pub mod exact;
 mod lock;
 mod replace;
 #[cfg(test)]
 mod tests;
 
+pub use durable_log::DurableLog;
 pub use lock::{Lock, lock};
 pub use replace::{Disk, LocalDisk, PrivateDisk, UNFINISHED, create, replace, replace_by_way_of};
 
@@ -124,6 +127,16 @@ pub fn way_out(error: &io::Error) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// Waits until all that was written to the file system of this folder, by whomever, is on the disk: of
+/// many files, that is quicker than of each.
+///
+/// # Errors
+///
+/// If the disk says that something is not.
+pub fn sync_disk_of(folder: &Path) -> io::Result<()> {
+    Ok(nix::unistd::syncfs(File::open(folder)?)?)
 }
 
 /// The same path from whatever folder it is looked at, as a daemon needs it. Links are not

@@ -184,7 +184,9 @@
 //! # Files
 //!
 //! [`files`] reads what people name, without waiting and within bounds, and writes files that are
-//! there whole or not at all.
+//! there whole or not at all. [`files::DurableLog`] is for what changes all the time: what a program
+//! has appended in a turn is on the disk when [`Service::on_turn_end`] returns, with one wait, and with
+//! [`Net::hold_back`] nothing of the turn leaves before.
 //!
 //! # What netkit leaves to others
 //!

@@ -118,10 +118,17 @@ pub trait Service {
         let _ = net;
     }
 
-    /// Everything that had happened has been handed over, and nothing has been written yet. This is
-    /// the last moment to send something that leaves in the same system call.
-    fn on_turn_end(&mut self, net: &mut Net) {
+    /// Everything that had happened has been handed over, and nothing of it has been written yet, if
+    /// the loop [holds back](Net::hold_back). This is the last moment to send something that leaves in
+    /// the same system call, and to bring to the disk what must be there before anybody hears of it.
+    /// Called again in the same turn if writing has ended a connection.
+    ///
+    /// # Errors
+    ///
+    /// If nothing of this turn may be written: the loop ends with the error.
+    fn on_turn_end(&mut self, net: &mut Net) -> io::Result<()> {
         let _ = net;
+        Ok(())
     }
 }
 
@@ -225,6 +232,8 @@ pub struct Net {
     closing: usize,
     is_stopped: bool,
     is_in_turn: bool,
+    /// Nothing is written in the middle of a turn.
+    holds_back: bool,
 }
 
 /// The ways by which the system and other threads tell the loop that something has happened.
@@ -299,6 +308,7 @@ impl Net {
             closing: 0,
             is_stopped: false,
             is_in_turn: false,
+            holds_back: false,
         })
     }
 
@@ -550,6 +560,14 @@ impl Net {
         self.system.waker.clone()
     }
 
+    /// From now on nothing that is sent leaves before [`Service::on_turn_end`] has returned: what a
+    /// program acknowledges in a turn it can bring to the disk there, with one wait for all of it.
+    /// Otherwise much is written in the middle of a turn already, where that is quicker. More than
+    /// [`Limits::max_queue`] in one turn ends a connection then, however quickly its peer reads.
+    pub fn hold_back(&mut self) {
+        self.holds_back = true;
+    }
+
     /// Ends [`run`](Self::run) after this turn.
     pub fn stop(&mut self) {
         self.is_stopped = true;
@@ -637,9 +655,11 @@ impl Net {
     /// Something was appended to the queue of an open connection.
     #[inline]
     fn sent(&mut self, key: Key) -> Result<(), SendError> {
-        let max = self.limits.max_queue;
+        let (max, holds_back) = (self.limits.max_queue, self.holds_back);
         let Some(connection) = self.connection(key) else { return Err(SendError::Closed) };
-        connection.write_if_much(max);
+        if !holds_back {
+            connection.write_if_much(max);
+        }
         let waiting = connection.queue.len();
         if waiting > max {
             connection.state = State::Doomed;

@@ -1,7 +1,7 @@
 //! Servers are killed with -9 at random moments under load, and started again: every acknowledged
 //! mail is read exactly once, in causal order.
 //!
-//! 20 times, which takes seconds; as often as `CAUSAL_MAIL_KILLS` says.
+//! 30 times, which takes seconds; as often as `CAUSAL_MAIL_KILLS` says.
 
 mod common;
 
@@ -119,7 +119,7 @@ fn pause(us: u64) {
 
 fn kills() -> u32 {
     let set = std::env::var("CAUSAL_MAIL_KILLS").ok();
-    set.map_or(20, |kills| kills.parse().expect("CAUSAL_MAIL_KILLS is a number"))
+    set.map_or(30, |kills| kills.parse().expect("CAUSAL_MAIL_KILLS is a number"))
 }
 
 #[test]

@@ -201,9 +201,20 @@ fn the_coordinator_killed_and_started_again_goes_on_where_it_was() {
     let faults: Vec<_> =
         ran.report["faults"].as_array().unwrap().iter().map(|f| &f["struck"]).collect();
     assert_eq!(faults, [1, 1, 1, 1]);
-    let book: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(state).unwrap()).unwrap();
-    assert_eq!((&book["token"], &book["inside"]), (&json!(6), &json!(null)));
+    let book = mutex_central::state_file::load(&state).unwrap().unwrap();
+    assert_eq!((book.token, book.inside), (6, None));
+}
+
+/// What could not be stored is not acknowledged: nobody is let in, and the run says why it ended.
+#[test]
+fn a_state_that_cannot_be_stored_ends_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    std::fs::create_dir(folder.path().join("state.new")).unwrap();
+    let ran = PROGRAM.ran(&["run", "--clients", "3", "--state", state.to_str().unwrap()]);
+    assert_eq!(ran.status, 2, "{}", ran.report);
+    assert!(ran.report.to_string().contains("cannot store the state in "), "{}", ran.report);
+    assert_eq!(ran.report["messages"]["GRANT"]["received"].as_u64().unwrap_or(0), 0);
 }
 
 /// A message kills it, at that very message; the restart finds it dead.

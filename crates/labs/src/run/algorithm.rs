@@ -319,6 +319,12 @@ impl Algorithm {
         self.happen(Offer::Request, Happened::Request)
     }
 
+    /// What the process has said so far may leave when this has returned: see
+    /// [`Application::commit`](crate::lab::Application::commit).
+    pub(super) fn commit(&mut self) -> Result<(), String> {
+        self.hosted.commit()
+    }
+
     /// The part of the journal from this byte on.
     pub(super) fn part(&mut self, offset: u64) -> Result<Part, String> {
         self.books.journal.part(offset).map_err(|error| unreadable(&error))

@@ -87,6 +87,9 @@ pub(super) trait Hosted {
     /// why if the run must end.
     fn tell_application(&mut self) -> Result<(), String>;
 
+    /// Has the application bring to the disk what it was told. Says why if the run must end.
+    fn commit(&mut self) -> Result<(), String>;
+
     /// The algorithm has started: now the application asks for what it wants of it.
     fn ask(&mut self);
 
@@ -249,6 +252,10 @@ impl<P: Process> Hosted for Host<P> {
             self.asked.extend(asked.map_err(failed)?);
         }
         Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), String> {
+        self.bonds.application.commit().map_err(|error| error.to_string())
     }
 
     fn ask(&mut self) {

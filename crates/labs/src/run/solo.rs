@@ -11,6 +11,7 @@
 //! pauses. An algorithm that is run so must bear that.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -80,6 +81,7 @@ where
 {
     let mut net = Net::new(netkit::Limits::default())?;
     net.watch_signals(&SIGNALS)?;
+    net.hold_back();
     let membership = Membership { run: role.group, secret: role.key.secret(), me: role.me.0 };
     let listening = match role.listen {
         Some(address) => {
@@ -278,6 +280,10 @@ impl Service for Player {
             None => {}
         }
         self.go_on(net);
+    }
+
+    fn on_turn_end(&mut self, _: &mut Net) -> io::Result<()> {
+        self.algorithm.commit().map_err(io::Error::other)
     }
 
     fn on_signal(&mut self, net: &mut Net, signal: i32) {

@@ -42,6 +42,25 @@ pub trait Disk {
         file.sync_all()
     }
 
+    /// The same for what a file holds, without its times and rights.
+    ///
+    /// # Errors
+    ///
+    /// If the disk says that it is not.
+    fn sync_data(&mut self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    /// Cuts off what a file holds behind so many bytes, and waits until that is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be cut, or the disk says that it is not.
+    fn cut(&mut self, file: &File, length: u64) -> io::Result<()> {
+        file.set_len(length)?;
+        file.sync_all()
+    }
+
     /// Gives a file another name, at once, in place of any that is there.
     ///
     /// # Errors

@@ -117,20 +117,28 @@ impl Connection {
         }
     }
 
-    /// The system takes bytes again. True if some were waiting and all are written now.
-    pub(super) fn unblock(&mut self) -> bool {
+    /// The system takes bytes again: writes what waited for that. True if something did, and all of
+    /// it is written now. What was sent in this turn may have to wait for its end.
+    pub(super) fn unblock(&mut self, holds_back: bool) -> bool {
         let was_blocked = std::mem::replace(&mut self.blocked, false);
-        self.write();
-        was_blocked && self.queue.len() == 0 && self.failed.is_none()
+        if !holds_back {
+            self.queue.unwritten();
+        }
+        self.write_left();
+        was_blocked && self.queue.left().is_empty() && self.failed.is_none()
     }
 
     /// Writes until the queue is empty or the system takes no more. A failure is kept in `failed`.
     pub(super) fn write(&mut self) {
-        if self.blocked {
-            return;
+        if !self.blocked {
+            self.queue.unwritten();
+            self.write_left();
         }
+    }
+
+    fn write_left(&mut self) {
         loop {
-            let bytes = self.queue.unwritten();
+            let bytes = self.queue.left();
             if bytes.is_empty() {
                 return;
             }

@@ -13,6 +13,9 @@ pub(super) struct Queue {
     bytes: Vec<u8>,
     /// How many of them have been written.
     written: usize,
+    /// How many of them may be written even in the middle of a turn: those that an earlier turn has
+    /// left.
+    released: usize,
     sealer: Option<Sealer>,
     /// Where the envelope begins that still takes frames.
     envelope: Option<usize>,
@@ -68,7 +71,13 @@ impl Queue {
         if self.envelope.is_some() {
             self.close_envelope();
         }
-        &self.bytes[self.written..]
+        self.released = self.bytes.len();
+        self.left()
+    }
+
+    /// What an earlier turn has left to be written.
+    pub(super) fn left(&self) -> &[u8] {
+        &self.bytes[self.written..self.released.max(self.written)]
     }
 
     /// So many bytes were written.
@@ -89,15 +98,18 @@ impl Queue {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.written = 0;
+        self.released = 0;
         self.envelope = None;
         self.bytes.shrink_to(KEPT);
     }
 
     /// Moves what waits to the front once that is less than what was written: each byte moves once
-    /// at most, on average. Called when all that waits is sealed.
+    /// at most, on average.
     pub(super) fn compact(&mut self) {
         if self.written > self.bytes.len() / 2 {
             self.bytes.drain(..self.written);
+            self.released -= self.written;
+            self.envelope = self.envelope.map(|start| start - self.written);
             self.written = 0;
         }
     }

@@ -89,7 +89,9 @@ impl Net {
 impl<S: Service + ?Sized> Turn<'_, S> {
     fn run(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         // What was sent, connected and closed between two turns.
-        self.settle();
+        if self.net.is_unsettled() {
+            self.settle()?;
+        }
 
         let wait = match (timeout, self.net.deadlines.wait()) {
             _ if !self.net.agenda.ready.is_empty() => Some(Duration::ZERO),
@@ -111,8 +113,7 @@ impl<S: Service + ?Sized> Turn<'_, S> {
         }
         self.net.agenda.ready_spare = ready;
         self.serve_deadlines();
-        self.service.on_turn_end(self.net);
-        self.settle();
+        self.settle()?;
         self.net.slots.end_turn();
         Ok(())
     }
@@ -164,8 +165,9 @@ impl<S: Service + ?Sized> Turn<'_, S> {
     }
 
     fn unblock(&mut self, key: Key) {
+        let holds_back = self.net.holds_back;
         let Some(connection) = self.net.connection(key) else { return };
-        let is_drained = connection.unblock();
+        let is_drained = connection.unblock(holds_back);
         let is_open = matches!(connection.state, State::Open);
         self.net.after_write(key);
         if is_drained && is_open {
@@ -399,13 +401,17 @@ impl<S: Service + ?Sized> Turn<'_, S> {
         self.lose(key, reason);
     }
 
-    /// Carries out what the handlers have asked for. Telling them of an end may make them ask for
-    /// more.
-    fn settle(&mut self) {
-        while !self.net.agenda.dirty.is_empty() || !self.net.agenda.doomed.is_empty() {
+    /// Carries out what the handlers have asked for, when they agree that it may leave. Telling them
+    /// of an end may make them ask for more.
+    fn settle(&mut self) -> io::Result<()> {
+        loop {
+            self.service.on_turn_end(self.net)?;
             self.net.write_dirty();
             for (key, reason) in std::mem::take(&mut self.net.agenda.doomed) {
                 self.lose(key, reason);
+            }
+            if !self.net.is_unsettled() {
+                return Ok(());
             }
         }
     }
@@ -425,6 +431,11 @@ impl Net {
             }
         }
         Ok(events)
+    }
+
+    /// Whether something waits to be written, or to end.
+    fn is_unsettled(&self) -> bool {
+        !self.agenda.dirty.is_empty() || !self.agenda.doomed.is_empty()
     }
 
     fn read_again_unless_drained(&mut self, key: Key, was_full: bool) {
@@ -521,7 +532,7 @@ impl Net {
         connection.ended |= readiness.has_ended;
         if !matches!(connection.state, State::Closing { .. }) {
             if readiness.is_writable {
-                connection.unblock();
+                connection.unblock(false);
             }
             return others.push(key);
         }

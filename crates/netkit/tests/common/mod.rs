@@ -100,8 +100,9 @@ impl<F: FnMut(&mut Net, &Seen)> Service for Recorder<F> {
     fn on_wake(&mut self, net: &mut Net) {
         self.note(net, Seen::Wake);
     }
-    fn on_turn_end(&mut self, _: &mut Net) {
+    fn on_turn_end(&mut self, _: &mut Net) -> std::io::Result<()> {
         self.turn_ends += 1;
+        Ok(())
     }
 }
 

@@ -1,18 +1,19 @@
 //! Mailboxes made of files that are either whole or not there ([`labs::files`]): the Maildir of D.
 //! J. Bernstein (cr.yp.to/proto/maildir.html).
 //!
-//! A mail is written to `tmp`, forced to disk, and renamed into `new`; then `new` is forced to disk
-//! too. Who reads it renames it into `cur`, with flags behind `:2,`; `S` is "seen". Any reader,
-//! `mutt` or `ls`, sees whole mails only, without locks.
+//! A mail is written to `tmp` and renamed into `new`. A program that reads it renames it into `cur`, with
+//! flags behind `:2,`; `S` is "seen". Any reader, `mutt` or `ls`, sees whole mails only, without
+//! locks. That a mail survives a power cut is not seen to here: it stands in the log of the
+//! [`store`](super::store) until it is on the disk.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use labs::files::{self, PrivateDisk};
+use labs::files::{self, Disk as _, PrivateDisk};
 use log::warn;
 
 use super::mail;
@@ -37,7 +38,6 @@ impl Maildir {
         for part in ["tmp", "new", "cur"] {
             make_folder(&path.join(part))?;
         }
-        sync_folder(&path)?;
         for draft in fs::read_dir(path.join("tmp"))? {
             let draft = draft?;
             // The server that was writing it has died: only one server writes here. What other
@@ -56,15 +56,18 @@ impl Maildir {
         &self.path
     }
 
-    /// Puts a mail into `new`, on disk when this returns.
+    /// Where a mail of this name is put.
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.path.join("new").join(name)
+    }
+
+    /// Puts a mail into `new`. It is not on the disk yet.
     ///
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn deliver(&self, name: &str, text: &str) -> io::Result<PathBuf> {
-        let (draft, path) = (self.path.join("tmp").join(name), self.path.join("new").join(name));
-        files::replace_by_way_of(&mut PrivateDisk, &draft, &path, text.as_bytes())?;
-        Ok(path)
+    pub fn deliver(&self, name: &str, text: &str) -> io::Result<()> {
+        put(&self.path.join("tmp").join(name), &self.place(name), text.as_bytes())
     }
 
     /// Moves a mail to `cur` and marks it as seen; what other programs have marked it with stays.
@@ -137,13 +140,15 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     })
 }
 
-/// Forces the names in a folder to disk.
+/// Brings a file to its place, whole, by way of another name. It is not on the disk yet.
 ///
 /// # Errors
 ///
-/// If the system refuses.
-pub fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+/// If it cannot be written.
+pub fn put(draft: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = PrivateDisk.create(draft)?;
+    PrivateDisk.write(&mut file, bytes)?;
+    PrivateDisk.rename(draft, path)
 }
 
 /// Reads a file of a store.

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -144,6 +145,7 @@ pub fn serve(options: Options) -> anyhow::Result<()> {
             format!("cannot listen on {address}: is another server running there? try another port")
         })?;
     net.watch_signals(&[Signal::SIGINT as i32, Signal::SIGTERM as i32])?;
+    net.hold_back();
     print(&format!("listening on {address} for {domain}; the mail is in {}\n", root.display()))?;
     let (attempts, checked) = check_passwords(net.waker())?;
     let mut server = Server {
@@ -165,13 +167,20 @@ pub fn serve(options: Options) -> anyhow::Result<()> {
     };
     let domains: Vec<_> = server.peers.keys().cloned().collect();
     domains.iter().for_each(|domain| server.pump(&mut net, domain));
-    net.run(&mut server)?;
-    match server.failure {
-        Some(failure) => Err(failure).context(
-            "stopped: mend what follows, and start it again; what was accepted is delivered then",
-        ),
-        None => print(&format!("stopped; {} mails wait to be forwarded\n", server.store.waiting())),
-    }
+    let ran = net.run(&mut server);
+    let Server { store, failure, .. } = server;
+    let waiting = store.waiting();
+    let closed = match failure {
+        Some(failure) => Err(failure),
+        None => {
+            ran?;
+            store.close()
+        }
+    };
+    closed.context(
+        "stopped: mend what follows, and start it again; what was accepted is delivered then",
+    )?;
+    print(&format!("stopped; {waiting} mails wait to be forwarded\n"))
 }
 
 struct Server {
@@ -458,7 +467,8 @@ impl Server {
                 return self.drop(net, connection);
             }
         };
-        match self.store.receive(&mail) {
+        let id = mail.id();
+        match self.store.receive(Arc::unwrap_or_clone(mail)) {
             Ok((here, unknown)) => {
                 here.iter().for_each(|name| self.notify(net, name));
                 // If it is gone it will send the mail again.
@@ -466,7 +476,7 @@ impl Server {
             }
             Err(error) if error.is_fatal() => self.fail(net, error),
             Err(error) => {
-                error!("{} cannot be stored, and stays with {from}: {error}", mail.id());
+                error!("{id} cannot be stored, and stays with {from}: {error}");
                 self.drop(net, connection);
             }
         }
@@ -489,7 +499,9 @@ impl Server {
         {
             return self.fail(net, error);
         }
-        self.store.forwarded(domain);
+        if let Err(error) = self.store.forwarded(domain) {
+            return self.fail(net, error);
+        }
         if let Some(peer) = self.peers.get_mut(domain) {
             peer.in_flight -= 1;
             peer.back_off = BACK_OFF;
@@ -539,9 +551,12 @@ impl Server {
         }
         let connection = match peer.state {
             State::Up(connection) => connection,
-            State::Connecting(_) => return,
-            State::Down if peer.timer.is_some() => return,
-            State::Down => return self.connect(net, domain),
+            State::Connecting(_) => return self.store.rest(domain),
+            State::Down if peer.timer.is_some() => return self.store.rest(domain),
+            State::Down => {
+                self.store.rest(domain);
+                return self.connect(net, domain);
+            }
         };
         let mut sent = 0;
         while peer.in_flight < WINDOW {
@@ -549,6 +564,7 @@ impl Server {
             let Some(queued) = queue.and_then(|queue| queue.get(peer.in_flight)) else { break };
             let late = (queued.since + peer.delay).saturating_duration_since(now());
             if !late.is_zero() {
+                self.store.rest(domain);
                 if peer.timer.is_none() {
                     let timer = net.start_timer(late);
                     peer.timer = Some(timer);
@@ -799,6 +815,19 @@ impl Service for Server {
     fn on_wake(&mut self, net: &mut Net) {
         while let Ok(checked) = self.checked.try_recv() {
             self.on_checked(net, checked);
+        }
+    }
+
+    fn on_turn_end(&mut self, net: &mut Net) -> io::Result<()> {
+        if self.failure.is_none()
+            && let Err(error) = self.store.commit()
+        {
+            self.fail(net, error);
+        }
+        match &self.failure {
+            // Nobody may hear of what is not on the disk.
+            Some(failure) => Err(io::Error::other(failure.to_string())),
+            None => Ok(()),
         }
     }
 

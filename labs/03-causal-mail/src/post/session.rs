@@ -20,7 +20,7 @@ use super::store::Submission;
 use super::wire::{ToClient, ToServer, read_frame, write_frame};
 use crate::ordering::{Inbox, Knowledge, Order};
 
-/// How long one answer may take: two forced writes to a slow disk, behind others' passwords.
+/// How long one answer may take: a wait for a slow disk, behind others' passwords.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// How long a connection may take that is tried when the patience is over, or was none: somebody

@@ -2,56 +2,80 @@
 //!
 //! ```text
 //! STORE/lock                              held while a server uses it
+//! STORE/log                               what happened: a line of JSON each
 //! STORE/boxes/alice/{tmp,new,cur}         her mailbox, a Maildir
-//! STORE/boxes/alice/clock.json            what she knows and has read, and what she sent
-//! STORE/spool/0000000042.json             accepted from a client, not yet distributed
-//! STORE/queue/b.org/0000000041.json       to be forwarded to b.org, in this order
+//! STORE/queue/b.org/0000000041.json       has to wait until it can be forwarded to b.org
 //! STORE/held/bob/                         for a box that cannot be used now
 //! ```
 //!
-//! **Nothing acknowledged is lost.** A mail is accepted by one rename, of its file into `spool`.
-//! All else follows from that file: copies in the mailboxes of this server and in the queues to
-//! others, and what its writer now knows. Each of these can be done again without harm, so after a
-//! crash all that is in `spool` is distributed again, and only then is its file removed.
+//! **One wait for the disk.** What happens in a turn of the server's event loop, whoever sent or read
+//! something, is written to the end of the log and brought to the disk once, in
+//! [`commit`](Store::commit). Nobody hears of it before.
+//!
+//! ```text
+//!   a turn: requests ──► memory, entries of the log
+//!                            │ commit: one write, one fdatasync
+//!                            ▼
+//!                        files of boxes and queues, not brought to the disk
+//!                            │
+//!                            ▼
+//!                        answers, mails to other servers
+//! ```
+//!
+//! **Nothing acknowledged is lost.** All files but the log follow from the log. They are written when the
+//! log is on the disk, and nobody waits until they are there too: after a crash each mail of the log that
+//! is not in its box, or is there in part, is delivered again. When the log becomes long, all files are
+//! brought to the disk, and a snapshot takes its place: what each user knows and has read.
 //!
 //! **Nothing is delivered twice.** A mail has the same file name in a mailbox however often it
 //! comes. One whose file is there, or that was read, is dropped.
 //!
-//! **Order.** Files in a queue are numbered as they were accepted, and leave in this order.
+//! **Order.** Mails in a queue are numbered as they were accepted, and leave in this order.
 //!
 //! **Trouble in one box concerns that box.** Its folder belongs to its user, who may put anything
 //! there. One that cannot be used is closed: its user is told why, what comes for it is held, and
 //! all others are served. It is tried again when the user asks for it, and at the next start. A
-//! file in `spool` or `queue` that cannot be read is named in the log and left alone.
+//! file in `queue` that cannot be read is named in the log and left alone.
 //!
-//! After an error of the disk in the middle of a distribution the server must not go on with what
-//! it has in memory: [`StoreError::is_fatal`] says so, it stops, and distributes again when it is
-//! started again.
+//! After an error of the disk the server must not go on with what it has in memory:
+//! [`StoreError::is_fatal`] says so, it stops, and learns from the log what is there when it is started
+//! again.
+//!
+//! **Earlier versions** had no log, but a file `clock.json` in each box, and `spool` for what was accepted. They
+//! are taken over when the store is opened (`recovery`).
 //!
 //! **Left out.** A disk that breaks; a person who deletes unread mail with another program, after
-//! which what followed it waits for ever.
+//! which what followed it waits for ever. A mail that was read, and that another program has deleted since
+//! the last snapshot, may be back after a crash, marked as seen.
 
+mod box_state;
+mod entry;
 mod held;
 mod mail_box;
+mod queue;
+mod recovery;
 mod spool;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use labs::clocks::SparseMatrix;
-use labs::files::{self, Lock, PrivateDisk};
-use log::{error, info, warn};
+use labs::files::durable_log::LogError;
+use labs::files::{DurableLog, Lock, PrivateDisk};
+use log::{error, info};
 use serde::{Deserialize, Serialize};
 
+use self::box_state::BoxState;
+use self::entry::Entry;
 use self::held::Held;
 use self::mail_box::MailBox;
-use self::spool::{Spooled, json_files, number};
+use self::queue::Queue;
+pub use self::queue::Queued;
+use self::spool::Spooled;
 use super::address::Address;
 use super::mail::Mail;
-use super::maildir;
 use super::since_1970;
 use crate::ordering::{Envelope, Knowledge};
 
@@ -64,26 +88,29 @@ const PAGE: usize = 256 << 10;
 /// The box that the server itself writes from.
 pub const POSTMASTER: &str = "postmaster";
 
+/// The name that a file of a queue, or of what is held, has until it is whole.
+const DRAFT: &str = "draft";
+
+/// How long the turns in the log become, in bytes, before a snapshot takes their place: some thousand mails,
+/// so that bringing their files to the disk at once is cheap for each.
+const COMPACT_AT: u64 = 16 << 20;
+
 /// All that a server keeps.
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
     domain: String,
+    log: DurableLog<PrivateDisk>,
     boxes: BTreeMap<String, Place>,
-    queues: BTreeMap<String, VecDeque<Queued>>,
-    /// The number of the next file in `spool`.
+    /// What is known of the users of boxes, those that are closed or were here once too.
+    states: BTreeMap<String, BoxState>,
+    queues: BTreeMap<String, Queue>,
+    /// The number of the next mail that a client sends.
     next: u64,
+    /// What is to be done when the log is on the disk.
+    deeds: Vec<Deed>,
     /// Held as long as this lives.
     _lock: Lock,
-}
-
-/// A mail that waits in a queue.
-#[derive(Clone, Debug)]
-pub struct Queued {
-    /// Its file.
-    pub path: PathBuf,
-    /// Since when it is there: when it was accepted, or the server started.
-    pub since: std::time::Instant,
 }
 
 /// A user's box.
@@ -92,6 +119,19 @@ enum Place {
     Open(Box<MailBox>),
     /// It cannot be used now, for this reason.
     Closed(String),
+}
+
+/// What is to be done with files when the log says why.
+#[derive(Debug)]
+enum Deed {
+    /// Puts a mail into a box.
+    Deliver { name: String, arrival: u64, mail: Arc<Mail> },
+    /// Holds a mail for a box that is closed.
+    Hold { name: String, mail: Arc<Mail> },
+    /// Moves a mail that was read.
+    MarkSeen { name: String, path: PathBuf },
+    /// Removes a file that is of no more use.
+    Remove(PathBuf),
 }
 
 /// A client's wish to send: it names it, so that it can send it again and is not taken to mean
@@ -135,6 +175,14 @@ pub enum StoreError {
         /// What is odd.
         why: String,
     },
+    /// The log cannot be used.
+    #[error("{path}: {source}")]
+    Log {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong.
+        source: LogError,
+    },
     /// The mail cannot be sent as it is.
     #[error("{0}")]
     Refused(String),
@@ -158,61 +206,6 @@ fn fatal(error: StoreError) -> StoreError {
 }
 
 impl Store {
-    /// Opens the store in this folder, which is made if it is not there, with a box for each of
-    /// these users and a queue for each other domain. What a crash left is put right.
-    ///
-    /// # Errors
-    ///
-    /// If another server uses it, or something in it cannot be read or written.
-    pub fn open<'a>(
-        root: &Path,
-        domain: &str,
-        users: impl Iterator<Item = &'a str>,
-        others: impl Iterator<Item = &'a str>,
-    ) -> Result<Self, StoreError> {
-        maildir::make_folder(root).map_err(at(root))?;
-        let lock = lock(root)?;
-        let mut store = Self {
-            root: root.to_owned(),
-            domain: domain.to_owned(),
-            boxes: BTreeMap::new(),
-            queues: BTreeMap::new(),
-            next: 1,
-            _lock: lock,
-        };
-        let users: BTreeSet<_> = users.chain([POSTMASTER]).collect();
-        users.into_iter().for_each(|user| store.open_box(user));
-        for other in others {
-            let queue = store.open_queue(other)?;
-            store.queues.insert(other.to_owned(), queue);
-        }
-        store.recover()?;
-        Ok(store)
-    }
-
-    /// Opens a user's box, and delivers what was held for it.
-    fn open_box(&mut self, name: &str) {
-        let held = Held::of(&self.root, name);
-        let folder = self.root.join("boxes").join(name);
-        let opened = MailBox::open(&folder, name, &self.domain).and_then(|mut mail_box| {
-            held.release(&mut mail_box)?;
-            Ok(mail_box)
-        });
-        match opened {
-            Ok(mail_box) => {
-                self.boxes.insert(name.to_owned(), Place::Open(Box::new(mail_box)));
-            }
-            Err(why) => self.close_box(name, &why),
-        }
-    }
-
-    fn close_box(&mut self, name: &str, why: &StoreError) {
-        let held = Held::of(&self.root, name);
-        let held = held.folder().display();
-        error!("the box of {name} is closed, and mail for it waits in {held}: {why}");
-        self.boxes.insert(name.to_owned(), Place::Closed(why.to_string()));
-    }
-
     /// Whether there is a box of this name.
     pub fn has_box(&self, name: &str) -> bool {
         self.boxes.contains_key(name)
@@ -226,8 +219,8 @@ impl Store {
     /// If there is no such box, or it cannot be used.
     pub fn enter(&mut self, name: &str) -> Result<&Knowledge<Address>, StoreError> {
         if let Some(Place::Closed(_)) = self.boxes.get(name) {
-            self.open_box(name);
-            self.catch_up(name)?;
+            self.open_box(name)?;
+            self.release(name)?;
         }
         self.knowledge(name)
     }
@@ -238,17 +231,17 @@ impl Store {
     ///
     /// If there is no such box, or it cannot be used.
     pub fn knowledge(&self, name: &str) -> Result<&Knowledge<Address>, StoreError> {
-        Ok(self.mail_box(name)?.knowledge())
+        Ok(&self.state(name)?.knowledge)
     }
 
-    /// Accepts a mail. It is on disk when this returns, for all its recipients. Sent again, it is
-    /// the same mail.
+    /// Accepts a mail, for all its recipients. Sent again, it is the same mail. Its identity may leave
+    /// after [`commit`](Self::commit).
     ///
     /// Returns its identity, and the domains that have to be told.
     ///
     /// # Errors
     ///
-    /// If it cannot be sent as it is, for which nothing was stored, or the disk fails.
+    /// If it cannot be sent as it is: nothing of it is stored.
     pub fn submit(
         &mut self,
         name: &str,
@@ -259,55 +252,90 @@ impl Store {
     ) -> Result<(String, Vec<String>), StoreError> {
         let from =
             Address::new(name, &self.domain).map_err(|e| StoreError::Refused(e.to_string()))?;
-        if let Some(n) = self.mail_box(name)?.already_sent(submission)? {
+        let state = self.state(name)?;
+        if let Some(n) = state.already_sent(submission)? {
             return Ok((format!("{n}.{from}"), Vec::new()));
         }
         self.check_recipients(&to)?;
-        let mail_box = self.mail_box(name)?;
-        let clock: Arc<SparseMatrix<Address>> = Arc::new(mail_box.knowledge().clock().clone());
+        let clock: Arc<SparseMatrix<Address>> = Arc::new(state.knowledge.clock().clone());
         let envelope = Envelope { from, to, clock };
         let sent_us = u64::try_from(since_1970().as_micros()).unwrap_or(u64::MAX);
-        let mail = Mail { n: mail_box.sent() + 1, sent_us, envelope, body };
+        let mail = Mail { n: state.sent + 1, sent_us, envelope, body };
         check_size(&mail, frame_max)?;
-        let id = mail.id();
-        let spooled = Spooled { submission, mail };
-        let path = self.spool(&spooled)?;
-        let domains = self.distribute(&spooled, &path).map_err(fatal)?;
-        Ok((id, domains))
+        let spooled = Spooled { submission, mail: Arc::new(mail) };
+        let number = self.next;
+        self.note(&Entry::Accepted { number, spooled: spooled.clone() })?;
+        self.next += 1;
+        Ok((spooled.mail.id(), self.distribute(number, &spooled)))
+    }
+
+    /// Puts an accepted mail wherever it has to be. Returns the domains that have to be told.
+    fn distribute(&mut self, number: u64, spooled: &Spooled) -> Vec<String> {
+        let envelope = &spooled.mail.envelope;
+        let domains: BTreeSet<_> = envelope.to.iter().map(Address::domain).collect();
+        let mut told = Vec::new();
+        for domain in domains {
+            if let Some(queue) = self.queues.get_mut(domain) {
+                queue.push(number, spooled.clone());
+                told.push(domain.to_owned());
+            }
+        }
+        for to in
+            envelope.to.iter().filter(|to| to.domain() == self.domain).cloned().collect::<Vec<_>>()
+        {
+            self.deliver(to.name(), &spooled.mail);
+        }
+        if let Some(state) = self.states.get_mut(envelope.from.name()) {
+            state.has_sent(spooled);
+        }
+        told
     }
 
     /// Takes a mail that another server forwards, into the boxes of those of its recipients who are
-    /// here. It is on disk when this returns. Returns whom it is for now, and who of this domain
-    /// has no box.
+    /// here. Returns whom it is for now, and who of this domain has no box; both may leave after
+    /// [`commit`](Self::commit).
     ///
     /// # Errors
     ///
-    /// If the disk fails.
-    pub fn receive(&mut self, mail: &Mail) -> Result<(Vec<String>, Vec<Address>), StoreError> {
-        let (mut here, mut unknown) = (Vec::new(), Vec::new());
+    /// If it cannot be written down.
+    pub fn receive(&mut self, mail: Mail) -> Result<(Vec<String>, Vec<Address>), StoreError> {
+        let mail = Arc::new(mail);
+        let (mut here, mut unknown, mut is_news) = (Vec::new(), Vec::new(), false);
         let own = self.domain.clone();
         for to in mail.envelope.to.iter().filter(|to| to.domain() == own) {
-            match self.deliver(to.name(), mail)? {
-                true => here.push(to.name().to_owned()),
-                false => unknown.push(to.clone()),
+            match self.deliver(to.name(), &mail) {
+                Some(is_new) => {
+                    is_news |= is_new;
+                    here.push(to.name().to_owned());
+                }
+                None => unknown.push(to.clone()),
             }
+        }
+        if is_news {
+            self.note(&Entry::Received(mail))?;
         }
         Ok((here, unknown))
     }
 
-    /// Puts a mail into a box, or holds it if the box cannot be used. Returns whether there is such
-    /// a box.
-    fn deliver(&mut self, name: &str, mail: &Mail) -> Result<bool, StoreError> {
-        match self.boxes.get_mut(name) {
-            None => return Ok(false),
-            Some(Place::Open(mail_box)) => match mail_box.deliver(mail) {
-                Ok(()) => return Ok(true),
-                Err(why) => self.close_box(name, &why),
-            },
-            Some(Place::Closed(_)) => {}
+    /// Puts a mail into a box, or holds it if the box cannot be used. Returns whether it is news
+    /// there; nothing if there is no such box.
+    fn deliver(&mut self, name: &str, mail: &Arc<Mail>) -> Option<bool> {
+        let place = self.boxes.get_mut(name)?;
+        let is_read = |state: &BoxState| state.knowledge.has_read(&mail.envelope);
+        let is_read = self.states.get(name).is_some_and(is_read);
+        let name = name.to_owned();
+        match place {
+            Place::Open(mail_box) if is_read || mail_box.has_unread(&mail.id()) => {
+                info!("{} came again: dropped", mail.id());
+                return Some(false);
+            }
+            Place::Open(mail_box) => {
+                let arrival = mail_box.expect(mail);
+                self.deeds.push(Deed::Deliver { name, arrival, mail: Arc::clone(mail) });
+            }
+            Place::Closed(_) => self.deeds.push(Deed::Hold { name, mail: Arc::clone(mail) }),
         }
-        Held::of(&self.root, name).keep(mail)?;
-        Ok(true)
+        Some(true)
     }
 
     /// Unread mails of a box, of those that came after the one of this number as many as make a
@@ -334,20 +362,33 @@ impl Store {
         Ok((mails, last, next.is_some()))
     }
 
-    /// A user has read a mail. On disk when this returns. To say so again changes nothing.
+    /// A user has read a mail. To say so again changes nothing. It may be confirmed after
+    /// [`commit`](Self::commit).
     ///
     /// # Errors
     ///
     /// If there is no such box, or it cannot be used.
     pub fn confirm(&mut self, name: &str, id: &str) -> Result<(), StoreError> {
-        let confirmed = self.mail_box_mut(name)?.confirm(id);
-        // What is in memory may not be what is on the disk.
-        confirmed.inspect_err(|why| self.close_box(name, why))
+        let mail_box = self.mail_box_mut(name)?;
+        let Some(arrival) = mail_box.arrival(id) else {
+            return Ok(()); // It was read already.
+        };
+        if let Some(mail) = mail_box.load(arrival) {
+            let envelope = mail.envelope;
+            self.note(&Entry::Read { name: name.to_owned(), envelope: envelope.clone() })?;
+            if let Some(state) = self.states.get_mut(name) {
+                state.knowledge.read(&envelope);
+            }
+        }
+        if let Some(path) = self.mail_box_mut(name)?.forget(arrival) {
+            self.deeds.push(Deed::MarkSeen { name: name.to_owned(), path });
+        }
+        Ok(())
     }
 
     /// The queue to a domain.
     pub fn queue(&self, domain: &str) -> Option<&VecDeque<Queued>> {
-        self.queues.get(domain)
+        self.queues.get(domain).map(Queue::mails)
     }
 
     /// The mail of a place in a queue.
@@ -355,37 +396,129 @@ impl Store {
     /// # Errors
     ///
     /// If it cannot be read.
-    pub fn queued(&self, domain: &str, place: usize) -> Result<Option<Mail>, StoreError> {
-        let queued = self.queues.get(domain).and_then(|queue| queue.get(place));
-        queued.map(|queued| Ok(Spooled::load(&queued.path)?.mail)).transpose()
+    pub fn queued(&self, domain: &str, place: usize) -> Result<Option<Arc<Mail>>, StoreError> {
+        self.queues.get(domain).map_or(Ok(None), |queue| queue.get(place))
     }
 
     /// Leaves out the mail of a place in a queue, which cannot be read. Its file stays.
     pub fn leave_out(&mut self, domain: &str, place: usize) {
-        if let Some(queue) = self.queues.get_mut(domain) {
-            queue.remove(place);
-        }
+        self.queues.get_mut(domain).and_then(|queue| queue.leave_out(place));
+    }
+
+    /// The mails of a queue do not leave soon.
+    pub fn rest(&mut self, domain: &str) {
+        self.queues.get_mut(domain).into_iter().for_each(Queue::rest);
     }
 
     /// The other server has the first mail of its queue.
-    pub fn forwarded(&mut self, domain: &str) {
-        let first = self.queues.get_mut(domain).and_then(VecDeque::pop_front);
-        // Should the removal fail, or not survive a crash, the mail is sent again, and recognised.
-        if let Some(Queued { path, .. }) = first
-            && let Err(error) = fs::remove_file(&path)
-        {
-            warn!("{} was forwarded, and is left alone: {error}", path.display());
-        }
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be written down.
+    pub fn forwarded(&mut self, domain: &str) -> Result<(), StoreError> {
+        let first = self.queues.get_mut(domain).and_then(Queue::pop);
+        let Some((number, path)) = first else { return Ok(()) };
+        // Should this not survive a crash, the mail is sent again, and recognised.
+        self.deeds.extend(path.map(Deed::Remove));
+        self.note(&Entry::Forwarded { domain: domain.to_owned(), number })
     }
 
     /// How many mails wait to be forwarded.
     pub fn waiting(&self) -> usize {
-        self.queues.values().map(VecDeque::len).sum()
+        self.queues.values().map(|queue| queue.mails().len()).sum()
     }
 
-    fn mail_box(&self, name: &str) -> Result<&MailBox, StoreError> {
+    /// Brings what happened since the last time to the disk, with one wait for all of it. Nobody may
+    /// hear of it before this returns.
+    ///
+    /// # Errors
+    ///
+    /// If the disk fails: the server must stop, and nobody may hear of it.
+    pub fn commit(&mut self) -> Result<(), StoreError> {
+        let path = self.log_path();
+        self.log.commit().map_err(at(&path)).map_err(fatal)?;
+        self.do_deeds().map_err(fatal)?;
+        if self.log.is_long(COMPACT_AT) {
+            self.compact()?;
+        }
+        Ok(())
+    }
+
+    /// Brings everything to the disk, so that a server that starts again finds it in order: the last
+    /// thing that a server does.
+    ///
+    /// # Errors
+    ///
+    /// If the disk fails.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        self.commit()?;
+        self.compact()
+    }
+
+    /// Does what follows from the log.
+    fn do_deeds(&mut self) -> Result<(), StoreError> {
+        for deed in std::mem::take(&mut self.deeds) {
+            match deed {
+                Deed::Deliver { name, arrival, mail } => self.put(&name, arrival, &mail)?,
+                Deed::Hold { name, mail } => Held::of(&self.root, &name).keep(&mail)?,
+                Deed::MarkSeen { name, path } => {
+                    if let Some(Place::Open(mail_box)) = self.boxes.get(&name) {
+                        mail_box.mark_seen(&path);
+                    }
+                }
+                Deed::Remove(path) => queue::remove(&path),
+            }
+        }
+        self.queues.values_mut().try_for_each(Queue::settle)
+    }
+
+    /// Puts a mail into its file in a box. If it cannot be put there, the box is closed, and it is held.
+    fn put(&mut self, name: &str, arrival: u64, mail: &Mail) -> Result<(), StoreError> {
+        if let Some(Place::Open(mail_box)) = self.boxes.get_mut(name) {
+            match mail_box.put(arrival, mail) {
+                Ok(()) => return Ok(()),
+                Err(why) => self.close_box(name, &why),
+            }
+        }
+        Held::of(&self.root, name).keep(mail)
+    }
+
+    /// Brings all files to the disk, and puts a snapshot in the place of the log.
+    fn compact(&mut self) -> Result<(), StoreError> {
+        self.queues.values_mut().try_for_each(Queue::put_into_files).map_err(fatal)?;
+        recovery::sync_files(self).map_err(fatal)?;
+        let states = self.states.iter();
+        let states =
+            states.map(|(name, state)| Entry::State { name: name.clone(), state: state.clone() });
+        let snapshot = states.chain([Entry::Next(self.next)]).map(|entry| entry.to_line());
+        let snapshot = snapshot.collect::<Result<Vec<_>, _>>().map_err(fatal)?;
+        let path = self.log_path();
+        self.log.compact(snapshot).map_err(at(&path)).map_err(fatal)
+    }
+
+    /// Adds an entry to the log. Nothing has happened yet if this fails.
+    fn note(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        self.log.append(&entry.to_line()?);
+        Ok(())
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.root.join(recovery::LOG)
+    }
+
+    fn close_box(&mut self, name: &str, why: &StoreError) {
+        let held = Held::of(&self.root, name);
+        let held = held.folder().display();
+        error!("the box of {name} is closed, and mail for it waits in {held}: {why}");
+        self.boxes.insert(name.to_owned(), Place::Closed(why.to_string()));
+    }
+
+    /// What is known of the user of a box that can be used.
+    fn state(&self, name: &str) -> Result<&BoxState, StoreError> {
         match self.boxes.get(name) {
-            Some(Place::Open(mail_box)) => Ok(mail_box),
+            Some(Place::Open(_)) => {
+                self.states.get(name).ok_or_else(|| StoreError::NoBox(name.to_owned()))
+            }
             Some(Place::Closed(why)) => Err(closed(name, why)),
             None => Err(StoreError::NoBox(name.to_owned())),
         }
@@ -425,128 +558,10 @@ impl Store {
         }
         Ok(())
     }
-
-    /// Writes an accepted mail down. From now on it will be delivered.
-    fn spool(&mut self, spooled: &Spooled) -> Result<PathBuf, StoreError> {
-        let path = self.root.join("spool").join(format!("{:010}.json", self.next));
-        let json = serde_json::to_vec(spooled)
-            .map_err(|error| StoreError::Refused(format!("the mail cannot be written: {error}")))?;
-        files::replace(&mut PrivateDisk, &path, &json).map_err(at(&path)).map_err(|error| {
-            match path.exists() {
-                true => fatal(error), // It may be accepted, and may be not.
-                false => error,
-            }
-        })?;
-        self.next += 1;
-        Ok(path)
-    }
-
-    /// Puts an accepted mail wherever it has to be. To do it again changes nothing.
-    fn distribute(&mut self, spooled: &Spooled, path: &Path) -> Result<Vec<String>, StoreError> {
-        let mail = &spooled.mail;
-        let domains: BTreeSet<_> = mail.envelope.to.iter().map(Address::domain).collect();
-        let own = self.domain.clone();
-        let mut told = Vec::new();
-        for domain in domains.into_iter().filter(|domain| *domain != own) {
-            self.enqueue(domain, path)?;
-            told.push(domain.to_owned());
-        }
-        self.receive(mail)?;
-        self.note_sent(spooled, path)?;
-        Ok(told)
-    }
-
-    /// Notes in the box of its sender that a mail was sent, and removes its file: it is wherever it
-    /// has to be. If the box cannot be used, the file stays until it can.
-    fn note_sent(&mut self, spooled: &Spooled, path: &Path) -> Result<(), StoreError> {
-        let name = spooled.mail.envelope.from.name();
-        match self.boxes.get_mut(name) {
-            Some(Place::Closed(_)) => return Ok(()),
-            Some(Place::Open(mail_box)) => {
-                if let Err(why) = mail_box.has_sent(spooled) {
-                    self.close_box(name, &why);
-                    return Ok(());
-                }
-            }
-            None => {} // No user of this server any more.
-        }
-        fs::remove_file(path).map_err(at(path))
-    }
-
-    /// Notes in a box that was closed what its user had sent by then.
-    fn catch_up(&mut self, name: &str) -> Result<(), StoreError> {
-        let folder = self.root.join("spool");
-        for path in json_files(&folder).map_err(at(&folder))? {
-            let spooled = Spooled::load(&path);
-            if let Ok(spooled) = spooled.inspect_err(left_alone)
-                && spooled.mail.envelope.from.name() == name
-            {
-                self.note_sent(&spooled, &path)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn enqueue(&mut self, domain: &str, path: &Path) -> Result<(), StoreError> {
-        let Some(queue) = self.queues.get_mut(domain) else {
-            warn!("{} is for {domain}, which is no domain any more: it is lost", path.display());
-            return Ok(());
-        };
-        let folder = self.root.join("queue").join(domain);
-        let link = folder.join(path.file_name().unwrap_or_default());
-        match fs::hard_link(path, &link) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-            result => result.map_err(at(&link))?,
-        }
-        maildir::sync_folder(&folder).map_err(at(&folder))?;
-        queue.push_back(Queued { path: link, since: super::now() });
-        Ok(())
-    }
-
-    fn open_queue(&self, domain: &str) -> Result<VecDeque<Queued>, StoreError> {
-        let folder = self.root.join("queue").join(domain);
-        maildir::make_folder(&folder).map_err(at(&folder))?;
-        let since = super::now();
-        let paths = json_files(&folder).map_err(at(&folder))?;
-        Ok(paths.into_iter().map(|path| Queued { path, since }).collect())
-    }
-
-    /// Distributes what was accepted before a crash.
-    fn recover(&mut self) -> Result<(), StoreError> {
-        let folder = self.root.join("spool");
-        maildir::make_folder(&folder).map_err(at(&folder))?;
-        let spooled = json_files(&folder).map_err(at(&folder))?;
-        let queued = self.queues.values().flatten().map(|queued| &queued.path);
-        // Greater than all that are there, so that what comes later stands later.
-        let last = spooled.iter().chain(queued).filter_map(|path| number(path)).max();
-        self.next = last.unwrap_or(0) + 1;
-        for path in &spooled {
-            info!("distributing {} again", path.display());
-            if let Ok(spooled) = Spooled::load(path).inspect_err(left_alone) {
-                self.distribute(&spooled, path)?;
-            }
-        }
-        // What was queued again may stand behind what was accepted later.
-        for queue in self.queues.values_mut() {
-            queue.make_contiguous().sort_by(|a, b| a.path.cmp(&b.path));
-        }
-        Ok(())
-    }
 }
 
 fn closed(name: &str, why: &str) -> StoreError {
     StoreError::Closed { name: name.to_owned(), why: why.to_owned() }
-}
-
-/// Says that a file was not used, and why.
-fn left_alone(why: &StoreError) {
-    error!("left alone, and its mail is not delivered: {why}");
-}
-
-fn lock(root: &Path) -> Result<Lock, StoreError> {
-    let path = root.join("lock");
-    let lock = files::lock(&path).map_err(at(&path))?;
-    lock.ok_or_else(|| StoreError::InUse(root.to_owned()))
 }
 
 /// What must fit into a frame, with room for what stands round it.

@@ -12,6 +12,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 
 use labs::clocks::SparseMatrix;
 use netkit::frame::{HEADER, MAX_FRAME};
@@ -113,7 +114,7 @@ pub enum ToClient {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub enum FromPeer {
     /// A mail for users of the other's domain.
-    Forward(Mail),
+    Forward(Arc<Mail>),
 }
 
 /// What the other answers.

@@ -111,6 +111,15 @@ impl Post {
         }
     }
 
+    /// As Ctrl-C does.
+    pub(crate) fn stop(&mut self, server: usize) {
+        if let Some(mut child) = self.servers[server].take() {
+            let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+            assert!(child.wait().unwrap().success());
+        }
+    }
+
     pub(crate) fn options(&self, server: usize, user: &str, order: Order) -> Options {
         Options {
             host: "127.0.0.1".to_owned(),

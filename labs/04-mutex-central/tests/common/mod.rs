@@ -1,6 +1,8 @@
 //! What the tests of this lab share.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod role;
+
 use labs::lab::Verb;
 use labs::simulate::{Ended, Limits};
 use labs::testing::{Program, Simulated, System};

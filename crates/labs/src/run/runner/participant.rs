@@ -5,6 +5,7 @@
 //! application.
 
 use std::collections::VecDeque;
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Instant;
@@ -92,6 +93,7 @@ pub(in crate::run) fn participate(config: Config, mut start: Start) -> anyhow::R
 fn begin(config: &Config, membership: &Membership) -> anyhow::Result<(Net, ConnectionId)> {
     let mut net = Net::new(netkit::Limits { max_frame: config.max_frame, ..Default::default() })?;
     net.watch_signals(&SIGNALS)?;
+    net.hold_back();
     let launcher = config.launcher_address().context("nobody said where the launcher is")?;
     let to = Outgoing::Member { membership: membership.clone(), to: LAUNCHER };
     let control = net.connect(launcher, to).with_context(|| {
@@ -560,6 +562,19 @@ impl Service for Attendant {
         }
         self.hear(News::Signalled(signal));
         self.go_on(net);
+    }
+
+    fn on_turn_end(&mut self, net: &mut Net) -> io::Result<()> {
+        let committed = self.algorithm.as_mut().map_or(Ok(()), Algorithm::commit);
+        // Of the first failure the launcher is told, and neighbours get nothing more.
+        if let Err(why) = committed
+            && self.failure.is_none()
+        {
+            self.ways.disconnect_all(net);
+            self.hear(News::Failed(why));
+            self.go_on(net);
+        }
+        Ok(())
     }
 
     fn on_wake(&mut self, net: &mut Net) {

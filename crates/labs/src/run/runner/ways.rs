@@ -87,6 +87,12 @@ impl Ways {
         }
     }
 
+    /// Closes the ways to all processes. What was sent in this turn does not leave.
+    pub(super) fn disconnect_all(&mut self, net: &mut Net) {
+        std::mem::take(&mut self.ends).into_keys().for_each(|connection| net.close(connection));
+        self.ways.clear();
+    }
+
     /// A connection with a process is open. Returns whether messages to it go this way: then those
     /// that waited are sent.
     pub(in crate::run) fn open(

@@ -52,7 +52,8 @@ fn the_longest_file_name_fits_into_a_folder() {
     longest.envelope.from = address;
     let (name, folder) = (longest.file_name(), tempfile::tempdir().unwrap());
     let maildir = Maildir::open(folder.path().to_owned()).unwrap();
-    let path = maildir.deliver(&name, &longest.to_text().unwrap()).unwrap();
+    maildir.deliver(&name, &longest.to_text().unwrap()).unwrap();
+    let path = maildir.place(&name);
     maildir.mark_seen(&path).unwrap();
     let seen = &maildir.files().unwrap()[0];
     assert_eq!(Mail::from_text(&maildir::read(seen).unwrap()), Some(longest));

@@ -1,34 +1,25 @@
-//! One user's box: a Maildir, and what the user knows and has read.
+//! One user's box: a Maildir.
 //!
 //! The folder belongs to the user, and other programs work in it: they move mails, mark them, and
 //! give them other names; a person may put anything there. So a mail is known by what stands in it
 //! and not by its name. What is no mail of this post, or cannot be read, is named in the log and
 //! left alone.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use labs::files::{self, PrivateDisk};
-use log::{error, info, warn};
-use serde::{Deserialize, Serialize};
+use log::{error, warn};
 
-use super::spool::Spooled;
-use super::{StoreError, Submission, at};
-use crate::ordering::{Knowledge, Stamps};
-use crate::post::address::{Address, checked_name};
+use super::{StoreError, at};
+use crate::ordering::Knowledge;
+use crate::post::address::Address;
 use crate::post::mail::Mail;
 use crate::post::maildir::{self, Maildir};
 use crate::post::since_1970;
-
-/// How many sessions of one box are remembered, so that what a client sends again is recognised:
-/// more than a person has clients.
-const SESSIONS_MAX: usize = 64;
-
-/// The file of a box's state.
-const CLOCK: &str = "clock.json";
 
 /// The times of folders are coarse: one that was changed less than this ago may be changed again
 /// and keep its time.
@@ -39,7 +30,6 @@ const COARSE: Duration = Duration::from_secs(1);
 pub(super) struct MailBox {
     me: Address,
     maildir: Maildir,
-    state: BoxState,
     /// What has come and is not read, by the number of its arrival.
     unread: BTreeMap<u64, Unread>,
     /// The same by what the mails are called.
@@ -49,6 +39,8 @@ pub(super) struct MailBox {
     /// When the folder was last changed before somebody looked where all mails are, if it may not
     /// have been changed since.
     looked: Option<[SystemTime; 2]>,
+    /// What was there when the box was opened, read or not, until what a crash left is put right.
+    found: BTreeMap<String, PathBuf>,
 }
 
 /// A mail that is not read.
@@ -57,60 +49,39 @@ struct Unread {
     id: String,
     /// Where it was last.
     path: PathBuf,
+    /// The mail, until it is in its file.
+    coming: Option<Arc<Mail>>,
     /// The log has said that it is not there.
     is_missed: bool,
 }
 
-/// What stands in `clock.json`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct BoxState {
-    knowledge: Knowledge<Address>,
-    /// How many mails were sent from this box.
-    sent: u64,
-    /// Of the last clients, what each sent last.
-    sessions: VecDeque<Sent>,
-}
-
-/// What a client sent last.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct Sent {
-    session: u64,
-    request: u64,
-    /// The mail that it became.
-    n: u64,
-}
-
 impl MailBox {
-    pub(super) fn open(folder: &Path, name: &str, domain: &str) -> Result<Self, StoreError> {
-        let me = checked_name(name).and_then(|name| Address::new(&name, domain));
-        let me = me.map_err(|error| StoreError::Refused(error.to_string()))?;
-        let maildir = Maildir::open(folder.to_owned()).map_err(at(folder))?;
-        let state = BoxState::load(&folder.join(CLOCK), &me)?;
+    /// Opens the box of a user who knows this.
+    pub(super) fn open(
+        folder: &Path,
+        me: Address,
+        knowledge: &Knowledge<Address>,
+    ) -> Result<Self, StoreError> {
         let mut mail_box = Self {
             me,
-            maildir,
-            state,
+            maildir: Maildir::open(folder.to_owned()).map_err(at(folder))?,
             unread: BTreeMap::new(),
             by_id: BTreeMap::new(),
             arrivals: 0,
             looked: None,
+            found: BTreeMap::new(),
         };
-        mail_box.find_unread()?;
+        mail_box.find_mails(knowledge)?;
         Ok(mail_box)
     }
 
-    pub(super) fn knowledge(&self) -> &Knowledge<Address> {
-        &self.state.knowledge
+    pub(super) fn path(&self) -> &Path {
+        self.maildir.path()
     }
 
-    /// How many mails were sent from here.
-    pub(super) fn sent(&self) -> u64 {
-        self.state.sent
-    }
-
-    /// Looks for what is not read. What is read, but was not moved to `cur` before a crash, is
-    /// moved now.
-    fn find_unread(&mut self) -> Result<(), StoreError> {
+    /// Looks for what is there, and not read. What is read, but was not moved to `cur` before a crash,
+    /// is moved now.
+    fn find_mails(&mut self, knowledge: &Knowledge<Address>) -> Result<(), StoreError> {
         let new = self.maildir.path().join("new");
         for path in self.maildir.files().map_err(at(self.maildir.path()))? {
             let mail = match self.read(&path) {
@@ -120,12 +91,13 @@ impl MailBox {
                     continue;
                 }
             };
-            if !self.state.knowledge.has_read(&mail.envelope) {
+            if !knowledge.has_read(&mail.envelope) {
+                self.found.insert(mail.id(), path.clone());
                 self.count(&mail, path);
-            } else if path.parent() == Some(&new)
-                && let Err(error) = self.maildir.mark_seen(&path)
-            {
-                warn!("{} is left alone: {error}", path.display());
+            } else if path.parent() == Some(&new) {
+                self.mark_seen(&path);
+            } else {
+                self.found.insert(mail.id(), path);
             }
         }
         Ok(())
@@ -141,28 +113,68 @@ impl MailBox {
         }
     }
 
-    fn count(&mut self, mail: &Mail, path: PathBuf) {
+    fn count(&mut self, mail: &Mail, path: PathBuf) -> u64 {
         let id = mail.id();
         // Other programs make copies.
-        if !self.by_id.contains_key(&id) {
-            self.arrivals += 1;
-            self.by_id.insert(id.clone(), self.arrivals);
-            self.unread.insert(self.arrivals, Unread { id, path, is_missed: false });
+        if let Some(&arrival) = self.by_id.get(&id) {
+            return arrival;
         }
+        self.arrivals += 1;
+        self.by_id.insert(id.clone(), self.arrivals);
+        let unread = Unread { id, path, coming: None, is_missed: false };
+        self.unread.insert(self.arrivals, unread);
+        self.arrivals
     }
 
-    /// A mail comes, for the first time or again.
-    pub(super) fn deliver(&mut self, mail: &Mail) -> Result<(), StoreError> {
-        let id = mail.id();
-        if self.by_id.contains_key(&id) || self.state.knowledge.has_read(&mail.envelope) {
-            info!("{id} came again: dropped");
-            return Ok(());
+    /// Whether a mail is here, and not read.
+    pub(super) fn has_unread(&self, id: &str) -> bool {
+        self.by_id.contains_key(id)
+    }
+
+    /// A mail has come, and can be read; [`put`](Self::put) brings it to its file.
+    pub(super) fn expect(&mut self, mail: &Arc<Mail>) -> u64 {
+        let arrival = self.count(mail, self.maildir.place(&mail.file_name()));
+        if let Some(unread) = self.unread.get_mut(&arrival) {
+            unread.coming = Some(Arc::clone(mail));
         }
-        let text = mail.to_text().map_err(|error| StoreError::Refused(error.to_string()))?;
-        let folder = self.maildir.path();
-        let path = self.maildir.deliver(&mail.file_name(), &text).map_err(at(folder))?;
-        self.count(mail, path);
+        arrival
+    }
+
+    /// Puts a mail that has come into its file. It is not on the disk yet.
+    pub(super) fn put(&mut self, arrival: u64, mail: &Mail) -> Result<(), StoreError> {
+        self.deliver(mail)?;
+        if let Some(unread) = self.unread.get_mut(&arrival) {
+            unread.coming = None;
+        }
         Ok(())
+    }
+
+    fn deliver(&self, mail: &Mail) -> Result<(), StoreError> {
+        let text = text_of(mail)?;
+        self.maildir.deliver(&mail.file_name(), &text).map_err(at(self.path()))
+    }
+
+    /// A mail that was delivered before a crash: it may be there, in part, or not at all.
+    pub(super) fn restore(&mut self, mail: &Mail, is_read: bool) -> Result<(), StoreError> {
+        if let Some(path) = self.found.get(&mail.id()) {
+            if self.read(path).is_ok_and(|found| found == *mail) {
+                return Ok(());
+            }
+            let draft = self.path().join("tmp").join(mail.file_name());
+            return maildir::put(&draft, path, text_of(mail)?.as_bytes()).map_err(at(path));
+        }
+        self.deliver(mail)?;
+        let path = self.maildir.place(&mail.file_name());
+        match is_read {
+            true => self.mark_seen(&path),
+            false => drop(self.count(mail, path)),
+        }
+        Ok(())
+    }
+
+    /// What a crash left is put right.
+    pub(super) fn is_restored(&mut self) {
+        self.found.clear();
     }
 
     /// The number of the first unread mail that came after the one of this number.
@@ -186,7 +198,10 @@ impl MailBox {
     }
 
     fn load_from(&self, arrival: u64) -> Option<Mail> {
-        let Unread { id, path, .. } = self.unread.get(&arrival)?;
+        let Unread { id, path, coming, .. } = self.unread.get(&arrival)?;
+        if let Some(mail) = coming {
+            return Some(Mail::clone(mail));
+        }
         self.read(path).ok().filter(|mail| mail.id() == *id)
     }
 
@@ -214,68 +229,34 @@ impl MailBox {
 
     /// The size of an unread mail's file.
     pub(super) fn size(&self, arrival: u64) -> usize {
-        let unread = self.unread.get(&arrival);
-        let about = unread.and_then(|unread| fs::metadata(&unread.path).ok());
-        about.map_or(0, |about| usize::try_from(about.len()).unwrap_or(usize::MAX))
-    }
-
-    /// The user has read a mail.
-    pub(super) fn confirm(&mut self, id: &str) -> Result<(), StoreError> {
-        let Some(&arrival) = self.by_id.get(id) else {
-            return Ok(()); // It was read already.
-        };
-        if let Some(mail) = self.load(arrival) {
-            self.state.knowledge.read(&mail.envelope);
-            self.save()?;
-        }
-        self.by_id.remove(id);
-        let Some(Unread { path, .. }) = self.unread.remove(&arrival) else { return Ok(()) };
-        self.maildir.mark_seen(&path).map_err(at(&path))
-    }
-
-    /// The mail that this submission became, if it was sent before.
-    pub(super) fn already_sent(&self, submission: Submission) -> Result<Option<u64>, StoreError> {
-        let Submission { session, request } = submission;
-        match self.state.sessions.iter().find(|sent| sent.session == session) {
-            Some(sent) if sent.request == request => Ok(Some(sent.n)),
-            Some(sent) if sent.request > request => {
-                Err(StoreError::Refused(format!("request {request} is older than the last one")))
-            }
-            _ => Ok(None),
+        let Some(unread) = self.unread.get(&arrival) else { return 0 };
+        match (&unread.coming, fs::metadata(&unread.path)) {
+            (Some(mail), _) => mail.body.len(),
+            (None, Ok(about)) => usize::try_from(about.len()).unwrap_or(usize::MAX),
+            (None, Err(_)) => 0,
         }
     }
 
-    /// The user of this box has sent a mail. To say so again changes nothing.
-    pub(super) fn has_sent(&mut self, spooled: &Spooled) -> Result<(), StoreError> {
-        let Spooled { submission: Submission { session, request }, mail } = spooled;
-        self.state.knowledge.know(&mail.envelope);
-        self.state.sent = self.state.sent.max(mail.n);
-        self.state.sessions.retain(|sent| sent.session != *session);
-        self.state.sessions.push_back(Sent { session: *session, request: *request, n: mail.n });
-        while self.state.sessions.len() > SESSIONS_MAX {
-            self.state.sessions.pop_front();
-        }
-        self.save()
+    /// The number of a mail that is not read.
+    pub(super) fn arrival(&self, id: &str) -> Option<u64> {
+        self.by_id.get(id).copied()
     }
 
-    fn save(&self) -> Result<(), StoreError> {
-        let path = self.maildir.path().join(CLOCK);
-        let json = serde_json::to_vec_pretty(&self.state).map_err(|error| {
-            StoreError::Refused(format!("the clock cannot be written: {error}"))
-        })?;
-        files::replace(&mut PrivateDisk, &path, &json).map_err(at(&path))
+    /// The user has read a mail. Returns where it is.
+    pub(super) fn forget(&mut self, arrival: u64) -> Option<PathBuf> {
+        let Unread { id, path, .. } = self.unread.remove(&arrival)?;
+        self.by_id.remove(&id);
+        Some(path)
+    }
+
+    /// Moves a mail that was read to where such mails are. It is read, wherever it is.
+    pub(super) fn mark_seen(&self, path: &Path) {
+        if let Err(error) = self.maildir.mark_seen(path) {
+            warn!("{} is left alone: {error}", path.display());
+        }
     }
 }
 
-impl BoxState {
-    /// Of a user who has read and sent nothing, if there is no file.
-    fn load(path: &Path, me: &Address) -> Result<Self, StoreError> {
-        // A link to nothing is no absence: what it led to is lost.
-        if fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
-            let knowledge = Knowledge::new(me.clone(), Stamps::Full);
-            return Ok(Self { knowledge, sent: 0, sessions: VecDeque::new() });
-        }
-        let text = maildir::read(path).map_err(at(path))?;
-        serde_json::from_str(&text).map_err(|_| StoreError::Damaged(path.to_owned()))
-    }
+fn text_of(mail: &Mail) -> Result<String, StoreError> {
+    mail.to_text().map_err(|error| StoreError::Refused(error.to_string()))
 }

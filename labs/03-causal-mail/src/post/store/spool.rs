@@ -1,8 +1,10 @@
-//! The files of `spool` and `queue`: a mail in each, as JSON, named by a number.
+//! The files of `queue`, and of `spool` in the store of an earlier version: a mail in each, as JSON, named
+//! by a number.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use labs::files::UNFINISHED;
 use log::warn;
@@ -12,11 +14,11 @@ use super::{StoreError, Submission, at};
 use crate::post::mail::Mail;
 use crate::post::maildir;
 
-/// What stands in a file of `spool` and `queue`.
+/// A mail that a client has sent, as it stands in a file of `queue`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Spooled {
     pub(super) submission: Submission,
-    pub(super) mail: Mail,
+    pub(super) mail: Arc<Mail>,
 }
 
 impl Spooled {
