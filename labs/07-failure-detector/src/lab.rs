@@ -21,6 +21,7 @@ use crate::properties::{
 };
 use crate::sweep::{self, Sweep};
 use crate::table::Table;
+use crate::trouble::usual_faults;
 use crate::two_levels::{DETECTORS, Indication, Mistake, Settings, TwoLevels, watcher};
 
 /// Lab 07: what its options come to.
@@ -304,6 +305,11 @@ impl Lab for FailureDetectorLab {
     /// The last heartbeat, and the interval in which it is answered.
     fn lasts(&self) -> Option<Duration> {
         Some(self.settings.interval.saturating_mul(self.settings.rounds.saturating_add(1)))
+    }
+
+    /// Nobody is suspected where nothing goes wrong, and a run shows nothing.
+    fn usual_faults(&self) -> String {
+        usual_faults(self.processes, self.settings)
     }
 
     fn findings(&self) -> Box<dyn Findings<Indication>> {
