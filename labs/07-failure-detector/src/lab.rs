@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::findings::DetectorFindings;
 use crate::properties::{
-    Asking, EventualAccuracy, ListsAgree, OneList, StrongCompleteness, Suspicions,
+    Asking, EventualAccuracy, ListsAgree, OneList, StrongCompleteness, Suspicions, Telling,
 };
 use crate::sweep::{self, Sweep};
 use crate::table::Table;
@@ -275,6 +275,7 @@ impl Lab for FailureDetectorLab {
             Property::liveness("the lists agree when quiet", ListsAgree::new(n, settle)),
             Property::safety("every process is on exactly one list", OneList::new(n)),
             Property::safety("suspected beyond the threshold alone", Suspicions::new(n, threshold)),
+            Property::safety("told until noted", Telling::default()),
             Property::safety("everyone is asked, everyone answers", Asking::new(n, rounds)),
         ]
     }
