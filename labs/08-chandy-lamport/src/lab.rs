@@ -24,7 +24,7 @@ use crate::checkpoint::{Checkpoint, read};
 use crate::claim::Claim;
 use crate::counter::Tally;
 use crate::pace::Pace;
-use crate::properties::demanded;
+use crate::properties::{Sending, States, Ticks, demanded};
 use crate::snapshot::{Indication, Mistake, Protocol, Schedule, Snapshot};
 use crate::store::{Expected, Store};
 use crate::wave::Wave;
@@ -370,7 +370,24 @@ impl Lab for ChandyLamportLab {
     }
 
     fn properties(&self) -> Vec<Property> {
-        demanded::<Work>(self.processes, self.waves_in_all(), self.total(), self.protocol)
+        let waves = self.waves_in_all();
+        let mut all =
+            demanded::<Work>(self.processes, waves, self.first(), self.total(), self.protocol);
+        let limit = |rank| if self.senders.contains(&rank) { self.messages } else { 0 };
+        let sending = Sending {
+            protocol: self.protocol,
+            waves,
+            messages: (0..self.processes).map(limit).collect(),
+            from_the_start: self.restored.is_none(),
+        };
+        all.push(Property::safety("one message a tick, in order", Ticks::new(sending)));
+        // What processes have that go on from a wave, their files say.
+        if self.restored.is_none() {
+            let money = (self.application == Application::Bank).then_some(self.money);
+            let states = States::new(self.processes, waves, money);
+            all.push(Property::safety("recorded states are those of the cuts", states));
+        }
+        all
     }
 
     fn predicted(&self) -> Predictions {

@@ -1,7 +1,7 @@
 //! Waves begin with their initiators, and go from process to process by markers.
 //!
 //! A wave cuts its initiator first. Any other process is cut by it in the step in which the first marker of the wave
-//! reaches it. The waves of one initiator are numbered one after the other, and no wave cuts a process twice.
+//! reaches it. The waves of one initiator are numbered one after the other, from the first on, and no wave cuts a process twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +20,8 @@ pub struct Initiators {
     /// The waves that have not cut all, each with the processes that it has cut.
     cut: BTreeMap<Wave, BTreeSet<ProcessId>>,
     processes: u32,
+    /// The number of the first wave of each initiator.
+    first: u32,
     /// Of each process, the waves of which its step has said that it was cut or that a marker has come: that must be
     /// both when the step is over.
     steps: BTreeMap<ProcessId, Step>,
@@ -34,9 +36,9 @@ struct Step {
 }
 
 impl Initiators {
-    /// Watches so many processes.
-    pub fn new(processes: u32) -> Self {
-        Self { processes, ..Self::default() }
+    /// Watches so many processes, of which each initiator calls its first wave by this number.
+    pub fn new(processes: u32, first: u32) -> Self {
+        Self { processes, first, ..Self::default() }
     }
 
     /// A new step of a process begins.
@@ -71,9 +73,10 @@ impl Initiators {
         self.steps.entry(process).or_default().cut = Some((wave, at));
         if wave.initiator == process {
             let before = self.last.insert(process, wave.number);
-            if before.is_some_and(|before| before.checked_add(1) != Some(wave.number)) {
-                let before = before.unwrap_or_default();
-                let what = format!("the wave of {process} behind its wave {before} is {wave}");
+            let number = before.map_or(Some(self.first), |before| before.checked_add(1));
+            if number != Some(wave.number) {
+                let expected = number.map_or("none".to_owned(), |number| number.to_string());
+                let what = format!("the next wave of {process} is {wave}, and not {expected}");
                 return Violation::check(what, [at]);
             }
             self.waves += 1;
