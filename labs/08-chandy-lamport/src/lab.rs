@@ -49,6 +49,9 @@ pub struct ChandyLamportLab {
     senders: Vec<u32>,
     /// The money that each process of the bank has at first.
     money: u64,
+    /// Whether timers run out in their order: in `simulate`. Older traces lack it.
+    #[serde(default)]
+    timers_in_order: bool,
     /// Where a run of real processes keeps its checkpoints.
     pub(crate) store: Option<Store>,
     /// The wave from which the processes go on, if they do.
@@ -190,6 +193,7 @@ impl ChandyLamportLab {
             messages: options.messages.unwrap_or(if is_check { 1 } else { plenty }),
             senders: options.senders.unwrap_or_else(usual),
             money: options.money.unwrap_or(if is_check { 1 } else { 100 }),
+            timers_in_order: world.verb == Verb::Simulate,
             store: None,
             restored,
         };
@@ -378,6 +382,7 @@ impl Lab for ChandyLamportLab {
             protocol: self.protocol,
             waves,
             messages: (0..self.processes).map(limit).collect(),
+            ticks_between_waves: self.timers_in_order && self.every > self.tick,
             from_the_start: self.restored.is_none(),
         };
         all.push(Property::safety("one message a tick, in order", Ticks::new(sending)));

@@ -4,6 +4,9 @@
 //! sent, and its money, or the greatest count that it was told. A state that is recorded sooner or later differs, even
 //! where the sum over all processes is right by chance, or nothing is conserved.
 //!
+//! Nobody pays more than it has, or nothing while it has something. How much it pays is random: that is judged where
+//! chance explains nothing else.
+//!
 //! Money that is held back has left the account, and nobody has seen it: then the money is not compared here. It is in
 //! the total.
 
@@ -29,6 +32,38 @@ pub struct States {
     /// What a wave must record of a process that it has cut.
     expected: BTreeMap<(Wave, ProcessId), Expected>,
     compared: u64,
+    amounts: Amounts,
+}
+
+/// What was paid where there was a choice.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+struct Amounts {
+    payments: u64,
+    least: u64,
+    most: u64,
+}
+
+/// So many payments are not all of the least amount, nor all of the most, but in one of 10^12 right runs.
+const UNLIKELY: u64 = 40;
+
+impl Amounts {
+    fn pay(&mut self, amount: u64, most: u64) {
+        self.payments += 1;
+        self.least += u64::from(amount == 1);
+        self.most += u64::from(amount == most);
+    }
+
+    /// Whether chance explains what was paid.
+    fn judge(self) -> Check {
+        let Self { payments, least, most } = self;
+        let extreme = [(least, "least"), (most, "most")];
+        match extreme.into_iter().find(|&(times, _)| times == payments && payments > UNLIKELY) {
+            Some((times, which)) => {
+                Violation::check(format!("all {times} payments are of the {which} that may be"), [])
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// One process.
@@ -60,7 +95,13 @@ impl States {
     pub fn new(processes: u32, waves: u64, money: Option<u64>) -> Self {
         let one = One { count: 0, left: 0, money, greatest: 0, recorded: 0, is_paying: false };
         let processes = vec![one; processes as usize];
-        Self { waves, processes, expected: BTreeMap::new(), compared: 0 }
+        Self {
+            waves,
+            processes,
+            expected: BTreeMap::new(),
+            compared: 0,
+            amounts: Amounts::default(),
+        }
     }
 
     fn cut(&mut self, wave: Wave, process: ProcessId) {
@@ -104,7 +145,11 @@ impl States {
         {
             let has = *money;
             *money = has.saturating_sub(amount);
-            if amount > has.min(AMOUNT_MAX) || (amount == 0 && has > 0 && one.is_paying) {
+            let most = has.min(AMOUNT_MAX);
+            if one.is_paying && most > 1 {
+                self.amounts.pay(amount, most);
+            }
+            if amount > most || (amount == 0 && has > 0 && one.is_paying) {
                 let what = format!("{} pays {amount}, and has {has}", from.process);
                 return Violation::check(what, [from]);
             }
@@ -183,7 +228,10 @@ impl Watch<Indication<Work>> for States {
     }
 
     fn at_end(&self, _: &End) -> Judgement {
-        Judgement::Holds(format!("{} compared", counted(self.compared, "state")))
+        match self.amounts.judge() {
+            Err(violation) => Judgement::Violated(violation),
+            Ok(()) => Judgement::Holds(format!("{} compared", counted(self.compared, "state"))),
+        }
     }
 
     fn is_put_to_the_test(&self) -> bool {
@@ -192,6 +240,7 @@ impl Watch<Indication<Work>> for States {
 
     fn forget_history(&mut self, _: &mut TagsUnderWay<'_>) {
         self.compared = self.compared.min(1);
+        self.amounts = Amounts::default();
         self.processes.iter_mut().for_each(|one| one.is_paying = false);
     }
 }

@@ -345,7 +345,13 @@ fn what_cannot_be_read_is_not_judged() {
 
 /// Two waves of three processes that send fifty messages each at most.
 fn ticks(protocol: Protocol) -> Story {
-    let sending = Sending { protocol, waves: 2, messages: vec![50; 3], from_the_start: true };
+    let sending = Sending {
+        protocol,
+        waves: 2,
+        messages: vec![50; 3],
+        ticks_between_waves: true,
+        from_the_start: true,
+    };
     Story::of(3, Property::safety("ticks", Ticks::new(sending)))
 }
 
@@ -398,6 +404,7 @@ fn nobody_ticks_more_often_than_it_may() {
         protocol: Protocol::ChandyLamport,
         waves: 2,
         messages: vec![1, 0, 0],
+        ticks_between_waves: false,
         from_the_start: true,
     };
     let limited = || Story::of(3, Property::safety("ticks", Ticks::new(sending.clone())));
@@ -405,6 +412,15 @@ fn nobody_ticks_more_often_than_it_may() {
     let more = tick(sends(tick(limited(), 0), 1, 1), 0);
     assert_eq!(more.detail(), "p0 ticks once more than 1 time");
     assert_eq!(tick(limited(), 1).detail(), "p1 ticks once more than 0 times");
+}
+
+#[test]
+fn a_process_goes_on_to_tick() {
+    let wave = |story: Story| story.times_out(0, "Wave");
+    let silent = wave(wave(ticks(Protocol::ChandyLamport)));
+    assert_eq!(silent.detail(), "p0 does not tick between two of its waves");
+    let ticked = wave(sends(tick(wave(ticks(Protocol::ChandyLamport)), 0), 1, 1));
+    assert_eq!(ticked.holds(), Some(true), "{}", ticked.detail());
 }
 
 #[test]
@@ -473,4 +489,17 @@ fn a_part_is_stored_before_the_process_goes_on() {
     assert_eq!(recorded().tells(0, &Indication::<Work>::Resumed).detail(), detail);
     assert_eq!(recorded().sends(0, 1, "M").detail(), detail);
     assert_eq!(recorded().dies(0).holds(), Some(true));
+}
+
+#[test]
+fn amounts_are_random() {
+    let all = |amount: fn(u64) -> u64, times: u64| {
+        (1..=times).fold(states(Some(5_000)), |story, number| {
+            pays(tick(story, 0), 1, number, amount(number))
+        })
+    };
+    assert_eq!(all(|_| 1, 40).holds(), Some(true), "that may be chance");
+    assert_eq!(all(|_| 1, 41).detail(), "all 41 payments are of the least that may be");
+    assert_eq!(all(|_| 10, 41).detail(), "all 41 payments are of the most that may be");
+    assert_eq!(all(|number| 1 + number % 2, 60).holds(), Some(true));
 }

@@ -2,7 +2,8 @@
 //!
 //! Each message carries the number that its sender gave it: 1, 2, 3 and so on over all receivers. It leaves in the step
 //! of its tick; if the process is blocked then, in the step in which it goes on. So what was held back leaves, all of it,
-//! once, and in its order. A process ticks as often as the options say, and not after it has recorded the last wave.
+//! once, and in its order. A process ticks as often as the options say, and not after it has recorded the last wave; that it
+//! goes on to tick is judged in simulations alone, for elsewhere a timer may take any time.
 //!
 //! That receivers are random is judged where chance explains nothing else: a process to which nobody sends, or that is
 //! the only one to which another sends, is met in less than one of 10^12 right runs.
@@ -29,6 +30,9 @@ pub struct Sending {
     pub waves: u64,
     /// How many messages each process sends at most.
     pub messages: Vec<u64>,
+    /// Whether a process ticks at least once between two of its waves: in a simulation, where timers run out in their
+    /// order, and an initiator waits longer before a wave than before a message.
+    pub ticks_between_waves: bool,
     /// Whether the first message of each process is its first of all, and not one after a restored wave.
     pub from_the_start: bool,
 }
@@ -57,6 +61,8 @@ struct One {
     /// How many waves it is recording, and has recorded.
     recording: i64,
     recorded: u64,
+    /// The last wave that it started by its timer, if it has not ticked since.
+    started: Option<Witness>,
     /// Its last tick, or the moment at which it went on, if that is in the step that it is in.
     at: Option<Witness>,
 }
@@ -102,12 +108,31 @@ impl Ticks {
         }
         one.ticks += 1;
         one.due += 1;
+        one.started = None;
         one.at = Some(at);
         if one.ticks > messages {
             let what = format!("{process} ticks once more than {}", counted(messages, "time"));
             return Violation::check(what, [at]);
         }
         Ok(())
+    }
+
+    /// The timer of a process runs out that starts its waves.
+    fn start(&mut self, at: Witness) -> Check {
+        if !self.sending.ticks_between_waves {
+            return Ok(());
+        }
+        let process = at.process;
+        let messages = self.sending.messages[process.index()];
+        let one = &mut self.processes[process.index()];
+        let before = one.started.replace(at);
+        match before.filter(|_| one.ticks < messages) {
+            None => Ok(()),
+            Some(before) => {
+                let what = format!("{process} does not tick between two of its waves");
+                Violation::check(what, [before, at])
+            }
+        }
     }
 
     /// A message leaves, with this number.
@@ -213,7 +238,11 @@ impl Watch<Indication<Work>> for Ticks {
             }
             Happening::Timeout(timer) => {
                 self.end_step(at.process)?;
-                if timer.text() == TICK { self.tick(at) } else { Ok(()) }
+                match &*timer.text() {
+                    TICK => self.tick(at),
+                    WAVE => self.start(at),
+                    _ => Ok(()),
+                }
             }
             _ => self.end_step(at.process),
         }
@@ -258,3 +287,6 @@ impl Watch<Indication<Work>> for Ticks {
 
 /// The timer of the application, as it is told.
 pub(super) const TICK: &str = "Application(Tick)";
+
+/// The timer that starts waves, as it is told.
+const WAVE: &str = "Wave";
