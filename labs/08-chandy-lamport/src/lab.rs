@@ -385,12 +385,18 @@ impl Lab for ChandyLamportLab {
             ticks_between_waves: self.timers_in_order && self.every > self.tick,
             from_the_start: self.restored.is_none(),
         };
-        all.push(Property::safety("one message a tick, in order", Ticks::new(sending)));
+        all.push(Property::safety::<Indication<Work>>(
+            "one message a tick, in order",
+            Ticks::new(sending),
+        ));
         // What processes have that go on from a wave, their files say.
         if self.restored.is_none() {
             let money = (self.application == Application::Bank).then_some(self.money);
             let states = States::new(self.processes, waves, money);
-            all.push(Property::safety("recorded states are those of the cuts", states));
+            all.push(Property::safety::<Indication<Work>>(
+                "recorded states are those of the cuts",
+                states,
+            ));
         }
         all
     }

@@ -205,10 +205,10 @@ impl Watch<Indication> for Telling {
 
     fn on_other(&mut self, at: Witness, happening: Happening<'_>) -> Check {
         match happening {
-            // A process may die in the middle of its step.
+            // What a process does in the step in which it dies is not judged, and it tells nothing any more.
             Happening::Crash => {
                 if let Some(detector) = self.detectors.get_mut(at.process.index()) {
-                    detector.begin_step();
+                    *detector = Detector::default();
                 }
                 Ok(())
             }

@@ -19,10 +19,9 @@ use labs::verdict::{Check, End, Judgement, TagsUnderWay, Violation, Watch, Witne
 use super::ticks::TICK;
 use crate::bank::{AMOUNT_MAX, Transfer};
 use crate::counter::Count;
-use crate::snapshot::{Indication, Message, Recorded};
+use crate::snapshot::{Indication, Message, Recorded, Worth};
 use crate::wave::Wave;
-use crate::work;
-use crate::work::Work;
+use crate::work::Message as Sent;
 
 /// Watches what processes record of themselves.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -137,12 +136,10 @@ impl States {
     }
 
     /// A message of the application leaves.
-    fn send(&mut self, from: Witness, message: work::Message) -> Check {
+    fn send(&mut self, from: Witness, message: Sent) -> Check {
         let one = &mut self.processes[from.process.index()];
         one.left += 1;
-        if let (Some(money), work::Message::Transfer(Transfer { amount, .. })) =
-            (&mut one.money, message)
-        {
+        if let (Some(money), Sent::Transfer(Transfer { amount, .. })) = (&mut one.money, message) {
             let has = *money;
             *money = has.saturating_sub(amount);
             let most = has.min(AMOUNT_MAX);
@@ -157,26 +154,26 @@ impl States {
         Ok(())
     }
 
-    fn receive(&mut self, to: ProcessId, message: work::Message) {
+    fn receive(&mut self, to: ProcessId, message: Sent) {
         let one = &mut self.processes[to.index()];
         match message {
-            work::Message::Transfer(Transfer { amount, .. }) => {
+            Sent::Transfer(Transfer { amount, .. }) => {
                 one.money = one.money.map(|money| money.saturating_add(amount));
             }
-            work::Message::Count(Count(count)) => one.greatest = one.greatest.max(count),
+            Sent::Count(Count(count)) => one.greatest = one.greatest.max(count),
         }
     }
 }
 
 /// A message of the application, if it is one.
-fn of_application(message: &dyn Noted) -> Option<work::Message> {
-    match message.get::<Message<work::Message>>().as_deref() {
+fn of_application(message: &dyn Noted) -> Option<Sent> {
+    match message.get::<Message<Sent>>().as_deref() {
         Ok(&Message::Application(message)) => Some(message),
         _ => None,
     }
 }
 
-impl Watch<Indication<Work>> for States {
+impl<A: Worth<Message = Sent>> Watch<Indication<A>> for States {
     fn on_send(
         &mut self,
         from: Witness,
@@ -197,7 +194,7 @@ impl Watch<Indication<Work>> for States {
         Ok(())
     }
 
-    fn on_indication(&mut self, at: Witness, indication: &Indication<Work>) -> Check {
+    fn on_indication(&mut self, at: Witness, indication: &Indication<A>) -> Check {
         match indication {
             Indication::Cut(wave) => self.cut(*wave, at.process),
             Indication::Recorded(part) => return self.record(&part.recorded, at),

@@ -352,7 +352,7 @@ fn ticks(protocol: Protocol) -> Story {
         ticks_between_waves: true,
         from_the_start: true,
     };
-    Story::of(3, Property::safety("ticks", Ticks::new(sending)))
+    Story::of(3, Property::safety::<Indication<Work>>("ticks", Ticks::new(sending)))
 }
 
 fn tick(story: Story, process: u32) -> Story {
@@ -407,7 +407,8 @@ fn nobody_ticks_more_often_than_it_may() {
         ticks_between_waves: false,
         from_the_start: true,
     };
-    let limited = || Story::of(3, Property::safety("ticks", Ticks::new(sending.clone())));
+    let limited =
+        || Story::of(3, Property::safety::<Indication<Work>>("ticks", Ticks::new(sending.clone())));
     assert_eq!(sends(tick(limited(), 0), 1, 1).holds(), Some(true));
     let more = tick(sends(tick(limited(), 0), 1, 1), 0);
     assert_eq!(more.detail(), "p0 ticks once more than 1 time");
@@ -437,7 +438,7 @@ fn receivers_are_random() {
 
 /// Each process has 5 at first, or counts.
 fn states(money: Option<u64>) -> Story {
-    Story::of(2, Property::safety("states", States::new(2, 2, money)))
+    Story::of(2, Property::safety::<Indication<Work>>("states", States::new(2, 2, money)))
 }
 
 fn records(story: Story, state: [u64; 2]) -> Story {

@@ -17,9 +17,8 @@ use labs::verdict::{Check, End, Judgement, TagsUnderWay, Violation, Watch, Witne
 use super::is_of_application;
 use crate::bank::Transfer;
 use crate::counter::Count;
-use crate::snapshot::{Indication, Message, Protocol};
-use crate::work;
-use crate::work::Work;
+use crate::snapshot::{Indication, Message, Protocol, Worth};
+use crate::work::Message as Sent;
 
 /// What processes have to send.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -189,14 +188,14 @@ impl Ticks {
 
 /// The number that a message of the application has.
 fn number(message: &dyn Noted) -> Option<u64> {
-    match message.get::<Message<work::Message>>().as_deref() {
-        Ok(Message::Application(work::Message::Transfer(Transfer { count, .. }))) => Some(*count),
-        Ok(Message::Application(work::Message::Count(Count(count)))) => Some(*count),
+    match message.get::<Message<Sent>>().as_deref() {
+        Ok(Message::Application(Sent::Transfer(Transfer { count, .. }))) => Some(*count),
+        Ok(Message::Application(Sent::Count(Count(count)))) => Some(*count),
         _ => None,
     }
 }
 
-impl Watch<Indication<Work>> for Ticks {
+impl<A: Worth<Message = Sent>> Watch<Indication<A>> for Ticks {
     fn on_send(
         &mut self,
         from: Witness,
@@ -215,7 +214,7 @@ impl Watch<Indication<Work>> for Ticks {
         self.end_step(to.process)
     }
 
-    fn on_indication(&mut self, at: Witness, indication: &Indication<Work>) -> Check {
+    fn on_indication(&mut self, at: Witness, indication: &Indication<A>) -> Check {
         let one = &mut self.processes[at.process.index()];
         match indication {
             Indication::Cut(_) => one.recording += 1,
