@@ -504,3 +504,11 @@ fn amounts_are_random() {
     assert_eq!(all(|_| 10, 41).detail(), "all 41 payments are of the most that may be");
     assert_eq!(all(|number| 1 + number % 2, 60).holds(), Some(true));
 }
+
+#[test]
+fn the_timer_for_waves_starts_one() {
+    let due = || judged_by(2, "waves begin with their initiators", 1).times_out(0, "Wave");
+    assert_eq!(due().detail(), "it is time for p0 to start a wave, and it starts none");
+    assert_eq!(due().cut(0, "1@p0").holds(), Some(true));
+    assert_eq!(due().dies(0).holds(), Some(true), "it died in the middle of its step");
+}

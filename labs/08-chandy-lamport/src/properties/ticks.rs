@@ -288,4 +288,4 @@ impl<A: Worth<Message = Sent>> Watch<Indication<A>> for Ticks {
 pub(super) const TICK: &str = "Application(Tick)";
 
 /// The timer that starts waves, as it is told.
-const WAVE: &str = "Wave";
+pub(super) const WAVE: &str = "Wave";
