@@ -129,7 +129,8 @@ struct Common {
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// What goes wrong, and when: `drop 0->1 10%; kill 3 at 2s` (also delay, duplicate, reorder,
-    /// partition, stop, continue, restart; docs/faults.md). `@FILE` reads it from a file; may be repeated
+    /// partition, stop, continue, restart; docs/faults.md). `@FILE` reads it from a file; `none` where the
+    /// lab brings faults to `simulate`; may be repeated
     #[arg(long, value_name = "PLAN", value_parser = faults)]
     faults: Vec<Faults>,
     /// Print the report as one JSON object

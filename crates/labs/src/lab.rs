@@ -124,6 +124,13 @@ pub trait Lab: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'sta
         None
     }
 
+    /// What goes wrong in `simulate` unless the command line says what goes wrong, or how messages travel: a plan
+    /// as one types it behind `--faults`. For algorithms that are about faults, so that a run shows what they do. Nothing,
+    /// if a run without faults shows it.
+    fn usual_faults(&self) -> String {
+        String::new()
+    }
+
     /// How long a message may be under way where the algorithm assumes
     /// [bounded delay](Assumption::BoundedDelay): one that takes as long, or longer, takes the assumption away.
     /// Nothing, if the options leave nothing to assume.

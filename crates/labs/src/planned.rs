@@ -82,6 +82,7 @@ pub(crate) trait Planned {
     fn predicted(&self) -> Predictions;
     fn timeouts(&self) -> u32;
     fn lasts(&self) -> Option<Duration>;
+    fn usual_faults(&self) -> String;
     fn delay_max(&self) -> Option<Duration>;
 
     /// The kinds of messages that there are, if that is known.
@@ -272,6 +273,10 @@ impl<L: Lab> Planned for PlannedLab<L> {
 
     fn lasts(&self) -> Option<Duration> {
         self.lab.lasts()
+    }
+
+    fn usual_faults(&self) -> String {
+        self.lab.usual_faults()
     }
 
     fn delay_max(&self) -> Option<Duration> {

@@ -17,10 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::findings::DetectorFindings;
 use crate::properties::{
-    Asking, EventualAccuracy, ListsAgree, OneList, StrongCompleteness, Suspicions,
+    Asking, EventualAccuracy, ListsAgree, OneList, StrongCompleteness, Suspicions, Telling,
 };
 use crate::sweep::{self, Sweep};
 use crate::table::Table;
+use crate::trouble::usual_faults;
 use crate::two_levels::{DETECTORS, Indication, Mistake, Settings, TwoLevels, watcher};
 
 /// Lab 07: what its options come to.
@@ -274,6 +275,7 @@ impl Lab for FailureDetectorLab {
             Property::liveness("the lists agree when quiet", ListsAgree::new(n, settle)),
             Property::safety("every process is on exactly one list", OneList::new(n)),
             Property::safety("suspected beyond the threshold alone", Suspicions::new(n, threshold)),
+            Property::safety("told until noted", Telling::default()),
             Property::safety("everyone is asked, everyone answers", Asking::new(n, rounds)),
         ]
     }
@@ -304,6 +306,11 @@ impl Lab for FailureDetectorLab {
     /// The last heartbeat, and the interval in which it is answered.
     fn lasts(&self) -> Option<Duration> {
         Some(self.settings.interval.saturating_mul(self.settings.rounds.saturating_add(1)))
+    }
+
+    /// Nobody is suspected where nothing goes wrong, and a run shows nothing.
+    fn usual_faults(&self) -> String {
+        usual_faults(self.processes, self.settings)
     }
 
     fn findings(&self) -> Box<dyn Findings<Indication>> {

@@ -3,7 +3,8 @@
 //! The algorithm is in [`two_levels`]: two detectors, each with its [`heartbeats`], its [`lists`]
 //! and the [`changes`] that it tells the other. [`properties`] is what is demanded of it,
 //! [`theory`] how good a detector is that loses messages, [`quality`] how good it was. [`sweep`]
-//! measures many runs and draws them. [`screen`] shows a run while it goes on.
+//! measures many runs and draws them. [`screen`] shows a run while it goes on. [`trouble`] is what goes wrong in
+//! a simulated run unless the student says it.
 
 #![forbid(unsafe_code)]
 
@@ -19,4 +20,5 @@ pub mod screen;
 pub mod sweep;
 pub mod table;
 pub mod theory;
+pub mod trouble;
 pub mod two_levels;

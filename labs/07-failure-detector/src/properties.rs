@@ -7,6 +7,7 @@ mod lists_agree;
 mod one_list;
 mod strong_completeness;
 mod suspicions;
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ pub use self::lists_agree::ListsAgree;
 pub use self::one_list::OneList;
 pub use self::strong_completeness::StrongCompleteness;
 pub use self::suspicions::Suspicions;
+pub use self::telling::Telling;
 use crate::two_levels::DETECTORS;
 
 /// The detector that watches a process. Each watches every second one, and the other detector.

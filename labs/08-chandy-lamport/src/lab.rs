@@ -24,7 +24,7 @@ use crate::checkpoint::{Checkpoint, read};
 use crate::claim::Claim;
 use crate::counter::Tally;
 use crate::pace::Pace;
-use crate::properties::demanded;
+use crate::properties::{Sending, States, Ticks, demanded};
 use crate::snapshot::{Indication, Mistake, Protocol, Schedule, Snapshot};
 use crate::store::{Expected, Store};
 use crate::wave::Wave;
@@ -49,6 +49,9 @@ pub struct ChandyLamportLab {
     senders: Vec<u32>,
     /// The money that each process of the bank has at first.
     money: u64,
+    /// Whether timers run out in their order: in `simulate`. Older traces lack it.
+    #[serde(default)]
+    timers_in_order: bool,
     /// Where a run of real processes keeps its checkpoints.
     pub(crate) store: Option<Store>,
     /// The wave from which the processes go on, if they do.
@@ -190,6 +193,7 @@ impl ChandyLamportLab {
             messages: options.messages.unwrap_or(if is_check { 1 } else { plenty }),
             senders: options.senders.unwrap_or_else(usual),
             money: options.money.unwrap_or(if is_check { 1 } else { 100 }),
+            timers_in_order: world.verb == Verb::Simulate,
             store: None,
             restored,
         };
@@ -370,7 +374,31 @@ impl Lab for ChandyLamportLab {
     }
 
     fn properties(&self) -> Vec<Property> {
-        demanded::<Work>(self.processes, self.waves_in_all(), self.total(), self.protocol)
+        let waves = self.waves_in_all();
+        let mut all =
+            demanded::<Work>(self.processes, waves, self.first(), self.total(), self.protocol);
+        let limit = |rank| if self.senders.contains(&rank) { self.messages } else { 0 };
+        let sending = Sending {
+            protocol: self.protocol,
+            waves,
+            messages: (0..self.processes).map(limit).collect(),
+            ticks_between_waves: self.timers_in_order && self.every > self.tick,
+            from_the_start: self.restored.is_none(),
+        };
+        all.push(Property::safety::<Indication<Work>>(
+            "one message a tick, in order",
+            Ticks::new(sending),
+        ));
+        // What processes have that go on from a wave, their files say.
+        if self.restored.is_none() {
+            let money = (self.application == Application::Bank).then_some(self.money);
+            let states = States::new(self.processes, waves, money);
+            all.push(Property::safety::<Indication<Work>>(
+                "recorded states are those of the cuts",
+                states,
+            ));
+        }
+        all
     }
 
     fn predicted(&self) -> Predictions {

@@ -67,6 +67,11 @@ pub trait Worth: Process {
         0
     }
 
+    /// What of its state can be known from the messages that it has sent and received: numbers that a trace keeps.
+    fn facts(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
     /// What of a message is conserved.
     fn worth_of(message: &Self::Message) -> u64 {
         let _ = message;

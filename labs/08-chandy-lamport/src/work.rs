@@ -118,6 +118,14 @@ impl Worth for Work {
         self.state().worth()
     }
 
+    /// How many messages it has sent, and its money, or the greatest count that it was told.
+    fn facts(&self) -> Vec<u64> {
+        match self.state() {
+            State::Bank(Account { count, money }) => vec![count, money],
+            State::Counter(Tally { count, greatest }) => vec![count, greatest],
+        }
+    }
+
     fn worth_of(message: &Message) -> u64 {
         match message {
             Message::Transfer(transfer) => transfer.amount,

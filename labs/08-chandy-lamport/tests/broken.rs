@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use chandy_lamport::snapshot::Slip;
-use common::{BLOCKED, CHANNELS, CUT, EVERY_WAVE, MARKERS, TOTAL, at_rest, checked};
+use common::{BLOCKED, CHANNELS, CUT, EVERY_WAVE, MARKERS, TICKS, TOTAL, at_rest, checked};
 use labs::check::{Channels, Options as Search};
 use labs::lab::Lab;
 use labs::simulate::{Chance, Network};
@@ -13,7 +13,7 @@ use labs::testing::{System, violated};
 
 /// Each mistake, the options with which it shows, and a property that names it in every simulated run; with
 /// a number of processes, and the length of the shortest of their runs that breaks this property.
-const MISTAKES: [(Slip, &str, &str, u32, usize); 11] = [
+const MISTAKES: [(Slip, &str, &str, u32, usize); 12] = [
     (Slip::MarkerAfterMessage, "", CUT, 2, 3),
     (Slip::MarkerAfterMessage, "--waves 2 --messages 2", TOTAL, 2, 7),
     (Slip::MarkerAfterMessage, "", EVERY_WAVE, 2, 5),
@@ -24,6 +24,7 @@ const MISTAKES: [(Slip, &str, &str, u32, usize); 11] = [
     (Slip::WavesMixed, "--initiators 0,1", CHANNELS, 2, 5),
     (Slip::WavesMixed, "--initiators 0,1", TOTAL, 2, 5),
     (Slip::ResumesEarly, "--protocol blocking", BLOCKED, 3, 2),
+    (Slip::LosesHeld, "--protocol blocking", TICKS, 2, 5),
     (Slip::MarkerTwice, "--waves 2 --messages 0", MARKERS, 2, 4),
 ];
 

@@ -91,7 +91,7 @@ fn players(processes: u64, protocol: Protocol, total: u64) -> Vec<Snapshot<Playe
 }
 
 fn properties(processes: u32, protocol: Protocol, waves: u64) -> Vec<Property> {
-    demanded::<Player>(processes, waves, Some(2 * u64::from(processes)), protocol)
+    demanded::<Player>(processes, waves, 1, Some(2 * u64::from(processes)), protocol)
 }
 
 /// Every order of throws, catches and markers. Answers to what arrives while a process is blocked are

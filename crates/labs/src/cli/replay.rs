@@ -216,7 +216,7 @@ fn parsed<T>(
 ) -> anyhow::Result<T> {
     let words = [header.verb.as_str()].into_iter();
     let words = words.chain(header.arguments.iter().map(String::as_str)).map(OsString::from);
-    let read = line::Reader::new(lab).read(&words.collect::<Vec<_>>());
+    let read = line::Reader::new(lab).read_as_it_stands(&words.collect::<Vec<_>>());
     let Line { matches, brought } = read.map_err(|error| {
         let first = error.to_string().lines().next().unwrap_or_default().to_owned();
         anyhow::anyhow!("its arguments are not those of this program: {first}")

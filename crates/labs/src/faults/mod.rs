@@ -53,6 +53,7 @@ pub use self::assumption::Assumption;
 pub(crate) use self::assumption::with_delay;
 pub use self::inject::{Fate, Injector};
 pub(crate) use self::kinds::kinds_of;
+pub(crate) use self::parse::NONE;
 pub use self::parse::PlanError;
 use crate::chance::Chance;
 use crate::process::ProcessId;

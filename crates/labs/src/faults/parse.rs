@@ -32,6 +32,9 @@ impl PlanError {
     }
 }
 
+/// The plan without rules, where a lab brings one: nothing goes wrong.
+pub(crate) const NONE: &str = "none";
+
 /// What a rule begins with.
 const VERBS: &str = "delay, drop, duplicate, reorder, partition, stop, continue, kill or restart";
 
@@ -41,8 +44,11 @@ const KIND_MAX: usize = 16;
 impl FromStr for Plan {
     type Err = PlanError;
 
-    /// Reads rules separated by `;` or by lines; `#` begins a comment that ends with its line.
+    /// Reads rules separated by `;` or by lines, or `none`; `#` begins a comment that ends with its line.
     fn from_str(text: &str) -> Result<Self, PlanError> {
+        if text.trim() == NONE {
+            return Ok(Self::default());
+        }
         let lines = text.lines().map(|line| line.split('#').next().unwrap_or(""));
         let rules = lines.flat_map(|line| line.split(';')).map(str::trim);
         let mut plan = Self::default();

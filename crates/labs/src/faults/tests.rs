@@ -37,12 +37,14 @@ fn a_plan_is_read_and_written() {
     let together: Vec<_> = forms.iter().map(|(text, _)| *text).collect();
     assert_eq!(plan(&together.join(";\n # a comment; drop\n")).rules().len(), forms.len());
     assert!(plan(" ;; # nothing").is_empty());
+    assert!(plan("none").is_empty());
 }
 
 #[test]
 fn what_is_no_plan_is_refused() {
     for (text, why) in [
         ("explode 3", "is no fault"),
+        ("none; kill 3", "is no fault"),
         ("drop 0->1 110%", "is no chance"),
         ("drop 0->x", "not the number of a process"),
         ("drop 0->1 10% 2s", "here stands `at`"),

@@ -1,14 +1,16 @@
 //! Every process is asked in each round, and every question is answered.
 //!
 //! In each round a detector sends one heartbeat to each process that it watches, whatever list that is on: one that is
-//! suspected can be restored only if it is asked. After as many rounds as the options say, and not
-//! before, a detector says once that it is finished. A process that receives a heartbeat answers it, once and at once, and
+//! suspected can be restored only if it is asked. With its last round, after as many as the options say, and not
+//! before, a detector says once that it is finished; the others say so when they begin. A process that receives a heartbeat answers it, once and at once, and
 //! a detector that is told a change notes it, once and at once; nobody answers what was not asked.
 //!
 //! What a process does in one step is looked at when its next step begins, or when the run ends: in which order it does
 //! that does not matter.
 //!
 //! Cost: constant time a message; a round costs one look at each process that is asked.
+
+use std::collections::BTreeMap;
 
 use labs::process::ProcessId;
 use labs::trace::{Happening, Noted};
@@ -30,6 +32,8 @@ pub struct Asking {
     detectors: [Detector; 2],
     /// Of each process, the answer that it owes in the step that it is in.
     owed: Vec<Option<Owed>>,
+    /// The processes that are no detectors and have begun, until they say that they have nothing else to do.
+    begun: BTreeMap<ProcessId, Witness>,
     answers: u64,
 }
 
@@ -57,7 +61,8 @@ impl Asking {
     /// Watches so many processes, of which detectors have so many rounds.
     pub fn new(processes: u32, rounds: u32) -> Self {
         let owed = vec![None; processes as usize];
-        Self { rounds, detectors: Default::default(), owed, answers: 0 }
+        let begun = BTreeMap::new();
+        Self { rounds, detectors: Default::default(), owed, begun, answers: 0 }
     }
 
     /// A new step of a process begins: what it had to do in the one before is done.
@@ -83,8 +88,15 @@ impl Asking {
             let what = format!("{process} is asked by {to}, and does not answer with {kind}");
             return Violation::check(what, [since]);
         }
+        if let Some(&at) = self.begun.get(&process) {
+            return Violation::check(format!("{process} begins, and does not say Finished"), [at]);
+        }
         let Some(detector) = self.detectors.get(process.index()) else { return Ok(()) };
-        let Detector { rounds, round, asked, .. } = detector;
+        let Detector { rounds, round, asked, is_finished } = detector;
+        if round.is_some() && *rounds == self.rounds && !is_finished {
+            let what = format!("{process} has had its {rounds} rounds, and does not say Finished");
+            return Violation::check(what, round.as_slice());
+        }
         if round.is_none() && asked.is_empty() {
             return Ok(());
         }
@@ -130,7 +142,10 @@ impl Asking {
     }
 
     fn say(&mut self, at: Witness, indication: &Indication) -> Check {
-        let Some(detector) = self.detectors.get_mut(at.process.index()) else { return Ok(()) };
+        let Some(detector) = self.detectors.get_mut(at.process.index()) else {
+            self.begun.remove(&at.process);
+            return Ok(());
+        };
         let what = match indication {
             Indication::Round { .. } if detector.rounds == self.rounds => {
                 format!("{} begins one round more than {}", at.process, self.rounds)
@@ -203,10 +218,15 @@ impl Watch<Indication> for Asking {
             (Happening::Crash, detector) => {
                 // A process may die in the middle of its step.
                 self.owed[at.process.index()] = None;
+                self.begun.remove(&at.process);
                 if let Some(detector) = detector {
                     detector.round = None;
                     detector.asked.clear();
                 }
+                Ok(())
+            }
+            (Happening::Init, None) => {
+                self.begun.insert(at.process, at);
                 Ok(())
             }
             _ => self.end_step(at.process),

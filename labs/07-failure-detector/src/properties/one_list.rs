@@ -4,6 +4,9 @@
 //! each list: the sums must be those of the changes, and together all processes. So a list that
 //! changed in silence shows too.
 //!
+//! A change changes something, and names the detector that found it out: the one that watches the process, or, where a
+//! process becomes unknown, the one that says so.
+//!
 //! *Unknown* are the processes of a detector that is suspected, all of them, and no others.
 
 use labs::process::ProcessId;
@@ -32,13 +35,21 @@ impl OneList {
     }
 
     fn listed(&mut self, detector: ProcessId, listed: &Listed) -> Result<(), String> {
-        let Listed { process, on, .. } = listed;
+        let Listed { process, on, by } = listed;
         let on = On::from(&on[..]);
         let place = self.on[detector.index()].get_mut(process.index());
-        *place.ok_or_else(|| format!("{detector} lists {process}, which does not exist"))? = on;
-        match on.is_one() {
-            true => Ok(()),
-            false => Err(format!("{process} is {} to {detector}", on.name())),
+        let place =
+            place.ok_or_else(|| format!("{detector} lists {process}, which does not exist"))?;
+        let before = std::mem::replace(place, on);
+        let finder = if on == On::UNKNOWN { detector } else { watcher(*process) };
+        if !on.is_one() {
+            Err(format!("{process} is {} to {detector}", on.name()))
+        } else if before == on {
+            Err(format!("{detector} says that {process} is {}, and it was before", on.name()))
+        } else if *by != finder {
+            Err(format!("{detector} says that {by} found out of {process}, and it was {finder}"))
+        } else {
+            Ok(())
         }
     }
 

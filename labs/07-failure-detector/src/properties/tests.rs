@@ -8,8 +8,9 @@ use labs::verdict::{End, Property};
 
 use super::watcher;
 use super::*;
+use crate::changes::Change;
 use crate::lists::List::{self, Alive, Dead, Unknown};
-use crate::two_levels::{Indication, Listed};
+use crate::two_levels::{Indication, Listed, Message};
 
 /// A run in the making of so many processes.
 #[derive(Clone)]
@@ -84,7 +85,9 @@ impl Run {
     }
 
     fn lists(self, detector: u32, process: u32, on: &[List]) -> Self {
-        self.tells(detector, &listed(process, on))
+        let process = ProcessId(process);
+        let by = if on == [Unknown] { ProcessId(detector) } else { watcher(process) };
+        self.tells(detector, &Indication::Suspect(Listed { process, by, on: on.to_vec() }))
     }
 
     fn dies(mut self, process: u32) -> Self {
@@ -315,4 +318,83 @@ fn a_file_that_names_nobody_breaks_nothing() {
             assert_eq!(verdict.witnesses().len(), 0);
         }
     }
+}
+
+fn telling(_: u32) -> Property {
+    Property::safety("told", Telling::default())
+}
+
+const CHANGE: Change = Change { process: ProcessId(2), number: 1 };
+const SUSPECT: Message = Message::Suspect(CHANGE);
+
+/// In its second round p0 suspects p2, and tells p1.
+fn told(arrives: bool) -> Story {
+    let story = Story::of(4, telling(4)).times_out(0, "Interval").tells(0, &round(4, 0));
+    let story = story.times_out(0, "Interval").tells(0, &listed(2, &[Dead]));
+    story.sends_this(0, 1, &SUSPECT, arrives).tells(0, &round(3, 1))
+}
+
+fn next_round(story: Story) -> Story {
+    story.times_out(0, "Interval").tells(0, &round(3, 1))
+}
+
+#[test]
+fn a_change_is_told_at_once() {
+    assert_eq!(told(true).holds(), Some(true), "{}", told(true).detail());
+    let kept = Story::of(4, telling(4)).times_out(0, "Interval").tells(0, &listed(2, &[Dead]));
+    assert_eq!(kept.detail(), "p0 does not tell p1 of p2, and p1 has not noted it");
+    assert_eq!(kept.dies(0).holds(), Some(true), "it died in the middle of its step");
+    let opposite = Story::of(4, telling(4)).times_out(0, "Interval").tells(0, &listed(2, &[Dead]));
+    let opposite = opposite.sends_this(0, 1, &Message::Restore(CHANGE), true);
+    assert_eq!(opposite.detail(), "p0 tells p1 the opposite of what it found out of p2");
+    assert!(
+        told(true).sends_this(0, 1, &SUSPECT, true).detail().contains("2 times, and 1 are due")
+    );
+}
+
+#[test]
+fn it_is_told_in_each_round_until_it_is_noted() {
+    let silent = next_round(told(false));
+    assert_eq!(silent.detail(), "p0 does not tell p1 of p2, and p1 has not noted it");
+    let again = told(false).times_out(0, "Interval").sends_this(0, 1, &SUSPECT, true);
+    assert_eq!(again.tells(0, &round(3, 1)).holds(), Some(true));
+    let noted = || told(true).sends_this(1, 0, &Message::Noted(CHANGE), true);
+    assert_eq!(next_round(noted()).holds(), Some(true));
+    let more = noted().times_out(0, "Interval").sends_this(0, 1, &SUSPECT, true);
+    assert!(more.tells(0, &round(3, 1)).detail().ends_with("1 time, and 0 are due"));
+    let older = Message::Noted(Change { number: 0, ..CHANGE });
+    assert_eq!(next_round(told(true).sends_this(1, 0, &older, true)).holds(), Some(false));
+}
+
+/// A detector that is suspected is told nothing, and all when it is restored.
+#[test]
+fn a_suspected_detector_is_told_nothing() {
+    let suspected = || told(false).times_out(0, "Interval").tells(0, &listed(1, &[Dead]));
+    let rounds = || next_round(next_round(suspected()));
+    assert_eq!(rounds().holds(), Some(true), "{}", rounds().detail());
+    let wasted = rounds().times_out(0, "Interval").sends_this(0, 1, &SUSPECT, true);
+    assert_eq!(wasted.detail(), "p0 tells p1 of p2, and suspects p1");
+    let restored = rounds().times_out(0, "Interval").tells(0, &restored(1));
+    assert_eq!(restored.detail(), "p0 does not tell p1 of p2, and p1 has not noted it");
+    assert_eq!(restored.sends_this(0, 1, &SUSPECT, true).holds(), Some(true));
+}
+
+#[test]
+fn a_change_changes_something_and_names_its_finder() {
+    let again = run(one_list).lists(0, 2, &[Dead]).lists(0, 2, &[Dead]);
+    assert_eq!(again.story.detail(), "p0 says that p2 is dead, and it was before");
+    let listed = Listed { process: ProcessId(3), by: ProcessId(0), on: vec![Dead] };
+    let wrong = run(one_list).tells(0, &Indication::Suspect(listed));
+    assert_eq!(wrong.story.detail(), "p0 says that p0 found out of p3, and it was p1");
+}
+
+#[test]
+fn a_process_says_that_it_is_finished_when_it_is() {
+    let begun = |process| Story::of(4, asking(4)).begins(process);
+    assert_eq!(begun(2).detail(), "p2 begins, and does not say Finished");
+    assert_eq!(begun(2).tells(2, &Indication::Finished).holds(), Some(true));
+    assert_eq!(begun(0).holds(), Some(true), "a detector has something to do");
+    let silent = Story::of(2, Property::safety("asking", Asking::new(2, 1)));
+    let silent = silent.sends(0, 1, "HEARTBEAT").tells(0, &said(1, 0, 0));
+    assert_eq!(silent.detail(), "p0 has had its 1 rounds, and does not say Finished");
 }

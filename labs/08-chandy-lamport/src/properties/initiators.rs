@@ -1,7 +1,7 @@
 //! Waves begin with their initiators, and go from process to process by markers.
 //!
-//! A wave cuts its initiator first. Any other process is cut by it in the step in which the first marker of the wave
-//! reaches it. The waves of one initiator are numbered one after the other, and no wave cuts a process twice.
+//! A wave cuts its initiator first, each time that its timer for waves runs out. Any other process is cut by it in the step in which the first marker of the wave
+//! reaches it. The waves of one initiator are numbered one after the other, from the first on, and no wave cuts a process twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +9,7 @@ use labs::process::ProcessId;
 use labs::trace::{Happening, Noted};
 use labs::verdict::{Check, End, Judgement, TagsUnderWay, Violation, Watch, Witness, counted};
 
+use super::ticks::WAVE;
 use crate::snapshot::{Indication, Worth};
 use crate::wave::Wave;
 
@@ -20,6 +21,8 @@ pub struct Initiators {
     /// The waves that have not cut all, each with the processes that it has cut.
     cut: BTreeMap<Wave, BTreeSet<ProcessId>>,
     processes: u32,
+    /// The number of the first wave of each initiator.
+    first: u32,
     /// Of each process, the waves of which its step has said that it was cut or that a marker has come: that must be
     /// both when the step is over.
     steps: BTreeMap<ProcessId, Step>,
@@ -31,12 +34,14 @@ pub struct Initiators {
 struct Step {
     cut: Option<(Wave, Witness)>,
     marked: Option<(Wave, Witness)>,
+    /// The timer that starts waves has run out.
+    is_due: Option<Witness>,
 }
 
 impl Initiators {
-    /// Watches so many processes.
-    pub fn new(processes: u32) -> Self {
-        Self { processes, ..Self::default() }
+    /// Watches so many processes, of which each initiator calls its first wave by this number.
+    pub fn new(processes: u32, first: u32) -> Self {
+        Self { processes, first, ..Self::default() }
     }
 
     /// A new step of a process begins.
@@ -48,13 +53,19 @@ impl Initiators {
 
     /// Others than the initiator are cut by a marker, and by each first one.
     fn judge_step(&self, process: ProcessId) -> Check {
-        let Some(&Step { cut, marked }) = self.steps.get(&process) else { return Ok(()) };
+        let Some(&Step { cut, marked, is_due }) = self.steps.get(&process) else { return Ok(()) };
         let marked_by = marked.map(|(wave, _)| wave);
         if let Some((wave, at)) = cut
             && wave.initiator != process
             && marked_by != Some(wave)
         {
             let what = format!("wave {wave} cuts {process}, and no marker of it has come");
+            return Violation::check(what, [at]);
+        }
+        if let Some(at) = is_due
+            && cut.is_none_or(|(wave, _)| wave.initiator != process)
+        {
+            let what = format!("it is time for {process} to start a wave, and it starts none");
             return Violation::check(what, [at]);
         }
         if let Some((wave, at)) = marked
@@ -71,9 +82,10 @@ impl Initiators {
         self.steps.entry(process).or_default().cut = Some((wave, at));
         if wave.initiator == process {
             let before = self.last.insert(process, wave.number);
-            if before.is_some_and(|before| before.checked_add(1) != Some(wave.number)) {
-                let before = before.unwrap_or_default();
-                let what = format!("the wave of {process} behind its wave {before} is {wave}");
+            let number = before.map_or(Some(self.first), |before| before.checked_add(1));
+            if number != Some(wave.number) {
+                let expected = number.map_or("none".to_owned(), |number| number.to_string());
+                let what = format!("the next wave of {process} is {wave}, and not {expected}");
                 return Violation::check(what, [at]);
             }
             self.waves += 1;
@@ -112,6 +124,11 @@ impl<A: Worth> Watch<Indication<A>> for Initiators {
         match happening {
             Happening::Crash => {
                 self.steps.remove(&at.process);
+                Ok(())
+            }
+            Happening::Timeout(timer) if timer.text() == WAVE => {
+                self.end_step(at.process)?;
+                self.steps.entry(at.process).or_default().is_due = Some(at);
                 Ok(())
             }
             _ => self.end_step(at.process),

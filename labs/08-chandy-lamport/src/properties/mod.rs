@@ -11,8 +11,11 @@ mod consistent_cut;
 mod every_wave;
 mod initiators;
 mod markers;
+mod states;
+mod storing;
 #[cfg(test)]
 mod tests;
+mod ticks;
 
 use labs::trace::Noted;
 use labs::verdict::Property;
@@ -25,13 +28,17 @@ pub use self::consistent_cut::ConsistentCut;
 pub use self::every_wave::EveryWave;
 pub use self::initiators::Initiators;
 pub use self::markers::Markers;
+pub use self::states::States;
+pub use self::storing::Storing;
+pub use self::ticks::{Sending, Ticks};
 use crate::snapshot::{CLOSE, Indication, MARKER, Protocol, Worth};
 
-/// What is demanded of so many processes that record so many waves; of what is conserved there is this
+/// What is demanded of so many processes that record so many waves, from the `first` number on; of what is conserved there is this
 /// `total`, if anything is.
 pub fn demanded<A: Worth>(
     processes: u32,
     waves: u64,
+    first: u32,
     total: Option<u64>,
     protocol: Protocol,
 ) -> Vec<Property> {
@@ -53,12 +60,13 @@ pub fn demanded<A: Worth>(
         )),
         Some(Property::safety::<I<A>>(
             "waves begin with their initiators",
-            Initiators::new(processes),
+            Initiators::new(processes, first),
         )),
         Some(Property::liveness::<I<A>>(
             "every wave is recorded by all",
             EveryWave::new(waves, processes),
         )),
+        Some(Property::safety::<I<A>>("stored before it goes on", Storing::default())),
         blocked
             .map(|watch| Property::safety::<I<A>>("no application message while blocked", watch)),
         Some(Property::liveness::<I<A>>(

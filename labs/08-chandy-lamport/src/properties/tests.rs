@@ -6,10 +6,13 @@ use labs::process::ProcessId;
 use labs::testing::Story;
 use labs::verdict::{End, Property};
 
+use super::ticks::TICK;
 use super::*;
-use crate::snapshot::{Part, Recorded};
+use crate::bank::Transfer;
+use crate::counter::Count;
+use crate::snapshot::{Message, Part, Recorded};
 use crate::wave::Wave;
-use crate::work::Work;
+use crate::work::{self, Work};
 
 /// Processes that are cut, record and hear of markers, and send each other `M`.
 trait Telling: Sized {
@@ -25,14 +28,16 @@ trait Telling: Sized {
 
     /// It recorded a state of this worth, and nothing in transit.
     fn recorded(self, process: u32, wave: &str, worth: u64) -> Self {
-        self.completed(process, Recorded { wave: named(wave), worth, channels: BTreeMap::new() })
+        let (wave, state, channels) = (named(wave), Vec::new(), BTreeMap::new());
+        self.completed(process, Recorded { wave, worth, state, channels })
     }
 
     /// It recorded that messages were in transit to it, at these places of one channel.
     fn recorded_from(self, process: u32, wave: &str, from: u32, places: &[u64]) -> Self {
         let runs = places.iter().map(|&place| (place, place)).collect();
         let channels = BTreeMap::from([(ProcessId(from), runs)]);
-        self.completed(process, Recorded { wave: named(wave), worth: 0, channels })
+        let (wave, state) = (named(wave), Vec::new());
+        self.completed(process, Recorded { wave, worth: 0, state, channels })
     }
 
     fn completed(self, process: u32, recorded: Recorded) -> Self {
@@ -52,7 +57,7 @@ fn named(wave: &str) -> Wave {
 
 /// A run that is judged by the property of this name, of two waves with the total 10.
 fn judged_by(processes: u32, property: &str, waves: u64) -> Story {
-    let mut all = demanded::<Work>(processes, waves, Some(10), Protocol::Blocking);
+    let mut all = demanded::<Work>(processes, waves, 1, Some(10), Protocol::Blocking);
     all.retain(|demanded: &Property| demanded.name == property);
     Story::of(processes, all.remove(0))
 }
@@ -321,7 +326,7 @@ fn a_wave_goes_from_its_initiator_by_markers() {
     let twice = came().cut(1, "1@p0").cut(0, "2@p0");
     assert_eq!(twice.holds(), Some(true));
     assert_eq!(begun().cut(0, "1@p0").holds(), Some(false), "the same number");
-    assert_eq!(begun().cut(0, "3@p0").detail(), "the wave of p0 behind its wave 1 is 3@p0");
+    assert_eq!(begun().cut(0, "3@p0").detail(), "the next wave of p0 is 3@p0, and not 2");
     let strange = initiators().marked(1, "1@p0").cut(1, "1@p0");
     assert_eq!(strange.detail(), "wave 1@p0 cuts p1 before its initiator");
 }
@@ -336,4 +341,174 @@ fn what_cannot_be_read_is_not_judged() {
     }
     let cuts_alone = cuts(2).cut(0, "1@p0").says(0, "Recorded").cut(1, "1@p0");
     assert_eq!(cuts_alone.holds(), Some(true), "it needs no recordings");
+}
+
+/// Two waves of three processes that send fifty messages each at most.
+fn ticks(protocol: Protocol) -> Story {
+    let sending = Sending {
+        protocol,
+        waves: 2,
+        messages: vec![50; 3],
+        ticks_between_waves: true,
+        from_the_start: true,
+    };
+    Story::of(3, Property::safety::<Indication<Work>>("ticks", Ticks::new(sending)))
+}
+
+fn tick(story: Story, process: u32) -> Story {
+    story.times_out(process, TICK)
+}
+
+fn pays(story: Story, to: u32, count: u64, amount: u64) -> Story {
+    let transfer = work::Message::Transfer(Transfer { count, amount });
+    story.sends_this(0, to, &Message::Application(transfer), true)
+}
+
+fn sends(story: Story, to: u32, number: u64) -> Story {
+    pays(story, to, number, 1)
+}
+
+#[test]
+fn each_tick_sends_the_next_message() {
+    let running = || ticks(Protocol::ChandyLamport);
+    let first = || sends(tick(running(), 0), 1, 1);
+    assert_eq!(first().holds(), Some(true), "{}", first().detail());
+    assert_eq!(tick(running(), 0).detail(), "p0 has 1 message to send, and does not");
+    assert_eq!(tick(running(), 0).dies(0).holds(), Some(true), "it died in the middle of its step");
+    assert_eq!(sends(first(), 2, 2).detail(), "p0 sends p2 a message without a tick");
+    for (number, detail) in [(1, "message 1 of p0 leaves, and 2 is the next"), (3, "message 3")] {
+        assert!(sends(tick(first(), 0), 2, number).detail().starts_with(detail));
+    }
+    assert_eq!(sends(tick(first(), 0), 0, 2).detail(), "p0 sends itself a message");
+    let late = tick(first().cut(0, "1@p0").recorded(0, "1@p0", 5), 0);
+    assert_eq!(late.holds(), Some(false), "there is another wave");
+    let over = first().cut(0, "1@p0").recorded(0, "1@p0", 5);
+    let over = tick(over.cut(0, "2@p0").recorded(0, "2@p0", 5), 0);
+    assert_eq!(over.holds(), Some(true), "{}", over.detail());
+}
+
+#[test]
+fn what_is_held_back_leaves_in_order_when_it_may() {
+    let held = || tick(tick(ticks(Protocol::Blocking).cut(0, "1@p0"), 0), 0);
+    assert_eq!(held().holds(), Some(true), "{}", held().detail());
+    let ready = || held().recorded(0, "1@p0", 5);
+    assert_eq!(ready().detail(), "p0 has 2 messages to send, and does not");
+    assert_eq!(sends(ready(), 1, 1).detail(), "p0 has 1 message to send, and does not");
+    assert_eq!(sends(sends(ready(), 1, 1), 2, 2).holds(), Some(true));
+    assert_eq!(sends(ready(), 1, 2).detail(), "message 2 of p0 leaves, and 1 is the next");
+}
+
+#[test]
+fn nobody_ticks_more_often_than_it_may() {
+    let sending = Sending {
+        protocol: Protocol::ChandyLamport,
+        waves: 2,
+        messages: vec![1, 0, 0],
+        ticks_between_waves: false,
+        from_the_start: true,
+    };
+    let limited =
+        || Story::of(3, Property::safety::<Indication<Work>>("ticks", Ticks::new(sending.clone())));
+    assert_eq!(sends(tick(limited(), 0), 1, 1).holds(), Some(true));
+    let more = tick(sends(tick(limited(), 0), 1, 1), 0);
+    assert_eq!(more.detail(), "p0 ticks once more than 1 time");
+    assert_eq!(tick(limited(), 1).detail(), "p1 ticks once more than 0 times");
+}
+
+#[test]
+fn a_process_goes_on_to_tick() {
+    let wave = |story: Story| story.times_out(0, "Wave");
+    let silent = wave(wave(ticks(Protocol::ChandyLamport)));
+    assert_eq!(silent.detail(), "p0 does not tick between two of its waves");
+    let ticked = wave(sends(tick(wave(ticks(Protocol::ChandyLamport)), 0), 1, 1));
+    assert_eq!(ticked.holds(), Some(true), "{}", ticked.detail());
+}
+
+#[test]
+fn receivers_are_random() {
+    let all = |to: fn(u64) -> u32, times: u64| {
+        (1..=times).fold(ticks(Protocol::ChandyLamport), |story, number| {
+            sends(tick(story, 0), to(number), number)
+        })
+    };
+    assert_eq!(all(|_| 1, 40).holds(), Some(true), "that may be chance");
+    assert_eq!(all(|_| 1, 41).detail(), "p0 sends all its 41 messages to p1");
+    assert_eq!(all(|number| 1 + (number % 2) as u32, 50).holds(), Some(true));
+}
+
+/// Each process has 5 at first, or counts.
+fn states(money: Option<u64>) -> Story {
+    Story::of(2, Property::safety::<Indication<Work>>("states", States::new(2, 2, money)))
+}
+
+fn records(story: Story, state: [u64; 2]) -> Story {
+    let (wave, channels) = (named("1@p0"), BTreeMap::new());
+    story.completed(0, Recorded { wave, worth: 0, state: state.to_vec(), channels })
+}
+
+#[test]
+fn the_recorded_state_is_that_of_the_cut() {
+    let paid = || pays(tick(states(Some(5)), 0), 1, 1, 2).cut(0, "1@p0");
+    assert_eq!(records(paid(), [1, 3]).holds(), Some(true), "{}", records(paid(), [1, 3]).detail());
+    assert_eq!(
+        records(paid(), [1, 5]).detail(),
+        "p0 records in wave 1@p0 that it has sent 1 and money 5; at its cut it had sent 1, and money 3"
+    );
+    let later = || pays(tick(paid(), 0), 1, 2, 1);
+    assert_eq!(records(later(), [1, 3]).holds(), Some(true), "what follows the cut is no part");
+    assert_eq!(records(later(), [2, 2]).holds(), Some(false));
+    let held = || tick(states(Some(5)).cut(1, "1@p0"), 0).cut(0, "1@p0");
+    assert_eq!(records(held(), [1, 4]).holds(), Some(true), "nobody knows what is held back");
+    assert_eq!(records(held(), [0, 5]).holds(), Some(false));
+    let counts = |number| {
+        let count = Message::Application(work::Message::Count(Count(number)));
+        states(None).sends_this(1, 0, &count, true).cut(0, "1@p0")
+    };
+    assert_eq!(records(counts(7), [0, 7]).holds(), Some(true));
+    assert_eq!(records(counts(7), [0, 0]).holds(), Some(false));
+}
+
+#[test]
+fn nobody_pays_what_it_has_not() {
+    let pay = |amount| pays(tick(states(Some(5)), 0), 1, 1, amount);
+    assert_eq!(pay(5).holds(), Some(true));
+    assert_eq!(pay(6).detail(), "p0 pays 6, and has 5");
+    assert_eq!(pay(0).detail(), "p0 pays 0, and has 5");
+    let poor = pays(tick(states(Some(0)), 0), 1, 1, 0);
+    assert_eq!(poor.holds(), Some(true));
+}
+
+#[test]
+fn a_part_is_stored_before_the_process_goes_on() {
+    let recorded =
+        || judged_by(2, "stored before it goes on", 1).cut(0, "1@p0").recorded(0, "1@p0", 5);
+    let stored = |wave| recorded().tells(0, &Indication::<Work>::Stored(named(wave)));
+    assert_eq!(stored("1@p0").holds(), Some(true));
+    assert_eq!(recorded().holds(), Some(false));
+    assert_eq!(stored("2@p0").detail(), "p0 stores wave 2@p0, and has not just recorded it");
+    let detail = "p0 goes on, and has not stored its part of wave 1@p0";
+    assert_eq!(recorded().tells(0, &Indication::<Work>::Resumed).detail(), detail);
+    assert_eq!(recorded().sends(0, 1, "M").detail(), detail);
+    assert_eq!(recorded().dies(0).holds(), Some(true));
+}
+
+#[test]
+fn amounts_are_random() {
+    let all = |amount: fn(u64) -> u64, times: u64| {
+        (1..=times).fold(states(Some(5_000)), |story, number| {
+            pays(tick(story, 0), 1, number, amount(number))
+        })
+    };
+    assert_eq!(all(|_| 1, 40).holds(), Some(true), "that may be chance");
+    assert_eq!(all(|_| 1, 41).detail(), "all 41 payments are of the least that may be");
+    assert_eq!(all(|_| 10, 41).detail(), "all 41 payments are of the most that may be");
+    assert_eq!(all(|number| 1 + number % 2, 60).holds(), Some(true));
+}
+
+#[test]
+fn the_timer_for_waves_starts_one() {
+    let due = || judged_by(2, "waves begin with their initiators", 1).times_out(0, "Wave");
+    assert_eq!(due().detail(), "it is time for p0 to start a wave, and it starts none");
+    assert_eq!(due().cut(0, "1@p0").holds(), Some(true));
+    assert_eq!(due().dies(0).holds(), Some(true), "it died in the middle of its step");
 }

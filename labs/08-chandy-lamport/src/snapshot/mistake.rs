@@ -26,6 +26,8 @@ pub enum Slip {
     WavesMixed,
     /// Sends messages again after any marker, instead of after all.
     ResumesEarly,
+    /// Loses what it held back, instead of sending it when it goes on.
+    LosesHeld,
     /// Sends two markers of its second wave on each channel, and none of its first.
     MarkerTwice,
 }
@@ -89,7 +91,9 @@ impl<A: Worth> mutant::Mistake<Snapshot<A>> for Mistake {
         const WAVES: &[&str] = &["--waves", "3"];
         match self.slip {
             Slip::WavesMixed => Needs { simulate: TWO, check: TWO, run: TWO_SLOW },
-            Slip::ResumesEarly => Needs { simulate: BLOCKING, check: BLOCKING, run: SLOW_BLOCKING },
+            Slip::ResumesEarly | Slip::LosesHeld => {
+                Needs { simulate: BLOCKING, check: BLOCKING, run: SLOW_BLOCKING }
+            }
             Slip::MarkerTwice => Needs { simulate: WAVES, check: WAVES, run: WAVES },
             Slip::ChannelForgotten => Needs { run: SLOW, ..Needs::NOTHING },
             Slip::MarkerAfterMessage | Slip::StateRecordedLate => Needs::NOTHING,
@@ -106,6 +110,9 @@ impl Mistake {
         wave: Wave,
     ) {
         ctx.indicate(Indication::Marked(wave));
+        if self.slip == Slip::LosesHeld {
+            snapshot.held.clear();
+        }
         let is_first = self.slip == Slip::StateRecordedLate && self.marked.insert(wave);
         if is_first && !waiting_for(snapshot, from).contains(&wave) {
             ctx.send_to_others(Message::Marker(wave));

@@ -34,6 +34,9 @@ pub struct Recorded {
     pub wave: Wave,
     /// What is conserved, over the state and the messages.
     pub worth: u64,
+    /// What can be known of the state: see [`Worth::facts`]. Older traces lack it.
+    #[serde(default)]
+    pub state: Vec<u64>,
     /// Of each channel with messages the places of these, in the order in which they were recorded: runs
     /// of places, each as its first and its last.
     pub channels: BTreeMap<ProcessId, Vec<(u64, u64)>>,
@@ -94,7 +97,8 @@ impl<A: Worth> Recording<A> {
             runs.map(|run| (run[0].0, run[run.len() - 1].0)).collect()
         };
         let channels = self.channels.iter().map(|(&from, messages)| (from, places(messages)));
-        Recorded { wave: self.wave, worth, channels: channels.collect() }
+        let state = self.state.facts();
+        Recorded { wave: self.wave, worth, state, channels: channels.collect() }
     }
 }
 
@@ -151,7 +155,7 @@ mod tests {
         let wave = "2@p0".parse().unwrap();
         let channels = [(1, vec![(1, 3)]), (4, vec![(2, 2), (5, 1_000)])];
         let channels = channels.map(|(from, runs)| (ProcessId(from), runs)).into();
-        let recorded = Recorded { wave, worth: 107, channels };
+        let recorded = Recorded { wave, worth: 107, state: vec![3, 90], channels };
         assert_eq!(format!("{recorded:?}"), "2@p0, worth 107, p1: 1-3, p4: 2 5-1000");
         assert_eq!(recorded.in_transit(), 1_000);
         let json = serde_json::to_string(&recorded).unwrap();

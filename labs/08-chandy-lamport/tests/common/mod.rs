@@ -16,6 +16,7 @@ pub(crate) const CHANNELS: &str = "channel states are the messages in transit";
 pub(crate) const TOTAL: &str = "the total is conserved";
 pub(crate) const MARKERS: &str = "one marker a channel and wave";
 pub(crate) const EVERY_WAVE: &str = "every wave is recorded by all";
+pub(crate) const TICKS: &str = "one message a tick, in order";
 pub(crate) const BLOCKED: &str = "no application message while blocked";
 
 pub(crate) type Recording = System<ChandyLamportLab>;

@@ -45,6 +45,8 @@ pub(super) struct Hunter<'a> {
     /// What is not drawn.
     words: &'a [String],
     fixed: &'a Fixed,
+    /// Whether the lab brings faults to a `simulate` that says nothing of them.
+    has_usual_faults: bool,
 }
 
 /// A run as `simulate` would make it.
@@ -96,7 +98,20 @@ impl<'a> Hunter<'a> {
         words: &'a [String],
         fixed: &'a Fixed,
     ) -> Self {
-        Self { lab, reader: Reader::new(lab), seed, words, fixed }
+        let mut hunter =
+            Self { lab, reader: Reader::new(lab), seed, words, fixed, has_usual_faults: false };
+        let usual = hunter.prepared(&Case { seed: 1, ..Case::default() });
+        hunter.has_usual_faults = usual.is_ok_and(|usual| !usual.lab.usual_faults().is_empty());
+        hunter
+    }
+
+    /// The words behind `simulate`. A case in which nothing goes wrong says so, where the lab would bring faults.
+    fn words(&self, case: &Case) -> Vec<String> {
+        let mut words: Vec<_> = self.words.iter().cloned().chain(case.words()).collect();
+        if self.has_usual_faults && case.faults.is_empty() {
+            words.extend([line::FAULTS.to_owned(), crate::faults::NONE.to_owned()]);
+        }
+        words
     }
 
     /// Whether what is given can be simulated, and hunted.
@@ -185,7 +200,7 @@ impl<'a> Hunter<'a> {
     /// The command line that a person types.
     pub(super) fn command(&self, case: &Case) -> String {
         let words = [self.lab.about().name.to_owned(), "simulate".to_owned()].into_iter();
-        let words = words.chain(self.words.iter().cloned()).chain(case.words());
+        let words = words.chain(self.words(case));
         words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
     }
 
@@ -194,8 +209,7 @@ impl<'a> Hunter<'a> {
         let prepared = self.prepared(case)?;
         let lab = &*prepared.lab;
         let identity = identity_of(lab, case.seed);
-        let words = self.words.iter().cloned().chain(case.words());
-        let words = words.chain(line::words(&prepared.brought)).collect();
+        let words = self.words(case).into_iter().chain(line::words(&prepared.brought)).collect();
         let header = Header::new(identity, words, lab.properties(), lab.meaning());
         let buffer = Buffer::default();
         let recorder = Recorder::writing(&header, judge(lab), Box::new(buffer.clone()))?;
@@ -217,8 +231,7 @@ impl<'a> Hunter<'a> {
 
     fn prepared(&mut self, case: &Case) -> anyhow::Result<Prepared> {
         let words = ["simulate".to_owned()].into_iter();
-        let words = words.chain(self.words.iter().cloned()).chain(case.words());
-        let words: Vec<_> = words.map(OsString::from).collect();
+        let words: Vec<_> = words.chain(self.words(case)).map(OsString::from).collect();
         let Line { matches, brought } = self.reader.read(&words)?;
         let (_, options) = matches.subcommand().context("no subcommand")?;
         let Command::Simulate(arguments) = Command::from_arg_matches(&matches)? else {
