@@ -57,8 +57,21 @@ pub struct MutexCentralLab {
     state: Option<PathBuf>,
     /// Whether the coordinator has stable storage.
     keeps: bool,
+    /// How long messages and steps may take.
+    #[serde(default)]
+    delays: Delays,
     /// Whether time passes. In `check` every lease may be over at any moment.
     has_time: bool,
+}
+
+/// How long messages and steps may take.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, clap::ValueEnum)]
+pub enum Delays {
+    /// Less than a quarter of a lease.
+    #[default]
+    Bounded,
+    /// As long as they like: leases keep no sections apart then, and nobody is sure to get done.
+    Any,
 }
 
 /// The lab's own options.
@@ -84,6 +97,9 @@ pub struct Options {
     /// How many times in a row a client asks again in vain before it gives up
     #[arg(long, value_name = "N", default_value_t = usual_retries())]
     retries: u32,
+    /// How long messages and steps may take; if any time, mutual exclusion is not asked for, but all else that never fails
+    #[arg(long, value_enum, default_value_t)]
+    delays: Delays,
     /// The file that all clients write to in their critical sections, on a disk that all machines share;
     /// it must not exist or be empty. In `run` only [default: none]
     #[arg(long, value_name = "FILE")]
@@ -185,9 +201,10 @@ impl Lab for MutexCentralLab {
         dials: &[
             Dial::numbers("--entries", 1, 5),
             Dial::words("--work", &["0", "1", "5", "20", "0..150"]),
-            Dial::words("--lease", &["100", "1000", "2000"]),
+            Dial::words("--lease", &["20", "100", "1000", "2000"]),
             Dial::words("--retry", &["20", "300", "500"]),
             Dial::words("--retries", &["1", "3", "20"]),
+            Dial::words("--delays", &["bounded", "any"]),
         ],
         latency_max_ms: 50,
         ..Grounds::USUAL
@@ -230,6 +247,7 @@ impl Lab for MutexCentralLab {
             file,
             state,
             keeps,
+            delays: options.delays,
             has_time: !is_check,
         })
     }
@@ -240,9 +258,11 @@ impl Lab for MutexCentralLab {
 
     /// A client that asks once must be heard.
     fn assumes(&self) -> &'static [Assumption] {
-        match self.retry {
-            0 => &[Assumption::BoundedDelay, Assumption::Reliable],
-            _ => Self::ASSUMES,
+        match (self.retry, self.delays) {
+            (0, Delays::Bounded) => &[Assumption::BoundedDelay, Assumption::Reliable],
+            (0, Delays::Any) => &[Assumption::Reliable],
+            (_, Delays::Bounded) => Self::ASSUMES,
+            (_, Delays::Any) => &[],
         }
     }
 
@@ -279,12 +299,12 @@ impl Lab for MutexCentralLab {
             demanded.insert(0, Property::safety("one grant at a time", OneGrant::new(n)));
         }
         // A lease that may be over at any moment keeps no sections apart.
-        if self.has_time || self.lease == 0 {
+        if self.keeps_time() || self.lease == 0 {
             demanded.insert(0, Property::safety("mutual exclusion", MutualExclusion::new(n)));
         }
         // Where a lease may be over at any moment, any number of times, nobody gets done; so `check` bounds
         // timeouts, and can then not tell what would have come in the end.
-        if self.has_time || self.lease + self.retry == 0 {
+        if self.keeps_time() || self.lease + self.retry == 0 {
             demanded.push(self.response());
             let entries = Entries::new(n, self.entries);
             demanded.push(Property::liveness("every client enters K times", entries));
@@ -313,7 +333,8 @@ impl Lab for MutexCentralLab {
         let lease = Duration::from_millis(self.lease);
         let rest =
             (lease + lease / 4).saturating_sub(Duration::from_millis(self.work_max()).min(lease));
-        (self.lease > 0).then(|| (lease / 4).min(rest / 2))
+        let has_bound = self.lease > 0 && self.delays == Delays::Bounded;
+        has_bound.then(|| (lease / 4).min(rest / 2))
     }
 
     fn findings(&self) -> Box<dyn Findings<Indication>> {
@@ -368,7 +389,7 @@ impl MutexCentralLab {
     /// asks again in time with its timer, and is told to wait as often as that runs out in the lease, and once more for
     /// a message under way. Twice as often is allowed, for a machine that is busy.
     fn rules(&self) -> Rules {
-        let has_bound = self.has_time && self.lease > 0 && self.retry > 0;
+        let has_bound = self.keeps_time() && self.lease > 0 && self.retry > 0;
         let waits = |retry: u64| 2 * (self.lease + self.lease / 2).div_ceil(retry) + 1;
         Rules {
             is_atomic: self.keeps && self.state.is_none(),
@@ -391,6 +412,11 @@ impl MutexCentralLab {
                 .unwrap_or(u32::MAX)
                 .saturating_add(2 * self.retries.max(usual_retries())),
         )
+    }
+
+    /// Whether leases outlast what messages and steps take.
+    fn keeps_time(&self) -> bool {
+        self.has_time && self.delays == Delays::Bounded
     }
 
     fn work_max(&self) -> u64 {
