@@ -378,11 +378,12 @@ impl MutexCentralLab {
 
     /// Every request is served; where there are leases, within so many timeouts of a client that asks again.
     fn response(&self) -> Property {
-        let served = match self.has_time {
-            true => Served::timed(self.timeouts_max()),
-            false => Served::untimed(),
-        };
-        Property::liveness("every request is served", served)
+        let name = "every request is served";
+        match self.has_time {
+            true => Property::liveness(name, Served::new(self.timeouts_max())),
+            // No lease is over, and nobody can give up.
+            false => Property::responds(name, "Asked", "Left"),
+        }
     }
 
     /// What the coordinator must keep to. A lease comes to an end after a quarter more; a client that stands in the line

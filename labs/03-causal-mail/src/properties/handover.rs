@@ -89,7 +89,7 @@ impl Handover {
         }
     }
 
-    fn is_server(&self, process: ProcessId) -> bool {
+    fn serves(&self, process: ProcessId) -> bool {
         process.0 < self.servers
     }
 
@@ -107,7 +107,7 @@ impl Handover {
     /// A process took a mail. What it must hand on, and to whom.
     fn take(&mut self, by: ProcessId, mail: u32) {
         let Some(Planned { from, to, .. }) = self.plan.0.get(mail as usize) else { return };
-        if !self.is_server(by) {
+        if !self.serves(by) {
             return;
         }
         let is_own = self.server_of(*from) == by;
@@ -183,7 +183,7 @@ impl Handover {
 
     /// By which message one hands a mail to another.
     fn kind(&self, by: ProcessId, to: ProcessId) -> &'static str {
-        match (self.is_server(by), self.is_server(to)) {
+        match (self.serves(by), self.serves(to)) {
             (false, _) => "SUBMIT",
             (true, true) => "FORWARD",
             (true, false) => "HAND",

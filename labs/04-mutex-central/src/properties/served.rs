@@ -21,8 +21,6 @@ use crate::messages::{COORDINATOR, Indication};
 pub struct Served {
     /// How many timers of a client that waits may run out.
     within: Option<u32>,
-    /// Whether anybody can give up.
-    is_timed: bool,
     waiting: BTreeMap<ProcessId, Wait>,
     /// How many messages were sent: their numbers.
     sent: u64,
@@ -44,28 +42,16 @@ struct Wait {
 }
 
 impl Served {
-    /// Watches clients of which nobody can give up.
-    pub fn untimed() -> Self {
-        Self {
-            within: None,
-            is_timed: false,
-            waiting: BTreeMap::new(),
-            sent: 0,
-            served: 0,
-            gave_up: 0,
-            is_dead: false,
-        }
-    }
-
     /// Watches clients that wait through so many of their timeouts at the most, if there is such a bound.
-    pub fn timed(within: Option<u32>) -> Self {
-        Self { within, is_timed: true, ..Self::untimed() }
+    pub fn new(within: Option<u32>) -> Self {
+        let waiting = BTreeMap::new();
+        Self { within, waiting, sent: 0, served: 0, gave_up: 0, is_dead: false }
     }
 
     /// The wait of the client that has part in a message.
     fn wait_of(&mut self, one: ProcessId, other: ProcessId) -> Option<&mut Wait> {
         let client = if one == COORDINATOR { other } else { one };
-        self.waiting.get_mut(&client).filter(|_| self.is_timed)
+        self.waiting.get_mut(&client)
     }
 
     fn time_out(&mut self, at: Witness) -> Check {
@@ -93,9 +79,6 @@ impl Served {
 impl Watch<Indication> for Served {
     /// Messages are told apart by their numbers: one may arrive twice.
     fn on_send(&mut self, from: Witness, to: ProcessId, _: &dyn Noted) -> Result<u64, Violation> {
-        if !self.is_timed {
-            return Ok(0);
-        }
         self.sent += 1;
         let number = self.sent;
         if let Some(wait) = self.wait_of(from.process, to) {
@@ -189,7 +172,7 @@ impl Watch<Indication> for Served {
     }
 
     fn uses_tags(&self) -> bool {
-        self.is_timed
+        true
     }
 
     fn is_put_to_the_test(&self) -> bool {

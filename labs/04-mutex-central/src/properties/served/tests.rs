@@ -5,7 +5,7 @@ use super::*;
 use Indication::{Asked, Expired, GaveUp, Left, Stopped};
 
 fn asked() -> Story {
-    Story::of(3, Property::liveness("served", Served::timed(Some(2)))).tells(1, &Asked(1))
+    Story::of(3, Property::liveness("served", Served::new(Some(2)))).tells(1, &Asked(1))
 }
 
 #[test]
