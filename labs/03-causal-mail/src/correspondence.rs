@@ -114,11 +114,6 @@ impl Correspondence {
         home(self.servers, user)
     }
 
-    /// Whom each mail is for, by its number.
-    pub fn addressees(&self) -> Vec<Vec<ProcessId>> {
-        self.mails.iter().map(|mail| mail.to.iter().copied().collect()).collect()
-    }
-
     /// The servers that a mail must be forwarded to.
     pub fn forwards(&self, mail: &Planned) -> BTreeSet<ProcessId> {
         let own = self.home(mail.from);

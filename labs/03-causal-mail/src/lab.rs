@@ -14,7 +14,8 @@ use crate::causal_mail::{Indication, Mailer, Mistake, Request};
 use crate::correspondence::{Correspondence, Traffic};
 use crate::ordering::{Order, Stamps};
 use crate::properties::{
-    Addressees, CausalDelivery, InOrderOfWriting, InTurn, MAILS_MAX, NotHeld, ReadOnce,
+    Addressees, CausalDelivery, Handover, InOrderOfWriting, InTurn, MAILS_MAX, NotHeld, ReadOnce,
+    Stamping,
 };
 use crate::study::{self, ManyRuns};
 use crate::tools;
@@ -272,15 +273,22 @@ impl Lab for CausalMailLab {
     }
 
     fn properties(&self) -> Vec<Property> {
-        let (n, to) = (self.processes(), Addressees::from(self.plan.addressees()));
-        vec![
+        let (n, to) = (self.processes(), Addressees::from(self.plan.mails.as_slice()));
+        let mut demanded = vec![
             Property::safety("causal delivery", CausalDelivery::new(n, &to)),
             Property::safety("nothing held without need", NotHeld::new(n, &to)),
             Property::liveness("every mail read exactly once", ReadOnce::new(n, &to)),
             Property::safety("one writer's mails in order", InOrderOfWriting::new(n, &to)),
             Property::safety("written, arrived and read in turn", InTurn::new(n, &self.plan.mails)),
+            Property::safety("handed over in order, once", Handover::new(&self.plan)),
             Property::each("every process finishes once", "Finished", Times::Exactly(1)),
-        ]
+        ];
+        // What incremental stamps leave out is known only to those who read in the causal order.
+        if self.stamps == Stamps::Full || self.order == Order::Causal {
+            let stamping = Stamping::new(n, &to, self.stamps);
+            demanded.push(Property::safety("each mail bears what was known", stamping));
+        }
+        demanded
     }
 
     /// If nothing is lost, and no answer takes longer than [`RETRY`](crate::courier::RETRY).

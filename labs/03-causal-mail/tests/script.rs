@@ -1,10 +1,11 @@
 //! Golden runs, told step by step: `tests/scripts` for the algorithm, `tests/counterexamples` for
 //! clocks that are too short.
 
+mod common;
+
 use causal_mail::causal_mail::Request;
 use causal_mail::lab::CausalMailLab;
 use causal_mail::short_clocks::{RULES, ShortClock, one_channel, two_runs};
-use labs::lab::Lab;
 use labs::process::ProcessId;
 use labs::script::run_dir;
 use labs::testing::run_scripts;
@@ -32,7 +33,7 @@ fn clocks_that_are_too_short() {
             other => return Err(format!("first={other:?}: carol, dave or both")),
         };
         let all = (0..4).map(|rank| ShortClock::new(ProcessId(rank), &plan, rule)).collect();
-        Ok((all, CausalMailLab::new(plan).properties()))
+        Ok((all, common::without_servers(plan)))
     })
     .unwrap();
 }

@@ -105,7 +105,7 @@ fn runs_without_an_end_are_not_judged() {
         report["properties"].as_array().unwrap().iter().map(|v| v["holds"].clone()).collect();
     let (yes, open) = (json!(true), json!(null));
     assert_eq!(holds[..4], [yes.clone(), yes.clone(), open.clone(), yes], "{report}");
-    assert_eq!(holds[5], open, "{report}");
+    assert_eq!(holds[6], open, "{report}");
     let detail = report["properties"][2]["detail"].as_str().unwrap();
     let expected = "not judged in 2 of 2 runs; seed 1: ";
     assert!(detail.starts_with(expected) && detail.contains("1000000 events"), "{detail}");

@@ -75,7 +75,8 @@ impl Client {
                 self.state = State::Inside(token);
                 ctx.stop_timer(Timer::Retry);
                 ctx.indicate(Indication::Entered(token));
-                ctx.start_timer(Timer::Work, self.times.work);
+                let work = self.times.work.draw(ctx);
+                ctx.start_timer(Timer::Work, work);
                 start(ctx, Timer::Lease, lease);
             }
             _ => {

@@ -20,11 +20,12 @@ use serde_json::json;
 use crate::book::Book;
 use crate::client::Client;
 use crate::coordinator::Coordinator;
-use crate::messages::{COORDINATOR, Indication, Request, Times};
+use crate::messages::{COORDINATOR, Indication, Request, Times, Work};
 use crate::mistake::Mistake;
 use crate::mutex::Mutex;
 use crate::properties::{
-    Entries, FirstComeFirstServed, GrowingTokens, MessagesEach, MutualExclusion, OneGrant, Steps,
+    Answers, Entries, FirstComeFirstServed, GrowingTokens, MessagesEach, MutualExclusion, OneGrant,
+    Rules, Served, Steps, Taking,
 };
 use crate::roles::Role;
 use crate::shared_file::{self, SharedFile};
@@ -37,12 +38,18 @@ pub struct MutexCentralLab {
     processes: u32,
     /// How many times each client enters its critical section.
     entries: u64,
-    /// How long it works there.
+    /// How long it works there, at least.
     work: u64,
+    /// And at most, if that is another time.
+    #[serde(default)]
+    work_max: Option<u64>,
     /// How long it may stay there; 0: for ever.
     lease: u64,
     /// After how long without an answer it asks again; 0: never.
     retry: u64,
+    /// How many times in a row it asks again in vain before it gives up.
+    #[serde(default = "usual_retries")]
+    retries: u32,
     /// The file that all clients write to in their critical sections.
     #[serde(default, with = "labs::files::exact::option")]
     file: Option<PathBuf>,
@@ -51,8 +58,21 @@ pub struct MutexCentralLab {
     state: Option<PathBuf>,
     /// Whether the coordinator has stable storage.
     keeps: bool,
+    /// How long messages and steps may take.
+    #[serde(default)]
+    delays: Delays,
     /// Whether time passes. In `check` every lease may be over at any moment.
     has_time: bool,
+}
+
+/// How long messages and steps may take.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, clap::ValueEnum)]
+pub enum Delays {
+    /// Less than a quarter of a lease.
+    #[default]
+    Bounded,
+    /// As long as they like: leases keep no sections apart then, and nobody is sure to get done.
+    Any,
 }
 
 /// The lab's own options.
@@ -64,9 +84,9 @@ pub struct Options {
     /// How many times each client enters its critical section [default: 5, in `check` 1]
     #[arg(long, value_name = "K")]
     entries: Option<u64>,
-    /// How long a client works in its critical section, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 0)]
-    work: u64,
+    /// How long a client works in its critical section, in milliseconds; A..B: drawn anew for each section
+    #[arg(long, value_name = "MS", default_value = "0", value_parser = work)]
+    work: Work,
     /// How long a client may stay in its critical section, in milliseconds; 0: for ever
     /// [default: 2000, in `check` 0]
     #[arg(long, value_name = "MS")]
@@ -75,6 +95,12 @@ pub struct Options {
     /// [default: 500, in `check` 0]
     #[arg(long, value_name = "MS")]
     retry: Option<u64>,
+    /// How many times in a row a client asks again in vain before it gives up
+    #[arg(long, value_name = "N", default_value_t = usual_retries())]
+    retries: u32,
+    /// How long messages and steps may take; if any time, mutual exclusion is not asked for, but all else that never fails
+    #[arg(long, value_enum, default_value_t)]
+    delays: Delays,
     /// The file that all clients write to in their critical sections, on a disk that all machines share;
     /// it must not exist or be empty. In `run` only [default: none]
     #[arg(long, value_name = "FILE")]
@@ -86,9 +112,14 @@ pub struct Options {
     state: Option<PathBuf>,
 }
 
-/// How many times in a row a client of a run asks again and hears nothing before it gives up: with the usual
-/// pause of half a second, ten seconds. A coordinator that lives answers each time.
-const RETRIES_MAX: u32 = 20;
+/// How many times in a row a client asks again and hears nothing before it gives up, unless told otherwise: with the
+/// usual pause of half a second, ten seconds. A coordinator that lives answers each time.
+fn usual_retries() -> u32 {
+    20
+}
+
+/// The most tries in vain: more than anybody waits for, and far from where counting them overflows.
+const RETRIES_MAX: u32 = 1_000_000;
 
 /// The most processes of which it is judged what the coordinator stores: the book of more may be larger than what a
 /// trace keeps of an indication.
@@ -127,16 +158,30 @@ impl Options {
     }
 }
 
+/// How long work takes, as it is typed: `20`, or `5..20`.
+fn work(text: &str) -> Result<Work, String> {
+    let number = |text: &str| {
+        text.trim().parse().map_err(|_| format!("{text:?} is no number of milliseconds"))
+    };
+    let (least, most) = text.split_once("..").unwrap_or((text, text));
+    let (least_ms, most_ms) = (number(least)?, number(most)?);
+    match least_ms <= most_ms {
+        true => Ok(Work { least_ms, most_ms }),
+        false => Err(format!("the first time is the shorter one: {most_ms}..{least_ms}")),
+    }
+}
+
 /// What is wrong with these times, if anything is.
-fn check_times(work: u64, lease: u64, retry: u64) -> Result<(), String> {
-    for (name, time) in [("work", work), ("lease", lease), ("retry", retry)] {
+fn check_times(work: Work, lease: u64, retry: u64) -> Result<(), String> {
+    for (name, time) in [("work", work.most_ms), ("lease", lease), ("retry", retry)] {
         if time > TIME_MAX {
             return Err(format!("--{name} {time}: at most {TIME_MAX}"));
         }
     }
-    if lease > 0 && work >= lease {
+    let least = work.least_ms;
+    if lease > 0 && least >= lease {
         return Err(format!(
-            "--work {work} with --lease {lease}: the lease would always be over before the work is done; \
+            "--work {least} with --lease {lease}: the lease would always be over before the work is done; \
              give a longer lease, or --lease 0"
         ));
     }
@@ -151,13 +196,16 @@ impl Lab for MutexCentralLab {
     /// with stable storage may die and start again.
     const ASSUMES: &'static [Assumption] = &[Assumption::BoundedDelay];
 
-    /// Leases outlast what messages take, and clients ask again only when they must.
+    /// Leases outlast what messages take. Some are over before the work is done, some clients ask again before they can
+    /// have heard, and some give up soon.
     const HUNT: Grounds = Grounds {
         dials: &[
             Dial::numbers("--entries", 1, 5),
-            Dial::words("--work", &["0", "1", "5", "20"]),
-            Dial::words("--lease", &["1000", "2000"]),
-            Dial::words("--retry", &["300", "500"]),
+            Dial::words("--work", &["0", "1", "5", "20", "0..150"]),
+            Dial::words("--lease", &["20", "100", "1000", "2000"]),
+            Dial::words("--retry", &["20", "300", "500"]),
+            Dial::words("--retries", &["1", "3", "20"]),
+            Dial::words("--delays", &["bounded", "any"]),
         ],
         latency_max_ms: 50,
         ..Grounds::USUAL
@@ -174,18 +222,35 @@ impl Lab for MutexCentralLab {
         let processes = world.processes::<Self>(meant)?;
         let is_check = world.verb == Verb::Check;
         let usual = |in_check, elsewhere| if is_check { in_check } else { elsewhere };
-        let work = options.work;
+        let Work { least_ms: work, most_ms } = options.work;
+        let work_max = (most_ms > work).then_some(most_ms);
         let entries = options.entries.unwrap_or(usual(1, 5));
         let lease = options.lease.unwrap_or(usual(0, 2_000));
         let retry = options.retry.unwrap_or(usual(0, 500));
         if entries > ENTRIES_MAX {
             return Err(format!("--entries {entries}: at most {ENTRIES_MAX}"));
         }
-        check_times(work, lease, retry)?;
+        if options.retries > RETRIES_MAX {
+            return Err(format!("--retries {}: at most {RETRIES_MAX}", options.retries));
+        }
+        check_times(options.work, lease, retry)?;
         let [file, state] = options.files(world.verb)?;
         // In a model everybody has stable storage.
         let keeps = world.verb != Verb::Run || state.is_some();
-        Ok(Self { processes, entries, work, lease, retry, file, state, keeps, has_time: !is_check })
+        Ok(Self {
+            processes,
+            entries,
+            work,
+            work_max,
+            lease,
+            retry,
+            retries: options.retries,
+            file,
+            state,
+            keeps,
+            delays: options.delays,
+            has_time: !is_check,
+        })
     }
 
     fn processes(&self) -> u32 {
@@ -194,9 +259,11 @@ impl Lab for MutexCentralLab {
 
     /// A client that asks once must be heard.
     fn assumes(&self) -> &'static [Assumption] {
-        match self.retry {
-            0 => &[Assumption::BoundedDelay, Assumption::Reliable],
-            _ => Self::ASSUMES,
+        match (self.retry, self.delays) {
+            (0, Delays::Bounded) => &[Assumption::BoundedDelay, Assumption::Reliable],
+            (0, Delays::Any) => &[Assumption::Reliable],
+            (_, Delays::Bounded) => Self::ASSUMES,
+            (_, Delays::Any) => &[],
         }
     }
 
@@ -207,8 +274,8 @@ impl Lab for MutexCentralLab {
 
     fn process(&self, place: &Place) -> Mutex {
         let ms = Duration::from_millis;
-        let (work, lease, retry) = (ms(self.work), ms(self.lease), ms(self.retry));
-        let times = Times { work, lease, retry, retries: RETRIES_MAX };
+        let (lease, retry) = (ms(self.lease), ms(self.retry));
+        let times = Times { work: self.work(), lease, retry, retries: self.retries };
         if place.me != COORDINATOR {
             return Mutex::Client(Client::new(times, self.entries));
         }
@@ -225,18 +292,20 @@ impl Lab for MutexCentralLab {
             Property::safety("fencing tokens grow", GrowingTokens::new(n)),
             Property::safety("first come, first served", FirstComeFirstServed::default()),
             Property::safety("3 messages an entry", MessagesEach::default()),
-            Property::safety("each step does its part", Steps::new(self.is_stored(), RETRIES_MAX)),
+            Property::safety("each step does its part", Steps::new(self.is_stored(), self.retries)),
+            Property::safety("every answer fits its question", Answers::new(self.rules())),
+            Property::safety("every grant is taken or declined", Taking::default()),
         ];
         if self.has_time || self.lease > 0 {
             demanded.insert(0, Property::safety("one grant at a time", OneGrant::new(n)));
         }
         // A lease that may be over at any moment keeps no sections apart.
-        if self.has_time || self.lease == 0 {
+        if self.keeps_time() || self.lease == 0 {
             demanded.insert(0, Property::safety("mutual exclusion", MutualExclusion::new(n)));
         }
         // Where a lease may be over at any moment, any number of times, nobody gets done; so `check` bounds
         // timeouts, and can then not tell what would have come in the end.
-        if self.has_time || self.lease + self.retry == 0 {
+        if self.keeps_time() || self.lease + self.retry == 0 {
             demanded.push(self.response());
             let entries = Entries::new(n, self.entries);
             demanded.push(Property::liveness("every client enters K times", entries));
@@ -263,8 +332,10 @@ impl Lab for MutexCentralLab {
     /// quicker: the lease and its quarter are what GRANT, the work and RELEASE have together.
     fn delay_max(&self) -> Option<Duration> {
         let lease = Duration::from_millis(self.lease);
-        let rest = (lease + lease / 4).saturating_sub(Duration::from_millis(self.work));
-        (self.lease > 0).then(|| (lease / 4).min(rest / 2))
+        let rest =
+            (lease + lease / 4).saturating_sub(Duration::from_millis(self.work_max()).min(lease));
+        let has_bound = self.lease > 0 && self.delays == Delays::Bounded;
+        has_bound.then(|| (lease / 4).min(rest / 2))
     }
 
     fn findings(&self) -> Box<dyn Findings<Indication>> {
@@ -308,15 +379,29 @@ impl MutexCentralLab {
 
     /// Every request is served; where there are leases, within so many timeouts of a client that asks again.
     fn response(&self) -> Property {
-        let response = Property::responds("every request is served", "Asked", "Left");
-        match self.timeouts_max().filter(|_| self.has_time) {
-            Some(max) => response.within_timeouts(max),
-            None => response,
+        let name = "every request is served";
+        match self.has_time {
+            true => Property::liveness(name, Served::new(self.timeouts_max())),
+            // No lease is over, and nobody can give up.
+            false => Property::responds(name, "Asked", "Left"),
+        }
+    }
+
+    /// What the coordinator must keep to. A lease comes to an end after a quarter more; a client that stands in the line
+    /// asks again in time with its timer, and is told to wait as often as that runs out in the lease, and once more for
+    /// a message under way. Twice as often is allowed, for a machine that is busy.
+    fn rules(&self) -> Rules {
+        let has_bound = self.keeps_time() && self.lease > 0 && self.retry > 0;
+        let waits = |retry: u64| 2 * (self.lease + self.lease / 2).div_ceil(retry) + 1;
+        Rules {
+            is_atomic: self.keeps && self.state.is_none(),
+            lease: Duration::from_millis(self.lease),
+            waits_max: has_bound.then(|| waits(self.retry)),
         }
     }
 
     /// How many times a client that waits may ask again: through the leases of all others, one behind the other and
-    /// each a quarter longer, with a message lost in each; and once more as often as it asks in vain. Nothing, if a
+    /// each a quarter longer, with a message lost in each; and twice as often as it usually asks in vain. Nothing, if a
     /// client may stay inside for ever, or never asks again.
     fn timeouts_max(&self) -> Option<u32> {
         if self.lease == 0 || self.retry == 0 {
@@ -324,7 +409,26 @@ impl MutexCentralLab {
         }
         let lease = (self.lease + self.lease / 4).div_ceil(self.retry).saturating_add(2);
         let all = u64::from(self.processes).saturating_mul(lease);
-        Some(u32::try_from(all).unwrap_or(u32::MAX).saturating_add(2 * RETRIES_MAX))
+        Some(
+            u32::try_from(all)
+                .unwrap_or(u32::MAX)
+                .saturating_add(2 * self.retries.max(usual_retries())),
+        )
+    }
+
+    /// Whether leases outlast what messages and steps take.
+    fn keeps_time(&self) -> bool {
+        self.has_time && self.delays == Delays::Bounded
+    }
+
+    fn work_max(&self) -> u64 {
+        self.work_max.unwrap_or(self.work)
+    }
+
+    /// How long work takes. Where no time passes it makes no difference, and need not be drawn.
+    fn work(&self) -> Work {
+        let most_ms = if self.has_time { self.work_max() } else { self.work };
+        Work { least_ms: self.work, most_ms }
     }
 
     /// How many sections all clients want.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use labs::process::{Kind, ProcessId};
+use labs::process::{Context, Kind, Process, ProcessId};
 use serde::{Deserialize, Serialize};
 
 use crate::book::Book;
@@ -11,11 +11,37 @@ use crate::book::Book;
 /// The process that lets the others in.
 pub const COORDINATOR: ProcessId = ProcessId(0);
 
+/// How long a client works in its critical section: some milliseconds between these, drawn anew for each section.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Work {
+    /// At least so many.
+    pub least_ms: u64,
+    /// At most so many.
+    pub most_ms: u64,
+}
+
+impl Work {
+    /// Always so many milliseconds.
+    pub fn always(ms: u64) -> Self {
+        Self { least_ms: ms, most_ms: ms }
+    }
+
+    /// How long the next section takes.
+    pub fn draw<P: Process>(self, ctx: &mut Context<P>) -> Duration {
+        let choices = self.most_ms.saturating_sub(self.least_ms).saturating_add(1);
+        let more = match usize::try_from(choices) {
+            Ok(choices) if choices > 1 => ctx.choose(choices) as u64,
+            _ => 0,
+        };
+        Duration::from_millis(self.least_ms + more)
+    }
+}
+
 /// How long things take, in this run.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Times {
     /// How long a client works in its critical section.
-    pub work: Duration,
+    pub work: Work,
     /// How long the coordinator lets a client stay there; zero: for ever.
     pub lease: Duration,
     /// After how long without an answer it asks again; zero: never.

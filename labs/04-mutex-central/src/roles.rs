@@ -16,7 +16,7 @@ use labs::text::counted;
 
 use crate::client::Client;
 use crate::coordinator::Coordinator;
-use crate::messages::{COORDINATOR, Indication, Request, Times};
+use crate::messages::{COORDINATOR, Indication, Request, Times, Work};
 use crate::mutex::Mutex;
 use crate::shared_file::SharedFile;
 use crate::state_file::{self, StateFile};
@@ -148,7 +148,7 @@ fn client(arguments: &ClientArguments) -> anyhow::Result<()> {
     let me = ProcessId(arguments.number.unwrap_or_else(random_number));
     let ms = Duration::from_millis;
     let times = Times {
-        work: ms(arguments.work),
+        work: Work::always(arguments.work),
         retry: ms(arguments.retry),
         // A person started it, and a person will end it.
         retries: u32::MAX,

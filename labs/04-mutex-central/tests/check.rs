@@ -43,6 +43,8 @@ fn timed(processes: u32, entries: u64, search: Search) -> usize {
         "first come, first served",
         "3 messages an entry",
         "each step does its part",
+        "every answer fits its question",
+        "every grant is taken or declined",
         "messages as predicted",
     ];
     assert_eq!(demanded, left);
@@ -52,7 +54,7 @@ fn timed(processes: u32, entries: u64, search: Search) -> usize {
 #[test]
 fn what_leases_do_at_whatever_time_is_safe() {
     let search = Search { timeouts: 2, ..Search::default() };
-    assert_eq!([timed(2, 2, search.clone()), timed(3, 1, search)], [452, 157_103]);
+    assert_eq!([timed(2, 2, search.clone()), timed(3, 1, search)], [452, 157_439]);
 }
 
 #[test]
@@ -61,7 +63,7 @@ fn one_crash_one_loss_or_one_copy_is_safe() {
     let crash = timed(3, 1, Search { crashes: 1, ..search.clone() });
     let loss = timed(3, 1, Search { losses: 1, ..search.clone() });
     let copy = timed(3, 1, Search { duplicates: 1, ..search });
-    assert_eq!([crash, loss, copy], [4_540, 3_390, 11_806]);
+    assert_eq!([crash, loss, copy], [4_752, 3_390, 11_806]);
 }
 
 const PROGRAM: Program = Program(env!("CARGO_BIN_EXE_mutex-central"));

@@ -13,7 +13,7 @@ use labs::verdict::{Judge, Verdict};
 use mutex_central::lab::MutexCentralLab;
 
 fn assert_all_hold(verdicts: &[Verdict], what: &str) {
-    assert_eq!(verdicts.len(), 9);
+    assert_eq!(verdicts.len(), 11);
     assert!(verdicts.iter().all(|verdict| verdict.holds() == Some(true)), "{what}: {verdicts:?}");
 }
 

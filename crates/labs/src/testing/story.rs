@@ -73,6 +73,21 @@ impl Story {
         self.sends(from, to, kind).receives(to, from, n, kind)
     }
 
+    /// A message that says something is sent.
+    #[must_use]
+    pub fn sends_this(self, from: u32, to: u32, said: &dyn Noted) -> Self {
+        let peer = ProcessId(to);
+        self.event(from, |n| What::Send { peer, message: message_of(from, n, said) })
+    }
+
+    /// A message that says something is sent, and arrives at once.
+    #[must_use]
+    pub fn passes_this(self, from: u32, to: u32, said: &dyn Noted) -> Self {
+        let (n, peer) = (self.n[from as usize] + 1, ProcessId(from));
+        let story = self.sends_this(from, to, said);
+        story.event(to, |_| What::Receive { peer, message: message_of(from, n, said) })
+    }
+
     /// A timer of this name runs out at a process.
     #[must_use]
     pub fn times_out(self, process: u32, timer: &str) -> Self {
@@ -132,6 +147,10 @@ impl Story {
         self.judge.observe(&event).expect("the events of a story can happen");
         self
     }
+}
+
+fn message_of(from: u32, n: u64, said: &dyn Noted) -> MessageNote {
+    MessageNote { text: said.text(), data: said.data(), ..message(from, n, &said.kind()) }
 }
 
 fn message(from: u32, n: u64, kind: &str) -> MessageNote {

@@ -42,10 +42,9 @@ impl InTurn {
     /// Watches so many processes, of which the users write by this plan.
     pub fn new(processes: u32, plan: &[Planned]) -> Self {
         let n = processes as usize;
-        let to = plan.iter().map(|mail| mail.to.iter().copied().collect()).collect::<Vec<_>>();
         Self {
             plan: Plan(plan.into()),
-            addressees: to.into(),
+            addressees: plan.into(),
             written: Mails::default(),
             arrived: vec![Mails::default(); n],
             read: vec![Mails::default(); n],

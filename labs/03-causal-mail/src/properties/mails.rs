@@ -15,6 +15,7 @@ use std::sync::Arc;
 use labs::process::ProcessId;
 
 use crate::causal_mail::Indication;
+use crate::correspondence::Planned;
 
 /// The most mails of one run: their pasts then take 32 MiB at the most.
 pub const MAILS_MAX: u32 = 16_384;
@@ -47,6 +48,13 @@ impl Addressees {
             }
             Indication::Finished => false,
         }
+    }
+}
+
+impl From<&[Planned]> for Addressees {
+    fn from(plan: &[Planned]) -> Self {
+        let to = plan.iter().map(|mail| mail.to.iter().copied().collect());
+        Self(to.collect())
     }
 }
 
@@ -144,6 +152,11 @@ impl Pasts {
     fn before(&self, process: ProcessId, mail: u32) -> impl Iterator<Item = u32> {
         let past = self.of_mail[mail as usize].iter().flat_map(Mails::iter);
         past.filter(move |&before| self.addressees.is_for(before, process))
+    }
+
+    /// All mails that happened before `mail`.
+    pub(super) fn all_before(&self, mail: u32) -> impl Iterator<Item = u32> {
+        self.of_mail.get(mail as usize).into_iter().flatten().flat_map(Mails::iter)
     }
 
     /// A mail that `process` must read before `mail`, and has not read.

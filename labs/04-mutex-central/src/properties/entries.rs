@@ -23,14 +23,25 @@ struct Client {
     left: u64,
     is_inside: bool,
     is_finished: bool,
-    /// It gave up, was told to stop, or died.
-    is_gone: bool,
+    fate: Fate,
+}
+
+/// What became of a client.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+enum Fate {
+    /// It goes on.
+    Stays,
+    /// It gave up, and has no more entries to make.
+    GaveUp,
+    /// It was told to stop, or died, and need not even say that it has finished.
+    Gone,
 }
 
 impl Entries {
     /// Watches so many processes, of which each client wants to enter so many times.
     pub fn new(processes: u32, entries: u64) -> Self {
-        let client = Client { left: entries, is_inside: false, is_finished: false, is_gone: false };
+        let client =
+            Client { left: entries, is_inside: false, is_finished: false, fate: Fate::Stays };
         Self { clients: vec![client; processes as usize] }
     }
 }
@@ -50,10 +61,11 @@ impl Watch<Indication> for Entries {
                 };
                 client.left = left;
             }
-            Indication::GaveUp | Indication::Stopped => client.is_gone = true,
+            Indication::GaveUp => client.fate = Fate::GaveUp.max(client.fate),
+            Indication::Stopped => client.fate = Fate::Gone,
             Indication::Finished => {
                 client.is_finished = true;
-                if client.left > 0 && !client.is_gone {
+                if client.left > 0 && client.fate == Fate::Stays {
                     let entries = counted(client.left, "section");
                     let what = format!("{process} finishes with {entries} to go");
                     return Violation::check(what, [at]);
@@ -67,8 +79,8 @@ impl Watch<Indication> for Entries {
     fn on_other(&mut self, at: Witness, happening: Happening<'_>) -> Check {
         let client = &mut self.clients[at.process.index()];
         match happening {
-            Happening::Crash => client.is_gone = true,
-            Happening::Request(request) if request.kind() == "Stop" => client.is_gone = true,
+            Happening::Crash => client.fate = Fate::Gone,
+            Happening::Request(request) if request.kind() == "Stop" => client.fate = Fate::Gone,
             Happening::Request(request) if request.kind() == "Refused" && !client.is_inside => {
                 client.left += 1;
                 client.is_finished = false;
@@ -84,15 +96,19 @@ impl Watch<Indication> for Entries {
 
     fn at_end(&self, end: &End) -> Judgement {
         let clients = || (0..).map(ProcessId).zip(&self.clients).filter(|(p, _)| *p != COORDINATOR);
-        let is_late = |client: &Client| !client.is_gone && (client.left > 0 || !client.is_finished);
+        let is_late = |client: &Client| {
+            let has_to_go = client.left > 0 && client.fate == Fate::Stays;
+            has_to_go || !client.is_finished && client.fate != Fate::Gone
+        };
         match clients().find(|(_, client)| is_late(client)) {
-            Some((process, client)) if client.left > 0 => {
+            Some((process, client)) if client.left > 0 && client.fate == Fate::Stays => {
                 let entries = counted(client.left, "section");
                 Judgement::not_yet(end, format!("{process} has {entries} to go"))
             }
             Some((process, _)) => Judgement::not_yet(end, format!("{process} has not finished")),
             None => {
-                let gone = clients().filter(|(_, client)| client.is_gone).count() as u64;
+                let gone =
+                    clients().filter(|(_, client)| client.fate != Fate::Stays).count() as u64;
                 let all = counted(clients().count() as u64, "client");
                 let gone = if gone > 0 { format!("; {gone} gone before") } else { String::new() };
                 Judgement::Holds(format!("by {all}{gone}"))

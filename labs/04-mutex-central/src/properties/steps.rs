@@ -7,7 +7,9 @@
 //!   coordinator that starts again may do that by itself.
 //! * It revokes a grant when the lease is over, or when the connection to its client has ended.
 //! * A client asks once for each wish, by REQUEST; it asks again (RETRY) when its timer runs out, and gives up when
-//!   it has run out so many times in a row without an answer.
+//!   it has run out so many times in a row without an answer, and then only.
+//! * A client leaves its section when its work is done, and not before. It ends its section with the work undone when
+//!   its lease is over, or when what it writes to refuses it, and only then.
 //! * A client says RELEASE once for each section that it has left and for each grant that it did not want.
 //!
 //! In which order a process does what belongs to one step does not matter, but for what must be stored before.
@@ -56,8 +58,13 @@ struct Client {
     /// How many times its timer ran out since it last heard something.
     silence: u32,
     last: Option<Witness>,
+    /// It must give up now.
+    must_give_up: bool,
     /// It waits: its timer makes it ask again.
     is_waiting: bool,
+    is_inside: bool,
+    /// It must say this in this step: the work is done, or the lease is over.
+    must_say: Option<&'static str>,
 }
 
 /// What began a step.
@@ -73,9 +80,19 @@ enum Cause {
     Timeout(&'static str),
     /// The connection to a client has ended.
     Lost,
+    /// What a client writes to refused its token.
+    Refused,
 }
 
 const TIMERS: [&str; 4] = ["Lease", "Retry", "Work", "Rest"];
+
+impl Client {
+    /// What is left of a step that is over.
+    fn rested(&self) -> Self {
+        let Self { silence, is_waiting, is_inside, .. } = *self;
+        Self { silence, is_waiting, is_inside, ..Self::default() }
+    }
+}
 
 impl Steps {
     /// Watches a coordinator that `keeps` its book, and clients that give up after so many `tries`.
@@ -93,8 +110,12 @@ impl Steps {
             self.coordinator.has_answered = false;
         } else {
             let client = self.clients.entry(at.process).or_default();
-            let Client { silence, is_waiting, .. } = *client;
-            *client = Client { cause, silence, is_waiting, ..Client::default() };
+            let must_say = match cause {
+                Cause::Timeout("Work") if client.is_inside => Some("Left"),
+                Cause::Timeout("Lease") if client.is_inside => Some("Expired"),
+                _ => None,
+            };
+            *client = Client { cause, must_say, ..client.rested() };
         }
         ended
     }
@@ -109,6 +130,15 @@ impl Steps {
             };
         }
         let Some(client) = self.clients.get(&process) else { return Ok(()) };
+        if let Some(kind) = client.must_say {
+            let what = format!("{process} does not say {kind}, and it is time");
+            return Violation::check(what, client.last.as_slice());
+        }
+        if client.must_give_up {
+            let timeouts = counted(client.silence.into(), "timeout");
+            let what = format!("{process} does not give up after {timeouts} without an answer");
+            return Violation::check(what, client.last.as_slice());
+        }
         let counts =
             [("REQUEST", client.requests), ("RELEASE", client.releases), ("RETRY", client.retries)];
         match counts.into_iter().find(|(_, count)| *count != 0) {
@@ -186,12 +216,25 @@ impl Steps {
                 client.silence = 0;
                 client.is_waiting = true;
             }
-            Indication::Left(_) | Indication::Expired(_) | Indication::Declined(_) => {
+            Indication::Declined(_) => client.releases += 1,
+            Indication::Left(_) | Indication::Expired(_) => {
                 client.releases += 1;
+                client.is_inside = false;
+                client.must_say = None;
+                let is_time = match indication {
+                    Indication::Left(_) => client.cause == Cause::Timeout("Work"),
+                    _ => [Cause::Timeout("Lease"), Cause::Refused].contains(&client.cause),
+                };
+                if !is_time {
+                    let what =
+                        format!("{} says {}, and it is not time", at.process, indication.kind());
+                    return Violation::check(what, [at]);
+                }
             }
-            Indication::Entered(_) | Indication::Stopped => client.is_waiting = false,
+            Indication::Entered(_) => (client.is_waiting, client.is_inside) = (false, true),
+            Indication::Stopped => client.is_waiting = false,
             Indication::GaveUp => {
-                client.retries = 0;
+                client.must_give_up = false;
                 client.is_waiting = false;
                 if client.silence != self.tries.saturating_add(1) {
                     let tries = counted(client.silence.into(), "timeout");
@@ -267,6 +310,7 @@ impl Watch<Indication> for Steps {
                 timer.map_or(Cause::Other, Cause::Timeout)
             }
             Happening::Request(request) if request.kind() == "Lost" => Cause::Lost,
+            Happening::Request(request) if request.kind() == "Refused" => Cause::Refused,
             _ => Cause::Other,
         };
         let is_retry = cause == Cause::Timeout("Retry");
@@ -276,9 +320,11 @@ impl Watch<Indication> for Steps {
             && client.is_waiting
         {
             client.silence += 1;
-            // It asks again, or gives up.
-            client.retries += 1;
             client.last = Some(at);
+            match client.silence > self.tries {
+                true => client.must_give_up = true,
+                false => client.retries += 1,
+            }
         }
         Ok(())
     }
@@ -313,8 +359,7 @@ impl Watch<Indication> for Steps {
             if self.end_step(process).is_ok()
                 && let Some(client) = self.clients.get_mut(&process)
             {
-                let Client { silence, is_waiting, .. } = *client;
-                *client = Client { silence, is_waiting, ..Client::default() };
+                *client = client.rested();
             }
         }
     }

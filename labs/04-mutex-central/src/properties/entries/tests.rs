@@ -30,6 +30,7 @@ fn as_many_entries_as_are_wanted() {
 fn a_client_that_is_gone_owes_nothing() {
     assert_eq!(twice().dies(1).holds(), Some(true));
     assert_eq!(twice().tells(1, &GaveUp).tells(1, &Finished).holds(), Some(true));
+    assert_eq!(twice().tells(1, &GaveUp).detail(), "p1 has not finished");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use labs::verdict::Property;
 use super::*;
 use crate::book::{Book, Wish};
 use crate::messages::Request;
-use Indication::{Asked, Entered, GaveUp, Granted, Left, Queued, Revoked, Stored};
+use Indication::{Asked, Entered, Expired, GaveUp, Granted, Left, Queued, Revoked, Stored};
 
 /// A client gives up after one try in vain.
 fn steps() -> Story {
@@ -74,7 +74,7 @@ fn a_grant_is_revoked_when_its_lease_is_over_or_its_client_lost() {
 fn a_client_says_each_thing_once() {
     assert_eq!(steps().tells(1, &Asked(1)).detail(), "p1 does not send REQUEST");
     assert_eq!(asks(steps()).sends(1, 0, "REQUEST").holds(), Some(false));
-    let left = || steps().times_out(1, "Work").tells(1, &Left(1));
+    let left = || steps().tells(1, &Entered(1)).times_out(1, "Work").tells(1, &Left(1));
     assert_eq!(left().detail(), "p1 does not send RELEASE");
     assert_eq!(left().sends(1, 0, "RELEASE").holds(), Some(true));
     let twice = left().sends(1, 0, "RELEASE").sends(1, 0, "RELEASE");
@@ -94,4 +94,31 @@ fn a_client_gives_up_after_its_tries_and_not_before() {
     assert_eq!(early.detail(), "p1 gives up after 1 timeout without an answer");
     let told = once().passes(0, 1, "M").times_out(1, "Retry").tells(1, &GaveUp);
     assert_eq!(told.holds(), Some(true), "that was no answer");
+}
+
+#[test]
+fn a_client_gives_up_when_it_must() {
+    let silent = || {
+        let story = asks(steps()).tells(0, &Queued(1)).tells(0, &Stored(Book::default()));
+        story.times_out(1, "Retry").sends(1, 0, "RETRY").times_out(1, "Retry")
+    };
+    assert_eq!(silent().detail(), "p1 does not give up after 2 timeouts without an answer");
+    assert_eq!(silent().sends(1, 0, "RETRY").holds(), Some(false));
+}
+
+#[test]
+fn a_section_ends_when_its_work_is_done_or_its_lease_over() {
+    let inside = || steps().tells(1, &Entered(1));
+    let leaves = |story: Story, how: &Indication| story.tells(1, how).sends(1, 0, "RELEASE");
+    let (work, lease) = (|| inside().times_out(1, "Work"), || inside().times_out(1, "Lease"));
+    assert_eq!(leaves(work(), &Left(1)).holds(), Some(true));
+    assert_eq!(leaves(lease(), &Expired(1)).holds(), Some(true));
+    let refused = inside().is_asked(1, &Request::Refused(1));
+    assert_eq!(leaves(refused, &Expired(1)).holds(), Some(true));
+    assert_eq!(leaves(lease(), &Left(1)).detail(), "p1 says Left, and it is not time");
+    assert_eq!(leaves(work(), &Expired(1)).detail(), "p1 says Expired, and it is not time");
+    assert_eq!(leaves(inside(), &Left(1)).holds(), Some(false));
+    assert_eq!(lease().detail(), "p1 does not say Expired, and it is time");
+    let outside = leaves(work(), &Left(1)).times_out(1, "Lease");
+    assert_eq!(outside.holds(), Some(true), "it is out already");
 }
