@@ -40,20 +40,6 @@ impl Story {
         self.event(from, |n| What::Send { peer: ProcessId(to), message: message(from, n, kind) })
     }
 
-    /// This message is sent, and `to` receives it where it is to arrive: one whose words a property reads.
-    #[must_use]
-    pub fn sends_this(self, from: u32, to: u32, message: &dyn Noted, arrives: bool) -> Self {
-        let id = MessageId { process: ProcessId(from), n: self.n[from as usize] + 1 };
-        let Note { kind, text, data } = Note::of(message);
-        let message = MessageNote { id, kind: kind.into_owned(), text, bytes: 0, data };
-        let copy = message.clone();
-        let story = self.event(from, |_| What::Send { peer: ProcessId(to), message });
-        match arrives {
-            true => story.event(to, |_| What::Receive { peer: ProcessId(from), message: copy }),
-            false => story,
-        }
-    }
-
     /// `to` receives what `from` sent as its `n`-th event.
     #[must_use]
     pub fn receives(self, to: u32, from: u32, n: u64, kind: &str) -> Self {

@@ -331,7 +331,11 @@ const SUSPECT: Message = Message::Suspect(CHANGE);
 fn told(arrives: bool) -> Story {
     let story = Story::of(4, telling(4)).times_out(0, "Interval").tells(0, &round(4, 0));
     let story = story.times_out(0, "Interval").tells(0, &listed(2, &[Dead]));
-    story.sends_this(0, 1, &SUSPECT, arrives).tells(0, &round(3, 1))
+    let story = match arrives {
+        true => story.passes_this(0, 1, &SUSPECT),
+        false => story.sends_this(0, 1, &SUSPECT),
+    };
+    story.tells(0, &round(3, 1))
 }
 
 fn next_round(story: Story) -> Story {
@@ -345,25 +349,23 @@ fn a_change_is_told_at_once() {
     assert_eq!(kept.detail(), "p0 does not tell p1 of p2, and p1 has not noted it");
     assert_eq!(kept.dies(0).holds(), Some(true), "it died in the middle of its step");
     let opposite = Story::of(4, telling(4)).times_out(0, "Interval").tells(0, &listed(2, &[Dead]));
-    let opposite = opposite.sends_this(0, 1, &Message::Restore(CHANGE), true);
+    let opposite = opposite.passes_this(0, 1, &Message::Restore(CHANGE));
     assert_eq!(opposite.detail(), "p0 tells p1 the opposite of what it found out of p2");
-    assert!(
-        told(true).sends_this(0, 1, &SUSPECT, true).detail().contains("2 times, and 1 are due")
-    );
+    assert!(told(true).passes_this(0, 1, &SUSPECT).detail().contains("2 times, and 1 are due"));
 }
 
 #[test]
 fn it_is_told_in_each_round_until_it_is_noted() {
     let silent = next_round(told(false));
     assert_eq!(silent.detail(), "p0 does not tell p1 of p2, and p1 has not noted it");
-    let again = told(false).times_out(0, "Interval").sends_this(0, 1, &SUSPECT, true);
+    let again = told(false).times_out(0, "Interval").passes_this(0, 1, &SUSPECT);
     assert_eq!(again.tells(0, &round(3, 1)).holds(), Some(true));
-    let noted = || told(true).sends_this(1, 0, &Message::Noted(CHANGE), true);
+    let noted = || told(true).passes_this(1, 0, &Message::Noted(CHANGE));
     assert_eq!(next_round(noted()).holds(), Some(true));
-    let more = noted().times_out(0, "Interval").sends_this(0, 1, &SUSPECT, true);
+    let more = noted().times_out(0, "Interval").passes_this(0, 1, &SUSPECT);
     assert!(more.tells(0, &round(3, 1)).detail().ends_with("1 time, and 0 are due"));
     let older = Message::Noted(Change { number: 0, ..CHANGE });
-    assert_eq!(next_round(told(true).sends_this(1, 0, &older, true)).holds(), Some(false));
+    assert_eq!(next_round(told(true).passes_this(1, 0, &older)).holds(), Some(false));
 }
 
 /// A detector that is suspected is told nothing, and all when it is restored.
@@ -372,11 +374,11 @@ fn a_suspected_detector_is_told_nothing() {
     let suspected = || told(false).times_out(0, "Interval").tells(0, &listed(1, &[Dead]));
     let rounds = || next_round(next_round(suspected()));
     assert_eq!(rounds().holds(), Some(true), "{}", rounds().detail());
-    let wasted = rounds().times_out(0, "Interval").sends_this(0, 1, &SUSPECT, true);
+    let wasted = rounds().times_out(0, "Interval").passes_this(0, 1, &SUSPECT);
     assert_eq!(wasted.detail(), "p0 tells p1 of p2, and suspects p1");
     let restored = rounds().times_out(0, "Interval").tells(0, &restored(1));
     assert_eq!(restored.detail(), "p0 does not tell p1 of p2, and p1 has not noted it");
-    assert_eq!(restored.sends_this(0, 1, &SUSPECT, true).holds(), Some(true));
+    assert_eq!(restored.passes_this(0, 1, &SUSPECT).holds(), Some(true));
 }
 
 #[test]

@@ -361,7 +361,7 @@ fn tick(story: Story, process: u32) -> Story {
 
 fn pays(story: Story, to: u32, count: u64, amount: u64) -> Story {
     let transfer = work::Message::Transfer(Transfer { count, amount });
-    story.sends_this(0, to, &Message::Application(transfer), true)
+    story.passes_this(0, to, &Message::Application(transfer))
 }
 
 fn sends(story: Story, to: u32, number: u64) -> Story {
@@ -462,7 +462,7 @@ fn the_recorded_state_is_that_of_the_cut() {
     assert_eq!(records(held(), [0, 5]).holds(), Some(false));
     let counts = |number| {
         let count = Message::Application(work::Message::Count(Count(number)));
-        states(None).sends_this(1, 0, &count, true).cut(0, "1@p0")
+        states(None).passes_this(1, 0, &count).cut(0, "1@p0")
     };
     assert_eq!(records(counts(7), [0, 7]).holds(), Some(true));
     assert_eq!(records(counts(7), [0, 0]).holds(), Some(false));
