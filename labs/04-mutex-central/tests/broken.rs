@@ -78,5 +78,5 @@ fn a_client_that_is_put_off_for_ever_goes_round_in_check() {
     let round = &also.steps[also.cycle_from.expect("it never ends")..];
     assert_eq!(also.property, "every request is served");
     assert_eq!(round, ["p0 → p1 Wait", "p1 → p0 Retry { ask: 1 }"]);
-    assert_eq!(outcome.verdicts.iter().filter(|verdict| verdict.holds() == Some(false)).count(), 3);
+    assert_eq!(outcome.verdicts.iter().filter(|verdict| verdict.holds() == Some(false)).count(), 4);
 }

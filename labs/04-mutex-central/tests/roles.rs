@@ -50,7 +50,7 @@ fn a_client_that_is_stopped_finishes_its_section() {
     wait_until("it is inside", || file.exists() && std::fs::metadata(&file).unwrap().len() > 0);
     client.signal(Signal::SIGTERM);
     let (status, said) = client.end();
-    assert!(status == Some(0) && said.contains("stopped after 1 entries"), "{status:?} {said}");
+    assert!(status == Some(0) && said.contains("stopped after 1 entry"), "{status:?} {said}");
     assert_file_holds(&file, 1);
 }
 

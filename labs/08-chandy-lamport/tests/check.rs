@@ -76,7 +76,7 @@ fn without_fifo_the_violation_is_near() {
         let found = (counterexample.property.as_str(), counterexample.steps.len());
         assert_eq!(found, (property, steps), "{words}: {counterexample}");
         // Though the run ends before the overtaken message arrives.
-        assert_eq!(counterexample.broken(), [Assumption::Fifo], "{words}: {counterexample}");
+        assert!(counterexample.broken().contains(&Assumption::Fifo), "{words}: {counterexample}");
         assert!(outcome.states < 5_000, "{}", outcome.states);
     }
 }
