@@ -403,7 +403,8 @@ fn a_kind_has_the_same_colour_on_all_pages_of_a_lab() {
         }
     }
     // What is rare takes no colour from what is in every run.
-    let quiet = Shown::simulated("failure-detector", &[], 0).browser.value(strokes);
+    let quiet =
+        Shown::simulated("failure-detector", &["--faults", "none"], 0).browser.value(strokes);
     let crash =
         Shown::simulated("failure-detector", &["--crash", "3@2000"], 0).browser.value(strokes);
     assert_eq!(quiet.as_object().expect("strokes by name").len(), 2, "{quiet}");
@@ -533,7 +534,7 @@ fn a_long_run_opens_where_something_happens() {
     let shown = Shown::simulated("failure-detector", &["--crash", "3@5000"], 0);
     assert_eq!(shown.browser.value("labs.diagram.isWhole"), false, "it is too long");
     assert!(shown.is_in_view(shown.find(|event| event["event"] == "crash")));
-    let quiet = Shown::simulated("failure-detector", &[], 0);
+    let quiet = Shown::simulated("failure-detector", &["--faults", "none"], 0);
     assert!(quiet.is_in_view(0), "else at its begin");
 }
 
