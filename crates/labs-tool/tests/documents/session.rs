@@ -33,7 +33,7 @@ const ENTER: &str = "ip link set lo up && hostname vm && mount -t tmpfs tmpfs /t
 const NOBODY: u32 = 65534;
 
 /// What the repository lends to documents, which name these files.
-const LENT: [&str; 3] = ["hosts.txt", "labs", "tools"];
+const LENT: [&str; 4] = ["hosts.txt", "labs", "networks", "tools"];
 
 /// A shell in a folder of its own.
 pub(crate) struct Session {

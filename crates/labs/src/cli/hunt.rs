@@ -36,6 +36,9 @@ pub(super) struct Arguments {
     /// How many processes take part [default: drawn anew for each run]
     #[arg(long, short = 'n', value_name = "N")]
     processes: Option<u32>,
+    /// The regions in which the processes are, instead of latencies that are drawn: see networks/cloud.json
+    #[arg(long, value_name = "FILE", value_parser = regions)]
+    network: Option<String>,
     /// What everything is drawn from: run K of a hunt depends on this and K alone
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -54,6 +57,11 @@ pub(super) struct Arguments {
     /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// The path of a file of regions that can be read.
+fn regions(path: &str) -> Result<String, String> {
+    super::simulate::regions(path).map(|_| path.to_owned())
 }
 
 /// Where the options of the lab stand in `--help`: behind those of the verb.
@@ -104,7 +112,11 @@ pub(super) fn hunt(
     matches: &ArgMatches,
 ) -> anyhow::Result<u8> {
     let mut words = given(lab, matches);
-    let mut fixed = Fixed { options: words.clone(), processes: false };
+    let latency = arguments.network.is_some();
+    let mut fixed = Fixed { options: words.clone(), processes: false, latency };
+    if let Some(path) = &arguments.network {
+        words.extend(["--network".to_owned(), path.clone()]);
+    }
     if let Some(processes) = arguments.processes {
         words.extend(["-n".to_owned(), processes.to_string()]);
     }

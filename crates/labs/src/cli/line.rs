@@ -15,12 +15,13 @@ use crate::report::Brought;
 pub(super) const FAULTS: &str = "--faults";
 
 /// The options of `simulate` that say what goes wrong, or how messages travel.
-const SAY_WHAT_GOES_WRONG: [&str; 8] = [
+const SAY_WHAT_GOES_WRONG: [&str; 9] = [
     FAULTS,
     "--crash",
     "--duplication",
     "--latency",
     "--loss",
+    "--network",
     "--reordering",
     "--slow",
     "--unordered",

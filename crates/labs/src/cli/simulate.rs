@@ -15,6 +15,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use self::network::NetworkArguments;
+pub(super) use self::network::regions;
 use self::trial::{Cut, ROUND, Trial, Tried};
 use super::progress::Progress;
 use super::unreturned::Unreturned;
@@ -130,11 +131,15 @@ fn check_study(
     if let Some((option, _)) = of_one_run.iter().find(|(_, given)| *given) {
         anyhow::bail!("{option} is for one run, and many were asked for: leave it out");
     }
-    let varied = [("--latency", network.latency.is_some()), ("--loss", network.loss.is_some())];
+    let varied = [
+        ("--latency", "--latency", network.latency.is_some()),
+        ("--latency", "--network", network.network.is_some()),
+        ("--loss", "--loss", network.loss.is_some()),
+    ];
     let by_itself = lab.about().varied;
-    let ignored = varied.iter().find(|(option, given)| *given && by_itself.contains(option));
+    let ignored = varied.iter().find(|(varied, _, given)| *given && by_itself.contains(varied));
     match ignored {
-        Some((option, _)) => {
+        Some((_, option, _)) => {
             anyhow::bail!("{option} is what these runs vary themselves: leave it out")
         }
         None => Ok(()),
@@ -189,7 +194,7 @@ fn one_run(
         brought: brought.to_vec(),
         problems: tried.problem.into_iter().collect(),
         places: PlaceOf::simulated(processes, &*findings),
-        lines: findings.lines(&summary),
+        lines: [arguments.network.place(processes), findings.lines(&summary)].concat(),
         ..Report::of(identity_of(lab, seed))
     })
 }

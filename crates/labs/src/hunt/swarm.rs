@@ -16,6 +16,8 @@ pub struct Fixed {
     pub options: Vec<String>,
     /// Whether the number of processes follows from what is said.
     pub processes: bool,
+    /// Whether how long messages are under way follows from a network of regions.
+    pub latency: bool,
 }
 
 /// Where something may go wrong.

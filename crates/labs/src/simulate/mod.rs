@@ -12,12 +12,15 @@
 //! Left out: clocks that drift, and links whose latency depends on their load.
 
 mod network;
+mod regions;
 mod simulation;
 #[cfg(test)]
 mod tests;
 mod wheel;
 
 pub use self::network::{LATENCY_MAX, Mishaps, Network, NetworkError, Slow};
+pub(crate) use self::network::{latency, milliseconds};
+pub use self::regions::{FILE_MAX, Regions, Way};
 pub(crate) use self::simulation::choices;
 pub use self::simulation::{Ended, Limits, PROCESSES_MAX, Simulation, SimulationError};
 pub use crate::chance::{Chance, ChanceError};

@@ -1,8 +1,10 @@
 //! How the simulated network treats messages.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::regions::Regions;
 use crate::chance::Chance;
 use crate::faults::Channels;
 use crate::process::ProcessId;
@@ -29,6 +31,8 @@ pub struct Network {
     pub fifo: bool,
     /// The channels that are slower than the others.
     pub slow: Vec<Slow>,
+    /// The regions in which the processes are, instead of one latency for all, and losses beside those of all.
+    pub regions: Option<Arc<Regions>>,
 }
 
 /// Channels whose messages are under way for longer than others.
@@ -57,6 +61,7 @@ impl Default for Network {
             reordering: Chance::NEVER,
             fifo: true,
             slow: Vec::new(),
+            regions: None,
         }
     }
 }
@@ -111,4 +116,17 @@ pub enum NetworkError {
     /// Reordering on FIFO channels.
     #[error("FIFO channels do not reorder: give up one of the two")]
     OrderedAndNot,
+}
+
+/// Reads latencies in milliseconds: one, or a range of them.
+pub(crate) fn latency(text: &str) -> Result<RangeInclusive<Duration>, String> {
+    let (from, to) = text.split_once("..").unwrap_or((text, text));
+    Ok(milliseconds(from)?..=milliseconds(to.trim_start_matches('='))?)
+}
+
+/// Reads a time in milliseconds.
+pub(crate) fn milliseconds(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a number of milliseconds");
+    let milliseconds: f64 = text.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(milliseconds / 1_000.0).map_err(|_| wrong())
 }

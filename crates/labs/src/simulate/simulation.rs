@@ -178,7 +178,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         if n > PROCESSES_MAX as usize {
             return Err(SimulationError::TooManyProcesses(n));
         }
-        let random = Random::new(seed, &network);
+        let random = Random::new(seed, &network, n as u32);
         Ok(Self {
             processes,
             observer,
@@ -608,13 +608,15 @@ impl<P: Process, O: Observer> Simulation<P, O> {
         };
         // A lost message has its latency too, so that losing it does not change that of the next.
         let slowness = self.random.slowness(&self.network, from, to);
-        let latency = self.random.latency(&self.network) + slowness + microseconds(fate.delay);
-        let is_lost = self.random.loses(&self.network);
+        let latency =
+            self.random.latency(&self.network, from, to) + slowness + microseconds(fate.delay);
+        let is_lost = self.random.loses(&self.network, from, to);
         self.mishaps.lost += u64::from(is_lost);
         if is_lost || fate.is_lost {
             return self.observer.on_drop(passing, &carried);
         }
-        let second_latency = self.random.second_latency(&self.network).map(|l| l + slowness);
+        let second_latency =
+            self.random.second_latency(&self.network, from, to).map(|l| l + slowness);
         if fate.overtaken_by.is_none() {
             let first = second_latency.unwrap_or(latency).min(latency);
             self.note_overtaking(from, to, first);

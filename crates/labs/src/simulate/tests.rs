@@ -1,5 +1,6 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -7,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::wheel::Wheel;
 use super::{
-    Chance, Ended, Limits, Mishaps, Network, NetworkError, Simulation, SimulationError, Slow,
+    Chance, Ended, Limits, Mishaps, Network, NetworkError, Regions, Simulation, SimulationError,
+    Slow,
 };
 use crate::process::{Context, Kind, Never, Process, ProcessId};
 use crate::record::Recorder;
@@ -149,6 +151,7 @@ const FAULTY: Network = Network {
     reordering: Chance::NEVER,
     fifo: false,
     slow: Vec::new(),
+    regions: None,
 };
 
 #[test]
@@ -171,6 +174,33 @@ fn a_slow_channel_is_slow_in_its_direction_alone() {
     };
     assert_eq!([time("0->1", P0), time("0->1", P1)], [ms(72), ms(2)]);
     assert_eq!([time("1<->*", P0), time("1->*", P0)], [ms(72), ms(2)]);
+}
+
+/// Three processes, the last of them alone in a region far away.
+#[test]
+fn regions_say_how_long_messages_travel_and_how_many_are_lost() {
+    let far_away = r#"{ "about": "near and far", "source": "made up",
+        "regions": [{ "name": "near", "share": 2 }, { "name": "far", "share": 1 }],
+        "latency_ms": [["1", "50..60"], ["70", "1"]], "loss": [["0%", "50%"], ["0%", "0%"]] }"#;
+    let network = || Network {
+        regions: Some(Arc::new(Regions::parse(far_away).unwrap())),
+        ..Network::default()
+    };
+    // Each shot goes to both others.
+    let fired = |from, shots| {
+        let mut simulation = Simulation::new(7, network(), vec![Volley::default(); 3], ()).unwrap();
+        simulation.request(from, Shot(shots));
+        simulation.run(Limits::default());
+        simulation
+    };
+    let from_near = fired(P0, 1_000);
+    assert_eq!(from_near.process(P1).arrived.len(), 1_000, "nothing is lost between the near ones");
+    let lost = 1_000 - from_near.process(ProcessId(2)).arrived.len();
+    assert!((400..600).contains(&lost), "{lost} of 1000");
+    assert!((ms(50)..=ms(60)).contains(&from_near.now()), "{:?}", from_near.now());
+    let from_far = fired(ProcessId(2), 10);
+    assert_eq!(from_far.process(P0).arrived.len(), 10);
+    assert_eq!(from_far.now(), ms(70));
 }
 
 #[test]

@@ -162,6 +162,9 @@ impl<'a> Hunter<'a> {
             // Not all options go together.
             let Ok(prepared) = self.prepared(&case) else { continue };
             draw_trouble(&mut dice, &scene(&*prepared.lab), &mut case);
+            if self.fixed.latency {
+                case.weather.latency = None;
+            }
             return case;
         }
         Case { seed: number.saturating_add(1), ..Case::default() }

@@ -1,19 +1,26 @@
 //! The options of the simulated network.
 
 use std::ops::RangeInclusive;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::faults::Assumption;
+use crate::files;
 use crate::process::ProcessId;
-use crate::simulate::{Chance, Mishaps, Network, Slow};
+use crate::simulate::{self, Chance, FILE_MAX, Mishaps, Network, Regions, Slow};
 
 #[derive(Args, Debug)]
 pub(super) struct NetworkArguments {
     /// How long a message is under way, in milliseconds: `2`, or a range `1..5` [default: 1..5]
     #[arg(long, value_name = "MS", value_parser = latency)]
     pub(super) latency: Option<Latency>,
+    /// The regions in which the processes are, and how long messages are under way between them: see
+    /// networks/cloud.json
+    #[arg(long, value_name = "FILE", value_parser = regions, conflicts_with = "latency")]
+    pub(super) network: Option<Arc<Regions>>,
     /// How many of all messages are lost: `10%` [default: 0%]
     #[arg(long, value_name = "PERCENT")]
     pub(super) loss: Option<Chance>,
@@ -50,7 +57,13 @@ impl NetworkArguments {
             reordering: self.reordering,
             fifo: !self.unordered && self.reordering == Chance::NEVER,
             slow: self.slow.clone(),
+            regions: self.network.clone(),
         }
+    }
+
+    /// A line of the report: how many processes are in which region, if there are any.
+    pub(super) fn place(&self, processes: u32) -> Vec<String> {
+        self.network.iter().map(|regions| regions.sentence(processes)).collect()
     }
 
     /// What of `assumed` was taken away, each with the options that did it. What could have gone wrong and
@@ -67,6 +80,12 @@ impl NetworkArguments {
             (false, true) => "--reordering",
             _ => "--unordered",
         };
+        let in_regions = self.network.as_ref().is_some_and(|regions| regions.lose());
+        let losses = match (in_regions, self.loss.is_some()) {
+            (true, true) => "--network --loss",
+            (true, false) => "--network",
+            _ => "--loss",
+        };
         let has_crashed = |&&(process, at): &&(u32, Duration)| {
             crashes.iter().any(|&(who, at_us)| {
                 who == ProcessId(process) && u128::from(at_us) == at.as_micros()
@@ -75,7 +94,7 @@ impl NetworkArguments {
         let dead = self.crash.iter().filter(has_crashed).count();
         [
             (Assumption::Fifo, mishaps.overtaking > 0, unordered),
-            (Assumption::Reliable, mishaps.lost > 0, "--loss"),
+            (Assumption::Reliable, mishaps.lost > 0, losses),
             (Assumption::NoDuplicates, mishaps.doubled > 0, "--duplication"),
             (Assumption::NoCrash, Assumption::NoCrash.forbids(dead, processes), "--crash"),
             (
@@ -92,22 +111,26 @@ impl NetworkArguments {
 }
 
 fn latency(text: &str) -> Result<Latency, String> {
-    range(text).map(Latency)
+    simulate::latency(text).map(Latency)
 }
 
-fn range(text: &str) -> Result<RangeInclusive<Duration>, String> {
-    let (from, to) = text.split_once("..").unwrap_or((text, text));
-    Ok(milliseconds(from)?..=milliseconds(to.trim_start_matches('='))?)
+/// Reads the file of a network of regions.
+pub(in crate::cli) fn regions(path: &str) -> Result<Arc<Regions>, String> {
+    let text = files::read_text(Path::new(path), FILE_MAX).map_err(|error| {
+        let way_out = files::way_out(&error).map(|way_out| format!("; {way_out}"));
+        format!("{error}{}", way_out.unwrap_or_default())
+    })?;
+    Regions::parse(&text).map(Arc::new)
 }
 
 fn slow(text: &str) -> Result<Slow, String> {
     let wrong = || format!("{text:?}: write the channels and the milliseconds, such as `0->1 90`");
     let (channels, by) = text.trim().split_once(' ').ok_or_else(wrong)?;
-    Ok(Slow { channels: channels.parse()?, by: range(by.trim_start())? })
+    Ok(Slow { channels: channels.parse()?, by: simulate::latency(by.trim_start())? })
 }
 
 fn within(text: &str) -> Result<Duration, String> {
-    match milliseconds(text)? {
+    match simulate::milliseconds(text)? {
         time if time <= CRASH_MAX => Ok(time),
         _ => Err(format!("at most {CRASH_MAX:?}")),
     }
@@ -121,17 +144,11 @@ fn crash(text: &str) -> Result<(u32, Duration), String> {
     let process = process.strip_prefix('p').unwrap_or(process);
     let process =
         process.parse().map_err(|_| format!("{process:?} is not the number of a process"))?;
-    let at = milliseconds(at)?;
+    let at = simulate::milliseconds(at)?;
     if at > CRASH_MAX {
         return Err(format!("{at:?} is after the end of every run: at most {CRASH_MAX:?}"));
     }
     Ok((process, at))
-}
-
-fn milliseconds(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is not a number of milliseconds");
-    let milliseconds: f64 = text.parse().map_err(|_| wrong())?;
-    Duration::try_from_secs_f64(milliseconds / 1_000.0).map_err(|_| wrong())
 }
 
 #[cfg(test)]

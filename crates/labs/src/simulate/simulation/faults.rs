@@ -216,7 +216,7 @@ impl<P: Process, O: Observer> Simulation<P, O> {
     fn send_alone(&mut self, from: ProcessId, to: ProcessId, held: Option<Held<P, O::Carried>>) {
         for message in held.into_iter().flat_map(|held| held.messages) {
             let slowness = self.random.slowness(&self.network, from, to);
-            let latency = self.random.latency(&self.network) + slowness;
+            let latency = self.random.latency(&self.network, from, to) + slowness;
             self.note_overtaking(from, to, latency);
             self.schedule_message(from, to, latency, message);
         }

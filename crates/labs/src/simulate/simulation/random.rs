@@ -16,6 +16,8 @@ use crate::simulate::Network;
 pub(super) struct Random {
     /// The least latency and how many there are, in microseconds.
     latencies: (u64, u64),
+    /// How many processes there are, in regions or not.
+    processes: u32,
     latency: u64,
     loss: u64,
     duplication: u64,
@@ -29,13 +31,14 @@ pub(crate) fn choices(mut seed: u64) -> Choices {
 }
 
 impl Random {
-    pub(super) fn new(seed: u64, network: &Network) -> Self {
+    pub(super) fn new(seed: u64, network: &Network, processes: u32) -> Self {
         let mut seeds = seed;
         let mut stream = || split_mix(&mut seeds);
         // The first is that of `choices`.
         stream();
         Self {
             latencies: ends(&network.latency),
+            processes,
             latency: stream(),
             loss: stream(),
             duplication: stream(),
@@ -45,13 +48,22 @@ impl Random {
     }
 
     /// The latency of a message, held back or not, in microseconds.
-    pub(super) fn latency(&mut self, network: &Network) -> u64 {
-        let latency = draw(&mut self.latency, self.latencies);
+    pub(super) fn latency(&mut self, network: &Network, from: ProcessId, to: ProcessId) -> u64 {
+        let latencies = self.latencies(network, from, to);
+        let latency = draw(&mut self.latency, latencies);
         if network.reordering.happens(&mut self.reordering) {
-            let (least, count) = self.latencies;
+            let (least, count) = latencies;
             return latency + least + count - 1;
         }
         latency
+    }
+
+    /// The least latency on a channel, and how many there are.
+    fn latencies(&self, network: &Network, from: ProcessId, to: ProcessId) -> (u64, u64) {
+        match &network.regions {
+            None => self.latencies,
+            Some(regions) => ends(&regions.way(from, to, self.processes).latency),
+        }
     }
 
     /// How much longer than others a message takes on its channel, in microseconds.
@@ -60,14 +72,23 @@ impl Random {
         slow.map(|slow| draw(&mut self.slowness, ends(&slow.by))).sum()
     }
 
-    pub(super) fn loses(&mut self, network: &Network) -> bool {
-        network.loss.happens(&mut self.loss)
+    pub(super) fn loses(&mut self, network: &Network, from: ProcessId, to: ProcessId) -> bool {
+        let on_its_way =
+            network.regions.as_ref().map(|regions| regions.way(from, to, self.processes).loss);
+        let is_lost = network.loss.happens(&mut self.loss);
+        on_its_way.is_some_and(|loss| loss.happens(&mut self.loss)) || is_lost
     }
 
     /// The latency of the copy, if the message is doubled.
-    pub(super) fn second_latency(&mut self, network: &Network) -> Option<u64> {
+    pub(super) fn second_latency(
+        &mut self,
+        network: &Network,
+        from: ProcessId,
+        to: ProcessId,
+    ) -> Option<u64> {
         let doubled = network.duplication.happens(&mut self.duplication);
-        doubled.then(|| draw(&mut self.duplication, self.latencies))
+        let latencies = self.latencies(network, from, to);
+        doubled.then(|| draw(&mut self.duplication, latencies))
     }
 }
 

@@ -2,7 +2,7 @@ use clap::Parser;
 
 use super::*;
 
-#[derive(Parser)]
+#[derive(Debug, Parser)]
 struct Line {
     #[command(flatten)]
     network: NetworkArguments,
@@ -19,6 +19,32 @@ const ALL: [Assumption; 5] = [
 fn broken(line: &str, mishaps: Mishaps, crashes: &[(ProcessId, u64)]) -> Vec<String> {
     let line = Line::parse_from(std::iter::once("simulate").chain(line.split_whitespace()));
     line.network.broken(&ALL, mishaps, crashes, 3)
+}
+
+/// The file of a network that comes with the workbench.
+fn network(name: &str) -> String {
+    format!("{}/../../networks/{name}.json", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn a_network_of_regions_takes_the_place_of_the_latency() {
+    let parse = |words: &[&str]| Line::try_parse_from([&["simulate", "--network"], words].concat());
+    let (cloud, campus) = (network("cloud"), network("campus"));
+    let read = parse(&[&cloud]).unwrap().network;
+    let [line] = &read.place(10)[..] else { panic!("one line") };
+    assert!(
+        line.ends_with(": Virginia 2, Oregon 2, Ireland 2, Singapore 2, São Paulo 2"),
+        "{line}"
+    );
+    let lost = Mishaps { lost: 1, ..Mishaps::default() };
+    assert_eq!(
+        broken(&format!("--network {campus}"), lost, &[]),
+        ["reliable channels (--network)"]
+    );
+    let refused = parse(&[&cloud, "--latency", "2"]).unwrap_err().to_string();
+    assert!(refused.contains("cannot be used with"), "{refused}");
+    let missing = parse(&["nowhere.json"]).unwrap_err().to_string();
+    assert!(missing.contains("check the name"), "{missing}");
 }
 
 #[test]
