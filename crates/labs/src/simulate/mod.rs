@@ -11,6 +11,7 @@
 //!
 //! Left out: clocks that drift, and links whose latency depends on their load.
 
+mod latency;
 mod network;
 mod regions;
 mod simulation;
@@ -18,8 +19,9 @@ mod simulation;
 mod tests;
 mod wheel;
 
-pub use self::network::{LATENCY_MAX, Mishaps, Network, NetworkError, Slow};
-pub(crate) use self::network::{latency, milliseconds};
+pub use self::latency::LATENCY_MAX;
+pub(crate) use self::latency::{latency, milliseconds};
+pub use self::network::{Mishaps, Network, NetworkError, Slow};
 pub use self::regions::{FILE_MAX, Regions, Way};
 pub(crate) use self::simulation::choices;
 pub use self::simulation::{Ended, Limits, PROCESSES_MAX, Simulation, SimulationError};

@@ -4,14 +4,11 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::latency::LATENCY_MAX;
 use super::regions::Regions;
 use crate::chance::Chance;
 use crate::faults::Channels;
 use crate::process::ProcessId;
-
-/// The longest latency that a network may have. An hour is beyond any experiment, and keeps virtual
-/// time far from its end.
-pub const LATENCY_MAX: Duration = Duration::from_secs(3_600);
 
 /// How the simulated network treats messages.
 ///
@@ -116,17 +113,4 @@ pub enum NetworkError {
     /// Reordering on FIFO channels.
     #[error("FIFO channels do not reorder: give up one of the two")]
     OrderedAndNot,
-}
-
-/// Reads latencies in milliseconds: one, or a range of them.
-pub(crate) fn latency(text: &str) -> Result<RangeInclusive<Duration>, String> {
-    let (from, to) = text.split_once("..").unwrap_or((text, text));
-    Ok(milliseconds(from)?..=milliseconds(to.trim_start_matches('='))?)
-}
-
-/// Reads a time in milliseconds.
-pub(crate) fn milliseconds(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is not a number of milliseconds");
-    let milliseconds: f64 = text.parse().map_err(|_| wrong())?;
-    Duration::try_from_secs_f64(milliseconds / 1_000.0).map_err(|_| wrong())
 }

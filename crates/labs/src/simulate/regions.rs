@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::network::{LATENCY_MAX, latency};
+use super::latency::{LATENCY_MAX, latency};
 use crate::chance::Chance;
 use crate::process::ProcessId;
 
