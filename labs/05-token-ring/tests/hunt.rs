@@ -25,6 +25,19 @@ fn what_is_given_is_not_drawn_and_stays() {
     }
 }
 
+/// Its latencies are those of the file, so that no others are drawn; what it loses accuses nobody.
+#[test]
+fn a_network_of_regions_is_hunted_in() {
+    let campus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../networks/campus.json");
+    let nothing = hunted(PROGRAM, &["--runs", "300", "--network", campus]);
+    assert_eq!(nothing["violation"], serde_json::Value::Null);
+    let found = hunted(PROGRAM, &["--broken", "second-token", "--network", campus]);
+    for command in ["command", "found_as"] {
+        let command = found["violation"][command].as_str().unwrap();
+        assert!(command.contains("--network") && !command.contains("--latency"), "{command}");
+    }
+}
+
 #[test]
 fn the_trace_of_what_was_found_is_judged_and_replayed_alike() {
     let folder = tempfile::tempdir().unwrap();
