@@ -1,7 +1,6 @@
 //! The lines that are wanted, on standard output.
 
 use std::collections::BTreeSet;
-use std::mem;
 
 use anstyle::AnsiColor;
 
@@ -43,9 +42,7 @@ impl Out {
 
     /// Writes what is left to be written. Returns whether somebody reads.
     pub(super) fn flush(&mut self) -> anyhow::Result<bool> {
-        let text = mem::take(&mut self.waiting);
-        let is_read = offer(&text)?;
-        self.waiting = text;
+        let is_read = offer(&self.waiting)?;
         self.waiting.clear();
         Ok(is_read)
     }

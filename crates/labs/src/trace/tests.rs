@@ -107,6 +107,21 @@ fn a_large_value_stands_in_a_file_as_its_length_and_its_hash() {
     assert_eq!(read, cut);
 }
 
+/// A message passes by again and again: of a large one a file has the hash of its beginning.
+#[test]
+fn a_large_message_stands_in_a_file_as_the_hash_of_its_beginning() {
+    let list: Vec<_> = (0..1_100_u64).collect();
+    let mut large = send();
+    let What::Send { message, .. } = &mut large.what else { panic!("it is a sending") };
+    message.data = Data::of(&list);
+    let mut writer = Writer::append(Vec::new());
+    writer.write(&large).unwrap();
+    let written = parse(&writer.finish().unwrap()).unwrap();
+    let What::Send { message, .. } = written.what else { panic!("it is a sending") };
+    assert_eq!(message.data, Data::beginning_of(&list));
+    assert_eq!(message.data.get::<Vec<u64>>(), Err(Unreadable::Cut(4_096)));
+}
+
 #[test]
 fn data_is_equal_where_its_json_is() {
     let (one, same, other) = (Data::of(&[1, 2]), Data::of(&vec![1_u64, 2]), Data::of(&[1, 3]));
